@@ -1,0 +1,24 @@
+"""The project's exceptions: one root, a few leaves that callers tell apart."""
+
+
+class HarnessError(Exception):
+    """Root of every error that this package raises on purpose."""
+
+
+class InputError(HarnessError):
+    """The user's input can't be used: the message says what is wrong, where, and what to do.
+
+    The command line prints the message without a traceback and exits with status 2.
+    """
+
+
+class InfrastructureError(HarnessError):
+    """The machine failed, not the model: Docker, disk, the model server. Worth another try."""
+
+
+class ServerError(InfrastructureError):
+    """The model server did not start, or died; the message carries the reason found in its log."""
+
+
+class PatchError(HarnessError):
+    """A patch can't be made or does not apply to the snapshot it is meant for."""

@@ -1,0 +1,158 @@
+"""One SWE-bench problem, and loading a data set of them, in the classic and in the 5.x schema."""
+
+import json
+from collections.abc import Iterable, Sequence
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from harness.errors import InputError
+
+FILE_FORMATS = {".jsonl": "json", ".json": "json", ".parquet": "parquet"}
+
+
+class Instance(BaseModel):
+    """A row of a SWE-bench data set.
+
+    The twelve classic columns are always there. The 5.x columns (``image``, ``eval_script``,
+    ``log_parser``, ``eval_type``) are None on a classic row.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="ignore", populate_by_name=True)
+
+    instance_id: str
+    repo: str  # owner/name
+    base_commit: str
+    patch: str  # the gold patch
+    test_patch: str
+    problem_statement: str
+    hints_text: str = ""
+    created_at: str = ""
+    version: str = ""
+    environment_setup_commit: str = ""
+    fail_to_pass: tuple[str, ...] = Field(alias="FAIL_TO_PASS")
+    pass_to_pass: tuple[str, ...] = Field(alias="PASS_TO_PASS")
+    image: str | None = None
+    eval_script: str | None = None
+    log_parser: str | None = None
+    eval_type: str | None = None
+
+    @field_validator("fail_to_pass", "pass_to_pass", mode="before")
+    @classmethod
+    def _read_list(cls, value: Any) -> Any:
+        # the published data sets carry these two columns as JSON text
+        return json.loads(value) if isinstance(value, str) else value
+
+    @field_validator("created_at", "version", "hints_text", "environment_setup_commit", mode="before")
+    @classmethod
+    def _read_text(cls, value: Any) -> Any:
+        # created_at is a timestamp in some copies, and the others are null where the benchmark has nothing
+        return "" if value is None else str(value)
+
+
+def nearest(name: str, known: Iterable[str], count: int = 3) -> str:
+    """``; did you mean a, b?`` for the closest of ``known``, or an empty string when nothing is close."""
+    close = get_close_matches(name, list(known), n=count, cutoff=0.6)
+    return f"; did you mean {', '.join(close)}?" if close else ""
+
+
+def parse_rows(rows: Iterable[dict[str, Any]], source: str) -> list[Instance]:
+    """Instances from raw rows, in their order.
+
+    Raises InputError naming the row and every column that is missing or of the wrong type, and for an
+    instance id that comes twice.
+    """
+    instances: dict[str, Instance] = {}
+    for number, row in enumerate(rows, 1):
+        try:
+            instance = Instance.model_validate(row)
+        except (ValidationError, json.JSONDecodeError) as error:
+            raise InputError(
+                f"{source}: row {number} ({row.get('instance_id', 'no instance_id')}) is not a "
+                f"SWE-bench row: {_describe(error)}"
+            ) from error
+        if instance.instance_id in instances:
+            raise InputError(f"{source}: row {number} repeats instance {instance.instance_id}; keep one of them")
+        instances[instance.instance_id] = instance
+    return list(instances.values())
+
+
+def _describe(error: ValidationError | json.JSONDecodeError) -> str:
+    if isinstance(error, json.JSONDecodeError):
+        return f"FAIL_TO_PASS or PASS_TO_PASS is not a JSON list ({error})"
+    return "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg'].lower()}" for e in error.errors())
+
+
+def select(instances: Sequence[Instance], ids: Sequence[str] | None, limit: int | None) -> list[Instance]:
+    """The named instances in the order given (all where ``ids`` is None), at most ``limit`` of them.
+
+    Raises InputError for ids that the data set does not hold, with the nearest that it does.
+    """
+    if ids is not None:
+        by_id = {instance.instance_id: instance for instance in instances}
+        unknown = [f"{i}{nearest(i, by_id)}" for i in ids if i not in by_id]
+        if unknown:
+            raise InputError(f"unknown instance id: {' | '.join(unknown)}")
+        instances = [by_id[i] for i in dict.fromkeys(ids)]
+    return list(instances[:limit] if limit is not None else instances)
+
+
+def load_instances(
+    dataset: str, split: str = "test", ids: Sequence[str] | None = None, limit: int | None = None
+) -> list[Instance]:
+    """Instances of a data set: a hub id, or a local ``.jsonl``, ``.json`` or ``.parquet`` file.
+
+    Raises InputError for a missing or torn file, an unreachable hub, bad rows and unknown ids.
+    """
+    return select(parse_rows(_read_rows(dataset, split), dataset), ids, limit)
+
+
+def _read_rows(dataset: str, split: str) -> Iterable[dict[str, Any]]:
+    path = Path(dataset)
+    kind = FILE_FORMATS.get(path.suffix)
+    if kind is None and not path.exists():
+        return _read_hub(dataset, split)
+    if kind is None:
+        raise InputError(f"{dataset}: a local data set must be a {', '.join(FILE_FORMATS)} file")
+    if not path.is_file():
+        raise InputError(f"{dataset}: no such data set file")
+    if path.suffix == ".jsonl":
+        _check_lines(path)
+    return _read_file(path, kind)
+
+
+def _check_lines(path: Path) -> None:
+    with path.open("rb") as lines:
+        for number, line in enumerate(lines, 1):
+            try:
+                if line.strip() and not isinstance(json.loads(line), dict):
+                    raise InputError(f"{path}: line {number} is not a JSON object")
+            except ValueError as error:
+                raise InputError(
+                    f"{path}: line {number} is torn or not JSON ({error}); repair or remove that line"
+                ) from error
+
+
+def _read_file(path: Path, kind: str) -> Iterable[dict[str, Any]]:
+    import datasets
+
+    datasets.disable_progress_bars()
+    try:
+        return datasets.load_dataset(kind, data_files=str(path), split="train", keep_in_memory=True)
+    except (datasets.exceptions.DatasetGenerationError, ValueError, OSError) as error:
+        reason = str(error.__cause__ or error).splitlines()[0]
+        raise InputError(f"{path}: not a readable {path.suffix} data set ({reason})") from error
+
+
+def _read_hub(dataset: str, split: str) -> Iterable[dict[str, Any]]:
+    import datasets
+
+    try:
+        return datasets.load_dataset(dataset, split=split)
+    except (datasets.exceptions.DatasetNotFoundError, ValueError, OSError, ConnectionError) as error:
+        reason = str(error).splitlines()[0]
+        raise InputError(
+            f"data set {dataset!r} (split {split!r}) is neither a local file nor to be had from the hub: {reason}"
+        ) from error

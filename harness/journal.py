@@ -1,0 +1,75 @@
+"""Append-only records of finished work: what is in the journal is never done again.
+
+A record is one JSON line with its key, a hash of everything that determines it. A line is on disk
+(written in one call, then fsync) before `put` returns, so a process killed at any moment loses at
+most the record it had not yet reported. A torn last line, left by such a death, is cut off on opening.
+"""
+
+import hashlib
+import json
+import logging
+import os
+import threading
+from pathlib import Path
+from typing import Any
+
+from harness.errors import InputError
+
+log = logging.getLogger(__name__)
+
+Record = dict[str, Any]
+
+
+def content_key(**parts: Any) -> str:
+    """Hash (32 hex digits) of named, JSON-serialisable parts; independent of their order."""
+    text = json.dumps(parts, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:32]
+
+
+class Journal:
+    """One JSONL file of records, held in memory by key while open. Safe for threads, not for processes."""
+
+    def __init__(self, path: Path) -> None:
+        """Open or create the file. Raises InputError where a line before the last is damaged."""
+        self.path = path
+        self._lock = threading.Lock()
+        self._records: dict[str, Record] = {}
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._load()
+        self._file = path.open("ab", buffering=0)
+
+    def _load(self) -> None:
+        if not self.path.exists():
+            return
+        data = self.path.read_bytes()
+        whole = data.rfind(b"\n") + 1
+        if whole < len(data):
+            log.warning("%s: dropped a torn last line of %d bytes", self.path, len(data) - whole)
+            os.truncate(self.path, whole)
+        for number, line in enumerate(data[:whole].splitlines(), 1):
+            try:
+                record = json.loads(line)
+                self._records[record["key"]] = record
+            except (ValueError, KeyError, TypeError) as error:
+                raise InputError(
+                    f"{self.path}: line {number} is damaged ({error}); remove that line and run again"
+                ) from error
+
+    def get(self, key: str) -> Record | None:
+        """The record of that key, or None."""
+        return self._records.get(key)
+
+    def put(self, key: str, record: Record) -> None:
+        """Write the record under its key and return when it is on disk. A later record of one key wins."""
+        line = json.dumps({"key": key, **record}, ensure_ascii=True) + "\n"
+        with self._lock:
+            self._file.write(line.encode())
+            os.fsync(self._file.fileno())
+            self._records[key] = {"key": key, **record}
+
+    def __len__(self) -> int:
+        return len(self._records)
+
+    def close(self) -> None:
+        """Close the file; the records stay readable."""
+        self._file.close()

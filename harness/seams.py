@@ -1,0 +1,140 @@
+"""The three seams of the pipeline, and the frozen values that cross them.
+
+Whoever builds the pipeline passes in a `Model`, a `Repository` and a `Sandbox`; everything between
+them is plain functions over the values below.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from pydantic import BaseModel, ConfigDict
+
+from harness.instance import Instance
+
+
+class Sampling(BaseModel):
+    """How an answer is drawn. Temperature 0 is greedy, which a batching server does not make bitwise repeatable."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    temperature: float = 0.8
+    top_p: float = 1.0
+    max_tokens: int = 1024  # room reserved for the answer, in the model's own tokens
+    seed: int = 0  # sample i is drawn with seed + i
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One sampled answer, as the server gave it."""
+
+    text: str
+    finish_reason: str  # "stop", "length" (cut: never to be parsed), or the server's own word
+    prompt_tokens: int
+    completion_tokens: int
+    seconds: float  # wall time of the request
+    reasoning: str = ""  # what the server set apart as thinking
+
+
+class ContextOverflow(Exception):  # noqa: N818 - a state of the question, not a fault
+    """The prompt and the room for its answer exceed the model's context; it was not sent."""
+
+
+class Model(Protocol):
+    """Gives answers to a prompt under sampling parameters."""
+
+    revision: str  # hash or name of everything that determines the answers beside prompt and sampling
+
+    async def answer(self, prompt: str, sampling: Sampling, index: int) -> Answer:
+        """Sample number ``index`` for ``prompt``, sent as one user message.
+
+        Raises ContextOverflow when prompt and max_tokens do not fit, InfrastructureError when the
+        server cannot be asked (after retries).
+        """
+        ...
+
+    async def count_tokens(self, text: str) -> int:
+        """Tokens of ``text`` under the model's own tokenizer."""
+        ...
+
+    async def context_length(self) -> int:
+        """Tokens that prompt and answer may take together."""
+        ...
+
+
+class Snapshot(Protocol):
+    """The files of a repository at one commit, read from git's object store; never a checkout."""
+
+    commit: str
+    tree: str  # git's hash of the root tree
+
+    def paths(self) -> tuple[str, ...]:
+        """Every regular file's path, sorted, relative to the root, with forward slashes."""
+        ...
+
+    def read(self, path: str) -> bytes:
+        """The bytes of one file. Raises KeyError for a path that the snapshot does not hold."""
+        ...
+
+    def mode(self, path: str) -> str:
+        """Git's mode of one file ("100644", "100755", "120000"). Raises KeyError likewise."""
+        ...
+
+    def check_applies(self, patch: str) -> str:
+        """Empty when ``git apply`` takes the patch on this snapshot, else git's message."""
+        ...
+
+
+class Repository(Protocol):
+    """Gives the snapshot of an instance."""
+
+    def snapshot(self, instance: Instance) -> Snapshot:
+        """The instance's base state. Raises InputError where this repository does not hold it."""
+        ...
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What one sandboxed job may use; every limit is enforced by the sandbox, not asked of the job."""
+
+    seconds: float = 1800.0  # wall time of one command
+    memory_bytes: int = 4 << 30  # no swap beside it
+    processes: int = 512
+    cpus: float = 1.0
+    network: bool = False
+    output_bytes: int = 32 << 20  # the middle of a longer output is cut
+
+
+@dataclass(frozen=True)
+class Job:
+    """Files to put into a fresh container of ``image``, then commands to run in it, one after another."""
+
+    image: str
+    files: Mapping[str, bytes]  # absolute path in the container -> content
+    commands: tuple[tuple[str, ...], ...]  # argv each; the job ends at the first that does not exit 0
+    limits: Limits
+    labels: Mapping[str, str] = field(default_factory=dict)
+    workdir: str = "/testbed"
+
+
+@dataclass(frozen=True)
+class CommandResult:
+    """What one command of a job did. The exit status comes from the engine, never from the output."""
+
+    exit_status: int | None  # None when the command was killed at a limit
+    output: bytes  # stdout and stderr as they came
+    seconds: float
+    timed_out: bool = False
+    out_of_memory: bool = False
+
+
+class Sandbox(Protocol):
+    """Runs a job in an instance's image within limits, and leaves nothing behind."""
+
+    def digest(self, image: str) -> str:
+        """Content id of a local image. Raises InfrastructureError when the image is not there."""
+        ...
+
+    def run(self, job: Job) -> tuple[CommandResult, ...]:
+        """Results of the commands that ran. Raises InfrastructureError when the machine failed."""
+        ...
