@@ -36,7 +36,7 @@ class Answer:
     reasoning: str = ""  # what the server set apart as thinking
 
 
-class ContextOverflow(Exception):  # noqa: N818 - a state of the question, not a fault
+class ContextOverflow(Exception):
     """The prompt and the room for its answer exceed the model's context; it was not sent."""
 
 

@@ -1,0 +1,58 @@
+"""What the tests said of a patch."""
+
+from enum import StrEnum
+
+from pydantic import BaseModel, ConfigDict
+
+
+class Outcome(StrEnum):
+    """How one evaluation ended. The model's failures and the machine's are never mixed."""
+
+    RESOLVED = "resolved"  # every FAIL_TO_PASS and PASS_TO_PASS test holds
+    UNRESOLVED = "unresolved"  # the tests ran and at least one of them does not hold
+    EMPTY_PATCH = "empty-patch"  # nothing to test; no container was started
+    PATCH_FAILED = "patch-failed"  # the patch does not apply
+    NO_RESULTS = "no-results"  # the tests ended without results that can be graded
+    TIMEOUT = "timeout"
+    OUT_OF_MEMORY = "out-of-memory"
+    INFRASTRUCTURE = "infrastructure"  # the machine failed: says nothing of the patch
+
+
+class Phase(StrEnum):
+    """Where in an evaluation its outcome arose."""
+
+    PREPARE = "prepare"  # image and container
+    PATCH = "patch"  # putting the patch in
+    TESTS = "tests"  # running them
+    GRADE = "grade"  # reading what they printed
+
+
+class Verdict(BaseModel):
+    """One evaluation of one patch on one instance."""
+
+    model_config = ConfigDict(frozen=True)
+
+    instance_id: str
+    outcome: Outcome
+    phase: Phase
+    detail: str = ""  # the reason in one line where the outcome needs one
+    key: str = ""  # of its journal record; empty for an empty patch
+    image: str = ""
+    image_digest: str = ""
+    seconds: float = 0.0  # the whole evaluation
+    test_seconds: float = 0.0  # of that, the evaluation script
+    exit_status: int | None = None  # of the test command, from the engine
+    fail_to_pass_success: tuple[str, ...] = ()
+    fail_to_pass_failure: tuple[str, ...] = ()
+    pass_to_pass_success: tuple[str, ...] = ()
+    pass_to_pass_failure: tuple[str, ...] = ()
+
+    @property
+    def resolved(self) -> bool:
+        """Whether the patch fixes the issue by the benchmark's rules."""
+        return self.outcome is Outcome.RESOLVED
+
+    @property
+    def applied(self) -> bool:
+        """Whether the patch was put in; None of the outcomes before the tests count."""
+        return self.phase in (Phase.TESTS, Phase.GRADE)
