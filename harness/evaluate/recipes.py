@@ -1,0 +1,123 @@
+"""Recipes: how an instance's base state and its environment are made without cloning or pulling anything.
+
+The shipped file holds instances whose base state is a published source package, or one whose fix is
+taken back out. A file of one's own has the same two keys: ``environments`` (name -> ``python``,
+``requirements``) and ``instances``, a list of ``instance_id``, ``environment``, ``install``, ``test_cmd``
+and either ``sdist`` with ``direction`` or ``folder: {"path": ...}`` (relative to the file).
+"""
+
+import json
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from harness.errors import InputError
+from harness.instance import nearest
+from harness.resources import resource
+
+NO_INSTALL = "PYTHONPATH (no install)"
+
+
+class Part(BaseModel):
+    """Base of every part of a recipe file: frozen; columns that tell of past measurements are passed over."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class SdistSource(Part):
+    """A source package of the package index, and whether the row's patches must be taken out of it."""
+
+    package: str
+    filename: str = Field(pattern=r"^[^/\\]+\.(tar\.(gz|bz2|xz)|tgz|zip)$")
+    sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
+    bytes: int = Field(gt=0)
+    direction: Literal["reverse", "forward"]  # reverse: the package holds the fix already
+
+
+class FolderSource(Part):
+    """A folder that is the base state itself."""
+
+    path: Path
+
+
+class Environment(Part):
+    """A Python and the exact packages beside it."""
+
+    python: str = Field(pattern=r"^3\.\d+$")
+    requirements: tuple[str, ...]  # pinned, name==version
+
+
+class Recipe(Part):
+    """How one instance is made and tested."""
+
+    instance_id: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
+    environment: str
+    source: SdistSource | FolderSource
+    install: str | None  # shell command run in the repository's root, None where nothing is installed
+    test_cmd: str  # shell command run in the repository's root
+
+
+class RecipeBook(Part):
+    """A file of recipes."""
+
+    environments: dict[str, Environment]
+    instances: dict[str, Recipe]  # by instance id
+
+    def recipe(self, instance_id: str) -> Recipe:
+        """The recipe of one instance. Raises InputError, with the nearest ids, where there is none."""
+        if instance_id not in self.instances:
+            raise InputError(f"no recipe makes instance {instance_id}{nearest(instance_id, self.instances)}")
+        return self.instances[instance_id]
+
+
+def load_recipes(path: Path | None = None) -> RecipeBook:
+    """The recipes in ``path``, or those shipped with the package.
+
+    Raises InputError for a missing or torn file, and for every entry that is incomplete, comes twice or
+    names an environment that the file does not hold.
+    """
+    path = path or resource("docker") / "pypi_instances.json"
+    try:
+        raw = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InputError(f"{path}: can't read the recipes ({error.strerror})") from error
+    except ValueError as error:
+        raise InputError(f"{path}: not JSON ({error})") from error
+    if not isinstance(raw, dict) or not isinstance(raw.get("instances"), list):
+        raise InputError(f"{path}: a recipe file is an object with the keys environments and instances (a list)")
+    try:
+        recipes = [Recipe.model_validate(_joined(entry, path.parent)) for entry in raw["instances"]]
+        book = RecipeBook(
+            environments=raw.get("environments", {}), instances={recipe.instance_id: recipe for recipe in recipes}
+        )
+    except ValidationError as error:
+        details = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg'].lower()}" for e in error.errors())
+        raise InputError(f"{path}: {details}") from error
+    _check(book, [recipe.instance_id for recipe in recipes], path)
+    return book
+
+
+def _joined(entry: Any, folder: Path) -> Any:
+    """A file's entry in the shape of `Recipe`: one ``source``, and paths from the working folder."""
+    if not isinstance(entry, dict):
+        return entry
+    joined: dict[str, Any] = {"install": None, **entry}
+    if joined["install"] == NO_INSTALL:
+        joined["install"] = None
+    match entry:
+        case {"sdist": dict(sdist)}:
+            joined["source"] = {**sdist, "direction": entry.get("direction")}
+        case {"folder": {"path": str(path)}}:
+            joined["source"] = {"path": folder / path}
+    return joined
+
+
+def _check(book: RecipeBook, ids: list[str], path: Path) -> None:
+    repeated = sorted({instance_id for instance_id in ids if ids.count(instance_id) > 1})
+    if repeated:
+        raise InputError(f"{path}: {', '.join(repeated)} comes more than once")
+    for recipe in book.instances.values():
+        if recipe.environment not in book.environments:
+            hint = nearest(recipe.environment, book.environments)
+            raise InputError(f"{path}: {recipe.instance_id} names the unknown environment {recipe.environment}{hint}")

@@ -1,0 +1,75 @@
+import json
+from pathlib import Path
+
+import pytest
+
+from harness.errors import InputError
+from harness.evaluate.recipes import FolderSource, SdistSource, load_recipes
+
+SDIST = {"package": "p", "filename": "p-1.0.tar.gz", "sha256": "0" * 64, "bytes": 10}
+ENTRY = {"instance_id": "o__p-1", "environment": "e", "test_cmd": "python -m pytest", "install": "pip install -e ."}
+
+
+def write(folder: Path, *entries: object) -> Path:
+    path = folder / "recipes.json"
+    environments = {"e": {"python": "3.11", "requirements": ["pytest==8.0.0"]}}
+    path.write_text(json.dumps({"environments": environments, "instances": entries}))
+    return path
+
+
+def test_the_shipped_file_holds_43_instances_in_10_environments():
+    book = load_recipes()
+    assert (len(book.instances), len(book.environments)) == (43, 10)
+    flask = book.recipe("pallets__flask-4992")
+    assert isinstance(flask.source, SdistSource)
+    assert (flask.source.direction, flask.install) == ("forward", "pip install --no-deps --no-build-isolation -e .")
+
+
+def test_no_install_is_none():
+    assert load_recipes().recipe("sympy__sympy-24909").install is None
+
+
+def test_a_folder_is_taken_relative_to_the_file(tmp_path):
+    book = load_recipes(write(tmp_path, {**ENTRY, "folder": {"path": "bases/p"}}))
+    assert book.recipe("o__p-1").source == FolderSource(path=tmp_path / "bases" / "p")
+
+
+@pytest.mark.parametrize(
+    ("entry", "said"),
+    [
+        ({**ENTRY}, "source"),
+        ({**ENTRY, "sdist": SDIST}, "direction"),
+        ({**ENTRY, "sdist": {**SDIST, "sha256": "xyz"}, "direction": "forward"}, "sha256"),
+        ({**ENTRY, "sdist": {**SDIST, "filename": "../p.tar.gz"}, "direction": "forward"}, "filename"),
+        ({**ENTRY, "sdist": SDIST, "direction": "forward", "environment": "ee"}, "unknown environment ee; did you"),
+        ({**ENTRY, "folder": {"path": "x"}, "instance_id": "../etc"}, "instance_id"),
+        ("o__p-1", "valid dictionary"),
+    ],
+)
+def test_a_bad_entry_is_named(tmp_path, entry, said):
+    with pytest.raises(InputError, match=said):
+        load_recipes(write(tmp_path, entry))
+
+
+def test_an_instance_twice(tmp_path):
+    entry = {**ENTRY, "folder": {"path": "x"}}
+    with pytest.raises(InputError, match="o__p-1 comes more than once"):
+        load_recipes(write(tmp_path, entry, entry))
+
+
+@pytest.mark.parametrize("text", ["{", "[]", '{"environments": {}}'])
+def test_a_bad_file(tmp_path, text):
+    path = tmp_path / "recipes.json"
+    path.write_text(text)
+    with pytest.raises(InputError, match="recipes.json"):
+        load_recipes(path)
+
+
+def test_a_missing_file(tmp_path):
+    with pytest.raises(InputError, match="can't read"):
+        load_recipes(tmp_path / "none.json")
+
+
+def test_an_unknown_instance_names_the_nearest():
+    with pytest.raises(InputError, match="did you mean pallets__flask-4992"):
+        load_recipes().recipe("pallets__flask-4993")
