@@ -61,7 +61,7 @@ def test_an_instance_twice(tmp_path):
 def test_a_bad_file(tmp_path, text):
     path = tmp_path / "recipes.json"
     path.write_text(text)
-    with pytest.raises(InputError, match="recipes.json"):
+    with pytest.raises(InputError, match=r"recipes\.json"):
         load_recipes(path)
 
 
