@@ -140,19 +140,23 @@ def _read_file(path: Path, kind: str) -> Iterable[dict[str, Any]]:
 
     datasets.disable_progress_bars()
     try:
-        return datasets.load_dataset(kind, data_files=str(path), split="train", keep_in_memory=True)
+        rows: Iterable[dict[str, Any]] = datasets.load_dataset(
+            kind, data_files=str(path), split="train", keep_in_memory=True
+        )
     except (datasets.exceptions.DatasetGenerationError, ValueError, OSError) as error:
         reason = str(error.__cause__ or error).splitlines()[0]
         raise InputError(f"{path}: not a readable {path.suffix} data set ({reason})") from error
+    return rows
 
 
 def _read_hub(dataset: str, split: str) -> Iterable[dict[str, Any]]:
     import datasets
 
     try:
-        return datasets.load_dataset(dataset, split=split)
+        rows: Iterable[dict[str, Any]] = datasets.load_dataset(dataset, split=split)
     except (datasets.exceptions.DatasetNotFoundError, ValueError, OSError, ConnectionError) as error:
         reason = str(error).splitlines()[0]
         raise InputError(
             f"data set {dataset!r} (split {split!r}) is neither a local file nor to be had from the hub: {reason}"
         ) from error
+    return rows

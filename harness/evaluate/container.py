@@ -10,8 +10,8 @@ if TYPE_CHECKING:
 LABEL = "io.agentless-harness"  # on every image and container that belongs to the project
 
 
-def connect(timeout: float = 600.0, connections: int = 32) -> "DockerClient":
-    """A client with one pool of connections to the Docker daemon that the environment names.
+def connect(timeout: int = 600, connections: int = 32) -> "DockerClient":
+    """A client (``timeout`` in seconds) with one pool of connections to the Docker daemon that the environment names.
 
     Raises InputError when no daemon answers.
     """

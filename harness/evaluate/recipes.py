@@ -2,8 +2,8 @@
 
 The shipped file holds instances whose base state is a published source package, or one whose fix is
 taken back out. A file of one's own has the same two keys: ``environments`` (name -> ``python``,
-``requirements``) and ``instances``, a list of ``instance_id``, ``environment``, ``install``, ``test_cmd``
-and either ``sdist`` with ``direction`` or ``folder: {"path": ...}`` (relative to the file).
+``requirements``) and ``instances``, a list of ``instance_id``, ``environment``, ``install``, ``test_cmd``,
+optional ``log_parser``, and either ``sdist`` with ``direction`` or ``folder: {"path": ...}`` (relative to the file).
 """
 
 import json
@@ -56,6 +56,7 @@ class Recipe(Part):
     source: SdistSource | FolderSource
     install: str | None  # shell command run in the repository's root, None where nothing is installed
     test_cmd: str  # shell command run in the repository's root
+    log_parser: str | None = None  # of the benchmark's registry; the one known for the repository where not given
 
 
 class RecipeBook(Part):

@@ -1,0 +1,91 @@
+"""From a test log to a verdict, by the benchmark's own parsers and grading rules (``swebench`` 5.x).
+
+The invariant: a test counts as passed only when the log says that it passed, and a log whose results
+contradict the test command's exit status is not graded at all.
+"""
+
+from dataclasses import dataclass
+
+from harness.evaluate.spec import END_MARKER, START_MARKER, Specification
+from harness.instance import Instance
+from harness.verdict import Outcome
+
+GRADER = "1"  # part of every verdict's key: raise it when the same log may get another verdict
+
+
+@dataclass(frozen=True)
+class Grade:
+    """What a log says of an instance's tests."""
+
+    outcome: Outcome  # RESOLVED, UNRESOLVED or NO_RESULTS
+    detail: str = ""
+    fail_to_pass_success: tuple[str, ...] = ()
+    fail_to_pass_failure: tuple[str, ...] = ()
+    pass_to_pass_success: tuple[str, ...] = ()
+    pass_to_pass_failure: tuple[str, ...] = ()
+
+
+def grader_version() -> str:
+    """Names everything that turns a log into a verdict: this module and the parsers' release."""
+    from importlib.metadata import version
+
+    return f"{GRADER}/swebench-{version('swebench')}"
+
+
+def grade(instance: Instance, specification: Specification, log: str, exit_status: int | None) -> Grade:
+    """Grade one log. ``exit_status`` is the test command's, as the container engine reported it.
+
+    FAIL_TO_PASS and PASS_TO_PASS must both hold whole for RESOLVED. Raises KeyError for a parser that
+    the installed ``swebench`` does not have.
+    """
+    from swebench.harness.constants import EvalType, ResolvedStatus
+    from swebench.harness.grading import get_eval_tests_report, get_resolution_status
+
+    statuses, problem = read_statuses(instance, specification, log, exit_status)
+    if problem:
+        return Grade(Outcome.NO_RESULTS, problem)
+    expected = {"FAIL_TO_PASS": list(instance.fail_to_pass), "PASS_TO_PASS": list(instance.pass_to_pass)}
+    report = get_eval_tests_report(statuses, expected, eval_type=EvalType(specification.eval_type))
+    resolved = get_resolution_status(report) == ResolvedStatus.FULL.value
+    return Grade(
+        outcome=Outcome.RESOLVED if resolved else Outcome.UNRESOLVED,
+        fail_to_pass_success=tuple(report["FAIL_TO_PASS"]["success"]),
+        fail_to_pass_failure=tuple(report["FAIL_TO_PASS"]["failure"]),
+        pass_to_pass_success=tuple(report["PASS_TO_PASS"]["success"]),
+        pass_to_pass_failure=tuple(report["PASS_TO_PASS"]["failure"]),
+    )
+
+
+def read_statuses(
+    instance: Instance, specification: Specification, log: str, exit_status: int | None
+) -> tuple[dict[str, str], str]:
+    """Status by test id, and the reason why the log can't be graded (empty when it can)."""
+    from swebench.harness.grading import SUITE_RAN
+    from swebench.harness.log_parsers import PARSER_REGISTRY
+    from swebench.types import TestSpec
+
+    if START_MARKER not in log:
+        return {}, "the tests never started: the evaluation script failed before them"
+    if END_MARKER not in log:
+        return {}, "the tests ended their own evaluation script before its end"
+    spec = TestSpec(
+        instance_id=instance.instance_id,
+        image=instance.image or "",
+        eval_script_list=[],
+        repo=instance.repo,
+        version=instance.version,
+        FAIL_TO_PASS=list(instance.fail_to_pass),
+        PASS_TO_PASS=list(instance.pass_to_pass),
+        log_parser=specification.log_parser,
+        eval_type=specification.eval_type,
+    )
+    parse = PARSER_REGISTRY[specification.log_parser]
+    # The script ends right after the last end marker, so one that the tests print does not close the region.
+    region = log.split(START_MARKER, 1)[1].rsplit(END_MARKER, 1)[0]
+    statuses = parse(region, spec) or parse(log, spec)
+    if not statuses and not SUITE_RAN.search(log):
+        return {}, "no test result in the log"
+    failed = any(status in ("FAILED", "ERROR") for status in statuses.values())
+    if exit_status not in (None, 0) and statuses and not failed:
+        return {}, f"the test command exited with status {exit_status}, but its log shows no failure"
+    return statuses, ""
