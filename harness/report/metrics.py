@@ -1,0 +1,167 @@
+"""From single attempts to the rows of the result tables: values in, values out.
+
+The resolve rate's denominator is every instance, whatever happened to it: an infrastructure failure counts as
+not resolved. The rate without infrastructure failures stands beside it under its own name and denominator.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from statistics import fmean
+from typing import get_args
+
+from harness.config import Condition
+from harness.report.statistics import Interval, wilson
+from harness.verdict import Outcome, Verdict
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """What became of one instance under one checkpoint and condition; the row of a reference has no condition."""
+
+    checkpoint: str  # or the reference's name: "gold", "empty"
+    packing: str | None  # packing strategy of the checkpoint's corpus
+    packing_metrics: Mapping[str, float]
+    condition: Condition | None
+    instance_id: str
+    verdict: Verdict
+    similarity: float | None  # to the gold patch; None where it is not defined
+    empty: bool  # no patch came out
+    candidate_reasons: Mapping[str, int]  # why candidates made no patch -> how many of them
+    prompt_tokens: int
+    completion_tokens: int
+    model_seconds: float
+
+
+@dataclass(frozen=True)
+class SummaryRow:
+    """All attempts of one checkpoint under one condition. Shares are between 0 and 1, times in seconds."""
+
+    checkpoint: str
+    packing: str | None
+    packing_metrics: Mapping[str, float]
+    condition: Condition | None
+    instances: int
+    resolved: int
+    infrastructure: int  # instances on which the machine failed
+    interval: Interval  # of resolve_rate, Wilson, 95%
+    applied: int
+    empty: int
+    similarity: float | None  # mean over the instances that have one
+    similarity_instances: int
+    prompt_tokens: int
+    completion_tokens: int
+    model_seconds: float
+    test_seconds: float
+    outcomes: Mapping[str, int]
+    reasons: Mapping[str, int]
+
+    @property
+    def resolve_rate(self) -> float:
+        """Resolved over all instances: the score."""
+        return self.resolved / self.instances
+
+    @property
+    def graded(self) -> int:
+        """Instances on which the machine did not fail."""
+        return self.instances - self.infrastructure
+
+    @property
+    def resolve_rate_graded(self) -> float | None:
+        """Resolved over `graded`; None where the machine failed on every instance."""
+        return self.resolved / self.graded if self.graded else None
+
+    @property
+    def applied_share(self) -> float:
+        """Share of all instances whose patch was put in."""
+        return self.applied / self.instances
+
+    @property
+    def empty_share(self) -> float:
+        """Share of all instances for which no patch came out."""
+        return self.empty / self.instances
+
+
+@dataclass(frozen=True)
+class AverageRow:
+    """A checkpoint's scores averaged over the three conditions with equal weights (PAPER: "AVG").
+
+    There is no interval: the conditions share their instances, so they are not independent trials.
+    """
+
+    checkpoint: str
+    packing: str | None
+    packing_metrics: Mapping[str, float]
+    instances: int  # in each condition
+    resolve_rate: float
+    applied_share: float
+    empty_share: float
+    similarity: float | None
+
+
+def summarise(attempts: Iterable[Attempt]) -> list[SummaryRow]:
+    """One row for each checkpoint and condition, in the order in which they first come.
+
+    Raises ValueError where a group holds one instance twice, which would bend its denominator.
+    """
+    groups: dict[tuple[str, Condition | None], list[Attempt]] = {}
+    for attempt in attempts:
+        groups.setdefault((attempt.checkpoint, attempt.condition), []).append(attempt)
+    return [_summarise_group(group) for group in groups.values()]
+
+
+def _summarise_group(group: Sequence[Attempt]) -> SummaryRow:
+    first = group[0]
+    if len({attempt.instance_id for attempt in group}) < len(group):
+        raise ValueError(f"an instance comes twice under {first.checkpoint}, condition {first.condition}")
+    outcomes = Counter(attempt.verdict.outcome.value for attempt in group)
+    resolved = sum(attempt.verdict.resolved for attempt in group)
+    similarities = [attempt.similarity for attempt in group if attempt.similarity is not None]
+    reasons: Counter[str] = Counter()
+    for attempt in group:
+        reasons.update(attempt.candidate_reasons)
+    return SummaryRow(
+        checkpoint=first.checkpoint,
+        packing=first.packing,
+        packing_metrics=first.packing_metrics,
+        condition=first.condition,
+        instances=len(group),
+        resolved=resolved,
+        infrastructure=outcomes[Outcome.INFRASTRUCTURE.value],
+        interval=wilson(resolved, len(group)),
+        applied=sum(attempt.verdict.applied for attempt in group),
+        empty=sum(attempt.empty for attempt in group),
+        similarity=fmean(similarities) if similarities else None,
+        similarity_instances=len(similarities),
+        prompt_tokens=sum(attempt.prompt_tokens for attempt in group),
+        completion_tokens=sum(attempt.completion_tokens for attempt in group),
+        model_seconds=sum(attempt.model_seconds for attempt in group),
+        test_seconds=sum(attempt.verdict.test_seconds for attempt in group),
+        outcomes=dict(outcomes.most_common()),
+        reasons=dict(reasons.most_common()),
+    )
+
+
+def average(rows: Iterable[SummaryRow]) -> list[AverageRow]:
+    """One row for each checkpoint that has all three conditions, in the order in which they first come."""
+    groups: dict[str, list[SummaryRow]] = {}
+    for row in rows:
+        if row.condition is not None:
+            groups.setdefault(row.checkpoint, []).append(row)
+    whole = set(get_args(Condition))
+    return [_average_group(group) for group in groups.values() if {row.condition for row in group} == whole]
+
+
+def _average_group(group: Sequence[SummaryRow]) -> AverageRow:
+    first = group[0]
+    similarities = [row.similarity for row in group if row.similarity is not None]
+    return AverageRow(
+        checkpoint=first.checkpoint,
+        packing=first.packing,
+        packing_metrics=first.packing_metrics,
+        instances=first.instances,
+        resolve_rate=fmean(row.resolve_rate for row in group),
+        applied_share=fmean(row.applied_share for row in group),
+        empty_share=fmean(row.empty_share for row in group),
+        similarity=fmean(similarities) if len(similarities) == len(group) else None,
+    )
