@@ -1,0 +1,216 @@
+"""Progress of long work on stderr: a live display on a terminal, now and then a plain line elsewhere."""
+
+import logging
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from types import TracebackType
+from typing import Self, TextIO
+
+from rich.console import Console
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+
+PLAIN_INTERVAL = 5.0  # seconds between two plain lines, at least
+NAMES_SHOWN = 2  # of the things that run now
+
+
+class Stage:
+    """One kind of work: how many things are done, how many there are, and which run now. Safe for threads."""
+
+    def __init__(self, name: str, total: int, clock: Callable[[], float], changed: Callable[[], None]) -> None:
+        """Made by `Progress.stage`; ``changed`` is called after every change, outside the lock."""
+        self.name = name
+        self._total = total
+        self._done = 0
+        self._known = 0  # of those done: found finished, not worked on now
+        self._running: dict[str, int] = {}  # name -> how often, in the order in which they began
+        self._began: float | None = None
+        self._clock = clock
+        self._changed = changed
+        self._lock = threading.Lock()
+
+    def add(self, count: int = 1) -> None:
+        """Count things as done."""
+        with self._lock:
+            self._begin()
+            self._done += count
+        self._changed()
+
+    def skip(self, count: int = 1) -> None:
+        """Count things as done that were found finished: they say nothing of how long the others take."""
+        with self._lock:
+            self._done += count
+            self._known += count
+        self._changed()
+
+    def grow(self, count: int) -> None:
+        """More work of this kind turned up."""
+        with self._lock:
+            self._total += count
+        self._changed()
+
+    @contextmanager
+    def running(self, name: str) -> Iterator[None]:
+        """Show ``name`` as what runs now. It does not count as done by that: see `add`."""
+        with self._lock:
+            self._begin()
+            self._running[name] = self._running.get(name, 0) + 1
+        self._changed()
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._running[name] -= 1
+                if not self._running[name]:
+                    del self._running[name]
+            self._changed()
+
+    def _begin(self) -> None:
+        if self._began is None:
+            self._began = self._clock()
+
+    def counts(self) -> tuple[int, int]:
+        """(done, total) now."""
+        with self._lock:
+            return self._done, self._total
+
+    def seconds_left(self) -> float | None:
+        """Seconds that the rest takes at the pace so far; None before the first thing is done."""
+        with self._lock:
+            worked = self._done - self._known
+            if self._began is None or worked <= 0:
+                return None
+            return (self._clock() - self._began) / worked * max(self._total - self._done, 0)
+
+    def runs_now(self) -> str:
+        """Names of what runs now, the oldest first, shortened: ``a, b and 3 more``."""
+        with self._lock:
+            names = list(self._running)
+        more = len(names) - NAMES_SHOWN
+        shown = ", ".join(names[:NAMES_SHOWN])
+        return f"{shown} and {more} more" if more > 0 else shown
+
+
+class Progress:
+    """Shows stages while it is entered. Log lines that go to stderr come out above the live display."""
+
+    def __init__(
+        self,
+        stream: TextIO | None = None,
+        interval: float = PLAIN_INTERVAL,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """``stream`` is stderr where not given; plain lines come at least ``interval`` seconds apart."""
+        self._stream = stream if stream is not None else sys.stderr
+        self._console = Console(file=self._stream)
+        self._interval = interval
+        self._clock = clock
+        self._stages: list[Stage] = []
+        self._lock = threading.Lock()
+        self._live: Live | None = None
+        self._exit = ExitStack()
+        self._last_line = ""
+        self._last_time = float("-inf")
+
+    def stage(self, name: str, total: int = 0) -> Stage:
+        """A new stage, shown below those before it; `Stage.grow` raises its total later."""
+        stage = Stage(name, total, self._clock, self._changed)
+        with self._lock:
+            self._stages.append(stage)
+        return stage
+
+    def __enter__(self) -> Self:
+        if self._stream.isatty() and self._console.is_terminal and not self._console.is_dumb_terminal:
+            self._live = Live(
+                console=self._console, get_renderable=self._picture, refresh_per_second=4, redirect_stdout=False
+            )
+            handlers = _handlers_on(self._stream)
+            self._exit.enter_context(self._live)
+            self._exit.enter_context(_redirected(handlers, sys.stderr))
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._exit.close()
+        if self._live is None:
+            self._write_line(last=True)
+        self._live = None
+
+    def _changed(self) -> None:
+        if self._live is None:
+            self._write_line(last=False)
+
+    def _write_line(self, last: bool) -> None:
+        with self._lock:
+            now = self._clock()
+            if not last and now - self._last_time < self._interval:
+                return
+            line = " | ".join(filter(None, map(_describe, self._stages)))
+            if line and line != self._last_line:
+                self._stream.write(line + "\n")
+                self._stream.flush()
+                self._last_line, self._last_time = line, now
+
+    def _picture(self) -> Table:
+        with self._lock:
+            stages = list(self._stages)
+        grid = Table.grid(padding=(0, 1))
+        grid.add_column(no_wrap=True)
+        grid.add_column(width=20)
+        grid.add_column(justify="right", no_wrap=True)
+        grid.add_column(justify="right", no_wrap=True)
+        grid.add_column(no_wrap=True, overflow="ellipsis", style="dim")
+        for stage in stages:
+            done, total = stage.counts()
+            bar = ProgressBar(total=max(total, 1), completed=done)
+            grid.add_row(stage.name, bar, f"{done}/{total}", _time_left(stage), stage.runs_now())
+        return grid
+
+
+def _handlers_on(stream: TextIO) -> list["logging.StreamHandler[TextIO]"]:
+    """Root log handlers that write to ``stream``."""
+    return [
+        handler
+        for handler in logging.getLogger().handlers
+        if isinstance(handler, logging.StreamHandler) and handler.stream is stream
+    ]
+
+
+@contextmanager
+def _redirected(handlers: list["logging.StreamHandler[TextIO]"], stream: TextIO) -> Iterator[None]:
+    """Let the handlers write to ``stream``, which the live display has put in stderr's place, for a while."""
+    before = [(handler, handler.stream) for handler in handlers]
+    for handler in handlers:
+        handler.setStream(stream)
+    try:
+        yield
+    finally:
+        for handler, original in before:
+            handler.setStream(original)
+
+
+def _describe(stage: Stage) -> str:
+    done, total = stage.counts()
+    names, left = stage.runs_now(), _time_left(stage)
+    return f"{stage.name} {done}/{total}" + (f" ({names})" if names else "") + (f", {left}" if left else "")
+
+
+def _time_left(stage: Stage) -> str:
+    done, total = stage.counts()
+    seconds = stage.seconds_left()
+    return f"{duration(seconds)} left" if seconds is not None and done < total else ""
+
+
+def duration(seconds: float) -> str:
+    """``45s``, ``3m 20s`` or ``2h 05m``: what a reader needs of a time span."""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole}s"
+    if whole < 3600:
+        return f"{whole // 60}m {whole % 60:02d}s"
+    return f"{whole // 3600}h {whole % 3600 // 60:02d}m"
