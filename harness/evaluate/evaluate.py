@@ -1,0 +1,177 @@
+"""Evaluating a patch: a fresh container, the patch, the tests, the verdict; the same question never twice."""
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import Future
+from pathlib import Path
+
+from harness.errors import InfrastructureError
+from harness.evaluate.grade import grade, grader_version
+from harness.evaluate.spec import Specification, instrument
+from harness.instance import Instance
+from harness.journal import Journal, content_key
+from harness.resources import resource
+from harness.seams import CommandResult, Job, Limits, Sandbox
+from harness.verdict import Outcome, Phase, Verdict
+
+log = logging.getLogger(__name__)
+
+PATCH_PATH = "/harness/patch.diff"
+APPLY_PATH = "/harness/apply.sh"
+SCRIPT_PATH = "/harness/eval.sh"
+RETRY_SECONDS = (1.0, 5.0, 20.0)  # pauses before another try after the machine failed
+
+
+class Evaluator:
+    """Gives verdicts on patches, from the journal where it holds one. Safe for threads.
+
+    Verdicts of outcome INFRASTRUCTURE are not journaled: a later run asks again.
+    """
+
+    def __init__(
+        self,
+        sandbox: Sandbox,
+        image_of: Callable[[Instance], str],
+        specification_of: Callable[[Instance], Specification],
+        journal: Journal,
+        logs: Path,
+        limits: Limits,
+    ) -> None:
+        """``image_of`` names an instance's local image; ``logs`` is the folder for one log per evaluation."""
+        self._sandbox = sandbox
+        self._image_of = image_of
+        self._specification_of = specification_of
+        self._journal = journal
+        self._logs = logs
+        self._limits = limits
+        self._lock = threading.Lock()
+        self._under_way: dict[str, Future[Verdict]] = {}
+        logs.mkdir(parents=True, exist_ok=True)
+
+    def log_path(self, verdict: Verdict) -> Path:
+        """Where the log of a verdict lies (there is none for an empty patch)."""
+        return self._logs / f"{verdict.key}.log"
+
+    def evaluate(self, instance: Instance, patch: str | None) -> Verdict:
+        """The verdict on a patch; equal questions asked meanwhile by other threads wait for the same one."""
+        if not (patch or "").strip():
+            return Verdict(instance_id=instance.instance_id, outcome=Outcome.EMPTY_PATCH, phase=Phase.PATCH)
+        assert patch is not None
+        for pause in (*RETRY_SECONDS, None):
+            try:
+                return self._evaluate_once(instance, patch)
+            except InfrastructureError as error:
+                if pause is None:
+                    return Verdict(
+                        instance_id=instance.instance_id,
+                        outcome=Outcome.INFRASTRUCTURE,
+                        phase=Phase.PREPARE,
+                        detail=str(error),
+                    )
+                log.warning("%s: %s; trying again in %g s", instance.instance_id, error, pause)
+                time.sleep(pause)
+        raise AssertionError("unreachable")
+
+    def _evaluate_once(self, instance: Instance, patch: str) -> Verdict:
+        image = self._image_of(instance)
+        digest = self._sandbox.digest(image)
+        specification = self._specification_of(instance)
+        key = evaluation_key(instance, specification, patch, digest, self._limits)
+        with self._lock:
+            record = self._journal.get(key)
+            if record is not None:
+                return Verdict.model_validate(record["verdict"])
+            first = key not in self._under_way
+            future = self._under_way.setdefault(key, Future())
+        if not first:
+            return future.result()
+        try:
+            verdict = self._run(instance, patch, image, digest, specification, key)
+            self._journal.put(key, {"verdict": verdict.model_dump(mode="json")})
+            future.set_result(verdict)
+            return verdict
+        except BaseException as error:
+            future.set_exception(error)
+            raise
+        finally:
+            with self._lock:
+                del self._under_way[key]
+
+    def _run(
+        self, instance: Instance, patch: str, image: str, digest: str, specification: Specification, key: str
+    ) -> Verdict:
+        started = time.monotonic()
+        patch = patch if patch.endswith("\n") else patch + "\n"
+        job = Job(
+            image=image,
+            files={
+                PATCH_PATH: patch.encode("utf-8", "surrogateescape"),
+                APPLY_PATH: (resource("docker") / "apply.sh").read_bytes(),
+                SCRIPT_PATH: instrument(specification.script).encode(),
+            },
+            commands=(("/bin/bash", APPLY_PATH, PATCH_PATH), ("/bin/bash", SCRIPT_PATH)),
+            limits=self._limits,
+        )
+        results = self._sandbox.run(job)
+        verdict = judge(instance, specification, results).model_copy(
+            update={"key": key, "image": image, "image_digest": digest}
+        )
+        self.log_path(verdict).write_bytes(b"".join(result.output for result in results))
+        return verdict.model_copy(update={"seconds": round(time.monotonic() - started, 3)})
+
+
+def evaluation_key(instance: Instance, specification: Specification, patch: str, digest: str, limits: Limits) -> str:
+    """Hash of everything that determines a verdict."""
+    return content_key(
+        digest=digest,
+        script=specification.script,
+        log_parser=specification.log_parser,
+        eval_type=specification.eval_type,
+        fail_to_pass=instance.fail_to_pass,
+        pass_to_pass=instance.pass_to_pass,
+        patch=patch,
+        limits=vars(limits),
+        apply=(resource("docker") / "apply.sh").read_text(encoding="utf-8"),
+        grader=grader_version(),
+    )
+
+
+def judge(instance: Instance, specification: Specification, results: tuple[CommandResult, ...]) -> Verdict:
+    """The verdict on what the commands of an evaluation did: putting the patch in, then the tests."""
+    applied = results[0]
+    if len(results) == 1:
+        return _stopped(instance, applied, Phase.PATCH, Outcome.PATCH_FAILED, _last_line(applied.output))
+    tests = results[1]
+    if tests.timed_out or tests.out_of_memory:
+        return _stopped(instance, tests, Phase.TESTS, Outcome.NO_RESULTS, "")
+    found = grade(instance, specification, tests.output.decode("utf-8", "replace"), tests.exit_status)
+    return Verdict(
+        instance_id=instance.instance_id,
+        phase=Phase.GRADE,
+        test_seconds=round(tests.seconds, 3),
+        exit_status=tests.exit_status,
+        **vars(found),
+    )
+
+
+def _stopped(instance: Instance, result: CommandResult, phase: Phase, otherwise: Outcome, detail: str) -> Verdict:
+    outcome = otherwise
+    if result.timed_out:
+        outcome, detail = Outcome.TIMEOUT, f"stopped after {result.seconds:.0f} s"
+    elif result.out_of_memory:
+        outcome, detail = Outcome.OUT_OF_MEMORY, "a process was killed for memory"
+    return Verdict(
+        instance_id=instance.instance_id,
+        outcome=outcome,
+        phase=phase,
+        detail=detail,
+        test_seconds=round(result.seconds, 3) if phase is Phase.TESTS else 0.0,
+        exit_status=result.exit_status,
+    )
+
+
+def _last_line(output: bytes) -> str:
+    lines = output.decode("utf-8", "replace").strip().splitlines()
+    return lines[-1][:300] if lines else ""

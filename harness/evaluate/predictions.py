@@ -1,0 +1,97 @@
+"""Predictions in SWE-bench's formats: JSONL, a JSON list, a JSON object by instance id; and ``gold`` and ``empty``."""
+
+import json
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from harness.errors import InputError
+from harness.instance import Instance, nearest
+
+REFERENCES = ("gold", "empty")
+
+
+class Prediction(BaseModel):
+    """One patch for one instance, under the name of the model that made it."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", protected_namespaces=())
+
+    instance_id: str
+    model_name_or_path: str
+    model_patch: str | None
+
+
+def reference_predictions(kind: str, instances: Iterable[Instance]) -> list[Prediction]:
+    """The gold patch of every instance, or the empty patch."""
+    return [
+        Prediction(
+            instance_id=instance.instance_id,
+            model_name_or_path=kind,
+            model_patch=instance.patch if kind == "gold" else "",
+        )
+        for instance in instances
+    ]
+
+
+def load_predictions(source: str, instances: Sequence[Instance], chosen: bool = False) -> list[Prediction]:
+    """Predictions from a file, or the reference predictions ``gold`` and ``empty``.
+
+    ``chosen`` says that ``instances`` is a part of the data set picked by the user: predictions for others
+    are then passed over. Raises InputError for a missing or torn file, an unknown instance, and two
+    predictions for one instance.
+    """
+    if source in REFERENCES:
+        return reference_predictions(source, instances)
+    predictions = [_parse(raw, where) for where, raw in _read(Path(source))]
+    known = {instance.instance_id for instance in instances}
+    seen: set[str] = set()
+    for prediction in predictions:
+        if prediction.instance_id in seen:
+            raise InputError(f"{source}: two predictions for {prediction.instance_id}; keep one")
+        seen.add(prediction.instance_id)
+        if prediction.instance_id not in known and not chosen:
+            hint = nearest(prediction.instance_id, known)
+            raise InputError(f"{source}: prediction for unknown instance {prediction.instance_id}{hint}")
+    return [prediction for prediction in predictions if prediction.instance_id in known]
+
+
+def _read(path: Path) -> list[tuple[str, Any]]:
+    """Raw predictions, each with the place where it stands."""
+    if not path.is_file():
+        raise InputError(f"{path}: no such predictions file (give a .jsonl or .json file, `gold` or `empty`)")
+    try:
+        text = path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path}: not UTF-8 text ({error})") from error
+    if path.suffix == ".jsonl":
+        return [
+            (f"{path}: line {number}", _json(line, f"{path}: line {number}"))
+            for number, line in enumerate(text.splitlines(), 1)
+            if line.strip()
+        ]
+    raw = _json(text, str(path))
+    if isinstance(raw, dict):
+        return [
+            (f"{path}: {key}", {"instance_id": key, **value} if isinstance(value, dict) else value)
+            for key, value in raw.items()
+        ]
+    if isinstance(raw, list):
+        return [(f"{path}: entry {number}", value) for number, value in enumerate(raw, 1)]
+    raise InputError(f"{path}: predictions are a list, or an object by instance id")
+
+
+def _json(text: str, where: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError as error:
+        raise InputError(f"{where}: torn or not JSON ({error})") from error
+
+
+def _parse(raw: Any, where: str) -> Prediction:
+    try:
+        return Prediction.model_validate(raw)
+    except ValidationError as error:
+        details = "; ".join(f"{'.'.join(map(str, e['loc'])) or 'entry'}: {e['msg'].lower()}" for e in error.errors())
+        raise InputError(f"{where}: not a prediction ({details})") from error
