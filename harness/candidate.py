@@ -1,0 +1,54 @@
+"""One sampled answer: the edits in it and the patch they make, or the reason that they make none."""
+
+from enum import StrEnum
+
+from pydantic import BaseModel, ConfigDict
+
+from harness.model.answers import Edit
+
+
+class Reason(StrEnum):
+    """Why a candidate has no patch."""
+
+    NO_LOCATION = "no-location"  # nothing was localized, so nothing was asked
+    CONTEXT_OVERFLOW = "context-overflow"  # not even the smallest prompt leaves room for an answer
+    TRUNCATED = "truncated"  # the answer was cut at its length limit, so it was not read
+    NO_EDITS = "no-edits"  # the answer holds no search/replace block
+    PARSE_FAILURE = "parse-failure"  # a block is broken, or names no file
+    UNKNOWN_PATH = "unknown-path"  # the snapshot holds no such file, or several that could be meant
+    FORBIDDEN_PATH = "forbidden-path"  # outside the repository, in .git, or through a symbolic link
+    BINARY_FILE = "binary-file"
+    NO_MATCH = "no-match"  # the file does not hold the search text
+    AMBIGUOUS_MATCH = "ambiguous-match"  # the file holds it more than once
+    OVERLAPPING_EDITS = "overlapping-edits"  # two blocks change the same lines
+    UNENCODABLE = "unencodable"  # the replacement has characters that the file's encoding lacks
+    NO_OP = "no-op"  # the edits leave every file as it was
+    SYNTAX_ERROR = "syntax-error"  # Python that parsed before the edits does not parse after them
+    DOES_NOT_APPLY = "does-not-apply"  # git refused the patch
+
+
+class Grade(StrEnum):
+    """How closely a search text met the file, best first."""
+
+    EXACT = "exact"
+    WHITESPACE = "whitespace"  # but for trailing whitespace and line endings
+    REINDENTED = "reindented"  # but for one indentation more or less on every line
+    NEW_FILE = "new-file"  # nothing to meet
+
+
+class Candidate(BaseModel):
+    """Sample ``index`` of one instance under one condition."""
+
+    model_config = ConfigDict(frozen=True)
+
+    index: int
+    patch: str = ""  # empty exactly where there is a reason
+    reason: Reason | None = None
+    detail: str = ""  # the reason in one line
+    edits: tuple[Edit, ...] = ()
+    grades: tuple[Grade, ...] = ()  # one for each distinct edit, where there is a patch
+    vote: str = ""  # equal for patches that differ in comments, docstrings and formatting only
+    left_out: tuple[str, ...] = ()  # what the prompt had no room for, as path:first-last
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    seconds: float = 0.0  # wall time of the request

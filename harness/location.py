@@ -1,0 +1,47 @@
+"""Where to look: a file with the line intervals that matter in it. What localization gives and repair takes."""
+
+import re
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+
+Interval = tuple[int, int]  # first and last line, counted from 1, both included
+
+_LEADING = re.compile(r"(?:\./+)+")
+
+
+@dataclass(frozen=True)
+class Location:
+    """A file of the snapshot and what of it is meant."""
+
+    path: str
+    intervals: tuple[Interval, ...] = ()  # in order and apart from each other; empty: the whole file
+
+
+def merge_intervals(intervals: Iterable[Interval]) -> tuple[Interval, ...]:
+    """The same lines as intervals in order, those that overlap or touch joined."""
+    merged: list[Interval] = []
+    for first, last in sorted(intervals):
+        if merged and first <= merged[-1][1] + 1:
+            merged[-1] = (merged[-1][0], max(last, merged[-1][1]))
+        else:
+            merged.append((first, last))
+    return tuple(merged)
+
+
+def resolve_path(name: str, paths: Collection[str]) -> str | None:
+    """The one path that ``name`` stands for, or None where there is none or more than one.
+
+    In this order: the path itself; the only path that ends with the name; the longest ending of the name,
+    of at least two parts, that is itself a path (a name with foreign folders in front).
+    """
+    name = _LEADING.sub("", name.strip(), count=1) if name.strip().startswith("./") else name.strip()
+    if not name:
+        return None
+    if name in paths:
+        return name
+    endings = [path for path in paths if path.endswith(f"/{name}")]
+    if endings:
+        return endings[0] if len(endings) == 1 else None
+    parts = name.split("/")
+    tails = ("/".join(parts[start:]) for start in range(1, len(parts) - 1))
+    return next((tail for tail in tails if tail in paths), None)
