@@ -1,0 +1,86 @@
+"""The report of a whole evaluation under the official harness' own keys, with ours beside them.
+
+As there, an instance counts as completed when its tests ran and were graded, and as an error when it was submitted
+but not completed. What the machine failed on stays in both denominators; the rate without it stands apart.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from harness.report.statistics import wilson
+from harness.verdict import Outcome, Verdict
+
+SCHEMA_VERSION = 2  # of the official report, swebench 5.x
+NOT_EVALUATED = "not-evaluated"  # submitted, but without a verdict
+NOT_SUBMITTED = "not-submitted"
+
+# The official harness writes an instance's report, and so completes it, also where the log shows no test results
+# or the tests were killed for their memory; a timeout or a patch that does not apply leaves none.
+UNRESOLVED = {Outcome.UNRESOLVED, Outcome.NO_RESULTS, Outcome.OUT_OF_MEMORY}
+AMBIGUOUS = {Outcome.NO_RESULTS, Outcome.OUT_OF_MEMORY, Outcome.TIMEOUT}  # of the patch's making, or the machine's
+
+
+def official_report(
+    instance_ids: Sequence[str], predictions: Mapping[str, str | None], verdicts: Mapping[str, Verdict]
+) -> dict[str, Any]:
+    """JSON-serialisable report over all instances of the data set, under the official report's keys.
+
+    ``predictions`` and ``verdicts`` go by instance id. The key ``harness`` holds what the official report does not
+    tell apart: how each evaluation ended, and the resolve rate with and without infrastructure failures, each
+    with its own numerator and denominator.
+    """
+    ended = {instance_id: _outcome(instance_id, predictions, verdicts) for instance_id in instance_ids}
+    ids = _official_ids(ended)
+    ids["submitted_ids"] = set(predictions)
+    counted = ("submitted", "completed", "resolved", "unresolved", "infra_failure", "ambiguous_failure", "empty_patch")
+    marked = ids["infra_failure_ids"] | ids["ambiguous_failure_ids"]
+    return {
+        "total_instances": len(instance_ids),
+        **{f"{name}_instances": len(ids[f"{name}_ids"]) for name in (*counted, "error")},
+        **{name: sorted(members) for name, members in ids.items()},
+        "failure_reasons": {instance_id: str(ended[instance_id]) for instance_id in sorted(marked)},
+        "schema_version": SCHEMA_VERSION,
+        "harness": _own_part(list(ended.values())),
+    }
+
+
+def _outcome(instance_id: str, predictions: Mapping[str, str | None], verdicts: Mapping[str, Verdict]) -> Outcome | str:
+    if instance_id not in predictions:
+        return NOT_SUBMITTED
+    if not predictions[instance_id]:
+        return Outcome.EMPTY_PATCH
+    return verdicts[instance_id].outcome if instance_id in verdicts else NOT_EVALUATED
+
+
+def _official_ids(ended: Mapping[str, Outcome | str]) -> dict[str, set[str]]:
+    def among(kinds: Iterable[Outcome | str]) -> set[str]:
+        return {instance_id for instance_id, outcome in ended.items() if outcome in kinds}
+
+    completed = among(UNRESOLVED | {Outcome.RESOLVED})
+    incomplete, empty = among({NOT_SUBMITTED}), among({Outcome.EMPTY_PATCH})
+    return {
+        "completed_ids": completed,
+        "incomplete_ids": incomplete,
+        "empty_patch_ids": empty,
+        "resolved_ids": among({Outcome.RESOLVED}),
+        "unresolved_ids": among(UNRESOLVED),
+        "infra_failure_ids": among({Outcome.INFRASTRUCTURE}),
+        "ambiguous_failure_ids": among(AMBIGUOUS),
+        "error_ids": set(ended) - completed - incomplete - empty,
+    }
+
+
+def _own_part(outcomes: Sequence[Outcome | str]) -> dict[str, Any]:
+    resolved, machine = outcomes.count(Outcome.RESOLVED), outcomes.count(Outcome.INFRASTRUCTURE)
+    return {
+        "outcomes": dict(Counter(map(str, outcomes)).most_common()),
+        "resolve_rate": _rate(resolved, len(outcomes)),
+        "resolve_rate_without_infrastructure_failures": _rate(resolved, len(outcomes) - machine),
+    }
+
+
+def _rate(resolved: int, instances: int) -> dict[str, Any]:
+    rate = resolved / instances if instances else None
+    interval = list(wilson(resolved, instances)) if instances else None
+    return {"resolved": resolved, "instances": instances, "rate": rate, "wilson_95": interval}

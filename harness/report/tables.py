@@ -1,0 +1,290 @@
+"""The result tables: on a terminal, as Markdown, as CSV.
+
+On a terminal and in Markdown the main table has one row for each checkpoint and condition, and a second one the
+averages over the conditions beside the packing metrics, in the form of PAPER's Table 13. CSV holds the raw numbers.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from harness.progress import duration
+from harness.report.metrics import AverageRow, SummaryRow, average
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+    from rich.table import Table
+
+NONE = "-"  # a cell that has nothing to tell
+
+NOTES = (
+    "Resolve rate: resolved over all instances, infrastructure failures included; in brackets its 95% Wilson score "
+    "interval.",
+    "Similarity: difflib's SequenceMatcher ratio between the patch and the gold patch, as in SWE-RL, mean over the "
+    "instances.",
+    "Averages: the three conditions with equal weights.",
+)
+
+
+def terminal_table(rows: Sequence[SummaryRow]) -> "RenderableType":
+    """What rich prints: scores, costs, the averages where all three conditions are there, and the notes.
+
+    Three narrow tables rather than a wide one: it is readable from 80 columns on.
+    """
+    from rich.console import Group
+    from rich.text import Text
+
+    parts: list[RenderableType] = [_terminal_scores(rows), "", _terminal_costs(rows), ""]
+    averages = average(rows)
+    if averages:
+        parts += [_terminal_averages(averages), ""]
+    return Group(*parts, Text(" ".join(_notes(rows, averages)), style="dim"))
+
+
+def _terminal_scores(rows: Sequence[SummaryRow]) -> "Table":
+    heads = ("resolved", "rate %\n95% interval", "patch\napplied", "empty", "simi-\nlarity")
+    table = _terminal_empty("Scores", ("checkpoint,\npacking", "condition"), heads)
+    for group in _by_checkpoint(rows):
+        for number, row in enumerate(group):
+            _add_row(
+                table,
+                (_label(group, number), _condition(row)),
+                (
+                    f"{row.resolved}/{row.instances}",
+                    f"{_percent(row.resolve_rate)} {_interval(row)}",
+                    str(row.applied),
+                    str(row.empty),
+                    _ratio(row.similarity),
+                ),
+                last=number == len(group) - 1 > 0,
+            )
+    return table
+
+
+def _terminal_costs(rows: Sequence[SummaryRow]) -> "Table":
+    failures = any(row.infrastructure for row in rows)
+    heads = ("tokens\nin", "tokens\nout", "model\ntime", "test\ntime", *(("infra\nfailed",) if failures else ()))
+    table = _terminal_empty("Costs", ("checkpoint", "condition"), heads)
+    for group in _by_checkpoint(rows):
+        for number, row in enumerate(group):
+            _add_row(
+                table,
+                ("" if number else row.checkpoint, _condition(row)),
+                (
+                    _tokens(row.prompt_tokens),
+                    _tokens(row.completion_tokens),
+                    _span(row.model_seconds),
+                    _span(row.test_seconds),
+                    *((str(row.infrastructure),) if failures else ()),
+                ),
+                last=number == len(group) - 1 > 0,
+            )
+    return table
+
+
+def _terminal_averages(averages: Sequence[AverageRow]) -> "Table":
+    names = _metric_names(averages)
+    heads = (*(name.replace("_", "\n") for name in names), "resolved\n%", "empty\n%", "simi-\nlarity")
+    table = _terminal_empty("Averages over the three conditions", ("checkpoint", "packing"), heads)
+    for row in averages:
+        metrics = [_number(row.packing_metrics.get(name)) for name in names]
+        scores = (_percent(row.resolve_rate), _percent(row.empty_share), _ratio(row.similarity))
+        _add_row(table, (row.checkpoint, row.packing or NONE), (*metrics, *scores))
+    return table
+
+
+def _terminal_empty(title: str, labels: Iterable[str], heads: Iterable[str]) -> "Table":
+    from rich import box
+    from rich.table import Table
+
+    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, padding=0, show_edge=False)
+    for label in labels:
+        # conditions stay whole; names of the user's choosing are broken where the terminal is narrow
+        table.add_column(label, overflow="fold", no_wrap=label == "condition")
+    for head in heads:
+        table.add_column(head, justify="right", no_wrap=True)
+    return table
+
+
+def _add_row(table: "Table", labels: Iterable[str], cells: Iterable[str], last: bool = False) -> None:
+    """Add a row whose text is taken as it is, brackets included; ``last`` sets what follows apart."""
+    from rich.text import Text
+
+    table.add_row(*map(Text, (*labels, *cells)), end_section=last)
+
+
+def _label(group: Sequence[SummaryRow], number: int) -> str:
+    """First cell of a group's rows: the checkpoint's name, then its packing strategy below."""
+    lines = [group[0].checkpoint, *([group[0].packing] if group[0].packing else [])]
+    last = number == len(group) - 1
+    return "\n".join(lines[number:] if last else lines[number : number + 1])
+
+
+def markdown(rows: Sequence[SummaryRow]) -> str:
+    """The main table and, where all three conditions are there, the averages; notes below."""
+    averages = average(rows)
+    parts = [_markdown_table(_main_records(rows))]
+    if averages:
+        parts += ["Averages over the three conditions:", _markdown_table(_average_records(averages))]
+    return "\n\n".join([*parts, *_notes(rows, averages)]) + "\n"
+
+
+def reasons_markdown(rows: Sequence[SummaryRow]) -> str:
+    """How the evaluations ended, and why candidates made no patch, for each checkpoint and condition."""
+    records = [
+        {
+            "checkpoint": row.checkpoint,
+            "condition": _condition(row),
+            "instances": str(row.instances),
+            "outcomes (instances)": _counts(row.outcomes),
+            "no patch because (candidates)": _counts(row.reasons),
+        }
+        for row in rows
+    ]
+    return _markdown_table(records) + "\n"
+
+
+def csv(rows: Sequence[SummaryRow]) -> str:
+    """One line for each checkpoint and condition with raw numbers: shares from 0 to 1, times in seconds."""
+    import pandas as pd
+
+    text: str = pd.DataFrame([_csv_record(row, _metric_names(rows)) for row in rows]).to_csv(index=False)
+    return text
+
+
+def _csv_record(row: SummaryRow, metric_names: Iterable[str]) -> dict[str, object]:
+    return {
+        "checkpoint": row.checkpoint,
+        "packing_strategy": row.packing,
+        **{f"packing_{name}": row.packing_metrics.get(name) for name in metric_names},
+        "condition": _condition(row),
+        "instances": row.instances,
+        "resolved": row.resolved,
+        "resolve_rate": row.resolve_rate,
+        "resolve_rate_low": row.interval.low,
+        "resolve_rate_high": row.interval.high,
+        "patch_applied": row.applied,
+        "empty": row.empty,
+        "similarity": row.similarity,
+        "similarity_instances": row.similarity_instances,
+        "prompt_tokens": row.prompt_tokens,
+        "completion_tokens": row.completion_tokens,
+        "model_seconds": row.model_seconds,
+        "test_seconds": row.test_seconds,
+        "infrastructure_failures": row.infrastructure,
+        "resolve_rate_without_infrastructure": row.resolve_rate_graded,
+    }
+
+
+def _main_records(rows: Sequence[SummaryRow]) -> list[dict[str, str]]:
+    packings = any(row.packing for row in rows)
+    failures = any(row.infrastructure for row in rows)
+    return [
+        {
+            "checkpoint": row.checkpoint,
+            **({"packing strategy": row.packing or NONE} if packings else {}),
+            **{name: _number(row.packing_metrics.get(name)) for name in _metric_names(rows)},
+            "condition": _condition(row),
+            "resolved / instances": f"{row.resolved} / {row.instances}",
+            "resolve rate %, 95% interval": f"{_percent(row.resolve_rate)} {_interval(row)}",
+            "patch applied": f"{row.applied} ({_percent(row.applied_share)}%)",
+            "empty": f"{row.empty} ({_percent(row.empty_share)}%)",
+            "similarity": _similarity(row),
+            "tokens in / out": f"{row.prompt_tokens:,} / {row.completion_tokens:,}" if row.prompt_tokens else NONE,
+            "model time": _span(row.model_seconds),
+            "test time": _span(row.test_seconds),
+            **(_failure_cells(row) if failures else {}),
+        }
+        for row in rows
+    ]
+
+
+def _failure_cells(row: SummaryRow) -> dict[str, str]:
+    rate = row.resolve_rate_graded
+    return {
+        "infrastructure failures": str(row.infrastructure),
+        "rate % without them": NONE if rate is None else f"{_percent(rate)} ({row.resolved} / {row.graded})",
+    }
+
+
+def _average_records(averages: Sequence[AverageRow]) -> list[dict[str, str]]:
+    return [
+        {
+            "checkpoint": row.checkpoint,
+            "packing strategy": row.packing or NONE,
+            **{name: _number(row.packing_metrics.get(name)) for name in _metric_names(averages)},
+            "instances": f"3 x {row.instances}",
+            "resolve rate %": _percent(row.resolve_rate),
+            "patch applied %": _percent(row.applied_share),
+            "empty %": _percent(row.empty_share),
+            "similarity": _ratio(row.similarity),
+        }
+        for row in averages
+    ]
+
+
+def _markdown_table(records: Sequence[Mapping[str, str]]) -> str:
+    """A Markdown table of the records, which share their keys; a bar inside a cell is escaped."""
+    if not records:
+        return ""
+    lines = [list(records[0]), ["---"] * len(records[0]), *([*record.values()] for record in records)]
+    return "\n".join("| " + " | ".join(cell.replace("|", r"\|") for cell in line) + " |" for line in lines)
+
+
+def _notes(rows: Sequence[SummaryRow], averages: Sequence[AverageRow]) -> list[str]:
+    notes = list(NOTES if averages else NOTES[:-1])
+    failed = sum(row.infrastructure for row in rows)
+    if failed:
+        notes.append(f"The machine failed in {failed} of {sum(row.instances for row in rows)} evaluations.")
+    return notes
+
+
+def _by_checkpoint(rows: Iterable[SummaryRow]) -> list[list[SummaryRow]]:
+    groups: dict[str, list[SummaryRow]] = {}
+    for row in rows:
+        groups.setdefault(row.checkpoint, []).append(row)
+    return list(groups.values())
+
+
+def _metric_names(rows: Iterable[SummaryRow | AverageRow]) -> list[str]:
+    """Names of all packing metrics, in the order in which they first come."""
+    return list(dict.fromkeys(name for row in rows for name in row.packing_metrics))
+
+
+def _condition(row: SummaryRow) -> str:
+    return row.condition or "reference"
+
+
+def _counts(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{name} {count}" for name, count in counts.items()) or NONE
+
+
+def _similarity(row: SummaryRow) -> str:
+    partial = f" (of {row.similarity_instances})" if 0 < row.similarity_instances < row.instances else ""
+    return _ratio(row.similarity) + partial
+
+
+def _interval(row: SummaryRow) -> str:
+    return f"[{_percent(row.interval.low)}, {_percent(row.interval.high)}]"
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.1f}"
+
+
+def _ratio(value: float | None) -> str:
+    return NONE if value is None else f"{value:.3f}"
+
+
+def _number(value: float | None) -> str:
+    return NONE if value is None else f"{value:.4g}"
+
+
+def _tokens(count: int) -> str:
+    """``950``, ``12k`` or ``3.4M``; nothing to tell for none."""
+    if count < 1000:
+        return str(count or NONE)
+    return f"{count / 1000:.0f}k" if count < 999_500 else f"{count / 1e6:.1f}M"
+
+
+def _span(seconds: float) -> str:
+    return duration(seconds) if seconds else NONE

@@ -1,0 +1,94 @@
+"""Our report of an evaluation against the one that the official harness writes for the same results."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from harness.report.official import official_report
+from harness.verdict import Outcome, Phase, Verdict
+
+IDS = [f"org__repo-{number}" for number in range(1, 9)]
+ENDED = {
+    IDS[0]: Outcome.RESOLVED,
+    IDS[1]: Outcome.UNRESOLVED,
+    IDS[2]: Outcome.TIMEOUT,
+    IDS[3]: Outcome.PATCH_FAILED,
+    IDS[4]: Outcome.INFRASTRUCTURE,
+    IDS[5]: Outcome.EMPTY_PATCH,
+    IDS[6]: Outcome.NO_RESULTS,
+}
+PREDICTIONS = {i: "" if outcome is Outcome.EMPTY_PATCH else "diff" for i, outcome in ENDED.items()}
+VERDICTS = {i: Verdict(instance_id=i, outcome=outcome, phase=Phase.GRADE) for i, outcome in ENDED.items()}
+
+# what the official harness leaves behind for such an evaluation: its log, and a report where it graded one
+LOGS = {
+    Outcome.TIMEOUT: "Timeout error: 1800 seconds exceeded.",
+    Outcome.INFRASTRUCTURE: "Error response from daemon: no such image",
+    Outcome.NO_RESULTS: "collected 0 items",
+}
+GRADED = {Outcome.RESOLVED, Outcome.UNRESOLVED, Outcome.NO_RESULTS}
+
+
+def _official(folder: Path) -> dict[str, object]:
+    from swebench.harness.reporting import make_run_report
+
+    for instance_id, outcome in ENDED.items():
+        logs = folder / "logs" / "run_evaluation" / "run" / "model" / instance_id
+        logs.mkdir(parents=True)
+        (logs / "test_output.txt").write_text(LOGS.get(outcome, ""))
+        if outcome in GRADED:
+            (logs / "report.json").write_text(json.dumps({instance_id: {"resolved": outcome is Outcome.RESOLVED}}))
+    predictions = {
+        i: {"instance_id": i, "model_name_or_path": "model", "model_patch": patch} for i, patch in PREDICTIONS.items()
+    }
+    path = make_run_report(predictions, [{"instance_id": i} for i in IDS], "run", report_dir=str(folder))
+    return json.loads(path.read_text())
+
+
+def test_same_keys_and_values_as_the_official_report(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    official = _official(tmp_path)
+    ours = official_report(IDS, PREDICTIONS, VERDICTS)
+    assert set(ours) == {*official, "harness"}
+    reasons = {"failure_reasons"}  # ours are named by outcome
+    assert {k: ours[k] for k in official if k not in reasons} == {k: official[k] for k in official if k not in reasons}
+    assert set(ours["failure_reasons"]) == set(official["failure_reasons"])
+
+
+def test_own_part_tells_outcomes_and_both_rates_with_their_denominators() -> None:
+    own = official_report(IDS, PREDICTIONS, VERDICTS)["harness"]
+    assert own["outcomes"]["infrastructure"] == 1
+    assert own["outcomes"]["not-submitted"] == 1
+    assert sum(own["outcomes"].values()) == len(IDS)
+    strict, without = own["resolve_rate"], own["resolve_rate_without_infrastructure_failures"]
+    assert (strict["resolved"], strict["instances"], strict["rate"]) == (1, 8, 1 / 8)
+    assert (without["resolved"], without["instances"], without["rate"]) == (1, 7, 1 / 7)
+    low, high = strict["wilson_95"]
+    assert low < 1 / 8 < high
+
+
+def test_prediction_without_a_verdict_is_an_error_not_a_failure_of_the_model() -> None:
+    report = official_report(["a", "b"], {"a": "diff"}, {})
+    assert report["error_ids"] == ["a"]
+    assert report["incomplete_ids"] == ["b"]
+    assert report["unresolved_ids"] == []
+    assert report["harness"]["outcomes"] == {"not-evaluated": 1, "not-submitted": 1}
+
+
+def test_none_is_an_empty_patch() -> None:
+    assert official_report(["a"], {"a": None}, {})["empty_patch_ids"] == ["a"]
+
+
+def test_no_instances_and_nothing_but_failures_have_no_rate() -> None:
+    rate = official_report([], {}, {})["harness"]["resolve_rate"]
+    assert rate == {"resolved": 0, "instances": 0, "rate": None, "wilson_95": None}
+    verdict = Verdict(instance_id="a", outcome=Outcome.INFRASTRUCTURE, phase=Phase.PREPARE)
+    own = official_report(["a"], {"a": "diff"}, {"a": verdict})["harness"]
+    assert own["resolve_rate"]["rate"] == 0
+    assert own["resolve_rate_without_infrastructure_failures"]["rate"] is None
+
+
+def test_can_be_written_as_json() -> None:
+    report = official_report(IDS, PREDICTIONS, VERDICTS)
+    assert json.loads(json.dumps(report)) == report

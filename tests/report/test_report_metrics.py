@@ -1,0 +1,131 @@
+"""Denominators, intervals and averages of the summary rows."""
+
+import pytest
+
+from harness.config import Condition
+from harness.report.metrics import Attempt, average, summarise
+from harness.report.statistics import wilson
+from harness.verdict import Outcome, Phase, Verdict
+
+PHASES = {
+    Outcome.RESOLVED: Phase.GRADE,
+    Outcome.UNRESOLVED: Phase.GRADE,
+    Outcome.EMPTY_PATCH: Phase.PATCH,
+    Outcome.PATCH_FAILED: Phase.PATCH,
+    Outcome.TIMEOUT: Phase.TESTS,
+    Outcome.INFRASTRUCTURE: Phase.PREPARE,
+}
+
+
+def attempt(
+    instance_id: str,
+    outcome: Outcome,
+    checkpoint: str = "a",
+    condition: Condition | None = "model",
+    similarity: float | None = 0.5,
+) -> Attempt:
+    return Attempt(
+        checkpoint=checkpoint,
+        packing="best-fit",
+        packing_metrics={"padding": 0.01},
+        condition=condition,
+        instance_id=instance_id,
+        verdict=Verdict(instance_id=instance_id, outcome=outcome, phase=PHASES[outcome], test_seconds=2.0),
+        similarity=similarity,
+        empty=outcome is Outcome.EMPTY_PATCH,
+        candidate_reasons={"no-match": 1} if outcome is Outcome.EMPTY_PATCH else {},
+        prompt_tokens=100,
+        completion_tokens=10,
+        model_seconds=1.5,
+    )
+
+
+def test_infrastructure_failures_stay_in_the_denominator_and_are_told_apart() -> None:
+    outcomes = [Outcome.RESOLVED, Outcome.UNRESOLVED, Outcome.INFRASTRUCTURE, Outcome.INFRASTRUCTURE]
+    (row,) = summarise(attempt(f"i{n}", outcome) for n, outcome in enumerate(outcomes))
+    assert (row.resolved, row.instances, row.resolve_rate) == (1, 4, 0.25)
+    assert (row.graded, row.resolve_rate_graded) == (2, 0.5)
+    assert row.interval == wilson(1, 4)
+    assert row.outcomes == {"infrastructure": 2, "resolved": 1, "unresolved": 1}
+
+
+def test_rate_without_failures_is_undefined_when_all_failed() -> None:
+    (row,) = summarise([attempt("i", Outcome.INFRASTRUCTURE)])
+    assert row.resolve_rate == 0
+    assert row.resolve_rate_graded is None
+
+
+def test_sums_shares_and_mean_over_the_instances_that_have_a_similarity() -> None:
+    (row,) = summarise(
+        [
+            attempt("i1", Outcome.RESOLVED, similarity=0.9),
+            attempt("i2", Outcome.EMPTY_PATCH, similarity=None),
+            attempt("i3", Outcome.PATCH_FAILED, similarity=0.1),
+            attempt("i4", Outcome.TIMEOUT, similarity=0.2),
+        ]
+    )
+    assert (row.applied, row.applied_share) == (2, 0.5)
+    assert (row.empty, row.empty_share) == (1, 0.25)
+    assert row.similarity == pytest.approx(0.4)
+    assert row.similarity_instances == 3
+    assert (row.prompt_tokens, row.completion_tokens) == (400, 40)
+    assert (row.model_seconds, row.test_seconds) == (6.0, 8.0)
+    assert row.reasons == {"no-match": 1}
+
+
+def test_one_row_for_each_checkpoint_and_condition_in_their_order() -> None:
+    attempts = [
+        attempt("i", Outcome.RESOLVED, "b", "gt-file"),
+        attempt("i", Outcome.RESOLVED, "a", "model"),
+        attempt("j", Outcome.RESOLVED, "b", "gt-file"),
+        attempt("i", Outcome.RESOLVED, "gold", None),
+    ]
+    rows = summarise(attempts)
+    assert [(row.checkpoint, row.condition, row.instances) for row in rows] == [
+        ("b", "gt-file", 2),
+        ("a", "model", 1),
+        ("gold", None, 1),
+    ]
+
+
+def test_an_instance_counted_twice_is_refused() -> None:
+    with pytest.raises(ValueError, match="twice"):
+        summarise([attempt("i", Outcome.RESOLVED), attempt("i", Outcome.UNRESOLVED)])
+
+
+def test_average_weighs_the_conditions_equally() -> None:
+    attempts = [
+        attempt("i", Outcome.RESOLVED, condition="model", similarity=0.3),
+        attempt("i", Outcome.UNRESOLVED, condition="gt-location", similarity=0.6),
+        attempt("i", Outcome.EMPTY_PATCH, condition="gt-file", similarity=0.0),
+    ]
+    (row,) = average(summarise(attempts))
+    assert row.resolve_rate == pytest.approx(1 / 3)
+    assert row.empty_share == pytest.approx(1 / 3)
+    assert row.similarity == pytest.approx(0.3)
+    assert row.packing_metrics == {"padding": 0.01}
+
+
+def test_no_average_unless_all_three_conditions_are_there() -> None:
+    attempts = [
+        attempt("i", Outcome.RESOLVED, condition="model"),
+        attempt("i", Outcome.RESOLVED, condition="gt-file"),
+        attempt("i", Outcome.RESOLVED, "gold", None),
+    ]
+    assert average(summarise(attempts)) == []
+
+
+@pytest.mark.parametrize(
+    ("successes", "trials", "low", "high"),
+    # by the formula (p + z²/2n ± z sqrt(p(1-p)/n + z²/4n²)) / (1 + z²/n), z = 1.959964
+    [(0, 10, 0.0, 0.27753), (10, 10, 0.72247, 1.0), (1, 4, 0.04559, 0.69936), (81, 263, 0.25533, 0.36621)],
+)
+def test_wilson(successes: int, trials: int, low: float, high: float) -> None:
+    found = wilson(successes, trials)
+    assert found.low == pytest.approx(low, abs=1e-4)
+    assert found.high == pytest.approx(high, abs=1e-4)
+
+
+def test_wilson_of_nothing_is_an_error() -> None:
+    with pytest.raises(ValueError, match="n"):
+        wilson(0, 0)

@@ -1,0 +1,125 @@
+"""What the tables show, in each of their three forms."""
+
+import csv
+import io
+from dataclasses import replace
+
+import pytest
+from rich.console import Console
+
+from harness.config import Condition
+from harness.report import tables
+from harness.report.metrics import SummaryRow
+from harness.report.statistics import wilson
+
+CONDITIONS: tuple[Condition, ...] = ("model", "gt-location", "gt-file")
+
+
+def row(checkpoint: str = "concat", condition: Condition | None = "model", **changes: object) -> SummaryRow:
+    base = SummaryRow(
+        checkpoint=checkpoint,
+        packing="restart-last-document",
+        packing_metrics={"fragmentation_rate": 0.178, "padding_rate": 0.0},
+        condition=condition,
+        instances=300,
+        resolved=21,
+        infrastructure=0,
+        interval=wilson(21, 300),
+        applied=240,
+        empty=45,
+        similarity=0.234,
+        similarity_instances=300,
+        prompt_tokens=1_234_567,
+        completion_tokens=98_765,
+        model_seconds=4000.0,
+        test_seconds=125.0,
+        outcomes={"unresolved": 234, "empty-patch": 45, "resolved": 21},
+        reasons={"no-match": 80, "truncated": 7},
+    )
+    return replace(base, **changes)
+
+
+GOLD = row("gold", None, packing=None, packing_metrics={}, resolved=300, interval=wilson(300, 300), prompt_tokens=0)
+ROWS = [*(row(condition=condition) for condition in CONDITIONS), GOLD]
+
+
+def shown(rows: list[SummaryRow], width: int) -> str:
+    console = Console(file=io.StringIO(), width=width, color_system=None)
+    console.print(tables.terminal_table(rows))
+    return console.file.getvalue()
+
+
+@pytest.mark.parametrize("width", [80, 100, 120])
+def test_terminal_cuts_nothing_and_stays_within_its_width(width: int) -> None:
+    text = shown(ROWS, width)
+    assert "…" not in text
+    assert max(map(len, text.splitlines())) <= width
+    for piece in ("concat", "restart-last-", "gt-location", "21/300", "7.0 [4.6, 10.5]", "240", "45", "0.234", "1.2M"):
+        assert piece in text
+    for piece in ("99k", "1h 06m", "2m 05s", "reference", "300/300", "Wilson", "difflib", "fragmentation", "0.178"):
+        assert piece in text
+
+
+def test_terminal_names_packing_once_even_for_a_single_condition() -> None:
+    assert shown([row()], 100).count("restart-last-document") == 1
+
+
+def test_terminal_takes_names_as_they_are() -> None:
+    assert "[red]mine[/red]" in shown([row(packing="[red]mine[/red]")], 100)
+
+
+def test_infrastructure_failures_are_shown_only_when_there_are_any() -> None:
+    failed = row(infrastructure=100)
+    assert "infra" not in shown([row()], 100).replace("infrastructure failures included", "")
+    assert "failed in 100 of 300 evaluations" in " ".join(shown([failed], 100).split())
+    assert "infrastructure failures |" not in tables.markdown([row()])
+    text = tables.markdown([failed])
+    assert "| infrastructure failures | rate % without them |" in text
+    assert "| 100 | 10.5 (21 / 200) |" in text
+
+
+def test_markdown_is_rectangular_and_carries_counts() -> None:
+    text = tables.markdown(ROWS)
+    main, averages = (part for part in text.split("\n\n") if part.startswith("|"))
+    for part in (main, averages):
+        assert len({line.count("|") for line in part.splitlines()}) == 1
+    assert len(main.splitlines()) == 2 + len(ROWS)
+    for cell in ("21 / 300", "7.0 [4.6, 10.5]", "240 (80.0%)", "45 (15.0%)", "0.234", "1,234,567 / 98,765"):
+        assert f"| {cell} |" in main
+    assert "| concat | restart-last-document | 0.178 | 0 | 3 x 300 | 7.0 | 80.0 | 15.0 | 0.234 |" in averages
+    assert "Wilson" in text
+    assert "SWE-RL" in text
+
+
+def test_markdown_leaves_out_columns_that_nobody_fills() -> None:
+    text = tables.markdown([GOLD])
+    assert "packing strategy" not in text
+    assert "fragmentation" not in text
+    assert "Averages" not in text
+
+
+def test_markdown_escapes_bars() -> None:
+    assert r"a\|b" in tables.markdown([row(packing="a|b")])
+
+
+def test_markdown_says_over_how_many_instances_similarity_is_a_mean() -> None:
+    assert "| 0.234 (of 120) |" in tables.markdown([row(similarity_instances=120)])
+
+
+def test_reasons_table_names_outcomes_and_reasons_with_counts() -> None:
+    lines = tables.reasons_markdown([row(), GOLD]).splitlines()
+    assert lines[2] == (
+        "| concat | model | 300 | unresolved 234, empty-patch 45, resolved 21 | no-match 80, truncated 7 |"
+    )
+    assert lines[3].startswith("| gold | reference | 300 |")
+
+
+def test_csv_holds_raw_numbers_that_read_back() -> None:
+    first, *_, last = csv.DictReader(io.StringIO(tables.csv(ROWS)))
+    assert first["checkpoint"] == "concat"
+    assert first["packing_fragmentation_rate"] == "0.178"
+    assert float(first["resolve_rate"]) == 21 / 300
+    assert float(first["resolve_rate_low"]) == wilson(21, 300).low
+    assert (first["instances"], first["empty"], first["prompt_tokens"]) == ("300", "45", "1234567")
+    assert last["condition"] == "reference"
+    assert last["packing_fragmentation_rate"] == ""
