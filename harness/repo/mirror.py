@@ -1,0 +1,181 @@
+"""Bare git repositories on this machine: the one place that runs git on the host."""
+
+import tempfile
+import threading
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+from harness.errors import InfrastructureError, PatchError
+
+if TYPE_CHECKING:
+    from git import Git
+
+# A user's or a machine's own git settings must not change what a tree holds or what applies to it.
+ENVIRONMENT = {
+    "GIT_CONFIG_NOSYSTEM": "1",
+    "GIT_CONFIG_GLOBAL": "/dev/null",
+    "GIT_TERMINAL_PROMPT": "0",
+    "LC_ALL": "C.UTF-8",
+}
+# A base commit has no parent and a fixed date, author and message: its hash follows from its files alone.
+IDENTITY = {
+    f"GIT_{role}_{key}": value
+    for role in ("AUTHOR", "COMMITTER")
+    for key, value in (("NAME", "harness"), ("EMAIL", "harness@localhost"), ("DATE", "946684800 +0000"))
+}
+BASE_MESSAGE = "Base state"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One blob of a tree."""
+
+    mode: str  # "100644", "100755", "120000"
+    object: str
+
+
+class BareRepository:
+    """A bare git repository. Safe for threads; close it when done."""
+
+    def __init__(self, path: Path) -> None:
+        """``path`` is the repository's folder, which must exist (`create` makes it)."""
+        self.path = path
+        self._reading = threading.Lock()
+
+    @classmethod
+    def create(cls, path: Path) -> Self:
+        """The repository at ``path``, made where it is missing."""
+        repository = cls(path)
+        if not (path / "HEAD").is_file():
+            path.mkdir(parents=True, exist_ok=True)
+            repository.git("init", "--quiet", "--bare", "--template=", "--initial-branch=main")
+        return repository
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the reading process, if one runs."""
+        with self._reading:
+            if reader := self.__dict__.pop("_reader", None):
+                reader.clear_cache()
+
+    def git(self, *arguments: str, env: Mapping[str, str] | None = None, decode: bool = True) -> Any:
+        """The output of one git command, without its last line end: text, or bytes where not ``decode``.
+
+        Raises InfrastructureError with git's own message when it fails.
+        """
+        from git.exc import CommandError
+
+        try:
+            return self._new_git().execute(
+                ["git", *arguments], env=dict(env or {}), stdout_as_string=decode, strip_newline_in_stdout=decode
+            )
+        except CommandError as error:
+            raise InfrastructureError(f"{self.path}: git {arguments[0]} failed: {_message(error)}") from error
+
+    def _new_git(self) -> "Git":
+        from git import Git
+
+        git = Git(self.path)
+        # naming the folder outright keeps git from refusing one that belongs to another user
+        git.update_environment(**ENVIRONMENT, GIT_DIR=str(self.path.absolute()))
+        return git
+
+    @cached_property
+    def _reader(self) -> "Git":
+        return self._new_git()
+
+    def resolve(self, name: str) -> str | None:
+        """The commit that a hash or a reference names, None where the repository does not hold it."""
+        from git.exc import CommandError
+
+        try:
+            return str(self._new_git().rev_parse("--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}"))
+        except CommandError:
+            return None
+
+    def tree(self, commit: str) -> str:
+        """Hash of a commit's root tree."""
+        return str(self.git("rev-parse", "--verify", f"{commit}^{{tree}}"))
+
+    def entries(self, commit: str) -> dict[str, Entry]:
+        """The blobs of a commit by path, in git's order (submodules have none and are left out)."""
+        listing: bytes = self.git("ls-tree", "-r", "-z", "--full-tree", commit, decode=False)
+        entries = {}
+        for line in listing.split(b"\0")[:-1]:
+            facts, _, path = line.partition(b"\t")
+            mode, kind, name = facts.decode("ascii").split(" ")
+            if kind == "blob":
+                entries[path.decode("utf-8", "surrogateescape")] = Entry(mode, name)
+        return entries
+
+    def read(self, name: str) -> bytes:
+        """The bytes of one blob, through one ``cat-file --batch`` process that stays alive."""
+        with self._reading:
+            data: bytes = self._reader.get_object_data(name)[3]
+        return data
+
+    def apply_problem(self, commit: str, patch: str) -> str:
+        """Empty when ``git apply`` takes ``patch`` on a commit's files, else git's message."""
+        with tempfile.TemporaryDirectory() as folder:
+            index = {"GIT_INDEX_FILE": f"{folder}/index"}
+            self.git("read-tree", commit, env=index)
+            try:
+                self._apply(patch, Path(folder), index, "--check")
+            except PatchError as error:
+                return str(error)
+        return ""
+
+    def _apply(self, patch: str, folder: Path, index: Mapping[str, str], *options: str) -> None:
+        from git.exc import CommandError
+
+        file = folder / "patch.diff"
+        file.write_bytes(patch.encode("utf-8", "surrogateescape"))
+        try:
+            self._new_git().execute(["git", "apply", "--cached", *options, str(file.absolute())], env=dict(index))
+        except CommandError as error:
+            raise PatchError(_message(error)) from error
+
+    def commit_folder(self, folder: Path, undo: Sequence[str] = ()) -> str:
+        """A commit without parent of every file below ``folder``, with the patches in ``undo`` taken back out.
+
+        Modes and symbolic links are kept; the hash depends on the files alone. Raises PatchError when a
+        patch does not come out.
+        """
+        with tempfile.TemporaryDirectory() as scratch:
+            index = {"GIT_INDEX_FILE": f"{scratch}/index"}
+            self.git("--work-tree", str(folder.absolute()), "add", "--all", "--force", ":/", env=index)
+            for patch in undo:
+                self._apply(patch, Path(scratch), index, "--reverse")
+            tree = self.git("write-tree", env=index)
+        return str(self.git("commit-tree", tree, "-m", BASE_MESSAGE, env=IDENTITY))
+
+    def point(self, reference: str, commit: str) -> None:
+        """Make a reference name a commit."""
+        self.git("update-ref", reference, commit)
+
+    def export(self, commit: str, folder: Path) -> None:
+        """Make ``folder`` a repository of its own: the commit's files, and ``.git`` with that one commit."""
+        folder.mkdir(parents=True, exist_ok=True)
+        inside = {"GIT_DIR": str(folder.absolute() / ".git")}
+        self.git("init", "--quiet", "--template=", "--initial-branch=main", env=inside)
+        options = ("--quiet", "--no-tags", "--no-write-fetch-head", "--update-head-ok")
+        self.git("fetch", *options, f"file://{self.path.absolute()}", f"{commit}:refs/heads/main", env=inside)
+        self.git("reset", "--quiet", "--hard", env=inside | {"GIT_WORK_TREE": str(folder.absolute())})
+
+    def repack(self) -> None:
+        """Pack all objects together, as deltas of each other."""
+        self.git("repack", "-a", "-d", "--quiet")
+
+
+def _message(error: Any) -> str:
+    """What git wrote to stderr, without GitPython's wrapping."""
+    text = error.stderr.strip().removeprefix("stderr: '").removesuffix("'").strip()
+    return text or f"exit status {error.status}"
