@@ -1,0 +1,194 @@
+"""Meeting a search text with a file: whole lines, in one place only, by grades of likeness.
+
+Files are bytes throughout: what an edit does not touch stays as it is, whatever its encoding and newlines,
+and so do lines that the edit repeats unchanged.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from difflib import SequenceMatcher
+from functools import cached_property
+
+from harness.candidate import Grade, Reason
+from harness.errors import HarnessError
+from harness.location import Interval
+from harness.model.answers import Edit
+from harness.repo.diff import Replacement, split_lines
+
+BOM = b"\xef\xbb\xbf"
+
+# what two lines must have in common to match, by grade, best first
+KEYS: Mapping[Grade, Callable[[bytes], bytes]] = {
+    Grade.EXACT: lambda line: line.removesuffix(b"\n"),
+    Grade.WHITESPACE: bytes.rstrip,
+    Grade.REINDENTED: bytes.strip,
+}
+
+
+class EditRefused(HarnessError):
+    """An answer's edits can't be put in: the reason, and the detail in one line."""
+
+    def __init__(self, reason: Reason, detail: str) -> None:
+        super().__init__(detail)
+        self.reason = reason
+        self.detail = detail
+
+
+@dataclass(frozen=True)
+class SourceFile:
+    """A file's bytes, as lines and as text."""
+
+    data: bytes
+
+    @property
+    def binary(self) -> bool:
+        """Whether this is no text: it holds a NUL."""
+        return b"\0" in self.data
+
+    @cached_property
+    def lines(self) -> list[bytes]:
+        """The lines with their endings."""
+        return split_lines(self.data)
+
+    @cached_property
+    def encoding(self) -> str:
+        """The codec that gives the text and takes it back byte for byte: UTF-8, else Latin-1, which holds any byte."""
+        try:
+            self.data.decode()
+        except UnicodeDecodeError:
+            return "latin-1"
+        return "utf-8"
+
+    @cached_property
+    def newline(self) -> bytes:
+        """The ending of most lines."""
+        return _newline(self.lines) or b"\n"
+
+    @cached_property
+    def bare_lines(self) -> list[bytes]:
+        """The lines without a byte order mark in front of the first, as models write them."""
+        return [self.lines[0].removeprefix(BOM), *self.lines[1:]] if self.lines else []
+
+    def text(self) -> list[str]:
+        """The lines as a model is shown them, without endings."""
+        return [line.rstrip(b"\r\n").decode(self.encoding) for line in self.bare_lines]
+
+    def encode(self, text: str) -> bytes:
+        """Text in the file's encoding. Raises EditRefused where that lacks a character, or for a NUL."""
+        if "\0" in text:
+            raise EditRefused(Reason.BINARY_FILE, "the replacement holds a NUL")
+        try:
+            return text.encode(self.encoding)
+        except UnicodeEncodeError as error:
+            detail = f"the file is {self.encoding}, which has no {text[error.start]!r}"
+            raise EditRefused(Reason.UNENCODABLE, detail) from error
+
+
+@dataclass(frozen=True)
+class Match:
+    """The lines of a file that a search text met, and what goes in their place."""
+
+    start: int  # index of the first line, from 0
+    end: int  # index after the last
+    lines: tuple[bytes, ...]
+    grade: Grade
+
+    def replacements(self, file: SourceFile) -> list[Replacement]:
+        """The lines that truly change, in order."""
+        old = file.lines[self.start : self.end]
+        matcher = SequenceMatcher(None, old, self.lines, autojunk=False)
+        return [
+            Replacement(self.start + first, self.start + last, self.lines[new_first:new_last])
+            for tag, first, last, new_first, new_last in matcher.get_opcodes()
+            if tag != "equal"
+        ]
+
+
+def match_edit(edit: Edit, file: SourceFile, shown: Sequence[Interval]) -> Match:
+    """The one place of the file that the edit's search text means, by the best grade that meets any.
+
+    Of several places the one inside the ``shown`` intervals counts. Raises EditRefused where there is none or
+    more than one.
+    """
+    if not edit.search.strip():
+        if file.lines:
+            raise EditRefused(Reason.AMBIGUOUS_MATCH, "an empty search text for a file that is not empty")
+        return Match(0, 0, tuple(split_lines(file.encode(edit.replace))), Grade.NEW_FILE)
+    try:
+        search = split_lines(edit.search.encode(file.encoding))
+    except UnicodeEncodeError as error:
+        raise EditRefused(Reason.NO_MATCH, f"the file holds no {edit.search[error.start]!r}") from error
+    replace = split_lines(file.encode(edit.replace))
+    for grade, key in KEYS.items():
+        starts = _places(file.bare_lines, search, key, grade)
+        if len(starts) > 1:
+            starts = [start for start in starts if _within(start, len(search), shown)] or starts
+        if len(starts) > 1:
+            lines = ", ".join(str(start + 1) for start in starts[:5])
+            raise EditRefused(Reason.AMBIGUOUS_MATCH, f"the file holds the search text {len(starts)} times: {lines}")
+        if starts:
+            return Match(starts[0], starts[0] + len(search), _lines(file, starts[0], search, replace, grade), grade)
+    raise EditRefused(Reason.NO_MATCH, f"the file does not hold the search text {edit.search.strip()[:80]!r}")
+
+
+def _places(lines: list[bytes], search: list[bytes], key: Callable[[bytes], bytes], grade: Grade) -> list[int]:
+    keyed, wanted, count = [key(line) for line in lines], [key(line) for line in search], len(search)
+    starts = [
+        start
+        for start in range(len(keyed) - count + 1)
+        if keyed[start] == wanted[0] and keyed[start : start + count] == wanted
+    ]
+    if grade is not Grade.REINDENTED:
+        return starts
+    return [start for start in starts if _shift(lines[start : start + count], search)]
+
+
+def _within(start: int, count: int, shown: Sequence[Interval]) -> bool:
+    return any(first <= start + 1 and start + count <= last for first, last in shown)
+
+
+def _shift(old: Sequence[bytes], search: Sequence[bytes]) -> tuple[bytes, bytes] | None:
+    """The indentation to take from, and to put before, each line of the search text; None where lines differ in it."""
+    pairs = [(_indent(there), _indent(here)) for there, here in zip(old, search, strict=True) if here.strip()]
+    there, here = pairs[0]
+    taken, put = (
+        (b"", there[: len(there) - len(here)]) if len(there) >= len(here) else (here[: len(here) - len(there)], b"")
+    )
+    return (taken, put) if all(taken + there == put + here for there, here in pairs) else None
+
+
+def _indent(line: bytes) -> bytes:
+    return line[: len(line) - len(line.lstrip())]
+
+
+def _reindented(lines: list[bytes], shift: tuple[bytes, bytes]) -> list[bytes]:
+    taken, put = shift
+    if not all(line.startswith(taken) for line in lines if line.strip()):
+        raise EditRefused(Reason.NO_MATCH, "the replacement is less indented than the search text needs it to be")
+    return [put + line.removeprefix(taken) if line.strip() else line for line in lines]
+
+
+def _lines(file: SourceFile, start: int, search: list[bytes], replace: list[bytes], grade: Grade) -> tuple[bytes, ...]:
+    """What stands in the place of the matched lines: their own where the edit repeats a line, in the file's style."""
+    old = file.lines[start : start + len(search)]
+    shift = _shift(file.bare_lines[start : start + len(search)], search) if grade is Grade.REINDENTED else None
+    written = _reindented(replace, shift) if shift else replace
+    newline = _newline(old) or file.newline
+    lines: list[bytes] = []
+    for tag, first, last, new_first, new_last in SequenceMatcher(None, search, replace, autojunk=False).get_opcodes():
+        if tag == "equal":
+            lines += [line if line.endswith(b"\n") else line + newline for line in old[first:last]]
+        else:
+            lines += [line.removesuffix(b"\n") + newline for line in written[new_first:new_last]]
+    if lines and not old[-1].endswith(b"\n"):
+        lines[-1] = lines[-1].removesuffix(newline)
+    if lines and old[0] != file.bare_lines[start] and not lines[0].startswith(BOM):
+        lines[0] = BOM + lines[0]
+    return tuple(lines)
+
+
+def _newline(lines: Sequence[bytes]) -> bytes:
+    """The ending of most of the lines that have one; empty where none has."""
+    ended = [line for line in lines if line.endswith(b"\n")]
+    crlf = sum(line.endswith(b"\r\n") for line in ended)
+    return (b"\r\n" if 2 * crlf > len(ended) else b"\n") if ended else b""
