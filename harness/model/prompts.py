@@ -1,0 +1,62 @@
+"""Prompt sets: a folder of jinja2 templates, one file for each stage that asks the model."""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from harness.errors import InputError
+from harness.instance import nearest
+from harness.resources import resource, templates
+
+SUFFIX = ".jinja"
+
+
+class Prompts:
+    """The prompts of one set: a folder of ``prompts/`` by its name, or a user's own folder by its path."""
+
+    def __init__(self, name_or_folder: str) -> None:
+        """Raises InputError where there is no such set, or its folder holds no template."""
+        self.name = name_or_folder
+        self.folder = _folder(name_or_folder)
+
+    def stages(self) -> list[str]:
+        """The stages that this set has a prompt for."""
+        return sorted(path.name.removesuffix(SUFFIX) for path in self.folder.glob(f"*{SUFFIX}"))
+
+    def require(self, stages: Iterable[str]) -> None:
+        """Raises InputError where the set lacks a prompt for one of the stages."""
+        known = self.stages()
+        missing = [stage for stage in stages if stage not in known]
+        if missing:
+            wanted = ", ".join(f"{stage}{SUFFIX}" for stage in missing)
+            raise InputError(f"prompt set {self.name}: {self.folder} has no {wanted}; it has {', '.join(known)}")
+
+    def render(self, stage: str, **variables: Any) -> str:
+        """The prompt of a stage, as valid Unicode. What the variables hold is data and is never itself rendered.
+
+        Raises InputError where the set has no such stage, where its template is broken or asks for more
+        than it is given.
+        """
+        from jinja2 import TemplateError
+
+        self.require([stage])
+        try:
+            text = templates(self.folder).get_template(f"{stage}{SUFFIX}").render(**variables)
+        except TemplateError as error:
+            raise InputError(f"{self.folder / stage}{SUFFIX}: {error}") from error
+        return text.encode("utf-8", "replace").decode()
+
+
+def _folder(name: str) -> Path:
+    own = Path(name)
+    if "/" in name or own.is_absolute():
+        folder, hint = own, ""
+    else:
+        sets = resource("prompts")
+        known = sorted(path.name for path in sets.iterdir() if path.is_dir())
+        folder, hint = sets / name, nearest(name, known, 1) or f"; known: {', '.join(known)}"
+    if not folder.is_dir():
+        raise InputError(f"no prompt set {name!r}{hint or ': no such folder'}")
+    if not any(folder.glob(f"*{SUFFIX}")):
+        raise InputError(f"prompt set {name!r}: {folder} holds no *{SUFFIX} file")
+    return folder
