@@ -31,6 +31,7 @@ class DatasetConfig(Section):
     split: str = "test"
     instances: tuple[str, ...] | None = None  # all where not given
     limit: int | None = Field(default=None, ge=1)
+    recipes: Path | None = None  # how classic rows are tested; the shipped recipes where not given
 
 
 class CheckpointConfig(Section):
@@ -162,6 +163,8 @@ def _anchor(raw: dict[str, Any], folder: Path) -> None:
     dataset = raw.get("dataset")
     if isinstance(dataset, dict) and Path(str(dataset.get("path"))).suffix in FILE_FORMATS:
         dataset["path"] = anchored(dataset["path"])
+    if isinstance(dataset, dict) and "recipes" in dataset:
+        dataset["recipes"] = anchored(dataset["recipes"])
     for checkpoint in raw.get("checkpoints") or ():
         if isinstance(checkpoint, dict):
             for key in {"path", "packing_metrics"} & checkpoint.keys():

@@ -11,7 +11,7 @@ import logging
 import os
 import threading
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from harness.errors import InputError
 
@@ -66,6 +66,12 @@ class Journal:
             self._file.write(line.encode())
             os.fsync(self._file.fileno())
             self._records[key] = {"key": key, **record}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
     def __len__(self) -> int:
         return len(self._records)

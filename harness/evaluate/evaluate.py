@@ -56,9 +56,15 @@ class Evaluator:
 
     def evaluate(self, instance: Instance, patch: str | None) -> Verdict:
         """The verdict on a patch; equal questions asked meanwhile by other threads wait for the same one."""
-        if not (patch or "").strip():
+        if not patch or not patch.strip():
             return Verdict(instance_id=instance.instance_id, outcome=Outcome.EMPTY_PATCH, phase=Phase.PATCH)
-        assert patch is not None
+        return self._evaluate(instance, patch)
+
+    def evaluate_base(self, instance: Instance) -> Verdict:
+        """The verdict on the base state itself: the tests without any patch."""
+        return self._evaluate(instance, None)
+
+    def _evaluate(self, instance: Instance, patch: str | None) -> Verdict:
         for pause in (*RETRY_SECONDS, None):
             try:
                 return self._evaluate_once(instance, patch)
@@ -74,7 +80,7 @@ class Evaluator:
                 time.sleep(pause)
         raise AssertionError("unreachable")
 
-    def _evaluate_once(self, instance: Instance, patch: str) -> Verdict:
+    def _evaluate_once(self, instance: Instance, patch: str | None) -> Verdict:
         image = self._image_of(instance)
         digest = self._sandbox.digest(image)
         specification = self._specification_of(instance)
@@ -100,29 +106,30 @@ class Evaluator:
                 del self._under_way[key]
 
     def _run(
-        self, instance: Instance, patch: str, image: str, digest: str, specification: Specification, key: str
+        self, instance: Instance, patch: str | None, image: str, digest: str, specification: Specification, key: str
     ) -> Verdict:
         started = time.monotonic()
-        patch = patch if patch.endswith("\n") else patch + "\n"
-        job = Job(
-            image=image,
-            files={
-                PATCH_PATH: patch.encode("utf-8", "surrogateescape"),
-                APPLY_PATH: (resource("docker") / "apply.sh").read_bytes(),
-                SCRIPT_PATH: instrument(specification.script).encode(),
-            },
-            commands=(("/bin/bash", APPLY_PATH, PATCH_PATH), ("/bin/bash", SCRIPT_PATH)),
-            limits=self._limits,
-        )
-        results = self._sandbox.run(job)
-        verdict = judge(instance, specification, results).model_copy(
-            update={"key": key, "image": image, "image_digest": digest}
-        )
+        results = self._sandbox.run(_job(image, specification, patch, self._limits))
+        verdict = judge(instance, specification, results, patched=patch is not None)
+        verdict = verdict.model_copy(update={"key": key, "image": image, "image_digest": digest})
         self.log_path(verdict).write_bytes(b"".join(result.output for result in results))
         return verdict.model_copy(update={"seconds": round(time.monotonic() - started, 3)})
 
 
-def evaluation_key(instance: Instance, specification: Specification, patch: str, digest: str, limits: Limits) -> str:
+def _job(image: str, specification: Specification, patch: str | None, limits: Limits) -> Job:
+    files = {SCRIPT_PATH: instrument(specification.script).encode()}
+    commands: tuple[tuple[str, ...], ...] = (("/bin/bash", SCRIPT_PATH),)
+    if patch is not None:
+        patch = patch if patch.endswith("\n") else patch + "\n"
+        files[PATCH_PATH] = patch.encode("utf-8", "surrogateescape")
+        files[APPLY_PATH] = (resource("docker") / "apply.sh").read_bytes()
+        commands = (("/bin/bash", APPLY_PATH, PATCH_PATH), *commands)
+    return Job(image=image, files=files, commands=commands, limits=limits)
+
+
+def evaluation_key(
+    instance: Instance, specification: Specification, patch: str | None, digest: str, limits: Limits
+) -> str:
     """Hash of everything that determines a verdict."""
     return content_key(
         digest=digest,
@@ -138,12 +145,14 @@ def evaluation_key(instance: Instance, specification: Specification, patch: str,
     )
 
 
-def judge(instance: Instance, specification: Specification, results: tuple[CommandResult, ...]) -> Verdict:
-    """The verdict on what the commands of an evaluation did: putting the patch in, then the tests."""
-    applied = results[0]
-    if len(results) == 1:
-        return _stopped(instance, applied, Phase.PATCH, Outcome.PATCH_FAILED, _last_line(applied.output))
-    tests = results[1]
+def judge(
+    instance: Instance, specification: Specification, results: tuple[CommandResult, ...], patched: bool = True
+) -> Verdict:
+    """The verdict on what an evaluation's commands did: the patch put in (where there is one), then the tests."""
+    if patched and len(results) == 1:
+        applying = results[0]
+        return _stopped(instance, applying, Phase.PATCH, Outcome.PATCH_FAILED, _last_line(applying.output))
+    tests = results[-1]
     if tests.timed_out or tests.out_of_memory:
         return _stopped(instance, tests, Phase.TESTS, Outcome.NO_RESULTS, "")
     found = grade(instance, specification, tests.output.decode("utf-8", "replace"), tests.exit_status)

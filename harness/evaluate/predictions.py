@@ -1,4 +1,4 @@
-"""Predictions in SWE-bench's formats: JSONL, a JSON list, a JSON object by instance id; and ``gold`` and ``empty``."""
+"""Predictions in SWE-bench's formats (JSONL, a JSON list, a JSON object by instance id), and the built-in ones."""
 
 import json
 from collections.abc import Iterable, Sequence
@@ -11,6 +11,7 @@ from harness.errors import InputError
 from harness.instance import Instance, nearest
 
 REFERENCES = ("gold", "empty")
+BASE = "base"  # no patch at all, and the tests run all the same: shows that an instance is sound
 
 
 class Prediction(BaseModel):
@@ -24,7 +25,7 @@ class Prediction(BaseModel):
 
 
 def reference_predictions(kind: str, instances: Iterable[Instance]) -> list[Prediction]:
-    """The gold patch of every instance, or the empty patch."""
+    """The gold patch of every instance, or (``empty``, ``base``) none."""
     return [
         Prediction(
             instance_id=instance.instance_id,
@@ -36,13 +37,13 @@ def reference_predictions(kind: str, instances: Iterable[Instance]) -> list[Pred
 
 
 def load_predictions(source: str, instances: Sequence[Instance], chosen: bool = False) -> list[Prediction]:
-    """Predictions from a file, or the reference predictions ``gold`` and ``empty``.
+    """Predictions from a file, or the reference predictions ``gold``, ``empty`` and ``base``.
 
     ``chosen`` says that ``instances`` is a part of the data set picked by the user: predictions for others
     are then passed over. Raises InputError for a missing or torn file, an unknown instance, and two
     predictions for one instance.
     """
-    if source in REFERENCES:
+    if source in (*REFERENCES, BASE):
         return reference_predictions(source, instances)
     predictions = [_parse(raw, where) for where, raw in _read(Path(source))]
     known = {instance.instance_id for instance in instances}
@@ -60,7 +61,7 @@ def load_predictions(source: str, instances: Sequence[Instance], chosen: bool = 
 def _read(path: Path) -> list[tuple[str, Any]]:
     """Raw predictions, each with the place where it stands."""
     if not path.is_file():
-        raise InputError(f"{path}: no such predictions file (give a .jsonl or .json file, `gold` or `empty`)")
+        raise InputError(f"{path}: no such predictions file (give a .jsonl or .json file, `gold`, `empty` or `base`)")
     try:
         text = path.read_text(encoding="utf-8")
     except UnicodeDecodeError as error:

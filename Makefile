@@ -1,0 +1,23 @@
+.PHONY: setup docker demo test check instances
+
+setup:
+	@scripts/setup
+
+docker:
+	@scripts/ensure-docker
+
+demo: setup docker  ## the whole pipeline on built-in instances and tiny checkpoints
+	.venv/bin/harness demo
+
+test: setup docker check  ## everything, with real Docker and real vLLM
+	.venv/bin/python -m pytest
+
+check: setup  ## style and types
+	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
+	.venv/bin/mypy
+
+instances: setup docker  ## build all rebuildable instances (HARNESS_SWEBENCH_ROWS names the rows) and prove them with their gold patches
+	.venv/bin/harness images build --dataset "$${HARNESS_SWEBENCH_ROWS:?name the file of SWE-bench Lite rows}" --rows results/instances/rows.jsonl
+	.venv/bin/harness evaluate --dataset results/instances/rows.jsonl --predictions base --output results/instances/base
+	.venv/bin/harness evaluate --dataset results/instances/rows.jsonl --predictions gold --output results/instances/gold

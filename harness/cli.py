@@ -1,0 +1,160 @@
+"""The command line: reads arguments, calls the one function that does the work, prints. No logic here."""
+
+import sys
+from pathlib import Path
+from typing import Annotated, Optional
+
+import typer
+
+from harness.errors import HarnessError, InputError
+
+app = typer.Typer(
+    name="harness",
+    help="Agentless SWE-bench evaluation of code models, checkpoint against checkpoint.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+images = typer.Typer(help="Build, list and remove the project's Docker images.", no_args_is_help=True)
+app.add_typer(images, name="images")
+
+DatasetOption = Annotated[str, typer.Option("--dataset", help="Hub id, or a local .jsonl, .json or .parquet file.")]
+SplitOption = Annotated[str, typer.Option("--split", help="Split of a data set from the hub.")]
+InstancesOption = Annotated[
+    Optional[list[str]],  # noqa: UP045 - typer reads this form
+    typer.Option("--instances", "-i", help="Instance ids, comma-separated or repeated; all where not given."),
+]
+RecipesOption = Annotated[
+    Optional[Path],  # noqa: UP045
+    typer.Option("--recipes", help="Recipe file; the shipped 43 instances where not given."),
+]
+
+
+@app.command()
+def run(
+    run_file: Annotated[Path, typer.Argument(help="Run file (YAML).")],
+    overrides: Annotated[Optional[list[str]], typer.Argument(help="key.sub=value, over the file.")] = None,  # noqa: UP045
+) -> None:
+    """Evaluate every checkpoint of a run file; run it again to do only what is missing."""
+    from harness.config import load_run_file
+    from harness.report.tables import terminal_table
+    from harness.run import run_pipeline
+
+    config = load_run_file(run_file, overrides or ())
+    _show(terminal_table(run_pipeline(config)))
+    typer.echo(f"records: {config.output}")
+
+
+@app.command()
+def evaluate(
+    dataset: DatasetOption,
+    predictions: Annotated[
+        str, typer.Option(help="A .jsonl or .json file, `gold`, `empty`, or `base` (tests without a patch).")
+    ],
+    output: Annotated[Path, typer.Option(help="Folder for journals, logs and report.json.")],
+    split: SplitOption = "test",
+    instances: InstancesOption = None,
+    recipes: RecipesOption = None,
+    workers: Annotated[Optional[int], typer.Option(min=1, help="Containers at a time.")] = None,  # noqa: UP045
+    timeout: Annotated[float, typer.Option(min=0.1, help="Seconds for the tests of one patch.")] = 1800.0,
+) -> None:
+    """Run the tests on given patches; run it again to do only what is missing."""
+    from harness.config import EvaluationConfig
+    from harness.instance import load_instances
+    from harness.report.tables import terminal_table, verdict_list
+    from harness.run import evaluate_predictions
+
+    ids = _ids(instances)
+    chosen = load_instances(dataset, split, ids)
+    evaluation = EvaluationConfig(workers=workers, timeout=timeout)
+    rows, results = evaluate_predictions(chosen, predictions, output, evaluation, recipes, chosen=ids is not None)
+    _show(verdict_list(result.attempt.verdict for result in results))
+    _show(terminal_table(rows))
+    typer.echo(f"records: {output}")
+
+
+@images.command()
+def build(
+    dataset: DatasetOption,
+    split: SplitOption = "test",
+    instances: InstancesOption = None,
+    recipes: RecipesOption = None,
+    rows: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option(help="Write the built instances here as rows of the 5.x schema (.jsonl)."),
+    ] = None,
+) -> None:
+    """Build base, environment and instance images, and the bare repositories beside them."""
+    from harness.build import build_instances
+
+    built = build_instances(dataset, split, _ids(instances), recipes, rows)
+    typer.echo(f"{built} instances are built and verified")
+
+
+@images.command(name="list")
+def list_() -> None:
+    """Show the project's images."""
+    from harness.evaluate.container import connect
+    from harness.evaluate.images import list_images
+    from harness.report.tables import image_table
+
+    _show(image_table(list_images(connect())))
+
+
+@images.command()
+def remove(
+    instances: InstancesOption = None,
+    everything: Annotated[bool, typer.Option("--all", help="Environments and bases as well.")] = False,
+) -> None:
+    """Remove the project's images: those of the named instances, or all."""
+    from harness.evaluate.container import connect
+    from harness.evaluate.images import remove_images
+
+    if instances is None and not everything:
+        raise InputError("name the instances whose images to remove with --instances, or give --all")
+    removed = remove_images(connect(), _ids(instances))
+    typer.echo(f"removed {len(removed)} images")
+
+
+@app.command()
+def demo(
+    folder: Annotated[Path, typer.Argument(help="Where instances, checkpoints and records go.")] = Path("results/demo"),
+    count: Annotated[int, typer.Option(min=1, help="Miniature instances to make.")] = 8,
+) -> None:
+    """Make a built-in set of miniature instances and two tiny checkpoints, and run the whole pipeline on them."""
+    from harness.demo import prepare_demo
+    from harness.report.tables import terminal_table
+    from harness.run import run_pipeline
+
+    config = prepare_demo(folder, count)
+    _show(terminal_table(run_pipeline(config)))
+    typer.echo(f"run file: {folder / 'run.yaml'}; records: {config.output}")
+
+
+def _ids(values: list[str] | None) -> list[str] | None:
+    return [part for value in values for part in value.split(",") if part] if values else None
+
+
+def _show(renderable: object) -> None:
+    from rich.console import Console
+
+    Console().print(renderable)
+
+
+def main() -> None:
+    """Run the command line; what this package raises on purpose becomes one line on stderr.
+
+    Exit status 2 for input that the user must mend, 1 for a machine that failed.
+    """
+    try:
+        app()
+    except HarnessError as error:
+        typer.echo(f"harness: {' '.join(str(error).split())}", err=True)
+        sys.exit(2 if isinstance(error, InputError) else 1)
+    except OSError as error:
+        typer.echo(f"harness: {error}", err=True)
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

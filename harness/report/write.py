@@ -1,0 +1,57 @@
+"""What a run leaves for its readers: predictions, reports, patches, logs and tables, each file whole."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from harness.records import RunFolder, write_json, write_jsonl, write_whole
+from harness.report.metrics import Attempt, SummaryRow, summarise
+from harness.report.official import official_report
+from harness.report.tables import csv, markdown
+from harness.verdict import Verdict
+
+
+@dataclass(frozen=True)
+class Result:
+    """An attempt with the patch that was tested and how it came about."""
+
+    attempt: Attempt
+    patch: str
+    trail: Mapping[str, Any]  # locations, candidates and votes, as JSON for a reader
+
+
+def write_results(
+    folder: RunFolder, results: Sequence[Result], log_path: Callable[[Verdict], Path]
+) -> list[SummaryRow]:
+    """Write everything derived from ``results`` into the run's folder; gives the rows of its tables."""
+    groups: dict[tuple[str, str | None], list[Result]] = {}
+    for result in results:
+        groups.setdefault((result.attempt.checkpoint, result.attempt.condition), []).append(result)
+    for (checkpoint, condition), group in groups.items():
+        _write_group(folder, folder.part(checkpoint, condition), group, log_path)
+    rows = summarise(result.attempt for result in results)
+    write_whole(folder.path / "table.md", markdown(rows))
+    write_whole(folder.path / "table.csv", csv(rows))
+    return rows
+
+
+def _write_group(folder: RunFolder, part: Path, group: Iterable[Result], log_path: Callable[[Verdict], Path]) -> None:
+    group = list(group)
+    first = group[0].attempt
+    name = f"{first.checkpoint}.{first.condition}" if first.condition else first.checkpoint
+    patches = {result.attempt.instance_id: result.patch for result in group}
+    verdicts = {result.attempt.instance_id: result.attempt.verdict for result in group}
+    write_jsonl(
+        part / "predictions.jsonl",
+        (
+            {"instance_id": instance_id, "model_name_or_path": name, "model_patch": patch}
+            for instance_id, patch in patches.items()
+        ),
+    )
+    write_jsonl(part / "trail.jsonl", ({"instance_id": r.attempt.instance_id, **r.trail} for r in group))
+    write_jsonl(part / "verdicts.jsonl", (v.model_dump(mode="json") for v in verdicts.values()))
+    write_json(part / "report.json", official_report(list(patches), patches, verdicts))
+    for result in group:
+        verdict = result.attempt.verdict
+        folder.write_attempt(part, verdict.instance_id, result.patch, log_path(verdict) if verdict.key else None)

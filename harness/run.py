@@ -1,0 +1,210 @@
+"""The pipeline: the only module that knows the order of the stages.
+
+For every checkpoint and condition each instance goes localize -> repair -> select -> evaluate. Answers and
+verdicts are journaled; everything between them is recomputed from those, so a run that is started again
+does only what is missing. Tests of one checkpoint's patches run while the next checkpoint is served.
+"""
+
+import asyncio
+from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from harness.candidate import Candidate
+from harness.config import CheckpointConfig, Condition, EvaluationConfig, Reference, RunConfig
+from harness.evaluate.predictions import BASE, load_predictions, reference_predictions
+from harness.evaluate.session import Session, collect, evaluation_session
+from harness.instance import Instance, load_instances
+from harness.journal import Journal, content_key
+from harness.localize.files import FileLocalization, localize_files
+from harness.localize.oracle import gold_files, gold_locations
+from harness.location import Location
+from harness.model.client import open_model
+from harness.model.prompts import Prompts
+from harness.paths import cache_folder
+from harness.progress import Progress, Stage
+from harness.proposal import Proposal, reference_result
+from harness.records import RunFolder, freeze
+from harness.repair.sample import repair
+from harness.report.metrics import SummaryRow
+from harness.report.write import Result, write_results
+from harness.repo.snapshot import open_repository
+from harness.seams import Model, Snapshot
+from harness.validate.select import select
+
+ATTEMPTS_UNDER_WAY = 64  # per checkpoint; bounds how many prompts are held at a time
+
+Place = tuple[str, Condition | None, str]  # checkpoint or reference, condition, instance id
+
+
+def run_pipeline(config: RunConfig) -> list[SummaryRow]:
+    """Run everything that the run file names; gives the rows of the table and writes all records.
+
+    Raises InputError for what the user must mend and InfrastructureError when a checkpoint can't be served.
+    """
+    dataset = config.dataset
+    instances = load_instances(dataset.path, dataset.split, dataset.instances, dataset.limit)
+    prompts = Prompts(config.prompts)
+    snapshots = collect(instances, open_repository(cache_folder()).snapshot) if config.checkpoints else {}
+    with (
+        RunFolder(config.output) as folder,
+        evaluation_session(instances, config.evaluation, folder, dataset.recipes) as session,
+        Progress() as progress,
+    ):
+        run = Run(config, instances, snapshots, prompts, folder, session, progress)
+        results = run_async(run.all())
+        freeze(folder.path / "frozen.yaml", config.model_dump(mode="json"), run.facts())
+        return write_results(folder, results, session.evaluator.log_path)
+
+
+def evaluate_predictions(
+    instances: Sequence[Instance],
+    predictions: str,
+    output: Path,
+    evaluation: EvaluationConfig,
+    recipes: Path | None = None,
+    chosen: bool = False,
+) -> tuple[list[SummaryRow], list[Result]]:
+    """Evaluate predictions (a file, ``gold``, ``empty`` or ``base``; see `load_predictions`) without any model.
+
+    Gives the rows of the table and the single results; writes all records into ``output``.
+    Raises InputError for what the user must mend.
+    """
+    loaded = load_predictions(predictions, instances, chosen)
+    by_id = {instance.instance_id: instance for instance in instances}
+    submitted = [by_id[prediction.instance_id] for prediction in loaded]
+    with (
+        RunFolder(output) as folder,
+        evaluation_session(submitted, evaluation, folder, recipes) as session,
+        Progress() as progress,
+    ):
+        stage = progress.stage("tests", len(loaded))
+        futures = [
+            session.submit_base(by_id[p.instance_id])
+            if predictions == BASE
+            else session.submit(by_id[p.instance_id], p.model_patch)
+            for p in loaded
+        ]
+        for future in futures:
+            future.add_done_callback(lambda _: stage.add())
+        results = [
+            reference_result(by_id[p.instance_id], p, future.result())
+            for p, future in zip(loaded, futures, strict=True)
+        ]
+        facts = {"predictions": predictions, "images": session.images}
+        freeze(folder.path / "frozen.yaml", {"evaluation": evaluation.model_dump(mode="json")}, facts)
+        return write_results(folder, results, session.evaluator.log_path), results
+
+
+def run_async(work: Coroutine[Any, Any, list[Result]]) -> list[Result]:
+    """Run ``work``; of the errors that task groups gathered, the first is raised as itself."""
+    try:
+        return asyncio.run(work)
+    except BaseExceptionGroup as group:
+        error: BaseException = group
+        while isinstance(error, BaseExceptionGroup):
+            error = error.exceptions[0]
+        raise error from group
+
+
+@dataclass
+class Run:
+    """One run's parts, and the stages in their order."""
+
+    config: RunConfig
+    instances: Sequence[Instance]
+    snapshots: dict[str, Snapshot]
+    prompts: Prompts
+    folder: RunFolder
+    session: Session
+    progress: Progress
+    revisions: dict[str, str] = field(default_factory=dict)
+    results: dict[Place, Result] = field(default_factory=dict)
+
+    def facts(self) -> dict[str, Any]:
+        """What the run saw: data set, images, base trees, and the weights' revisions."""
+        return {
+            "instances": len(self.instances),
+            "dataset": content_key(rows=[instance.model_dump(mode="json") for instance in self.instances]),
+            "images": self.session.images,
+            "trees": {instance_id: snapshot.tree for instance_id, snapshot in self.snapshots.items()},
+            "checkpoints": self.revisions,
+        }
+
+    async def all(self) -> list[Result]:
+        """Results of every reference, then of every checkpoint under every condition, as the run file has them."""
+        config = self.config
+        attempts = len(config.checkpoints) * len(config.conditions) * len(self.instances)
+        repairing = self.progress.stage("repair", attempts)
+        testing = self.progress.stage("tests", attempts + len(config.references) * len(self.instances))
+        answers = self.folder.journal("answers")
+        async with asyncio.TaskGroup() as tests:
+            for kind in config.references:
+                for instance in self.instances:
+                    tests.create_task(self._test_reference(kind, instance, testing))
+            for checkpoint in config.checkpoints:
+                await self._serve(checkpoint, answers, repairing, lambda p: tests.create_task(self._test(p, testing)))
+        answers.close()
+        return [self.results[place] for place in self._places()]
+
+    def _places(self) -> list[Place]:
+        config = self.config
+        groups: list[tuple[str, Condition | None]] = [(kind, None) for kind in config.references]
+        groups += [(c.name, condition) for c in config.checkpoints for condition in config.conditions]
+        return [(*group, instance.instance_id) for group in groups for instance in self.instances]
+
+    async def _serve(
+        self, checkpoint: CheckpointConfig, answers: Journal, stage: Stage, test: Callable[[Proposal], object]
+    ) -> None:
+        """Every attempt of one checkpoint while it is served; ``test`` takes each proposal as soon as it is there."""
+        config = self.config
+        metrics = read_packing_metrics(checkpoint)
+        bound = asyncio.Semaphore(ATTEMPTS_UNDER_WAY)
+
+        async def attempt(model: Model, instance: Instance, condition: Condition) -> None:
+            async with bound:
+                with stage.running(f"{checkpoint.name} {condition} {instance.instance_id}"):
+                    localization, locations = await self._localize(model, instance, condition)
+                    candidates = await self._repair(model, instance, locations)
+            stage.add()
+            selection = select(candidates)
+            test(Proposal(checkpoint, metrics, condition, instance, locations, localization, candidates, selection))
+
+        async with open_model(
+            checkpoint, config.serving, config.sampling.concurrency, self.folder.path, answers
+        ) as model:
+            self.revisions[checkpoint.name] = model.revision
+            async with asyncio.TaskGroup() as attempts:
+                for instance in self.instances:
+                    for condition in config.conditions:
+                        attempts.create_task(attempt(model, instance, condition))
+
+    async def _localize(
+        self, model: Model, instance: Instance, condition: Condition
+    ) -> tuple[FileLocalization | None, Sequence[Location]]:
+        snapshot, sampling = self.snapshots[instance.instance_id], self.config.sampling
+        if condition == "gt-file":
+            return None, gold_files(instance, snapshot)
+        if condition == "gt-location":
+            return None, gold_locations(instance, snapshot, sampling.context_lines)
+        found = await localize_files(model, self.prompts, sampling.localize, instance, snapshot, sampling.files)
+        return found, found.locations
+
+    async def _repair(self, model: Model, instance: Instance, locations: Sequence[Location]) -> list[Candidate]:
+        snapshot, sampling = self.snapshots[instance.instance_id], self.config.sampling
+        return await repair(model, self.prompts, sampling.repair, sampling.samples, instance, snapshot, locations)
+
+    async def _test(self, proposal: Proposal, stage: Stage) -> None:
+        verdict = await asyncio.wrap_future(self.session.submit(proposal.instance, proposal.selection.patch))
+        self._keep(proposal.result(verdict), stage)
+
+    async def _test_reference(self, kind: Reference, instance: Instance, stage: Stage) -> None:
+        [prediction] = reference_predictions(kind, [instance])
+        verdict = await asyncio.wrap_future(self.session.submit(instance, prediction.model_patch))
+        self._keep(reference_result(instance, prediction, verdict), stage)
+
+    def _keep(self, result: Result, stage: Stage) -> None:
+        attempt = result.attempt
+        self.results[attempt.checkpoint, attempt.condition, attempt.instance_id] = result
+        stage.add()

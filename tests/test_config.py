@@ -1,0 +1,115 @@
+from pathlib import Path
+
+import pytest
+import yaml
+
+from harness.config import RunConfig, load_run_file
+from harness.errors import InputError
+
+
+@pytest.fixture
+def run_file(tmp_path: Path) -> Path:
+    (tmp_path / "rows.jsonl").write_text("")
+    (tmp_path / "weights").mkdir()
+    (tmp_path / "weights" / "config.json").write_text("{}")
+    path = tmp_path / "run.yaml"
+    path.write_text(
+        "dataset:\n  path: rows.jsonl\n"
+        "checkpoints:\n  - name: one\n    path: weights\n    packing: best-fit\n"
+        "evaluation:\n  workers: 2\n"
+        "output: records\n"
+    )
+    return path
+
+
+def test_paths_are_taken_from_the_files_folder(run_file: Path) -> None:
+    config = load_run_file(run_file)
+    assert config.dataset.path == str(run_file.parent / "rows.jsonl")
+    assert config.checkpoints[0].path == run_file.parent / "weights"
+    assert config.output == run_file.parent / "records"
+
+
+def test_defaults_file_and_overrides_are_layered(run_file: Path) -> None:
+    assert load_run_file(run_file).evaluation.timeout == RunConfig.model_fields["evaluation"].default.timeout
+    assert load_run_file(run_file).evaluation.workers == 2
+    config = load_run_file(
+        run_file,
+        ["evaluation.workers=4", "sampling.repair.temperature=0.5", "checkpoints.0.name=two", "dataset.limit=3"],
+    )
+    assert config.evaluation.workers == 4
+    assert config.sampling.repair.temperature == 0.5
+    assert config.sampling.repair.max_tokens == 1024
+    assert config.checkpoints[0].name == "two"
+    assert config.dataset.limit == 3
+
+
+def test_everything_wrong_is_reported_at_once(tmp_path: Path) -> None:
+    path = tmp_path / "run.yaml"
+    path.write_text(
+        "dataset:\n  path: gone.jsonl\n  splitt: test\n"
+        "checkpoints:\n  - name: one\n    path: nowhere\n"
+        "conditions: [modle]\n"
+        "evaluation:\n  workers: many\n"
+        "evalution: {}\n"
+        "output: out\n"
+    )
+    with pytest.raises(InputError) as caught:
+        load_run_file(path)
+    message = str(caught.value)
+    assert "line 3: unknown key dataset.splitt; did you mean split?" in message
+    assert "line 2: dataset.path: no such file" in message
+    assert "line 6: checkpoints.0.path:" in message
+    assert "no config.json" in message
+    assert "line 7: conditions.0" in message
+    assert "did you mean model?" in message
+    assert "line 9: evaluation.workers" in message
+    assert "'many'" in message
+    assert "line 10: unknown key evalution; did you mean evaluation?" in message
+    assert "\n" not in message
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("just text", "a run file is a mapping"),
+        ("a: [", "not YAML"),
+        ("dataset: {path: some/hub-id}\noutput: out", "nothing to evaluate"),
+        ("dataset: {path: some/hub-id}\noutput: out\nreferences: [gold]\ncheckpoints: [{name: a}]", "either a path"),
+        (
+            "dataset: {path: some/hub-id}\noutput: out\n"
+            "checkpoints: [{name: a, endpoint: 'http://x/v1'}, {name: a, endpoint: 'http://y/v1'}]",
+            "a comes more than once",
+        ),
+        (
+            "dataset: {path: some/hub-id}\noutput: out\ncheckpoints: [{name: gold, endpoint: 'http://x/v1'}]",
+            "gold names a reference row",
+        ),
+        ("dataset: {path: some/hub-id}\nreferences: [gold]", "missing key output"),
+        (
+            "dataset: {path: x/y}\noutput: o\ncheckpoints: [{name: ../up, endpoint: 'http://x/v1'}]",
+            "checkpoints.0.name",
+        ),
+    ],
+)
+def test_bad_run_files(tmp_path: Path, text: str, expected: str) -> None:
+    path = tmp_path / "run.yaml"
+    path.write_text(text)
+    with pytest.raises(InputError, match=expected):
+        load_run_file(path)
+
+
+def test_missing_run_file(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no such run file"):
+        load_run_file(tmp_path / "none.yaml")
+
+
+@pytest.mark.parametrize("override", ["workers", "=4", "output.sub=1", "dataset.limit=[1"])
+def test_bad_overrides(run_file: Path, override: str) -> None:
+    with pytest.raises(InputError, match="override"):
+        load_run_file(run_file, [override])
+
+
+def test_configuration_can_be_frozen_and_read_again(run_file: Path, tmp_path: Path) -> None:
+    config = load_run_file(run_file)
+    frozen = yaml.safe_load(yaml.safe_dump(config.model_dump(mode="json")))
+    assert RunConfig.model_validate(frozen) == config

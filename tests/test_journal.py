@@ -1,0 +1,72 @@
+import json
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import pytest
+
+from harness.errors import InputError
+from harness.journal import Journal, content_key
+
+
+def test_what_is_put_is_there_after_reopening(tmp_path: Path) -> None:
+    with Journal(tmp_path / "sub" / "j.jsonl") as journal:
+        journal.put("a", {"value": "ü\udcff"})
+    with Journal(tmp_path / "sub" / "j.jsonl") as again:
+        assert again.get("a") == {"key": "a", "value": "ü\udcff"}
+        assert again.get("b") is None
+        assert len(again) == 1
+
+
+def test_later_record_of_a_key_wins(tmp_path: Path) -> None:
+    with Journal(tmp_path / "j.jsonl") as journal:
+        journal.put("a", {"value": 1})
+        journal.put("a", {"value": 2})
+    with Journal(tmp_path / "j.jsonl") as again:
+        assert again.get("a") == {"key": "a", "value": 2}
+
+
+def test_torn_last_line_is_dropped_and_the_file_stays_usable(tmp_path: Path, caplog) -> None:
+    path = tmp_path / "j.jsonl"
+    path.write_bytes(b'{"key": "a", "value": 1}\n{"key": "b", "va')
+    with Journal(path) as journal:
+        assert "torn last line" in caplog.text
+        assert len(journal) == 1
+        journal.put("c", {"value": 3})
+    assert [json.loads(line)["key"] for line in path.read_text().splitlines()] == ["a", "c"]
+
+
+def test_damage_before_the_last_line_is_an_error(tmp_path: Path) -> None:
+    path = tmp_path / "j.jsonl"
+    path.write_bytes(b'{"key": "a"\n{"key": "b"}\n')
+    with pytest.raises(InputError, match="line 1 is damaged"):
+        Journal(path)
+
+
+def test_records_reported_before_sigkill_survive_it(tmp_path: Path) -> None:
+    script = textwrap.dedent("""
+        import sys
+        from pathlib import Path
+        from harness.journal import Journal
+        journal = Journal(Path(sys.argv[1]))
+        for n in range(10_000):
+            journal.put(str(n), {"value": "x" * 1000})
+            print(n, flush=True)
+    """)
+    path = tmp_path / "j.jsonl"
+    with subprocess.Popen([sys.executable, "-c", script, str(path)], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout
+        reported = [int(process.stdout.readline()) for _ in range(20)]
+        os.kill(process.pid, signal.SIGKILL)
+        reported += map(int, process.stdout.read().split("\n")[:-1])
+    with Journal(path) as journal:
+        assert all(journal.get(str(n)) for n in reported)
+
+
+def test_keys_depend_on_content_only() -> None:
+    assert content_key(a=1, b="x") == content_key(b="x", a=1)
+    assert content_key(a=1) != content_key(a="1")
+    assert content_key(a=["x", "y"]) != content_key(a=["xy"])
