@@ -1,0 +1,272 @@
+"""The model that the pipeline asks: no question twice, and a server only when there is a question for it."""
+
+import asyncio
+import logging
+import os
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import asdict
+from enum import StrEnum
+from functools import partial
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from harness.config import CheckpointConfig, ServingConfig
+from harness.errors import HarnessError, InputError
+from harness.journal import Journal, content_key
+from harness.model.checkpoint import argument, check_checkpoint, checkpoint_revision, context_length
+from harness.model.endpoint import EndpointModel, connect, find_model, require_room
+from harness.model.leftovers import reap_servers
+from harness.model.server import VllmServer
+from harness.model.tokens import PromptTokens
+from harness.seams import Answer, Sampling
+
+log = logging.getLogger(__name__)
+
+STARTS = 3  # of one checkpoint's server in a run: a server that keeps dying is given up
+
+
+class ServerState(StrEnum):
+    """What a checkpoint's server is doing, for a progress display."""
+
+    IDLE = "idle"  # no question yet that the journal does not answer
+    STARTING = "starting"
+    READY = "ready"
+    FAILED = "failed"
+
+
+class ServedCheckpoint:
+    """A local checkpoint behind a vLLM server of its own, which the first question starts.
+
+    Counting tokens and the context length need no server.
+    """
+
+    def __init__(self, checkpoint: CheckpointConfig, serving: ServingConfig, concurrency: int, folder: Path) -> None:
+        """Check and read the checkpoint. Raises InputError where it can't be served."""
+        if checkpoint.path is None:
+            raise InputError(f"checkpoint {checkpoint.name} has no path to serve")
+        args = (*serving.args, *checkpoint.server_args)
+        check_checkpoint(checkpoint.path)
+        self.revision = checkpoint_revision(checkpoint.path, args)
+        self.state = ServerState.IDLE
+        self._tokens = PromptTokens(checkpoint.path, args)
+        self._context = context_length(checkpoint.path, args)
+        self._make_server = partial(
+            VllmServer, checkpoint.path, checkpoint.name, args, folder, serving.port, serving.startup_seconds
+        )
+        self._concurrency = concurrency
+        self._request_seconds = serving.request_seconds
+        self._running = AsyncExitStack()
+        self._starting = asyncio.Lock()
+        self._starts_left = STARTS
+        self._server: VllmServer | None = None
+        self._endpoint: EndpointModel | None = None
+        self._failure: HarnessError | None = None
+        self._compared = False
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._running.aclose()
+
+    async def answer(self, prompt: str, sampling: Sampling, index: int) -> Answer:
+        """Sample ``index`` of ``prompt``; see `harness.seams.Model`.
+
+        Raises ServerError, with the reason from the server's log, where the server does not start or dies
+        before it has answered. After a death the next question starts it again, a few times in all.
+        """
+        expected = await self.count_tokens(prompt)
+        require_room(expected, sampling, self._context)
+        server, endpoint = await self._ready()
+        answer = await _unless_ended(server, endpoint.ask(prompt, sampling, index))
+        if answer.prompt_tokens != expected and not self._compared:
+            log.warning(
+                "%s: the server read a prompt as %d tokens that the checkpoint's own tokenizer splits into %d; "
+                "it may have loaded another tokenizer than the checkpoint was trained with",
+                server.name, answer.prompt_tokens, expected,
+            )  # fmt: skip
+        self._compared = True
+        return answer
+
+    async def count_tokens(self, text: str) -> int:
+        """Tokens of ``text`` as one user message, the chat template included."""
+        return await asyncio.to_thread(self._tokens.count, text)
+
+    async def context_length(self) -> int:
+        """Tokens that prompt and answer may take together."""
+        return self._context
+
+    async def _ready(self) -> tuple[VllmServer, EndpointModel]:
+        async with self._starting:
+            if self._failure is not None:
+                raise self._failure
+            if self._server is None or self._endpoint is None or self._server.ended:
+                self._server, self._endpoint = await self._start()
+            return self._server, self._endpoint
+
+    async def _start(self) -> tuple[VllmServer, EndpointModel]:
+        await self._running.aclose()
+        self._starts_left -= 1
+        self.state = ServerState.STARTING
+        try:
+            if self._server is not None and self._starts_left < 0:
+                raise self._server.failure(f"{STARTS} times")
+            server = await self._running.enter_async_context(self._make_server())
+        except HarnessError as error:
+            self.state, self._failure = ServerState.FAILED, error
+            raise
+        client = connect(server.base_url, seconds=self._request_seconds, own=True)
+        endpoint = EndpointModel(
+            client,
+            server.name,
+            self.revision,
+            concurrency=self._concurrency,
+            request_seconds=self._request_seconds,
+            context=self._context,
+            chat=self._tokens.chat,
+        )
+        self.state = ServerState.READY
+        return server, await self._running.enter_async_context(endpoint)
+
+
+async def _unless_ended(server: VllmServer, question: Coroutine[Any, Any, Answer]) -> Answer:
+    """The question's answer, or ServerError as soon as the server has ended without one."""
+    asking, ending = asyncio.create_task(question), asyncio.create_task(server.wait_ended())
+    try:
+        await asyncio.wait({asking, ending}, return_when=asyncio.FIRST_COMPLETED)
+        if not asking.done():
+            raise server.failure("while answering")
+        return asking.result()
+    finally:
+        asking.cancel()
+        ending.cancel()
+        await asyncio.gather(asking, ending, return_exceptions=True)
+
+
+class JournaledModel:
+    """A model whose answers are in a journal before they are returned, and are never asked for again."""
+
+    def __init__(self, source: ServedCheckpoint | EndpointModel, journal: Journal) -> None:
+        """Ask ``source`` only what ``journal`` does not hold."""
+        self.revision = source.revision
+        self.asked = 0  # answers that came from the server
+        self.found = 0  # answers that were in the journal, or on their way for somebody else
+        self._source = source
+        self._journal = journal
+        self._under_way: dict[str, asyncio.Task[Answer]] = {}
+
+    @property
+    def state(self) -> ServerState:
+        """What the server is doing; an endpoint that is already there is ready."""
+        return self._source.state if isinstance(self._source, ServedCheckpoint) else ServerState.READY
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        tasks = list(self._under_way.values())
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def answer(self, prompt: str, sampling: Sampling, index: int) -> Answer:
+        """Sample ``index`` of ``prompt``, from the journal where it is there; see `harness.seams.Model`.
+
+        A ContextOverflow is not kept: an endpoint's context may be another one next time.
+        """
+        question = {
+            "revision": self.revision,
+            "prompt": content_key(prompt=prompt),
+            "sampling": sampling.model_dump(exclude={"seed"}),
+            "seed": sampling.seed + index,
+            "index": index,
+        }
+        key = content_key(**question)
+        record = self._journal.get(key)
+        if record is not None:
+            self.found += 1
+            return Answer(**record["answer"])
+        task = self._under_way.get(key)
+        if task is None:
+            task = asyncio.create_task(self._ask(key, question, prompt, sampling))
+            self._under_way[key] = task
+            task.add_done_callback(lambda _: self._under_way.pop(key))
+        else:
+            self.found += 1
+        return await asyncio.shield(task)
+
+    async def _ask(self, key: str, question: dict[str, Any], prompt: str, sampling: Sampling) -> Answer:
+        answer = await self._source.answer(prompt, sampling, question["index"])
+        await asyncio.to_thread(self._write, key, question, prompt, answer)
+        self.asked += 1
+        return answer
+
+    def _write(self, key: str, question: dict[str, Any], prompt: str, answer: Answer) -> None:
+        # a prompt's text is kept once, under its own hash, however many samples it has
+        if self._journal.get(question["prompt"]) is None:
+            self._journal.put(question["prompt"], {"kind": "prompt", "text": prompt})
+        self._journal.put(key, {"kind": "answer", **question, "answer": asdict(answer)})
+
+    async def count_tokens(self, text: str) -> int:
+        """Tokens of ``text`` as one user message, the chat template included."""
+        return await self._source.count_tokens(text)
+
+    async def context_length(self) -> int:
+        """Tokens that prompt and answer may take together."""
+        return await self._source.context_length()
+
+
+@asynccontextmanager
+async def open_model(
+    checkpoint: CheckpointConfig, serving: ServingConfig, concurrency: int, folder: Path, journal: Journal
+) -> AsyncIterator[JournaledModel]:
+    """The model of a checkpoint, answering from ``journal`` first; its server, if any was needed, ends with the block.
+
+    A local checkpoint's server logs to ``folder``, where servers that a killed run left are ended first.
+    An endpoint has to be reachable. Raises InputError for a checkpoint or endpoint that can't be used.
+    """
+    if checkpoint.endpoint is None:
+        reap_servers(folder)
+        source = await asyncio.to_thread(ServedCheckpoint, checkpoint, serving, concurrency, folder)
+        async with source, JournaledModel(source, journal) as model:
+            yield model
+    else:
+        endpoint = await _open_endpoint(checkpoint, serving, concurrency)
+        async with endpoint, JournaledModel(endpoint, journal) as model:
+            yield model
+
+
+async def _open_endpoint(checkpoint: CheckpointConfig, serving: ServingConfig, concurrency: int) -> EndpointModel:
+    url = checkpoint.endpoint or ""
+    client = connect(url, _key(checkpoint), serving.request_seconds)
+    try:
+        model = await find_model(client, checkpoint.model)
+    except InputError:
+        await client.close()
+        raise
+    # without a revision of the user's, the address is all that tells one set of weights from another
+    revision = f"{model}@{checkpoint.revision or url}"
+    given = argument(checkpoint.server_args, "--max-model-len")
+    return EndpointModel(
+        client,
+        model,
+        revision,
+        concurrency=concurrency,
+        request_seconds=serving.request_seconds,
+        context=int(given) if given else None,
+    )
+
+
+def _key(checkpoint: CheckpointConfig) -> str:
+    if checkpoint.api_key_env is None:
+        return "none"
+    key = os.environ.get(checkpoint.api_key_env)
+    if not key:
+        raise InputError(f"checkpoint {checkpoint.name}: the environment variable {checkpoint.api_key_env} is not set")
+    return key

@@ -1,0 +1,99 @@
+"""Server processes that outlived their harness: noted in the run's folder at the start, ended at the next one.
+
+The supervisor ends a server whose owner died. Only when both were killed at once can anything be left,
+and this finds it. A process is known by its id and start time together, so that a reused id is never hit.
+"""
+
+import contextlib
+import json
+import logging
+import os
+import signal
+from pathlib import Path
+
+log = logging.getLogger(__name__)
+
+PROC = Path("/proc")
+
+
+def note_server(note: Path, leader: int) -> None:
+    """Write down which process leads a server's session, and which one owns it."""
+    content = {"leader": _identity(leader), "owner": _identity(os.getpid())}
+    note.write_text(json.dumps(content) + "\n", encoding="utf-8")
+
+
+def forget_server(note: Path) -> None:
+    """Remove the note of a server that has ended."""
+    note.unlink(missing_ok=True)
+
+
+def reap_servers(folder: Path) -> int:
+    """End what earlier, killed runs left of their servers, as noted in ``folder``; how many servers that were.
+
+    A server whose owner still lives is another run's and stays.
+    """
+    reaped = 0
+    for note in sorted(folder.glob("*.server.json")):
+        try:
+            content = json.loads(note.read_text(encoding="utf-8"))
+            leader, owner = content["leader"], content["owner"]
+        except (ValueError, KeyError):
+            leader = owner = None  # torn by the death of its writer
+        if owner is not None and owner == _identity(owner["pid"]):
+            continue
+        if leader is not None and _end_session(leader):
+            log.warning("ended a model server that a killed run left (%s)", note.name)
+            reaped += 1
+        forget_server(note)
+    return reaped
+
+
+def end_group(leader: int) -> None:
+    """SIGKILL to all that is left of a process group."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(leader, signal.SIGKILL)
+
+
+def _end_session(leader: dict[str, int | str]) -> bool:
+    """End the session; without its leader, only members that call themselves vLLM, should the id be another's now."""
+    session = int(leader["pid"])
+    now = _identity(session)
+    if now == leader:
+        end_group(session)
+        return True
+    if now["started"] or now["boot"] != leader["boot"]:
+        return False
+    left = [pid for pid in _members(session) if _is_vllm(pid)]
+    for pid in left:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+    return bool(left)
+
+
+def _identity(pid: int) -> dict[str, int | str]:
+    """What tells a process from any other, ever: id, start time in ticks since boot (0: none there), and the boot."""
+    fields = _status(pid)
+    with contextlib.suppress(OSError):
+        boot = (PROC / "sys/kernel/random/boot_id").read_text().strip()
+        return {"pid": pid, "started": int(fields[19]) if fields else 0, "boot": boot}
+    return {"pid": pid, "started": 0, "boot": ""}
+
+
+def _members(session: int) -> list[int]:
+    pids = [int(entry.name) for entry in PROC.iterdir() if entry.name.isdigit()]
+    return [pid for pid in pids if (fields := _status(pid)) and int(fields[3]) == session]
+
+
+def _status(pid: int) -> list[str]:
+    """Fields of /proc/PID/stat from the third on; empty where there is no such process."""
+    try:
+        return (PROC / str(pid) / "stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return []
+
+
+def _is_vllm(pid: int) -> bool:
+    try:
+        return b"vllm" in (PROC / str(pid) / "cmdline").read_bytes().lower()
+    except OSError:
+        return False

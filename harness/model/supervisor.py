@@ -1,0 +1,42 @@
+"""Runs a server for as long as its owner lives: ``supervisor.py OWNER_PID GRACE_SECONDS COMMAND...``.
+
+Started by path as the leader of a new session, with a pipe from its owner as standard input. It ends the
+server, and then its whole process group, itself included, when the server ends, when it gets SIGTERM, or
+when the owner is gone: then the pipe ends, and should a forked child of the owner still hold it, this
+process has another parent. PR_SET_PDEATHSIG would not do: it follows the thread that started the server,
+and the server's own children do not inherit it. Standard library only, so that it starts at once.
+"""
+
+import os
+import select
+import signal
+import subprocess
+import sys
+
+LOOK_SECONDS = 0.5
+
+
+def main(owner: int, grace: float, command: list[str]) -> None:
+    """Run ``command`` to its end or the owner's, then leave nothing of the process group."""
+    stopping = False
+
+    def stop(*_: object) -> None:
+        nonlocal stopping
+        stopping = True
+
+    signal.signal(signal.SIGTERM, stop)
+    server = subprocess.Popen(command, stdin=subprocess.DEVNULL)
+    while not stopping and server.poll() is None and os.getppid() == owner:
+        if select.select([sys.stdin], [], [], LOOK_SECONDS)[0]:
+            break  # nothing is ever written: readable means closed
+    os.killpg(0, signal.SIGTERM)
+    try:
+        server.wait(grace)
+    except subprocess.TimeoutExpired:
+        pass
+    finally:
+        os.killpg(0, signal.SIGKILL)
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]), float(sys.argv[2]), sys.argv[3:])
