@@ -5,9 +5,6 @@ from dataclasses import dataclass
 
 from harness.seams import Model, Sampling
 
-# Tokens that a chat template may put around one user message: role marks, and a system prompt of its own.
-TEMPLATE_TOKENS = 64
-
 
 @dataclass(frozen=True)
 class Fitted:
@@ -22,7 +19,7 @@ async def fit_prompt(model: Model, sampling: Sampling, render: Callable[[int], s
 
     ``render(n)`` is the prompt with the first n parts; it grows with n. None where not even ``render(0)`` fits.
     """
-    room = await model.context_length() - sampling.max_tokens - TEMPLATE_TOKENS
+    room = await model.context_length() - sampling.max_tokens
     fitting: Fitted | None = None
     low, high, count = 0, parts, parts  # try all of it first: it mostly fits
     while low <= high:
