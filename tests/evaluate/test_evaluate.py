@@ -1,0 +1,137 @@
+import threading
+from pathlib import Path
+
+import pytest
+
+from harness.errors import InfrastructureError
+from harness.evaluate import evaluate as module
+from harness.evaluate.evaluate import PATCH_PATH, Evaluator
+from harness.evaluate.spec import END_MARKER, START_MARKER, Specification
+from harness.instance import Instance
+from harness.journal import Journal
+from harness.seams import CommandResult, Job, Limits
+from harness.verdict import Outcome, Phase, Verdict
+
+PASSING = f"{START_MARKER}\nPASSED tests/test_a.py::test_new\nPASSED tests/test_a.py::test_old\n{END_MARKER}\n"
+APPLIED = CommandResult(0, b"Applied patch a.py cleanly.\n", 0.1)
+
+
+class ScriptedSandbox:
+    """The deterministic kind of `Sandbox`: every job ends as its script says."""
+
+    def __init__(self, *results: CommandResult, failures: int = 0) -> None:
+        self.results = results
+        self.failures = failures
+        self.jobs: list[Job] = []
+        self.id = "sha256:1"
+        self.gate = threading.Event()
+        self.gate.set()
+
+    def digest(self, image: str) -> str:
+        return self.id
+
+    def run(self, job: Job) -> tuple[CommandResult, ...]:
+        self.jobs.append(job)
+        self.gate.wait(10)
+        if len(self.jobs) <= self.failures:
+            raise InfrastructureError("daemon gone")
+        return self.results
+
+
+@pytest.fixture
+def make(tmp_path: Path, monkeypatch):
+    monkeypatch.setattr(module, "RETRY_SECONDS", (0.0, 0.0))
+    journals = []
+
+    def evaluator(sandbox: ScriptedSandbox, script: str = f"{START_MARKER}\n{END_MARKER}", **limits) -> Evaluator:
+        journals.append(Journal(tmp_path / "journal.jsonl"))
+        specification = Specification(script, "parse_log_pytest", "pass_and_fail")
+        return Evaluator(
+            sandbox, lambda _: "image", lambda _: specification, journals[-1], tmp_path / "logs", Limits(**limits)
+        )
+
+    yield evaluator
+    for journal in journals:
+        journal.close()
+
+
+def test_an_empty_patch_starts_no_container(make, instance: Instance) -> None:
+    sandbox = ScriptedSandbox()
+    for patch in (None, "", " \n"):
+        assert make(sandbox).evaluate(instance, patch).outcome is Outcome.EMPTY_PATCH
+    assert sandbox.jobs == []
+
+
+def test_a_verdict_is_journaled_and_never_asked_again(make, instance: Instance) -> None:
+    sandbox = ScriptedSandbox(APPLIED, CommandResult(0, PASSING.encode(), 2.0))
+    first = make(sandbox).evaluate(instance, "a patch")
+    assert first.outcome is Outcome.RESOLVED
+    assert first.test_seconds == 2.0
+    again = make(sandbox)
+    assert again.evaluate(instance, "a patch") == first
+    assert len(sandbox.jobs) == 1
+    assert again.log_path(first).read_text().endswith(PASSING)
+
+
+def test_whatever_determines_a_verdict_makes_it_another_question(make, row) -> None:
+    sandbox = ScriptedSandbox(APPLIED, CommandResult(0, PASSING.encode(), 2.0))
+    instance = Instance.model_validate(row())
+    make(sandbox).evaluate(instance, "a patch")
+    make(sandbox).evaluate(instance, "another patch")
+    make(sandbox, script=f"{START_MARKER}\nother\n{END_MARKER}").evaluate(instance, "a patch")
+    make(sandbox, seconds=1.0).evaluate(instance, "a patch")
+    make(sandbox).evaluate(Instance.model_validate(row(PASS_TO_PASS="[]")), "a patch")
+    sandbox.id = "sha256:2"
+    make(sandbox).evaluate(instance, "a patch")
+    assert len(sandbox.jobs) == 6
+
+
+def test_equal_questions_under_way_are_asked_once(make, instance: Instance) -> None:
+    sandbox = ScriptedSandbox(APPLIED, CommandResult(0, PASSING.encode(), 2.0))
+    sandbox.gate.clear()
+    evaluator = make(sandbox)
+    verdicts: list[Verdict] = []
+    threads = [
+        threading.Thread(target=lambda: verdicts.append(evaluator.evaluate(instance, "patch"))) for _ in range(8)
+    ]
+    for thread in threads:
+        thread.start()
+    sandbox.gate.set()
+    for thread in threads:
+        thread.join()
+    assert len(sandbox.jobs) == 1
+    assert len(verdicts) == 8
+    assert {verdict.outcome for verdict in verdicts} == {Outcome.RESOLVED}
+
+
+def test_a_failing_machine_is_tried_again_and_then_reported_but_never_journaled(make, instance: Instance) -> None:
+    flaky = ScriptedSandbox(APPLIED, CommandResult(0, PASSING.encode(), 2.0), failures=2)
+    assert make(flaky).evaluate(instance, "patch").outcome is Outcome.RESOLVED
+    broken = ScriptedSandbox(failures=99)
+    verdict = make(broken).evaluate(instance, "patch two")
+    assert verdict.outcome is Outcome.INFRASTRUCTURE
+    assert verdict.detail == "daemon gone"
+    mended = ScriptedSandbox(APPLIED, CommandResult(0, PASSING.encode(), 2.0))
+    assert make(mended).evaluate(instance, "patch two").outcome is Outcome.RESOLVED
+
+
+@pytest.mark.parametrize(
+    ("results", "outcome", "phase"),
+    [
+        ((CommandResult(1, b"error: patch failed: a.py:1", 0.1),), Outcome.PATCH_FAILED, Phase.PATCH),
+        ((APPLIED, CommandResult(None, b"", 9.0, timed_out=True)), Outcome.TIMEOUT, Phase.TESTS),
+        ((APPLIED, CommandResult(137, b"", 9.0, out_of_memory=True)), Outcome.OUT_OF_MEMORY, Phase.TESTS),
+        ((APPLIED, CommandResult(97, b"no test patch", 9.0)), Outcome.NO_RESULTS, Phase.GRADE),
+    ],
+)
+def test_every_failure_has_its_name(make, instance: Instance, results, outcome, phase) -> None:
+    verdict = make(ScriptedSandbox(*results)).evaluate(instance, "patch")
+    assert (verdict.outcome, verdict.phase) == (outcome, phase)
+    assert verdict.detail
+
+
+def test_the_base_state_is_tested_without_a_patch(make, instance: Instance) -> None:
+    sandbox = ScriptedSandbox(CommandResult(0, PASSING.encode(), 2.0))
+    assert make(sandbox).evaluate_base(instance).outcome is Outcome.RESOLVED
+    assert PATCH_PATH not in sandbox.jobs[0].files
+    assert len(sandbox.jobs[0].commands) == 1

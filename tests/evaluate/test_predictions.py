@@ -1,0 +1,56 @@
+import json
+from pathlib import Path
+
+import pytest
+
+from harness.errors import InputError
+from harness.evaluate.predictions import load_predictions
+from harness.instance import Instance
+
+
+def prediction(instance_id: str = "owner__name-1", patch: str | None = "p") -> dict[str, str | None]:
+    return {"instance_id": instance_id, "model_name_or_path": "m", "model_patch": patch}
+
+
+@pytest.mark.parametrize("form", ["jsonl", "list", "object"])
+def test_every_form_is_read(tmp_path: Path, instance: Instance, form: str) -> None:
+    path = tmp_path / ("p.jsonl" if form == "jsonl" else "p.json")
+    entry = prediction()
+    by_id = {"owner__name-1": {key: entry[key] for key in ("model_name_or_path", "model_patch")}}
+    path.write_text(json.dumps(entry) + "\n\n" if form == "jsonl" else json.dumps([entry] if form == "list" else by_id))
+    [loaded] = load_predictions(str(path), [instance])
+    assert loaded.model_patch == "p"
+    assert loaded.instance_id == "owner__name-1"
+
+
+def test_references(instance: Instance) -> None:
+    assert load_predictions("gold", [instance])[0].model_patch == instance.patch
+    assert load_predictions("empty", [instance])[0].model_patch == ""
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (json.dumps(prediction()) + "\n" + json.dumps(prediction())[:20], "line 2: torn or not JSON"),
+        (json.dumps(prediction()) + "\n" + json.dumps(prediction()), "two predictions for owner__name-1"),
+        (json.dumps(prediction("owner__name-2")), "unknown instance owner__name-2; did you mean owner__name-1"),
+        (json.dumps({"instance_id": "owner__name-1"}), "line 1: not a prediction .*model_patch: field required"),
+        ("[1]", "line 1: not a prediction"),
+    ],
+)
+def test_bad_predictions(tmp_path: Path, instance: Instance, text: str, expected: str) -> None:
+    path = tmp_path / "p.jsonl"
+    path.write_text(text)
+    with pytest.raises(InputError, match=expected):
+        load_predictions(str(path), [instance])
+
+
+def test_predictions_outside_a_chosen_part_are_passed_over(tmp_path: Path, instance: Instance) -> None:
+    path = tmp_path / "p.jsonl"
+    path.write_text(json.dumps(prediction()) + "\n" + json.dumps(prediction("owner__name-2")))
+    assert [p.instance_id for p in load_predictions(str(path), [instance], chosen=True)] == ["owner__name-1"]
+
+
+def test_missing_file(instance: Instance) -> None:
+    with pytest.raises(InputError, match="no such predictions file"):
+        load_predictions("gone.jsonl", [instance])

@@ -1,0 +1,104 @@
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from harness.errors import InputError
+from harness.evaluate.spec import END_MARKER, START_MARKER, files_of, instrument, render_script, specify
+from harness.instance import Instance
+
+NEW_FILE = """\
+diff --git a/tests/data/b.txt b/tests/data/b.txt
+new file mode 100644
+--- /dev/null
++++ b/tests/data/b.txt
+@@ -0,0 +1 @@
++text
+"""
+
+RENAME = """\
+diff --git a/tests/old name.py b/tests/new.py
+similarity index 90%
+rename from tests/old name.py
+rename to tests/new.py
+--- a/tests/old name.py
++++ b/tests/new.py
+@@ -1 +1 @@
+-a
++b
+"""
+
+
+def test_files_of_a_test_patch() -> None:
+    assert files_of(NEW_FILE + RENAME) == (["tests/old name.py"], ["tests/data/b.txt", "tests/new.py"])
+
+
+def test_a_test_patch_that_only_adds_restores_nothing(row) -> None:
+    script = render_script(Instance.model_validate(row(test_patch=NEW_FILE)), "pytest")
+    assert "git checkout" not in script
+    assert "rm -rf -- tests/data/b.txt" in script
+
+
+def repository(folder: Path, files: dict[str, str]) -> None:
+    for name, text in files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text)
+    for command in (
+        ["init", "-q"],
+        ["add", "-A"],
+        ["-c", "user.name=a", "-c", "user.email=a@b", "commit", "-qm", "base"],
+    ):
+        subprocess.run(["git", *command], cwd=folder, check=True)
+
+
+def run(script: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    local = script.replace("/testbed", str(folder))
+    return subprocess.run(["bash", "-c", local], capture_output=True, text=True, check=False)
+
+
+def test_script_restores_what_a_patch_did_to_the_tests(tmp_path: Path, instance: Instance) -> None:
+    original = "def test_old():\n    pass\n"
+    repository(tmp_path, {"tests/test_a.py": original})
+    (tmp_path / "tests" / "test_a.py").write_text("raise SystemExit\n")
+    done = run(render_script(instance, "cat tests/test_a.py"), tmp_path)
+    assert "def test_new" in done.stdout
+    assert (tmp_path / "tests" / "test_a.py").read_text() == original
+
+
+def test_script_replaces_a_file_that_the_patch_made_where_a_test_goes(tmp_path: Path, row) -> None:
+    repository(tmp_path, {"a.py": "x\n"})
+    (tmp_path / "tests" / "data" / "b.txt").mkdir(parents=True)
+    done = run(render_script(Instance.model_validate(row(test_patch=NEW_FILE)), "cat tests/data/b.txt"), tmp_path)
+    assert done.stdout.endswith("text\n")
+
+
+@pytest.mark.parametrize("status", [0, 1, 7])
+def test_instrumented_script_exits_with_the_tests_status(tmp_path: Path, instance: Instance, status: int) -> None:
+    repository(tmp_path, {"tests/test_a.py": "def test_old():\n    pass\n"})
+    done = run(instrument(render_script(instance, f"sh -c 'exit {status}'")), tmp_path)
+    assert done.returncode == status
+    assert done.stderr.index(START_MARKER) < done.stderr.index(END_MARKER)
+
+
+def test_script_ends_before_the_tests_when_their_patch_does_not_apply(tmp_path: Path, instance: Instance) -> None:
+    repository(tmp_path, {"tests/test_a.py": "something else\n"})
+    done = run(instrument(render_script(instance, "echo ran")), tmp_path)
+    assert done.returncode == 97
+    assert START_MARKER not in done.stderr
+    assert "ran" not in done.stdout
+
+
+def test_rows_of_the_new_schema_speak_for_themselves(row) -> None:
+    script = f"#!/bin/bash\n: '{START_MARKER}'\npytest\n: '{END_MARKER}'\n"
+    columns = {"eval_script": script, "log_parser": "parse_log_django", "eval_type": "fail_only"}
+    found = specify(Instance.model_validate(row(**columns)))
+    assert (found.script, found.log_parser, found.eval_type) == (script, "parse_log_django", "fail_only")
+
+
+def test_rows_that_say_nothing_are_refused(row) -> None:
+    with pytest.raises(InputError, match="no eval_script and no recipe"):
+        specify(Instance.model_validate(row()))
+    with pytest.raises(InputError, match="marks no start and end"):
+        specify(Instance.model_validate(row(eval_script="pytest")))
+    with pytest.raises(InputError, match="no log parser is known"):
+        specify(Instance.model_validate(row(eval_script=f"{START_MARKER}{END_MARKER}")))
