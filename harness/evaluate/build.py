@@ -1,0 +1,223 @@
+"""Building instance images from recipes, without cloning a repository or pulling an image.
+
+Three kinds of layer stand on each other: a base for each Python, an environment for each distinct set
+of pinned requirements, an image for each instance. The base state that goes into an image is first
+written to the bare repository that snapshots are read from, so that the host reads what the tests run on.
+"""
+
+import json
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from harness.errors import HarnessError, InfrastructureError, InputError, PatchError
+from harness.evaluate.bases import BaseChoice, make_base
+from harness.evaluate.environments import make_environment, remove_stages
+from harness.evaluate.images import INSTANCE_LABEL, built_name, verify_image
+from harness.evaluate.layers import Layer, build, content_hash, is_built, render
+from harness.evaluate.recipes import FolderSource, Recipe, RecipeBook, SdistSource
+from harness.instance import Instance
+from harness.repo.mirror import BareRepository
+from harness.repo.snapshot import REFERENCES, GitSnapshot, project_path, rebuilt_folder
+from harness.repo.source import fetch_package, unpack_package
+
+if TYPE_CHECKING:
+    from docker import DockerClient
+
+BUILDERS = 2  # builds at a time: they are bound by the disk and the package index
+SOURCES = "refs/sources"  # base states by a hash of what they are made from
+
+Stage = Literal["base", "environment", "instance"]
+State = Literal["begun", "built", "reused", "failed"]
+
+
+@dataclass(frozen=True)
+class Step:
+    """Progress: a job of a stage was begun, or has ended."""
+
+    stage: Stage
+    name: str  # Python version, environment or instance id
+    done: int  # ended so far in this stage
+    total: int
+    state: State
+
+
+OnProgress = Callable[[Step], None]
+
+
+@dataclass(frozen=True)
+class BuildResult:
+    """What became of one instance: an image that was checked against its snapshot, or the reason why there is none."""
+
+    instance_id: str
+    image: str
+    digest: str | None  # content id of the image, None where the build failed
+    seconds: float
+    reused: bool = False
+    error: str | None = None
+
+
+@dataclass(frozen=True)
+class _Ended:
+    """How a job of a stage ended."""
+
+    seconds: float
+    image: str | None = None
+    made: bool = False
+    error: HarnessError | None = None
+
+    def need(self) -> str:
+        """The image's name. Raises the job's error where it failed."""
+        if self.error or self.image is None:
+            raise self.error or InfrastructureError("no image was made")
+        return self.image
+
+
+def build_images(
+    client: "DockerClient",
+    instances: Sequence[Instance],
+    recipes: RecipeBook,
+    cache: Path,
+    on_progress: OnProgress = lambda _: None,
+    base: BaseChoice = "auto",
+) -> list[BuildResult]:
+    """Base states in ``<cache>/repos`` and images for the instances: one result each, in their order.
+
+    What is there already, made from the same content, is checked and not made again. ``on_progress`` is
+    called from several threads. Raises InputError for an instance without a recipe and where this machine
+    can't make a base image, InfrastructureError where making that fails; what fails for a single
+    environment or instance is told in its results.
+    """
+    chosen = {instance.instance_id: recipes.recipe(instance.instance_id) for instance in instances}
+    specs = {recipe.environment: recipes.environments[recipe.environment] for recipe in chosen.values()}
+    pythons = sorted({spec.python for spec in specs.values()})
+    made = _run_stage("base", {v: partial(make_base, client, v, base) for v in pythons}, on_progress, workers=1)
+    bases = {version: ended.need() for version, ended in made.items()}
+    environments = _run_stage(
+        "environment",
+        {name: partial(make_environment, client, spec, bases[spec.python]) for name, spec in specs.items()},
+        on_progress,
+    )
+    remove_stages(client)
+    for project in {instance.repo for instance in instances}:
+        BareRepository.create(project_path(rebuilt_folder(cache), project))
+
+    def make(instance: Instance) -> tuple[str, bool]:
+        recipe = chosen[instance.instance_id]
+        return make_instance(client, instance, recipe, environments[recipe.environment].need(), cache)
+
+    jobs = {instance.instance_id: partial(make, instance) for instance in instances}
+    ended = _run_stage("instance", jobs, on_progress)
+    for project in {instance.repo for instance in instances if ended[instance.instance_id].made}:
+        BareRepository(project_path(rebuilt_folder(cache), project)).repack()
+    return [_result(client, instance_id, ended[instance_id]) for instance_id in jobs]
+
+
+def _run_stage(
+    stage: Stage,
+    jobs: Mapping[str, Callable[[], tuple[str, bool]]],
+    on_progress: OnProgress,
+    workers: int = BUILDERS,
+) -> dict[str, _Ended]:
+    """Run jobs that give an image's name and whether it was made, a few at a time, telling of each."""
+    counting = threading.Lock()
+    done = 0
+
+    def run(name: str) -> _Ended:
+        nonlocal done
+        on_progress(Step(stage, name, done, len(jobs), "begun"))
+        began = time.monotonic()
+        try:
+            image, made = jobs[name]()
+            ended = _Ended(time.monotonic() - began, image, made)
+        except HarnessError as error:
+            ended = _Ended(time.monotonic() - began, error=error)
+        with counting:
+            done += 1
+        state: State = "failed" if ended.error else "built" if ended.made else "reused"
+        on_progress(Step(stage, name, done, len(jobs), state))
+        return ended
+
+    pool = ThreadPoolExecutor(workers, thread_name_prefix=stage)
+    try:
+        return dict(zip(jobs, pool.map(run, jobs), strict=True))
+    finally:
+        # an interrupt must not wait for jobs that have not begun
+        pool.shutdown(cancel_futures=True)
+
+
+def _result(client: "DockerClient", instance_id: str, ended: _Ended) -> BuildResult:
+    name = built_name(instance_id)
+    if ended.error:
+        return BuildResult(instance_id, name, None, ended.seconds, error=str(ended.error))
+    return BuildResult(instance_id, name, client.images.get(name).id, ended.seconds, reused=not ended.made)
+
+
+def make_instance(
+    client: "DockerClient", instance: Instance, recipe: Recipe, environment: str, cache: Path
+) -> tuple[str, bool]:
+    """Name of an instance's image, made on the image ``environment``, and whether it had to be built.
+
+    Either way it is checked against the snapshot that the host reads. Raises InputError for an unusable
+    recipe, InfrastructureError where building or the check fails.
+    """
+    name = built_name(instance.instance_id)
+    dockerfile = render("instance.Dockerfile.jinja", environment=environment, install=recipe.install)
+    with BareRepository(project_path(rebuilt_folder(cache), instance.repo)) as repository:
+        commit = write_base_state(repository, instance, recipe, cache)
+        labels = {INSTANCE_LABEL: instance.instance_id}
+        layer = Layer(name.partition(":")[0], "instance", dockerfile, (commit,), labels)
+
+        def fill(folder: Path) -> None:
+            repository.export(commit, folder / "tree")
+            (folder / "tree/.git").rename(folder / "git")
+
+        missing = not is_built(client, name, layer.content)
+        if missing:
+            build(client, layer, name, fill)
+        verify_image(client, name, GitSnapshot(repository, commit))
+    return name, missing
+
+
+def write_base_state(repository: BareRepository, instance: Instance, recipe: Recipe, cache: Path) -> str:
+    """The commit of an instance's base state, written to the project's bare repository under the instance's id.
+
+    Raises InputError where the recipe's folder is missing or the row's patches do not come out of its
+    package, InfrastructureError where the package can't be had.
+    """
+    if isinstance(recipe.source, FolderSource):
+        commit = _commit_folder(repository, recipe.source.path)
+    else:
+        commit = _commit_package(repository, recipe.source, instance, cache)
+    repository.point(f"{REFERENCES}/{instance.instance_id}", commit)
+    return commit
+
+
+def _commit_folder(repository: BareRepository, folder: Path) -> str:
+    if not folder.is_dir():
+        raise InputError(f"{folder}: no such folder, although a recipe names it as a base state")
+    return repository.commit_folder(folder)
+
+
+def _commit_package(repository: BareRepository, source: SdistSource, instance: Instance, cache: Path) -> str:
+    undo = [instance.test_patch, instance.patch] if source.direction == "reverse" else []
+    reference = f"{SOURCES}/{content_hash(source.sha256, json.dumps(undo))}"
+    if known := repository.resolve(reference):
+        return known
+    archive = fetch_package(source.package, source.filename, source.sha256, source.bytes, cache)
+    with tempfile.TemporaryDirectory() as folder:
+        unpack_package(archive, Path(folder))
+        try:
+            commit = repository.commit_folder(Path(folder), [patch for patch in undo if patch.strip()])
+        except PatchError as error:
+            raise InputError(
+                f"{instance.instance_id}: the row's patches do not come out of {source.filename}: {error}"
+            ) from error
+    repository.point(reference, commit)
+    return commit

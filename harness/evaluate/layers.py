@@ -1,0 +1,104 @@
+"""Building one layer of an image from a Dockerfile template: never twice from the same content."""
+
+import hashlib
+import tempfile
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from harness.errors import InfrastructureError
+from harness.evaluate.container import LABEL, translated
+from harness.evaluate.images import CONTENT_LABEL, KIND_LABEL
+from harness.resources import resource, templates
+
+if TYPE_CHECKING:
+    from docker import DockerClient
+
+LINES_SHOWN = 15  # of a failing step's output
+
+
+@dataclass(frozen=True)
+class Layer:
+    """What determines one image."""
+
+    repository: str  # name without tag
+    kind: str
+    dockerfile: str  # rendered
+    inputs: tuple[str, ...] = ()  # hashes or text of what the build context holds
+    labels: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def content(self) -> str:
+        """Hash of everything that the image is built from."""
+        return content_hash(self.dockerfile, *self.inputs)
+
+    @property
+    def name(self) -> str:
+        """The image's name, tagged with its content: equal layers are one image."""
+        return f"{self.repository}:{self.content[:12]}"
+
+
+def content_hash(*parts: str) -> str:
+    """SHA-256 over texts, in order."""
+    digest = hashlib.sha256()
+    for part in parts:
+        digest.update(f"{len(part)}:{part}".encode())
+    return digest.hexdigest()
+
+
+def render(template: str, **values: Any) -> str:
+    """A Dockerfile from a template of the folder docker/."""
+    return templates(resource("docker")).get_template(template).render(values)
+
+
+def is_built(client: "DockerClient", name: str, content: str) -> bool:
+    """Whether an image of that name is here and was built from that content."""
+    from docker.errors import ImageNotFound
+
+    with translated(f"looking for image {name}"):
+        try:
+            return client.images.get(name).labels.get(CONTENT_LABEL) == content
+        except ImageNotFound:
+            return False
+
+
+def build(
+    client: "DockerClient",
+    layer: Layer,
+    name: str,
+    fill: Callable[[Path], None],
+    network: bool = False,
+    arguments: Mapping[str, str] | None = None,
+) -> None:
+    """Build ``layer`` under ``name``; ``fill`` puts what the Dockerfile copies into the build's folder.
+
+    ``arguments`` are build arguments; steps reach a network only where ``network`` says so.
+    Raises InfrastructureError with the last lines of the step that failed.
+    """
+    from docker.errors import BuildError
+
+    labels = {LABEL: "image", KIND_LABEL: layer.kind, CONTENT_LABEL: layer.content, **layer.labels}
+    with tempfile.TemporaryDirectory() as folder:
+        fill(Path(folder))
+        (Path(folder) / "Dockerfile").write_text(layer.dockerfile, encoding="utf-8")
+        with translated(f"building {name}"):
+            try:
+                client.images.build(
+                    path=folder,
+                    tag=name,
+                    labels=labels,
+                    buildargs=dict(arguments or {}),
+                    network_mode=None if network else "none",
+                    rm=True,
+                    forcerm=True,
+                )
+            except BuildError as error:
+                raise InfrastructureError(f"building {name} failed: {error.msg}\n{_tail(error.build_log)}") from error
+
+
+def _tail(log: Iterable[Mapping[str, Any]]) -> str:
+    lines = "".join(str(event.get("stream", "")) for event in log).splitlines()
+    steps = [number for number, line in enumerate(lines) if line.startswith("Step ")]
+    last = lines[steps[-1] :] if steps else lines
+    return "\n".join(last[:1] + last[1:][-LINES_SHOWN:])
