@@ -12,8 +12,12 @@ from base64 import b85encode
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import sha1
+from typing import TYPE_CHECKING
 
 from harness.errors import PatchError
+
+if TYPE_CHECKING:
+    from unidiff.patch import Hunk as UnidiffHunk
 
 CONTEXT = 3  # lines around a change
 NO_NEWLINE = b"\n\\ No newline at end of file\n"
@@ -37,7 +41,8 @@ class Replacement:
 class Hunk:
     """One hunk of a diff."""
 
-    old_start: int  # from 1; of an empty side, the line before it
+    header: str  # "@@ -1,3 +1,4 @@", without the heading that git may put behind it
+    old_start: int  # from 1; where the old side is empty, the line before it
     lines: tuple[str, ...]  # with their leading " ", "+", "-" or "\\", without line feeds
 
     def changed(self) -> Iterator[tuple[int, int]]:
@@ -112,18 +117,15 @@ def parse_patch(patch: str) -> tuple[FileDiff, ...]:
     except UnidiffParseError as error:
         raise PatchError(f"not a unified diff: {str(error).splitlines()[0]}") from error
     return tuple(
-        FileDiff(
-            _path(file.source_file),
-            _path(file.target_file),
-            tuple(
-                Hunk(
-                    hunk.source_start, tuple(f"{x.line_type}{x.value}".removesuffix("\n") for x in hunk if x.line_type)
-                )
-                for hunk in file
-            ),
-        )
+        FileDiff(_path(file.source_file), _path(file.target_file), tuple(_hunk(hunk) for hunk in file))
         for file in files
     )
+
+
+def _hunk(hunk: "UnidiffHunk") -> Hunk:
+    old, new = _range(hunk.source_start, hunk.source_length), _range(hunk.target_start, hunk.target_length)
+    lines = (f"{line.line_type}{line.value}".removesuffix("\n") for line in hunk if line.line_type)
+    return Hunk(_header(old, new), hunk.source_start, tuple(lines))
 
 
 def _text(names: tuple[str, str], mode: str, sides: tuple[str, str], hunks: bytes) -> str | None:
@@ -148,8 +150,8 @@ def _hunks(lines: Sequence[bytes], replacements: Sequence[Replacement]) -> Itera
             position = replacement.end
         body += [_line(b" ", line) for line in lines[position:last]]
         growth = sum(len(r.lines) - (r.end - r.start) for r in group)
-        old, new = _range(first, last - first), _range(first + shift, last - first + growth)
-        yield b"@@ -%b +%b @@\n%b" % (old, new, b"".join(body))
+        old, new = _range_of(first, last - first), _range_of(first + shift, last - first + growth)
+        yield f"{_header(old, new)}\n".encode() + b"".join(body)
         shift += growth
 
 
@@ -163,9 +165,17 @@ def _groups(replacements: Sequence[Replacement]) -> list[list[Replacement]]:
     return groups
 
 
-def _range(start: int, count: int) -> bytes:
-    first = start + 1 if count else start
-    return b"%d" % first if count == 1 else b"%d,%d" % (first, count)
+def _range_of(index: int, count: int) -> str:
+    """A range from the index of its first line; an empty one is named by the line before it."""
+    return _range(index + 1 if count else index, count)
+
+
+def _range(first: int, count: int) -> str:
+    return f"{first}" if count == 1 else f"{first},{count}"
+
+
+def _header(old: str, new: str) -> str:
+    return f"@@ -{old} +{new} @@"
 
 
 def _line(sign: bytes, line: bytes) -> bytes:
