@@ -1,0 +1,93 @@
+"""Packings: which stretch of which document stands in which sequence, as flat arrays."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.packing.compiled import IntArray, compiled
+from harness.packing.overlong import Cut
+
+
+@dataclass(frozen=True)
+class Packing:
+    """Pieces of documents, in the order of the sequences and within a sequence from left to right.
+
+    What a sequence's pieces leave of its ``context`` tokens is padding, at its end. The four arrays
+    (pieces,) have one dtype: int32, or int64 where a document, length or count does not fit.
+    """
+
+    strategy: str
+    context: int  # tokens of a sequence
+    sequences: int
+    document: IntArray  # index into the lengths that were packed
+    offset: IntArray  # tokens of the document before the piece
+    length: IntArray  # tokens of the piece, never 0
+    sequence: IntArray  # 0 <= sequence < sequences, non-decreasing
+
+    def starts(self) -> NDArray[np.int64]:
+        """The first piece of every sequence, and the number of pieces at the end: (sequences + 1,)."""
+        starts = np.zeros(self.sequences + 1, np.int64)
+        np.cumsum(np.bincount(self.sequence, minlength=self.sequences), out=starts[1:])
+        return starts
+
+
+@compiled
+def _starts(sequence: IntArray, full_sequence: IntArray, starts: IntArray) -> None:
+    for member in sequence:
+        starts[member + 1] += 1
+    for member in full_sequence:
+        starts[member + 1] += 1
+    for member in range(1, len(starts)):
+        starts[member] += starts[member - 1]
+
+
+@compiled
+def _place(
+    ranked: IntArray,
+    offset_of: IntArray,
+    size_of: IntArray,
+    sequence: IntArray,
+    cursor: IntArray,
+    document: IntArray,
+    offset: IntArray,
+    length: IntArray,
+) -> None:
+    for rank in range(len(ranked)):
+        place = cursor[sequence[rank]]
+        cursor[sequence[rank]] += 1
+        document[place] = ranked[rank]
+        offset[place] = offset_of[rank]
+        length[place] = size_of[rank]
+
+
+@compiled
+def _number(starts: IntArray, sequence: IntArray) -> None:
+    for member in range(len(starts) - 1):
+        for place in range(starts[member], starts[member + 1]):
+            sequence[place] = member
+
+
+def group(
+    strategy: str,
+    context: int,
+    sequences: int,
+    placed: tuple[IntArray, IntArray, IntArray, IntArray],
+    cut: Cut,
+    full_sequence: IntArray,
+) -> Packing:
+    """The packing in the order of its sequences.
+
+    ``placed`` holds document, offset, length and sequence of every piece that shares a sequence, in an
+    order that is right within each sequence; ``full_sequence`` the sequence of each of ``cut``'s full pieces.
+    """
+    dtype = full_sequence.dtype
+    starts = np.zeros(sequences + 1, dtype)
+    _starts(placed[3], full_sequence, starts)
+    document, offset, length, sequence = (np.empty(starts[-1], dtype) for _ in range(4))
+    cursor = starts[:-1].copy()
+    _place(*placed, cursor, document, offset, length)
+    filling = (cut.full_document, cut.full_offset, np.full_like(full_sequence, context), full_sequence)
+    _place(*filling, cursor, document, offset, length)
+    _number(starts, sequence)
+    return Packing(strategy, context, sequences, document, offset, length, sequence)
