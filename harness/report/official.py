@@ -48,9 +48,9 @@ def official_report(
 def _outcome(instance_id: str, predictions: Mapping[str, str | None], verdicts: Mapping[str, Verdict]) -> Outcome | str:
     if instance_id not in predictions:
         return NOT_SUBMITTED
-    if not predictions[instance_id]:
-        return Outcome.EMPTY_PATCH
-    return verdicts[instance_id].outcome if instance_id in verdicts else NOT_EVALUATED
+    if instance_id in verdicts:
+        return verdicts[instance_id].outcome
+    return NOT_EVALUATED if predictions[instance_id] else Outcome.EMPTY_PATCH
 
 
 def _official_ids(ended: Mapping[str, Outcome | str]) -> dict[str, set[str]]:

@@ -19,8 +19,8 @@ NONE = "-"  # a cell that has nothing to tell
 NOTES = (
     "Resolve rate: resolved over all instances, infrastructure failures included; in brackets its 95% Wilson score "
     "interval.",
-    "Similarity: difflib's SequenceMatcher ratio between the patch and the gold patch, as in SWE-RL, mean over the "
-    "instances.",
+    "Similarity to the gold patch: SWE-RL's, difflib's SequenceMatcher ratio of the two patches' hunks in each file, "
+    "mean over the files, 0 for an empty patch; mean over the instances.",
     "Averages: the three conditions with equal weights.",
 )
 
@@ -120,27 +120,14 @@ def _label(group: Sequence[SummaryRow], number: int) -> str:
 
 
 def markdown(rows: Sequence[SummaryRow]) -> str:
-    """The main table and, where all three conditions are there, the averages; notes below."""
+    """The main table, the averages where all three conditions are there, notes, and how the attempts ended."""
     averages = average(rows)
     parts = [_markdown_table(_main_records(rows))]
     if averages:
         parts += ["Averages over the three conditions:", _markdown_table(_average_records(averages))]
-    return "\n\n".join([*parts, *_notes(rows, averages)]) + "\n"
-
-
-def reasons_markdown(rows: Sequence[SummaryRow]) -> str:
-    """How the evaluations ended, and why candidates made no patch, for each checkpoint and condition."""
-    records = [
-        {
-            "checkpoint": row.checkpoint,
-            "condition": _condition(row),
-            "instances": str(row.instances),
-            "outcomes (instances)": _counts(row.outcomes),
-            "no patch because (candidates)": _counts(row.reasons),
-        }
-        for row in rows
-    ]
-    return _markdown_table(records) + "\n"
+    parts += _notes(rows, averages)
+    parts += ["How the evaluations ended, and why candidates made no patch:", _markdown_table(_ending_records(rows))]
+    return "\n\n".join(parts) + "\n"
 
 
 def csv(rows: Sequence[SummaryRow]) -> str:
@@ -219,6 +206,19 @@ def _average_records(averages: Sequence[AverageRow]) -> list[dict[str, str]]:
             "similarity": _ratio(row.similarity),
         }
         for row in averages
+    ]
+
+
+def _ending_records(rows: Iterable[SummaryRow]) -> list[dict[str, str]]:
+    return [
+        {
+            "checkpoint": row.checkpoint,
+            "condition": _condition(row),
+            "instances": str(row.instances),
+            "outcomes (instances)": _counts(row.outcomes),
+            "no patch because (candidates)": _counts(row.reasons),
+        }
+        for row in rows
     ]
 
 

@@ -80,6 +80,12 @@ def test_none_is_an_empty_patch() -> None:
     assert official_report(["a"], {"a": None}, {})["empty_patch_ids"] == ["a"]
 
 
+def test_no_patch_because_the_machine_failed_is_not_the_models_empty_patch() -> None:
+    verdict = Verdict(instance_id="a", outcome=Outcome.INFRASTRUCTURE, phase=Phase.PREPARE)
+    report = official_report(["a"], {"a": ""}, {"a": verdict})
+    assert (report["empty_patch_ids"], report["error_ids"], report["infra_failure_ids"]) == ([], ["a"], ["a"])
+
+
 def test_no_instances_and_nothing_but_failures_have_no_rate() -> None:
     rate = official_report([], {}, {})["harness"]["resolve_rate"]
     assert rate == {"resolved": 0, "instances": 0, "rate": None, "wilson_95": None}

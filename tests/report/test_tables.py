@@ -80,8 +80,8 @@ def test_infrastructure_failures_are_shown_only_when_there_are_any() -> None:
 
 def test_markdown_is_rectangular_and_carries_counts() -> None:
     text = tables.markdown(ROWS)
-    main, averages = (part for part in text.split("\n\n") if part.startswith("|"))
-    for part in (main, averages):
+    main, averages, endings = (part for part in text.split("\n\n") if part.startswith("|"))
+    for part in (main, averages, endings.rstrip("\n")):
         assert len({line.count("|") for line in part.splitlines()}) == 1
     assert len(main.splitlines()) == 2 + len(ROWS)
     for cell in ("21 / 300", "7.0 [4.6, 10.5]", "240 (80.0%)", "45 (15.0%)", "0.234", "1,234,567 / 98,765"):
@@ -106,8 +106,9 @@ def test_markdown_says_over_how_many_instances_similarity_is_a_mean() -> None:
     assert "| 0.234 (of 120) |" in tables.markdown([row(similarity_instances=120)])
 
 
-def test_reasons_table_names_outcomes_and_reasons_with_counts() -> None:
-    lines = tables.reasons_markdown([row(), GOLD]).splitlines()
+def test_endings_are_named_with_counts() -> None:
+    *_, endings = tables.markdown([row(), GOLD]).split("\n\n")
+    lines = endings.splitlines()
     assert lines[2] == (
         "| concat | model | 300 | unresolved 234, empty-patch 45, resolved 21 | no-match 80, truncated 7 |"
     )
