@@ -73,12 +73,12 @@ def _bootstrap(client: "DockerClient", suite: str) -> None:
     name, content = _root_name(suite), _root_content(suite)
     if is_built(client, name, content):
         return
-    _require_debootstrap()
+    require_debootstrap()
     with tempfile.TemporaryDirectory(prefix="rootfs-") as folder:
         # the folder becomes the image's root, and every user must be able to enter that
         root = Path(folder) / "root"
         root.mkdir(mode=0o755)
-        _run("debootstrap", "--variant=minbase", f"--include={','.join(PACKAGES)}", suite, str(root))
+        run_command("debootstrap", "--variant=minbase", f"--include={','.join(PACKAGES)}", suite, str(root))
         _import(client, root, name, {KIND_LABEL: "rootfs", CONTENT_LABEL: content, LABEL: "image"})
 
 
@@ -97,7 +97,7 @@ def _import(client: "DockerClient", root: Path, name: str, labels: dict[str, str
         raise InfrastructureError(f"{root}: tar ended with status {tar.returncode}")
 
 
-def _require_debootstrap() -> None:
+def require_debootstrap() -> None:
     """See that debootstrap can run here, installing it as root on Debian. Raises InputError where it can't."""
     if os.geteuid() != 0:
         raise InputError("making a base image with debootstrap needs root; run as root, or use `--base pull`")
@@ -105,11 +105,11 @@ def _require_debootstrap() -> None:
         return
     if not shutil.which("apt-get"):
         raise InputError("making a base image needs debootstrap; install it, or use `--base pull`")
-    _run("apt-get", "update", "--quiet")
-    _run("apt-get", "install", "--yes", "--quiet", "--no-install-recommends", "debootstrap")
+    run_command("apt-get", "update", "--quiet")
+    run_command("apt-get", "install", "--yes", "--quiet", "--no-install-recommends", "debootstrap")
 
 
-def _run(*command: str) -> None:
+def run_command(*command: str) -> None:
     done = subprocess.run(
         command,
         stdout=subprocess.PIPE,

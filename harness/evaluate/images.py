@@ -16,6 +16,7 @@ KIND_LABEL = f"{LABEL}.kind"  # "rootfs", "base", "environment", "instance"
 INSTANCE_LABEL = f"{LABEL}.instance"  # on instance images: the instance's id
 CONTENT_LABEL = f"{LABEL}.content"  # hash of everything that the image was built from
 
+REMOVAL_ORDER = {"environment": 1, "base": 2, "rootfs": 3}  # an image goes before what it stands on
 CHECK = "git rev-parse 'HEAD^{tree}' && git rev-list --count --all && git status --porcelain"
 
 
@@ -56,7 +57,7 @@ def resolve(client: "DockerClient", instance: Instance, pull: bool = False) -> s
     if not pull:
         raise InputError(
             f"{instance.instance_id}: no image on this machine ({', '.join(names)}); "
-            "build it with `harness images build`, or allow pulling"
+            "build it with `harness images build`, or let it be pulled (evaluation.pull=true, or --pull)"
         )
     wanted = own[0] if own else official_name(instance.instance_id)
     pull_image(client, wanted)
@@ -125,16 +126,15 @@ def remove_images(client: "DockerClient", ids: Sequence[str] | None = None) -> l
     """
     with translated("listing images"):
         images = client.images.list(filters={"label": KIND_LABEL})
-    by_id = {image.labels[INSTANCE_LABEL]: image for image in images if INSTANCE_LABEL in image.labels}
     if ids is not None:
-        unknown = [f"{wanted}{nearest(wanted, by_id)}" for wanted in ids if wanted not in by_id]
+        known = {image.labels[INSTANCE_LABEL] for image in images if INSTANCE_LABEL in image.labels}
+        unknown = [f"{wanted}{nearest(wanted, known)}" for wanted in ids if wanted not in known]
         if unknown:
             raise InputError(f"no image built for instance {' | '.join(unknown)}")
-        images = [by_id[wanted] for wanted in dict.fromkeys(ids)]
-    order = {"instance": 0, "environment": 1, "base": 2, "rootfs": 3}  # an image goes before what it stands on
+        images = [image for image in images if image.labels.get(INSTANCE_LABEL) in ids]
     removed = []
-    for image in sorted(images, key=lambda image: order.get(image.labels[KIND_LABEL], 0)):
-        for name in image.tags:
+    for image in sorted(images, key=lambda image: REMOVAL_ORDER.get(image.labels[KIND_LABEL], 0)):
+        for name in image.tags or [str(image.id)]:
             with translated(f"removing image {name}"):
                 client.images.remove(name)
             removed.append(name)

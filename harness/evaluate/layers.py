@@ -3,7 +3,9 @@
 import hashlib
 import tempfile
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +16,7 @@ from harness.resources import resource, templates
 
 if TYPE_CHECKING:
     from docker import DockerClient
+    from docker.models.images import Image
 
 LINES_SHOWN = 15  # of a failing step's output
 
@@ -54,13 +57,18 @@ def render(template: str, **values: Any) -> str:
 
 def is_built(client: "DockerClient", name: str, content: str) -> bool:
     """Whether an image of that name is here and was built from that content."""
+    image = _find(client, name)
+    return image is not None and image.labels.get(CONTENT_LABEL) == content
+
+
+def _find(client: "DockerClient", name: str) -> "Image | None":
     from docker.errors import ImageNotFound
 
     with translated(f"looking for image {name}"):
         try:
-            return client.images.get(name).labels.get(CONTENT_LABEL) == content
+            return client.images.get(name)
         except ImageNotFound:
-            return False
+            return None
 
 
 def build(
@@ -73,11 +81,12 @@ def build(
 ) -> None:
     """Build ``layer`` under ``name``; ``fill`` puts what the Dockerfile copies into the build's folder.
 
-    ``arguments`` are build arguments; steps reach a network only where ``network`` says so.
-    Raises InfrastructureError with the last lines of the step that failed.
+    ``arguments`` are build arguments; steps reach a network only where ``network`` says so. An older image
+    of that name is removed. Raises InfrastructureError with the last lines of the step that failed.
     """
     from docker.errors import BuildError
 
+    replaced = _find(client, name)
     labels = {LABEL: "image", KIND_LABEL: layer.kind, CONTENT_LABEL: layer.content, **layer.labels}
     with tempfile.TemporaryDirectory() as folder:
         fill(Path(folder))
@@ -95,6 +104,23 @@ def build(
                 )
             except BuildError as error:
                 raise InfrastructureError(f"building {name} failed: {error.msg}\n{_tail(error.build_log)}") from error
+    if replaced is not None:
+        _remove_nameless(client, replaced)
+
+
+def _remove_nameless(client: "DockerClient", image: "Image") -> None:
+    """Remove an image that has lost its name, unless something still uses it."""
+    from docker.errors import APIError, ImageNotFound
+
+    with translated(f"removing image {image.id}"), suppress(ImageNotFound):
+        image.reload()
+        if image.tags:
+            return
+        try:
+            client.images.remove(str(image.id))
+        except APIError as error:
+            if error.status_code != HTTPStatus.CONFLICT:
+                raise
 
 
 def _tail(log: Iterable[Mapping[str, Any]]) -> str:

@@ -1,6 +1,7 @@
 """Source packages: fetched from the package index, checked, unpacked."""
 
 import hashlib
+import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -52,9 +53,11 @@ def _download(package: str, filename: str, folder: Path) -> Path:
                     f"{filename}: the package index does not answer or does not hold it; "
                     "set PIP_INDEX_URL to one that does, or put the file into the cache folder's sdists/"
                 )
-            return Path(finder.download(link, folder))
+            fetched = Path(finder.download(link, folder))
     except (UnpackError, OSError, *HTTPErrors) as error:
         raise InfrastructureError(f"{filename}: can't be fetched from the package index: {error}") from error
+    # of an index in a folder this is the index's own file
+    return fetched if fetched.parent == folder else Path(shutil.copy(fetched, folder))
 
 
 @contextmanager

@@ -1,0 +1,141 @@
+"""What building decides without Docker: base states, layers, who fails with whom."""
+
+import hashlib
+import io
+import tarfile
+
+import pytest
+
+from harness.errors import InfrastructureError, InputError
+from harness.evaluate import bases
+from harness.evaluate.bases import base_layer
+from harness.evaluate.build import write_base_state
+from harness.evaluate.environments import environment_layer
+from harness.evaluate.images import built_name, official_name
+from harness.evaluate.layers import Layer, render
+from harness.evaluate.recipes import Environment, FolderSource, Recipe, SdistSource
+from harness.repo.mirror import BareRepository
+from harness.repo.snapshot import RebuiltRepository
+
+FIXED = {"a.py": b"x = 2\n", "tests/test_a.py": b"def test_old():\n    pass\ndef test_new():\n    pass\n"}
+BROKEN = {"a.py": b"x = 1\n", "tests/test_a.py": b"def test_old():\n    pass\n"}
+
+
+@pytest.fixture
+def repository(tmp_path):
+    with BareRepository.create(tmp_path / "repos/owner__name.git") as repository:
+        yield repository
+
+
+def recipe(source) -> Recipe:
+    return Recipe(instance_id="owner__name-1", environment="e", source=source, install=None, test_cmd="true")
+
+
+def package(cache, files, direction) -> Recipe:
+    """A recipe from a source package that lies in the cache already."""
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w:gz") as tar:
+        for name, content in files.items():
+            member = tarfile.TarInfo(f"name-1.0/{name}")
+            member.size = len(content)
+            tar.addfile(member, io.BytesIO(content))
+    data = packed.getvalue()
+    (cache / "sdists").mkdir(exist_ok=True)
+    (cache / "sdists/name-1.0.tar.gz").write_bytes(data)
+    sha256 = hashlib.sha256(data).hexdigest()
+    return recipe(
+        SdistSource(package="name", filename="name-1.0.tar.gz", sha256=sha256, bytes=len(data), direction=direction)
+    )
+
+
+def contents(cache, instance) -> dict[str, bytes]:
+    with RebuiltRepository(cache / "repos") as rebuilt:
+        snapshot = rebuilt.snapshot(instance)
+        return {path: snapshot.read(path) for path in snapshot.paths()}
+
+
+@pytest.mark.parametrize(("files", "direction"), [(FIXED, "reverse"), (BROKEN, "forward")])
+def test_a_package_gives_the_state_before_the_fix(repository, instance, tmp_path, files, direction):
+    write_base_state(repository, instance, package(tmp_path, files, direction), tmp_path)
+    assert contents(tmp_path, instance) == BROKEN
+
+
+def test_both_directions_meet_in_one_commit(repository, instance, tmp_path):
+    back = write_base_state(repository, instance, package(tmp_path, FIXED, "reverse"), tmp_path)
+    assert back == write_base_state(repository, instance, package(tmp_path, BROKEN, "forward"), tmp_path)
+
+
+def test_a_known_state_needs_its_package_no_more(repository, instance, tmp_path):
+    made_from = package(tmp_path, FIXED, "reverse")
+    commit = write_base_state(repository, instance, made_from, tmp_path)
+    (tmp_path / "sdists/name-1.0.tar.gz").unlink()
+    assert write_base_state(repository, instance, made_from, tmp_path) == commit
+
+
+def test_a_package_without_the_fix(repository, instance, tmp_path):
+    with pytest.raises(InputError, match=r"owner__name-1: .* do not come out of name-1\.0\.tar\.gz"):
+        write_base_state(repository, instance, package(tmp_path, BROKEN, "reverse"), tmp_path)
+
+
+def test_a_folder_that_changed_is_read_again(repository, instance, tmp_path):
+    source = tmp_path / "source"
+    source.mkdir()
+    for content in (b"one", b"two"):
+        (source / "a").write_bytes(content)
+        write_base_state(repository, instance, recipe(FolderSource(path=source)), tmp_path)
+        assert contents(tmp_path, instance) == {"a": content}
+
+
+def test_a_missing_folder(repository, instance, tmp_path):
+    with pytest.raises(InputError, match="no such folder"):
+        write_base_state(repository, instance, recipe(FolderSource(path=tmp_path / "none")), tmp_path)
+
+
+def test_names():
+    assert built_name("Owner__Name-1") == "harness/sweb.eval.x86_64.owner__name-1:latest"
+    assert official_name("Owner__Name-1") == "swebench/sweb.eval.x86_64.owner_1776_name-1:latest"
+
+
+def test_equal_requirements_share_an_image():
+    one = Environment(python="3.9", requirements=("b==1", "A==1"))
+    assert environment_layer(one, "base") == environment_layer(
+        Environment(python="3.9", requirements=("A==1", "b==1")), "base"
+    )
+    others = [
+        environment_layer(Environment(python="3.9", requirements=("A==1",)), "base"),
+        environment_layer(Environment(python="3.11", requirements=("b==1", "A==1")), "base"),
+        environment_layer(one, "other-base"),
+    ]
+    assert len({environment_layer(one, "base").name, *(layer.name for layer in others)}) == 4
+
+
+def test_content_tells_its_parts_apart():
+    assert Layer("r", "k", "ab", ("c",)).content != Layer("r", "k", "a", ("bc",)).content
+
+
+def test_an_install_command_is_one_argument_whatever_it_holds():
+    text = render("instance.Dockerfile.jinja", environment="e", install="echo \"a\" '<b>' &&\necho c")
+    [line] = [line for line in text.splitlines() if line.startswith("RUN [")]
+    assert "\\n" in line
+    assert "RUN [" not in render("instance.Dockerfile.jinja", environment="e", install=None)
+
+
+def test_a_python_that_no_release_carries():
+    with pytest.raises(InputError, match=r"Python 3\.7 can't be bootstrapped"):
+        base_layer("3.7", "debootstrap")
+    assert "FROM python:3.7-slim" in base_layer("3.7", "pull").dockerfile
+
+
+def test_a_machine_that_can_not_bootstrap(monkeypatch):
+    monkeypatch.setattr(bases.shutil, "which", lambda name: None)
+    monkeypatch.setattr(bases.os, "geteuid", lambda: 0)
+    with pytest.raises(InputError, match="install it, or use `--base pull`"):
+        bases.require_debootstrap()
+    monkeypatch.setattr(bases.os, "geteuid", lambda: 1000)
+    with pytest.raises(InputError, match="needs root"):
+        bases.require_debootstrap()
+
+
+def test_a_failing_command_shows_its_last_lines():
+    with pytest.raises(InfrastructureError, match="status 3:\nwhy"):
+        bases.run_command("sh", "-c", "echo why; exit 3")
