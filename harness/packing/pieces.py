@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.packing.compiled import IntArray, compiled
+from harness.packing.compiled import IntArray, compiled, wide
 from harness.packing.overlong import Cut
 
 
@@ -91,3 +91,33 @@ def group(
     _place(*filling, cursor, document, offset, length)
     _number(starts, sequence)
     return Packing(strategy, context, sequences, document, offset, length, sequence)
+
+
+@compiled
+def _repeated(document: IntArray, offset: IntArray, length: IntArray, covered: IntArray, repeated: IntArray) -> bool:
+    gapless = True
+    for piece in range(len(document)):
+        index = document[piece]
+        start = wide(offset[piece])
+        end = start + length[piece]
+        gapless = gapless and start <= covered[index]
+        repeated[piece] = min(max(0, covered[index] - start), length[piece])
+        covered[index] = max(covered[index], end)
+    return gapless
+
+
+def repeated_heads(packing: Packing, documents: int) -> IntArray:
+    """How many tokens at each piece's beginning stand in an earlier piece too: (pieces,).
+
+    "Earlier" is by sequence; where a document's beginning comes after its rest, by the place in the document.
+    ``documents`` is the number of documents that were packed.
+    """
+    columns = (packing.document, packing.offset, packing.length)
+    repeated = np.empty_like(packing.length)
+    if not _repeated(*columns, np.zeros(documents, packing.length.dtype), repeated):
+        order = np.lexsort((packing.offset, packing.document))
+        sorted_columns = (packing.document[order], packing.offset[order], packing.length[order])
+        in_document_order = np.empty_like(repeated)
+        _repeated(*sorted_columns, np.zeros(documents, packing.length.dtype), in_document_order)
+        repeated[order] = in_document_order
+    return repeated

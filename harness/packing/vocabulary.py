@@ -1,0 +1,128 @@
+"""The tokenizer, and the two ids that packing needs: the separator between documents and the padding."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from harness.errors import InputError
+from harness.instance import nearest
+
+NO_SEPARATOR = "none"
+CONFIGS = ("tokenizer_config.json", "special_tokens_map.json")  # where a tokenizer names its special tokens
+
+
+@dataclass(frozen=True)
+class Vocabulary:
+    """What turns text into ids, where text comes at all, and the ids that packing puts in itself."""
+
+    name: str  # as the user gave it; empty without a tokenizer
+    tokenizer: Any  # tokenizers.Tokenizer, or None: the corpus holds ids already
+    separator: int | None  # id appended to every document that does not end with it
+    padding: int
+
+    @property
+    def size(self) -> int | None:
+        """Number of ids, or None where no tokenizer says it."""
+        return None if self.tokenizer is None else self.tokenizer.get_vocab_size(with_added_tokens=True)
+
+
+def load_vocabulary(tokenizer: str | None, separator: str | None = None, padding: str | None = None) -> Vocabulary:
+    """Load a tokenizer (a folder, a tokenizer.json or a hub id) and resolve the two tokens.
+
+    ``separator`` and ``padding`` are tokens or ids; ``separator="none"`` means that nothing is put between
+    documents. Where not given the tokenizer's own end-of-text and padding tokens are taken, the separator
+    where it has no padding token. Without a tokenizer nothing is put between documents unless an id is given.
+
+    Raises InputError for a tokenizer that is not there and for tokens that it does not have.
+    """
+    if tokenizer is None:
+        separator_id = None if separator in (None, NO_SEPARATOR) else _plain_id(str(separator), "separator")
+        padding_id = _plain_id(padding, "padding") if padding is not None else separator_id or 0
+        return Vocabulary("", None, separator_id, padding_id)
+    loaded, special = _load(tokenizer)
+    if separator is None and "eos_token" not in special:
+        raise InputError(
+            f"tokenizer {tokenizer} names no end-of-text token; give --separator TOKEN, or --separator {NO_SEPARATOR}"
+        )
+    separator_id = None
+    if separator != NO_SEPARATOR:
+        separator_id = _token_id(loaded, separator or special["eos_token"], f"tokenizer {tokenizer}", "separator")
+    padding_id = separator_id or 0
+    if padding is not None or "pad_token" in special:
+        padding_id = _token_id(loaded, padding or special["pad_token"], f"tokenizer {tokenizer}", "padding")
+    return Vocabulary(tokenizer, loaded, separator_id, padding_id)
+
+
+def _plain_id(text: str, what: str) -> int:
+    if not text.isascii() or not text.isdigit():
+        raise InputError(f"{what} {text!r}: without a tokenizer it must be a token id")
+    return int(text)
+
+
+def _token_id(tokenizer: Any, token: str, where: str, what: str) -> int:
+    found = tokenizer.token_to_id(token)
+    if found is not None:
+        return int(found)
+    if token.isascii() and token.isdigit() and int(token) < tokenizer.get_vocab_size(with_added_tokens=True):
+        return int(token)
+    added = [known.content for known in tokenizer.get_added_tokens_decoder().values()]
+    hint = nearest(token, added) or (f"; its special tokens: {', '.join(added)}" if added else "")
+    raise InputError(f"{where} has no token {token!r} to use as {what}{hint}")
+
+
+def _load(name: str) -> tuple[Any, dict[str, str]]:
+    """The tokenizer and its special tokens by name."""
+    from tokenizers import Tokenizer
+
+    path = Path(name)
+    if path.exists():
+        file = path / "tokenizer.json" if path.is_dir() else path
+        if not file.is_file():
+            raise InputError(f"tokenizer {name}: the folder holds no tokenizer.json")
+        configs = [file.parent / config for config in CONFIGS] if path.is_dir() else []
+    else:
+        file, *configs = _download(name)
+    try:
+        tokenizer = Tokenizer.from_file(str(file))
+    except Exception as error:  # what the library raises for a damaged file is just that
+        raise InputError(f"tokenizer {name}: {file.name} is not readable ({error})") from error
+    special: dict[str, str] = {}
+    for config in configs:
+        if config.is_file():
+            special |= {key: value for key, value in _special_tokens(config).items() if key not in special}
+    return tokenizer, special
+
+
+def _special_tokens(config: Path) -> dict[str, str]:
+    try:
+        fields = json.loads(config.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise InputError(f"{config}: not JSON ({error})") from error
+    tokens = {}
+    for key in ("eos_token", "pad_token"):
+        value = fields.get(key)
+        text = value.get("content") if isinstance(value, dict) else value
+        if isinstance(text, str):
+            tokens[key] = text
+    return tokens
+
+
+def _download(name: str) -> list[Path]:
+    """The tokenizer's files from the hub: the user named it, so the network is no surprise."""
+    from huggingface_hub import hf_hub_download
+    from huggingface_hub.errors import EntryNotFoundError, HfHubHTTPError, HFValidationError
+
+    files = []
+    try:
+        for file in ("tokenizer.json", *CONFIGS):
+            try:
+                files.append(Path(hf_hub_download(name, file)))
+            except EntryNotFoundError:
+                if file == "tokenizer.json":
+                    raise
+    except (HfHubHTTPError, HFValidationError, OSError) as error:
+        raise InputError(
+            f"tokenizer {name!r} is neither a local path nor to be had from the hub: {str(error).splitlines()[0]}"
+        ) from error
+    return files
