@@ -30,6 +30,7 @@ RUN_LABEL = f"{LABEL}.run"  # on containers: the run they belong to
 GRACE_SECONDS = 60.0  # added to a job's own time before its container ends by itself
 POLL_SECONDS = 0.5  # how often a silent command is looked at
 SETTLE_SECONDS = 2.0  # output still awaited after a command's end, should a child of it hold the stream
+KILLED = 137  # exit status of a command that SIGKILL ended
 
 
 def connect(timeout: int = 600, connections: int = 32) -> "DockerClient":
@@ -79,13 +80,15 @@ class DockerSandbox:
         self.close()
 
     def close(self) -> None:
-        """Wait until every container is gone."""
+        """Wait until the engine has taken away every container, or is about to."""
         self._removal.shutdown(wait=True)
 
     def reap(self) -> int:
         """Remove the containers that an earlier process of the same run left behind; gives their number."""
         with translated("listing left-over containers"):
-            left = self._client.containers.list(all=True, filters={"label": f"{RUN_LABEL}={self._run}"})
+            left = self._client.containers.list(
+                all=True, filters={"label": f"{RUN_LABEL}={self._run}"}, ignore_removed=True
+            )
         for container in left:
             self._remove(container)
         return len(left)
@@ -203,14 +206,14 @@ def _execute(client: "DockerClient", container: "Container", command: tuple[str,
         # The command's two streams must stay in the order in which they were written.
         merged = ["/bin/bash", "-c", 'exec "$@" 2>&1', "bash", *command]
         exec_id = api.exec_create(container.id, merged, workdir=job.workdir)["Id"]
-        stream = api.exec_start(exec_id, stream=True)
+        stream: Any = api.exec_start(exec_id, socket=True)
         output, timed_out = _watch(stream, api, exec_id, started + job.limits.seconds, job.limits.output_bytes)
         if timed_out:
             container.kill()
             return CommandResult(None, output, time.monotonic() - started, timed_out=True)
         status = api.exec_inspect(exec_id)["ExitCode"]
-        if status is None:
-            raise InfrastructureError("the container went away while its command ran")
+        if status in (None, KILLED) and not _still_there(container):
+            raise InfrastructureError("the container was stopped or removed from outside while its command ran")
         out_of_memory = status != 0 and _memory_ran_out(container)
     return CommandResult(status, output, time.monotonic() - started, out_of_memory=out_of_memory)
 
@@ -231,16 +234,29 @@ def _watch(stream: Any, api: Any, exec_id: str, deadline: float, limit: int) -> 
 
 
 def _read(stream: Any, output: BoundedOutput, ended: threading.Event) -> None:
-    from requests.exceptions import RequestException
-    from urllib3.exceptions import HTTPError
+    from docker.utils.socket import SocketError, frames_iter
 
     try:
-        for chunk in stream:
+        for _, chunk in frames_iter(stream, tty=False):
             output.add(chunk)
-    except (RequestException, HTTPError, OSError, ValueError) as error:
+    except (SocketError, OSError, ValueError) as error:
         # The connection goes down with the container; whoever watches asks the engine what happened.
         log.debug("output stream ended: %s", error)
     ended.set()
+    # The SDK leaves this connection to the garbage collector; closing the socket alone does not free it.
+    stream._response.close()
+
+
+def _still_there(container: "Container") -> bool:
+    from docker.errors import NotFound
+
+    # The engine notices the death of a container a little after that of the commands in it.
+    time.sleep(SETTLE_SECONDS / 4)
+    try:
+        container.reload()
+    except NotFound:
+        return False
+    return bool(container.status == "running")
 
 
 def _memory_ran_out(container: "Container") -> bool:

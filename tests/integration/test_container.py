@@ -1,0 +1,149 @@
+import gc
+import subprocess
+import sys
+import time
+
+import pytest
+
+from harness.errors import InfrastructureError, InputError
+from harness.evaluate.container import RUN_LABEL, DockerSandbox, connect
+from harness.seams import Job, Limits
+
+pytestmark = pytest.mark.docker
+RUN = "test-container"
+
+
+def ours(client) -> list:
+    return client.containers.list(all=True, filters={"label": f"{RUN_LABEL}={RUN}"}, ignore_removed=True)
+
+
+@pytest.fixture
+def sandbox(docker_client):
+    with DockerSandbox(docker_client, RUN) as sandbox:
+        yield sandbox
+    deadline = time.monotonic() + 5
+    while ours(docker_client) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert ours(docker_client) == [], "a container was left over"
+
+
+def run(sandbox, image: str, *scripts: str, **limits):
+    commands = tuple(("/bin/bash", "-c", script) for script in scripts)
+    return sandbox.run(Job(image, {"/harness/in.txt": b"given\n"}, commands, Limits(**limits), workdir="/"))
+
+
+def test_commands_share_a_container_and_end_with_their_own_status(sandbox, base_image) -> None:
+    first, second = run(sandbox, base_image, "cat /harness/in.txt > /made; echo out; echo err >&2", "cat /made; exit 3")
+    assert (first.exit_status, first.output) == (0, b"out\nerr\n")
+    assert (second.exit_status, second.output) == (3, b"given\n")
+
+
+def test_a_failing_command_is_the_last(sandbox, base_image) -> None:
+    assert [r.exit_status for r in run(sandbox, base_image, "exit 5", "echo never")] == [5]
+
+
+def test_containers_are_fresh(sandbox, base_image) -> None:
+    run(sandbox, base_image, "touch /made")
+    [result] = run(sandbox, base_image, "test -e /made")
+    assert result.exit_status == 1
+
+
+def test_time_limit_stops_and_removes_at_once(sandbox, base_image) -> None:
+    started = time.monotonic()
+    [result] = run(sandbox, base_image, "echo begun; sleep 60", seconds=1.5)
+    assert result.timed_out
+    assert result.exit_status is None
+    assert result.output == b"begun\n"
+    sandbox.close()
+    # far from the ten seconds that a polite stop would wait
+    assert time.monotonic() - started < 8
+
+
+def test_memory_limit_is_recognised_as_such(sandbox, base_image) -> None:
+    [result] = run(sandbox, base_image, "python3 -c 'x = bytearray(600 << 20)'", memory_bytes=100 << 20)
+    assert result.out_of_memory
+    assert result.exit_status != 0
+    [result] = run(sandbox, base_image, "kill -9 $$")
+    assert not result.out_of_memory
+
+
+def test_process_limit_holds(sandbox, base_image) -> None:
+    script = 'python3 -c \'import subprocess as s; [s.Popen(["sleep", "20"]) for _ in range(60)]\''
+    [result] = run(sandbox, base_image, script, processes=30)
+    assert result.exit_status == 1
+    assert b"Resource temporarily unavailable" in result.output
+
+
+def test_no_network_no_capabilities_no_new_privileges(sandbox, base_image) -> None:
+    [result] = run(sandbox, base_image, "cat /proc/net/dev; grep -E 'CapEff|NoNewPrivs' /proc/self/status")
+    assert b"eth0" not in result.output
+    assert b"CapEff:\t0000000000000000" in result.output
+    assert b"NoNewPrivs:\t1" in result.output
+
+
+def test_endless_output_keeps_its_head_and_its_end(sandbox, base_image) -> None:
+    script = "echo first; head -c 3000000 /dev/zero | tr '\\0' x; echo; echo last"
+    [result] = run(sandbox, base_image, script, output_bytes=100_000)
+    assert result.output.startswith(b"first\n")
+    assert result.output.endswith(b"x\nlast\n")
+    assert b"bytes cut here" in result.output
+    assert len(result.output) < 101_000
+
+
+def test_a_child_that_outlives_its_command_holds_nobody_up(sandbox, base_image) -> None:
+    started = time.monotonic()
+    [result] = run(sandbox, base_image, "(while true; do echo noise; sleep 0.1; done) & echo done", seconds=60)
+    assert result.exit_status == 0
+    assert time.monotonic() - started < 10
+
+
+def test_the_first_process_can_not_be_killed_from_inside(sandbox, base_image) -> None:
+    first, second = run(sandbox, base_image, "kill -TERM 1; kill -KILL 1; true", "echo alive")
+    assert first.exit_status == 0
+    assert second.output == b"alive\n"
+
+
+def test_a_container_removed_from_outside_is_the_machines_failure(sandbox, base_image, docker_client) -> None:
+    import threading
+
+    def remove() -> None:
+        for _ in range(100):
+            found = ours(docker_client)
+            if found:
+                time.sleep(1)
+                found[0].remove(force=True)
+                return
+            time.sleep(0.1)
+
+    thread = threading.Thread(target=remove)
+    thread.start()
+    with pytest.raises(InfrastructureError):
+        run(sandbox, base_image, "sleep 30", seconds=25)
+    thread.join()
+
+
+def test_what_a_killed_process_left_is_reaped(sandbox, base_image, docker_client) -> None:
+    script = (
+        "from harness.evaluate.container import *; from harness.seams import *\n"
+        f"s = DockerSandbox(connect(), {RUN!r})\n"
+        "import threading, os, time\n"
+        f"job = Job({base_image!r}, {{}}, (('sleep', '100'),), Limits(), workdir='/')\n"
+        "threading.Thread(target=s.run, args=(job,), daemon=True).start()\n"
+        "time.sleep(4); os.kill(os.getpid(), 9)\n"
+    )
+    subprocess.run([sys.executable, "-c", script], check=False)
+    assert len(ours(docker_client)) == 1
+    assert sandbox.reap() == 1
+
+
+# The SDK leaves a socket that found no daemon to the garbage collector.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_missing_image_and_missing_daemon(sandbox, monkeypatch) -> None:
+    with pytest.raises(InfrastructureError, match="looking up image"):
+        sandbox.digest("harness/no-such-image:latest")
+    with pytest.raises(InfrastructureError, match="creating a container"):
+        run(sandbox, "harness/no-such-image:latest", "true")
+    monkeypatch.setenv("DOCKER_HOST", "unix:///nowhere.sock")
+    with pytest.raises(InputError, match="Docker is not reachable"):
+        connect()
+    gc.collect()
