@@ -57,6 +57,7 @@ def evaluate(
     recipes: RecipesOption = None,
     workers: Annotated[Optional[int], typer.Option(min=1, help="Containers at a time.")] = None,  # noqa: UP045
     timeout: Annotated[float, typer.Option(min=0.1, help="Seconds for the tests of one patch.")] = 1800.0,
+    pull: Annotated[bool, typer.Option("--pull", help="Pull images that are not here.")] = False,
 ) -> None:
     """Run the tests on given patches; run it again to do only what is missing."""
     from harness.config import EvaluationConfig
@@ -66,7 +67,7 @@ def evaluate(
 
     ids = _ids(instances)
     chosen = load_instances(dataset, split, ids)
-    evaluation = EvaluationConfig(workers=workers, timeout=timeout)
+    evaluation = EvaluationConfig(workers=workers, timeout=timeout, pull=pull)
     rows, results = evaluate_predictions(chosen, predictions, output, evaluation, recipes, chosen=ids is not None)
     _show(verdict_list(result.attempt.verdict for result in results))
     _show(terminal_table(rows))

@@ -83,6 +83,7 @@ class EvaluationConfig(Section):
     processes: int = Field(default=512, ge=8)
     cpus: float = Field(default=1.0, gt=0)
     network: bool = False
+    pull: bool = False  # whether an image that is not here may be pulled from its registry
 
     def limits(self) -> Limits:
         """The same, in the sandbox's units."""

@@ -55,7 +55,7 @@ def evaluation_session(
     specifications = _specifications(instances, recipes)
     workers = evaluation.workers or default_workers(evaluation)
     client = connect(connections=2 * workers + 4)
-    names = collect(instances, lambda instance: resolve(client, instance))
+    names = collect(instances, lambda instance: resolve(client, instance, evaluation.pull))
     journal = folder.journal("evaluations")
     with DockerSandbox(client, folder.label) as sandbox, ThreadPoolExecutor(workers, "evaluate") as pool:
         sandbox.reap()
