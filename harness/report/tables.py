@@ -7,14 +7,13 @@ averages over the conditions beside the packing metrics, in the form of PAPER's 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from harness.progress import duration
+from harness.report.cells import NONE, counts, interval, number, passed, percent, ratio, similarity, span, tokens
 from harness.report.metrics import AverageRow, SummaryRow, average
+from harness.verdict import Verdict
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
     from rich.table import Table
-
-NONE = "-"  # a cell that has nothing to tell
 
 NOTES = (
     "Resolve rate: resolved over all instances, infrastructure failures included; in brackets its 95% Wilson score "
@@ -40,22 +39,38 @@ def terminal_table(rows: Sequence[SummaryRow]) -> "RenderableType":
     return Group(*parts, Text(" ".join(_notes(rows, averages)), style="dim"))
 
 
+def verdict_list(verdicts: Iterable[Verdict]) -> "Table":
+    """What rich prints of single verdicts: outcome, tests passed of all, seconds, the reason where there is one."""
+    table = _terminal_empty(
+        "Verdicts", ("instance", "outcome"), ("fail to\npass", "pass to\npass", "test\ntime"), ("detail",)
+    )
+    for verdict in verdicts:
+        cells = (
+            passed(verdict.fail_to_pass_success, verdict.fail_to_pass_failure),
+            passed(verdict.pass_to_pass_success, verdict.pass_to_pass_failure),
+            span(verdict.test_seconds),
+            verdict.detail,
+        )
+        _add_row(table, (verdict.instance_id, verdict.outcome.value), cells)
+    return table
+
+
 def _terminal_scores(rows: Sequence[SummaryRow]) -> "Table":
     heads = ("resolved", "rate %\n95% interval", "patch\napplied", "empty", "simi-\nlarity")
     table = _terminal_empty("Scores", ("checkpoint,\npacking", "condition"), heads)
     for group in _by_checkpoint(rows):
-        for number, row in enumerate(group):
+        for place, row in enumerate(group):
             _add_row(
                 table,
-                (_label(group, number), _condition(row)),
+                (_label(group, place), _condition(row)),
                 (
                     f"{row.resolved}/{row.instances}",
-                    f"{_percent(row.resolve_rate)} {_interval(row)}",
+                    f"{percent(row.resolve_rate)} {interval(row)}",
                     str(row.applied),
                     str(row.empty),
-                    _ratio(row.similarity),
+                    ratio(row.similarity),
                 ),
-                last=number == len(group) - 1 > 0,
+                last=place == len(group) - 1 > 0,
             )
     return table
 
@@ -65,18 +80,18 @@ def _terminal_costs(rows: Sequence[SummaryRow]) -> "Table":
     heads = ("tokens\nin", "tokens\nout", "model\ntime", "test\ntime", *(("infra\nfailed",) if failures else ()))
     table = _terminal_empty("Costs", ("checkpoint", "condition"), heads)
     for group in _by_checkpoint(rows):
-        for number, row in enumerate(group):
+        for place, row in enumerate(group):
             _add_row(
                 table,
-                ("" if number else row.checkpoint, _condition(row)),
+                ("" if place else row.checkpoint, _condition(row)),
                 (
-                    _tokens(row.prompt_tokens),
-                    _tokens(row.completion_tokens),
-                    _span(row.model_seconds),
-                    _span(row.test_seconds),
+                    tokens(row.prompt_tokens),
+                    tokens(row.completion_tokens),
+                    span(row.model_seconds),
+                    span(row.test_seconds),
                     *((str(row.infrastructure),) if failures else ()),
                 ),
-                last=number == len(group) - 1 > 0,
+                last=place == len(group) - 1 > 0,
             )
     return table
 
@@ -86,13 +101,13 @@ def _terminal_averages(averages: Sequence[AverageRow]) -> "Table":
     heads = (*(name.replace("_", "\n") for name in names), "resolved\n%", "empty\n%", "simi-\nlarity")
     table = _terminal_empty("Averages over the three conditions", ("checkpoint", "packing"), heads)
     for row in averages:
-        metrics = [_number(row.packing_metrics.get(name)) for name in names]
-        scores = (_percent(row.resolve_rate), _percent(row.empty_share), _ratio(row.similarity))
+        metrics = [number(row.packing_metrics.get(name)) for name in names]
+        scores = (percent(row.resolve_rate), percent(row.empty_share), ratio(row.similarity))
         _add_row(table, (row.checkpoint, row.packing or NONE), (*metrics, *scores))
     return table
 
 
-def _terminal_empty(title: str, labels: Iterable[str], heads: Iterable[str]) -> "Table":
+def _terminal_empty(title: str, labels: Iterable[str], heads: Iterable[str], texts: Iterable[str] = ()) -> "Table":
     from rich import box
     from rich.table import Table
 
@@ -102,6 +117,8 @@ def _terminal_empty(title: str, labels: Iterable[str], heads: Iterable[str]) -> 
         table.add_column(label, overflow="fold", no_wrap=label == "condition")
     for head in heads:
         table.add_column(head, justify="right", no_wrap=True)
+    for text in texts:
+        table.add_column(text, overflow="fold")
     return table
 
 
@@ -112,11 +129,11 @@ def _add_row(table: "Table", labels: Iterable[str], cells: Iterable[str], last: 
     table.add_row(*map(Text, (*labels, *cells)), end_section=last)
 
 
-def _label(group: Sequence[SummaryRow], number: int) -> str:
+def _label(group: Sequence[SummaryRow], place: int) -> str:
     """First cell of a group's rows: the checkpoint's name, then its packing strategy below."""
     lines = [group[0].checkpoint, *([group[0].packing] if group[0].packing else [])]
-    last = number == len(group) - 1
-    return "\n".join(lines[number:] if last else lines[number : number + 1])
+    last = place == len(group) - 1
+    return "\n".join(lines[place:] if last else lines[place : place + 1])
 
 
 def markdown(rows: Sequence[SummaryRow]) -> str:
@@ -169,16 +186,16 @@ def _main_records(rows: Sequence[SummaryRow]) -> list[dict[str, str]]:
         {
             "checkpoint": row.checkpoint,
             **({"packing strategy": row.packing or NONE} if packings else {}),
-            **{name: _number(row.packing_metrics.get(name)) for name in _metric_names(rows)},
+            **{name: number(row.packing_metrics.get(name)) for name in _metric_names(rows)},
             "condition": _condition(row),
             "resolved / instances": f"{row.resolved} / {row.instances}",
-            "resolve rate %, 95% interval": f"{_percent(row.resolve_rate)} {_interval(row)}",
-            "patch applied": f"{row.applied} ({_percent(row.applied_share)}%)",
-            "empty": f"{row.empty} ({_percent(row.empty_share)}%)",
-            "similarity": _similarity(row),
+            "resolve rate %, 95% interval": f"{percent(row.resolve_rate)} {interval(row)}",
+            "patch applied": f"{row.applied} ({percent(row.applied_share)}%)",
+            "empty": f"{row.empty} ({percent(row.empty_share)}%)",
+            "similarity": similarity(row),
             "tokens in / out": f"{row.prompt_tokens:,} / {row.completion_tokens:,}" if row.prompt_tokens else NONE,
-            "model time": _span(row.model_seconds),
-            "test time": _span(row.test_seconds),
+            "model time": span(row.model_seconds),
+            "test time": span(row.test_seconds),
             **(_failure_cells(row) if failures else {}),
         }
         for row in rows
@@ -189,7 +206,7 @@ def _failure_cells(row: SummaryRow) -> dict[str, str]:
     rate = row.resolve_rate_graded
     return {
         "infrastructure failures": str(row.infrastructure),
-        "rate % without them": NONE if rate is None else f"{_percent(rate)} ({row.resolved} / {row.graded})",
+        "rate % without them": NONE if rate is None else f"{percent(rate)} ({row.resolved} / {row.graded})",
     }
 
 
@@ -198,12 +215,12 @@ def _average_records(averages: Sequence[AverageRow]) -> list[dict[str, str]]:
         {
             "checkpoint": row.checkpoint,
             "packing strategy": row.packing or NONE,
-            **{name: _number(row.packing_metrics.get(name)) for name in _metric_names(averages)},
+            **{name: number(row.packing_metrics.get(name)) for name in _metric_names(averages)},
             "instances": f"3 x {row.instances}",
-            "resolve rate %": _percent(row.resolve_rate),
-            "patch applied %": _percent(row.applied_share),
-            "empty %": _percent(row.empty_share),
-            "similarity": _ratio(row.similarity),
+            "resolve rate %": percent(row.resolve_rate),
+            "patch applied %": percent(row.applied_share),
+            "empty %": percent(row.empty_share),
+            "similarity": ratio(row.similarity),
         }
         for row in averages
     ]
@@ -215,8 +232,8 @@ def _ending_records(rows: Iterable[SummaryRow]) -> list[dict[str, str]]:
             "checkpoint": row.checkpoint,
             "condition": _condition(row),
             "instances": str(row.instances),
-            "outcomes (instances)": _counts(row.outcomes),
-            "no patch because (candidates)": _counts(row.reasons),
+            "outcomes (instances)": counts(row.outcomes),
+            "no patch because (candidates)": counts(row.reasons),
         }
         for row in rows
     ]
@@ -252,39 +269,3 @@ def _metric_names(rows: Iterable[SummaryRow | AverageRow]) -> list[str]:
 
 def _condition(row: SummaryRow) -> str:
     return row.condition or "reference"
-
-
-def _counts(counts: Mapping[str, int]) -> str:
-    return ", ".join(f"{name} {count}" for name, count in counts.items()) or NONE
-
-
-def _similarity(row: SummaryRow) -> str:
-    partial = f" (of {row.similarity_instances})" if 0 < row.similarity_instances < row.instances else ""
-    return _ratio(row.similarity) + partial
-
-
-def _interval(row: SummaryRow) -> str:
-    return f"[{_percent(row.interval.low)}, {_percent(row.interval.high)}]"
-
-
-def _percent(share: float) -> str:
-    return f"{100 * share:.1f}"
-
-
-def _ratio(value: float | None) -> str:
-    return NONE if value is None else f"{value:.3f}"
-
-
-def _number(value: float | None) -> str:
-    return NONE if value is None else f"{value:.4g}"
-
-
-def _tokens(count: int) -> str:
-    """``950``, ``12k`` or ``3.4M``; nothing to tell for none."""
-    if count < 1000:
-        return str(count or NONE)
-    return f"{count / 1000:.0f}k" if count < 999_500 else f"{count / 1e6:.1f}M"
-
-
-def _span(seconds: float) -> str:
-    return duration(seconds) if seconds else NONE
