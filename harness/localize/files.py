@@ -26,7 +26,7 @@ _TEST_PATH = re.compile(
     r"(?:^|.*/)(?:tests|__tests__|specs?|testdata|e2e)/.*"
     r"|(?:.*/)?src/test/.*|(?:test|testing)/.*"
     r"|(?:.*/)?(?:test_[^/]*|[^/]*_test|[^/]*_spec|conftest|[^/]*\.(?:test|spec))\.\w+"
-    r"|(?:.*/)?[^/]*[a-z0-9]Tests?\.(?:java|kt|scala|groovy|cs|php|swift)"
+    r"|(?:.*/)?[^/]+Tests?\.(?:java|kt|scala|groovy|cs|php|swift)"
 )
 
 

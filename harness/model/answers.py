@@ -1,4 +1,4 @@
-"""Reading what a model answered. The text is data: nothing in it is evaluated, and no text makes these functions raise."""
+"""Reading what a model answered. The text is data: it is never evaluated, and none makes these functions raise."""
 
 import re
 from dataclasses import dataclass
@@ -20,6 +20,7 @@ _HEADING = re.compile(
 _QUOTED = re.compile(r"`([^`\s]+)`")
 _FOLLOWED = re.compile(r"(\S+?)(?::[ \t]|[ \t]+[-–—(])")  # noqa: RUF001 - the dashes that models write
 _POSITION = re.compile(r":\d+(?:-\d+)?$")
+_WORD = re.compile(r"\w[\w.+-]*")  # a file such as LICENSE, where a path is expected
 _PATH = re.compile(r".*/.*|.*\.\w+|[A-Z]\w*file")
 
 
@@ -116,7 +117,7 @@ def _path_above(lines: list[str], position: int) -> str:
         if _CLOSE.fullmatch(above):
             break
         if above.strip() and not _FENCE.match(above):
-            return _path_in(above)
+            return _path_in(above) or (above.strip() if _WORD.fullmatch(above.strip()) else "")
     return ""
 
 

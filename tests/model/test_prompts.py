@@ -1,0 +1,111 @@
+import subprocess
+import sys
+
+import pytest
+
+from harness.errors import InputError
+from harness.localize.files import tree
+from harness.model.prompts import Prompts
+from harness.repair.source import Piece, ShownFile
+
+INERT = "{{ 7 * 7 }} {% raise %} {# gone #} {{ undefined }} {% raw %}"
+SETS = ("agentless", "compact")
+
+
+def localize_prompt(prompts: Prompts, issue: str = "It fails.", paths=("a.py",), left_out: int = 0) -> str:
+    variables = {"issue": issue, "paths": paths, "tree": tree(paths), "left_out": left_out, "limit": 3}
+    return prompts.render("localize_files", **variables)
+
+
+def repair_prompt(prompts: Prompts, issue: str = "It fails.", files=()) -> str:
+    return prompts.render("repair", issue=issue, files=files)
+
+
+def shown(path: str, text: str, length: int | None = None) -> ShownFile:
+    lines = text.count("\n") + 1
+    return ShownFile(path, length or lines, (Piece(1, lines, text),))
+
+
+@pytest.fixture(params=SETS)
+def prompts(request) -> Prompts:
+    return Prompts(request.param)
+
+
+def test_every_template_is_rendered_here(prompts):
+    assert prompts.stages() == ["localize_files", "repair"]
+
+
+def test_issue_and_files_are_there(prompts):
+    assert {"Größe → 0 💥", "src/ä.py"} <= set(
+        localize_prompt(prompts, "Größe → 0 💥", ["src/ä.py"]).replace("  ä", "src/ä").split("\n")
+    )
+    text = repair_prompt(prompts, "Größe → 0 💥", [shown("src/ä.py", "größe = 0\nx")])
+    assert "Größe → 0 💥\n" in text
+    assert "src/ä.py" in text
+    assert "größe = 0\nx\n" in text
+    assert "<<<<<<< SEARCH\n" in text
+
+
+def test_nothing_to_show(prompts):
+    assert localize_prompt(prompts, "", [])
+    assert repair_prompt(prompts, "", [])
+
+
+def test_one_enormous_file(prompts):
+    text = "\n".join(f"line_{i} = {i}" for i in range(200_000))
+    assert text in repair_prompt(prompts, files=[shown("a.py", text)])
+
+
+def test_template_syntax_in_data_is_inert(prompts):
+    assert INERT in localize_prompt(prompts, INERT)
+    assert INERT in localize_prompt(prompts, paths=[INERT])
+    text = repair_prompt(prompts, INERT, [shown(INERT, f"1 {INERT}")])
+    assert text.count(INERT) == 3
+
+
+def test_a_prompt_is_valid_unicode(prompts):
+    """A path or an issue may hold lone surrogates; a request that does can't be sent."""
+    assert "?.py" in localize_prompt(prompts, "\ud800", ["\udcff.py"])
+
+
+def test_the_lines_shown_are_named_where_some_are_missing():
+    prompts = Prompts("agentless")
+    assert "lines 1 to 2 of 9" in repair_prompt(prompts, files=[shown("a.py", "x\ny", 9)])
+    assert "lines" not in repair_prompt(prompts, files=[shown("a.py", "x\ny")]).split("What to answer")[0]
+    assert "4 files" in localize_prompt(prompts, left_out=4)
+
+
+def test_a_folder_of_ones_own(tmp_path):
+    (tmp_path / "repair.jinja").write_text("{{ issue }}!")
+    own = Prompts(str(tmp_path))
+    assert own.render("repair", issue="x", files=()) == "x!"
+    with pytest.raises(InputError, match=r"has no localize_files.jinja; it has repair"):
+        own.require(["repair", "localize_files"])
+
+
+@pytest.mark.parametrize(("text", "reason"), [("{{ missing }}", "'missing' is undefined"), ("{% for %}", "Expected")])
+def test_a_broken_template_is_the_users_error(tmp_path, text, reason):
+    (tmp_path / "repair.jinja").write_text(text)
+    with pytest.raises(InputError, match=f"repair.jinja: .*{reason}"):
+        Prompts(str(tmp_path)).render("repair", issue="x")
+
+
+def test_unknown_sets(tmp_path):
+    with pytest.raises(InputError, match="no prompt set 'agentles'; did you mean agentless"):
+        Prompts("agentles")
+    with pytest.raises(InputError, match="known: agentless, compact"):
+        Prompts("zzz")
+    with pytest.raises(InputError, match="no such folder"):
+        Prompts(str(tmp_path / "none"))
+    with pytest.raises(InputError, match=r"holds no \*.jinja file"):
+        Prompts(str(tmp_path))
+
+
+def test_importing_the_stages_loads_nothing_heavy():
+    code = (
+        "import sys, harness.localize.files, harness.localize.oracle, harness.repair.sample, harness.validate.select, "
+        "harness.report.similarity; "
+        "print(sorted({'jinja2', 'unidiff', 'cydifflib', 'git', 'numpy'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
