@@ -1,6 +1,7 @@
 """The command line: reads arguments, calls the one function that does the work, prints. No logic here."""
 
 import sys
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Optional
 
@@ -28,6 +29,14 @@ RecipesOption = Annotated[
     Optional[Path],  # noqa: UP045
     typer.Option("--recipes", help="Recipe file; the shipped 43 instances where not given."),
 ]
+
+
+class Base(StrEnum):
+    """Where base images come from; see `harness.evaluate.bases.BaseChoice`."""
+
+    AUTO = "auto"
+    DEBOOTSTRAP = "debootstrap"
+    PULL = "pull"
 
 
 @app.command()
@@ -84,12 +93,16 @@ def build(
         Optional[Path],  # noqa: UP045
         typer.Option(help="Write the built instances here as rows of the 5.x schema (.jsonl)."),
     ] = None,
+    base: Annotated[
+        Base, typer.Option(help="Base images: bootstrapped from Debian's archive, or pulled; auto takes what is here.")
+    ] = Base.AUTO,
 ) -> None:
     """Build base, environment and instance images, and the bare repositories beside them."""
     from harness.build import build_instances
 
-    built = build_instances(dataset, split, _ids(instances), recipes, rows)
-    typer.echo(f"{built} instances are built and verified")
+    results = build_instances(dataset, split, _ids(instances), recipes, rows, base.value)
+    made = sum(not result.reused for result in results)
+    typer.echo(f"{len(results)} instances are there and checked: {made} built now, {len(results) - made} already built")
 
 
 @images.command(name="list")
@@ -97,7 +110,7 @@ def list_() -> None:
     """Show the project's images."""
     from harness.evaluate.container import connect
     from harness.evaluate.images import list_images
-    from harness.report.tables import image_table
+    from harness.report.listing import image_table
 
     _show(image_table(list_images(connect())))
 

@@ -33,7 +33,9 @@ class Proposal:
 
     def result(self, verdict: Verdict) -> Result:
         """The attempt with its scores, its patch and the trail that led to it."""
-        costs = [*self.candidates, *([self.localization] if self.localization else [])]
+        costs: list[Candidate | FileLocalization] = [*self.candidates]
+        if self.localization:
+            costs.append(self.localization)
         patch = self.selection.patch
         attempt = Attempt(
             checkpoint=self.checkpoint.name,

@@ -27,9 +27,9 @@ from harness.progress import Progress, Stage
 from harness.proposal import Proposal, reference_result
 from harness.records import RunFolder, freeze
 from harness.repair.sample import repair
+from harness.repo.snapshot import open_repository
 from harness.report.metrics import SummaryRow
 from harness.report.write import Result, write_results
-from harness.repo.snapshot import open_repository
 from harness.seams import Model, Snapshot
 from harness.validate.select import select
 
@@ -208,3 +208,16 @@ class Run:
         attempt = result.attempt
         self.results[attempt.checkpoint, attempt.condition, attempt.instance_id] = result
         stage.add()
+
+
+def read_packing_metrics(checkpoint: CheckpointConfig) -> dict[str, float]:
+    """The packing metrics of a checkpoint's corpus: written in the run file, or in the file that it names.
+
+    Raises InputError for a file that holds no metrics of the checkpoint's packing strategy.
+    """
+    given = checkpoint.packing_metrics
+    if isinstance(given, Path):
+        from harness.packing.metrics import load_metrics
+
+        return load_metrics(given, checkpoint.packing)
+    return given or {}

@@ -237,7 +237,7 @@ def _read(stream: Any, output: BoundedOutput, ended: threading.Event) -> None:
     from docker.utils.socket import SocketError, frames_iter
 
     try:
-        for _, chunk in frames_iter(stream, tty=False):
+        for _, chunk in frames_iter(stream, tty=False):  # type: ignore[no-untyped-call]
             output.add(chunk)
     except (SocketError, OSError, ValueError) as error:
         # The connection goes down with the container; whoever watches asks the engine what happened.

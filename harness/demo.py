@@ -1,0 +1,40 @@
+"""The embedded default: miniature instances, two tiny checkpoints and a run file, made from nothing but the project."""
+
+from pathlib import Path
+
+import yaml
+
+from harness.build import build_instances
+from harness.config import RunConfig, load_run_file
+from harness.miniature.checkpoints import write_random_checkpoint
+from harness.miniature.generate import generate
+from harness.records import write_whole
+
+SEED = 0
+CHECKPOINTS = 2
+
+
+def prepare_demo(folder: Path, count: int) -> RunConfig:
+    """Make ``count`` instances with their images, the checkpoints and ``run.yaml`` in ``folder``; gives the latter.
+
+    What is there already from an earlier call is used again.
+    """
+    made = generate(folder / "instances", SEED, count)
+    rows = folder / "instances" / "rows-with-images.jsonl"
+    build_instances(str(made.rows), recipes=made.recipes, rows=rows)
+    corpus = [path.read_text(encoding="utf-8") for path in sorted(made.sources.rglob("*.py"))]
+    names = [f"random-{number}" for number in range(CHECKPOINTS)]
+    for seed, name in enumerate(names):
+        write_random_checkpoint(folder / "checkpoints" / name, seed, corpus=corpus)
+    run_file = {
+        "dataset": {"path": str(rows.relative_to(folder))},
+        "checkpoints": [{"name": name, "path": f"checkpoints/{name}"} for name in names],
+        "references": ["gold", "empty"],
+        "prompts": "compact",
+        "sampling": {"samples": 4, "repair": {"max_tokens": 256}, "localize": {"max_tokens": 64, "temperature": 0.0}},
+        "serving": {"args": ["--enforce-eager"]},
+        "evaluation": {"timeout": 120, "memory": 1024},
+        "output": "records",
+    }
+    write_whole(folder / "run.yaml", yaml.safe_dump(run_file, sort_keys=False))
+    return load_run_file(folder / "run.yaml")
