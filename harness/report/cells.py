@@ -1,6 +1,6 @@
 """Numbers as the cells of a table show them."""
 
-from collections.abc import Mapping, Sized
+from collections.abc import Mapping
 
 from harness.progress import duration
 from harness.report.metrics import SummaryRow
@@ -49,9 +49,3 @@ def span(seconds: float) -> str:
 def counts(named: Mapping[str, int]) -> str:
     """``resolved 3, timeout 1``."""
     return ", ".join(f"{name} {count}" for name, count in named.items()) or NONE
-
-
-def passed(successes: Sized, failures: Sized) -> str:
-    """How many tests passed of how many: ``3/4``."""
-    total = len(successes) + len(failures)
-    return f"{len(successes)}/{total}" if total else NONE

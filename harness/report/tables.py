@@ -7,9 +7,8 @@ averages over the conditions beside the packing metrics, in the form of PAPER's 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from harness.report.cells import NONE, counts, interval, number, passed, percent, ratio, similarity, span, tokens
+from harness.report.cells import NONE, counts, interval, number, percent, ratio, similarity, span, tokens
 from harness.report.metrics import AverageRow, SummaryRow, average
-from harness.verdict import Verdict
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -37,22 +36,6 @@ def terminal_table(rows: Sequence[SummaryRow]) -> "RenderableType":
     if averages:
         parts += [_terminal_averages(averages), ""]
     return Group(*parts, Text(" ".join(_notes(rows, averages)), style="dim"))
-
-
-def verdict_list(verdicts: Iterable[Verdict]) -> "Table":
-    """What rich prints of single verdicts: outcome, tests passed of all, seconds, the reason where there is one."""
-    table = _terminal_empty(
-        "Verdicts", ("instance", "outcome"), ("fail to\npass", "pass to\npass", "test\ntime"), ("detail",)
-    )
-    for verdict in verdicts:
-        cells = (
-            passed(verdict.fail_to_pass_success, verdict.fail_to_pass_failure),
-            passed(verdict.pass_to_pass_success, verdict.pass_to_pass_failure),
-            span(verdict.test_seconds),
-            verdict.detail,
-        )
-        _add_row(table, (verdict.instance_id, verdict.outcome.value), cells)
-    return table
 
 
 def _terminal_scores(rows: Sequence[SummaryRow]) -> "Table":
@@ -107,7 +90,7 @@ def _terminal_averages(averages: Sequence[AverageRow]) -> "Table":
     return table
 
 
-def _terminal_empty(title: str, labels: Iterable[str], heads: Iterable[str], texts: Iterable[str] = ()) -> "Table":
+def _terminal_empty(title: str, labels: Iterable[str], heads: Iterable[str]) -> "Table":
     from rich import box
     from rich.table import Table
 
@@ -117,8 +100,6 @@ def _terminal_empty(title: str, labels: Iterable[str], heads: Iterable[str], tex
         table.add_column(label, overflow="fold", no_wrap=label == "condition")
     for head in heads:
         table.add_column(head, justify="right", no_wrap=True)
-    for text in texts:
-        table.add_column(text, overflow="fold")
     return table
 
 

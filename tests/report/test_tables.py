@@ -11,7 +11,6 @@ from harness.config import Condition
 from harness.report import tables
 from harness.report.metrics import SummaryRow
 from harness.report.statistics import wilson
-from harness.verdict import Outcome, Phase, Verdict
 
 CONDITIONS: tuple[Condition, ...] = ("model", "gt-location", "gt-file")
 
@@ -77,26 +76,6 @@ def test_infrastructure_failures_are_shown_only_when_there_are_any() -> None:
     text = tables.markdown([failed])
     assert "| infrastructure failures | rate % without them |" in text
     assert "| 100 | 10.5 (21 / 200) |" in text
-
-
-def test_verdict_list_tells_outcome_tests_time_and_reason() -> None:
-    verdicts = [
-        Verdict(
-            instance_id="django__django-14915",
-            outcome=Outcome.UNRESOLVED,
-            phase=Phase.GRADE,
-            test_seconds=83.0,
-            fail_to_pass_success=("a", "b"),
-            fail_to_pass_failure=("c",),
-            pass_to_pass_success=("d",),
-        ),
-        Verdict(instance_id="b", outcome=Outcome.PATCH_FAILED, phase=Phase.PATCH, detail="does not [apply]"),
-    ]
-    console = Console(file=io.StringIO(), width=80, color_system=None)
-    console.print(tables.verdict_list(verdicts))
-    first, second = console.file.getvalue().splitlines()[-2:]
-    assert first.split() == ["django__django-14915", "unresolved", "2/3", "1/1", "1m", "23s"]
-    assert second.split() == ["b", "patch-failed", "-", "-", "-", "does", "not", "[apply]"]
 
 
 def test_markdown_is_rectangular_and_carries_counts() -> None:
