@@ -193,8 +193,10 @@ def checkpoint_revision(path: Path, extra: Sequence[str] = ()) -> str:
         flag, equals, value = text.partition("=")
         target = value if equals else text
         if target and os.path.exists(target):  # noqa: PTH110 - pathlib raises on JSON values too long for a name
-            inside = _determining(Path(target)) if Path(target).is_dir() else [Path(target)]
-            files |= {f"{position}/{file.name}": file for file in inside}
+            if Path(target).is_dir():
+                files |= {f"{position}/{file.name}": file for file in _determining(Path(target))}
+            else:
+                files[str(position)] = Path(target)
             text = flag if equals else ""
         arguments.append(text)
     with ThreadPoolExecutor(max_workers=4) as pool:

@@ -63,7 +63,7 @@ def _end_session(leader: dict[str, int | str]) -> bool:
         return True
     if now["started"] or now["boot"] != leader["boot"]:
         return False
-    left = [pid for pid in _members(session) if _is_vllm(pid)]
+    left = [pid for pid in living(session) if _is_vllm(pid)]
     for pid in left:
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
@@ -79,9 +79,11 @@ def _identity(pid: int) -> dict[str, int | str]:
     return {"pid": pid, "started": 0, "boot": ""}
 
 
-def _members(session: int) -> list[int]:
+def living(session: int) -> list[int]:
+    """Processes of a session that still run, its leader included."""
     pids = [int(entry.name) for entry in PROC.iterdir() if entry.name.isdigit()]
-    return [pid for pid in pids if (fields := _status(pid)) and int(fields[3]) == session]
+    status = {pid: fields for pid in pids if (fields := _status(pid))}
+    return [pid for pid, fields in status.items() if int(fields[3]) == session and fields[0] not in "ZX"]
 
 
 def _status(pid: int) -> list[str]:

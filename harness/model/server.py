@@ -16,7 +16,7 @@ from harness.errors import InputError, ServerError
 from harness.model import supervisor
 from harness.model.checkpoint import argument, check_checkpoint, context_length
 from harness.model.endpoint import connect
-from harness.model.leftovers import end_group, forget_server, note_server
+from harness.model.leftovers import end_group, forget_server, living, note_server
 from harness.model.serverlog import find_reason
 
 if TYPE_CHECKING:
@@ -28,6 +28,7 @@ QUIET = {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1", "VLLM_NO_USAGE_STAT
 RESERVED = ("--model", "--served-model-name", "--host", "--port", "--api-key", "--uds")
 STOP_SECONDS = 5.0  # between SIGTERM and SIGKILL; vLLM needs about one
 POLL_SECONDS = 0.5
+EXIT_POLL_SECONDS = 0.05
 
 
 class VllmServer:
@@ -131,6 +132,10 @@ class VllmServer:
     async def _watch(self, process: asyncio.subprocess.Process) -> None:
         await process.wait()
         end_group(process.pid)  # where the supervisor itself was killed, the server is still there
+        for _ in range(int(STOP_SECONDS / EXIT_POLL_SECONDS)):  # a killed process takes a moment to give up its memory
+            if not living(process.pid):
+                break
+            await asyncio.sleep(EXIT_POLL_SECONDS)
         forget_server(self._note)
 
     async def _answer_first(self) -> None:

@@ -1,0 +1,141 @@
+"""The real server on a CPU: what the unit tests' stub stands for. Each start takes half a minute or more."""
+
+import asyncio
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from harness.config import CheckpointConfig, ServingConfig
+from harness.errors import ServerError
+from harness.journal import Journal
+from harness.miniature.checkpoints import write_random_checkpoint
+from harness.model import checkpoint as checks
+from harness.model import server
+from harness.model.client import ServerState, open_model
+from harness.model.leftovers import living
+from harness.model.server import VllmServer
+from harness.seams import ContextOverflow, Sampling
+
+pytestmark = pytest.mark.vllm
+
+ARGS = ("--enforce-eager", "--kv-cache-memory-bytes=256M")
+SERVING = ServingConfig(args=ARGS, startup_seconds=400, request_seconds=120)
+CORPUS = [path.read_text(encoding="utf-8") for path in sorted(Path(checks.__file__).parent.glob("*.py"))]
+OWNER = """
+import asyncio, sys
+from pathlib import Path
+from harness.model.server import VllmServer
+
+async def own():
+    async with VllmServer(Path(sys.argv[1]), "tiny", sys.argv[3:], Path(sys.argv[2]), startup_seconds=400):
+        print("ready", flush=True)
+        await asyncio.sleep(600)
+
+asyncio.run(own())
+"""
+
+
+@pytest.fixture
+def checkpoint(tmp_path):
+    write_random_checkpoint(tmp_path / "checkpoint", seed=1, corpus=CORPUS)
+    return CheckpointConfig(name="tiny", path=tmp_path / "checkpoint")
+
+
+@pytest.fixture
+def journal(tmp_path):
+    journal = Journal(tmp_path / "answers.jsonl")
+    yield journal
+    journal.close()
+
+
+def leader_of(folder: Path) -> int:
+    return json.loads((folder / "tiny.server.json").read_text())["leader"]["pid"]
+
+
+def engines(leader: int) -> list[int]:
+    """vLLM's engine and worker processes in a server's session, by the names that they give themselves."""
+    return [pid for pid in living(leader) if b"VLLM::" in Path(f"/proc/{pid}/cmdline").read_bytes()]
+
+
+async def test_a_checkpoint_is_served_asked_and_resumed_without_a_server(checkpoint, journal, tmp_path, caplog):
+    prompts = ["def total(values):\n    return sum(values)\n", "<eos> 漢字 🙂\t" * 40]
+    greedy = Sampling(temperature=0.0, max_tokens=8)
+    async with open_model(checkpoint, SERVING, 8, tmp_path, journal) as model:
+        counts = [await model.count_tokens(prompt) for prompt in prompts]
+        answers = [await model.answer(prompt, greedy, 0) for prompt in prompts]
+        sampled = await asyncio.gather(*(model.answer(prompts[0], Sampling(max_tokens=8), index) for index in range(4)))
+        full = greedy.model_copy(update={"max_tokens": 8192 - counts[0]})
+        filled = await model.answer(prompts[0], full, 0)
+        with pytest.raises(ContextOverflow):
+            await model.answer(prompts[0], full.model_copy(update={"max_tokens": full.max_tokens + 1}), 0)
+        leader = leader_of(tmp_path)
+        assert engines(leader)
+    assert [answer.prompt_tokens for answer in answers] == counts
+    assert "another tokenizer" not in caplog.text
+    assert len({answer.text for answer in sampled}) > 1
+    assert filled.finish_reason in ("stop", "length")
+    assert filled.finish_reason == "stop" or filled.completion_tokens == full.max_tokens
+    assert living(leader) == []
+
+    async with open_model(checkpoint, SERVING, 8, tmp_path, journal) as model:
+        assert [await model.answer(prompt, greedy, 0) for prompt in prompts] == answers
+        assert (model.asked, model.state) == (0, ServerState.IDLE)
+
+
+async def test_a_killed_engine_ends_the_wait(journal, tmp_path):
+    """Also the way of a checkpoint without a chat template, whose bare prompts go to the completions endpoint."""
+    write_random_checkpoint(tmp_path / "checkpoint", seed=2, chat_template=False)
+    config = CheckpointConfig(name="tiny", path=tmp_path / "checkpoint")
+    async with open_model(config, SERVING, 4, tmp_path, journal) as model:
+        answer = await model.answer("why?", Sampling(max_tokens=4), 0)
+        assert answer.prompt_tokens == await model.count_tokens("why?") == 4
+        waiting = asyncio.create_task(model.answer("why?", Sampling(max_tokens=8000), 1))
+        await asyncio.sleep(1)
+        assert not waiting.done()
+        leader = leader_of(tmp_path)
+        for pid in engines(leader):
+            os.kill(pid, signal.SIGKILL)
+        with pytest.raises(ServerError, match="died without a word of its own"):
+            await asyncio.wait_for(waiting, 60)
+        assert living(leader) == []
+    assert len(journal) == 2  # the first question's prompt and answer
+
+
+async def test_what_the_checks_let_pass_is_explained_from_the_log(checkpoint, tmp_path, monkeypatch):
+    weights = tmp_path / "checkpoint" / "model.safetensors"
+    os.truncate(weights, weights.stat().st_size - 1000)
+    monkeypatch.setattr(server, "check_checkpoint", lambda path: None)
+    with pytest.raises(ServerError, match=r"failed while starting: .*SafetensorError") as caught:
+        async with VllmServer(checkpoint.path, "tiny", ARGS, tmp_path, startup_seconds=400):
+            pass
+    assert "\n" not in str(caught.value)
+
+
+async def test_the_server_does_not_survive_its_owners_sigkill(checkpoint, tmp_path):
+    command = [sys.executable, "-c", OWNER, str(checkpoint.path), str(tmp_path), *ARGS]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as owner:
+        assert owner.stdout is not None
+        assert owner.stdout.readline() == "ready\n"
+        leader = leader_of(tmp_path)
+        assert engines(leader)
+        owner.kill()
+    for _ in range(100):
+        if not living(leader):
+            break
+        await asyncio.sleep(0.1)
+    assert living(leader) == []
+
+
+def test_the_head_sizes_are_those_of_the_installed_vllm():
+    if not checks.serves_on_cpu():
+        pytest.skip("the installed vLLM is not the CPU build")
+    ask = (
+        "from vllm.v1.attention.backends.cpu_attn import CPUAttentionBackend as b; print(*b.get_supported_head_sizes())"
+    )
+    done = subprocess.run([sys.executable, "-c", ask], capture_output=True, text=True, check=True)
+    assert tuple(map(int, done.stdout.split())) == checks.CPU_HEAD_SIZES

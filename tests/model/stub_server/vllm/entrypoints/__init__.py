@@ -1,0 +1,1 @@
+"""Stub of vLLM for the tests of the server's life cycle."""

@@ -1,0 +1,69 @@
+"""Stands where vLLM's server module stands, starts in a moment, and fails in the ways that the real one was seen to.
+
+``STUB_VLLM`` says how; the real server is in tests/integration/test_vllm.py.
+"""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+CASE = os.environ.get("STUB_VLLM", "")
+ARGS = dict(zip(sys.argv[1::2], sys.argv[2::2], strict=False))
+SLEEP = "import signal, sys, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(600)"
+
+
+def say(line):
+    sys.stderr.write(line + "\n")
+
+
+class Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self):
+        self.reply(200, {"object": "list", "data": [{"id": ARGS["--served-model-name"], "object": "model"}]})
+
+    def do_POST(self):
+        question = json.loads(self.rfile.read(int(self.headers["content-length"])))
+        first = question["max_tokens"] == 1
+        if first and CASE == "refuse-first":
+            say("(Worker pid=9) ERROR 11-23 21:40:41 [x.py:1] RuntimeError: Unsupported head_dim=16")
+            self.reply(500, {"error": {"message": "EngineCore encountered an issue."}})
+        elif not first and (CASE == "die" or (CASE == "die-once" and not Path("died").exists())):
+            Path("died").touch()
+            say("(APIServer pid=1) ERROR 11-23 21:40:41 [x.py:1] MemoryError: no room for the cache")
+            os._exit(0)
+        elif not first and CASE == "silent":
+            time.sleep(600)
+        else:
+            choice = {"index": 0, "finish_reason": "stop", "text": "ok", "message": {"content": "ok"}}
+            usage = {"prompt_tokens": 9, "completion_tokens": 1, "total_tokens": 10}
+            self.reply(200, {"id": "1", "object": "completion", "choices": [choice], "usage": usage})
+
+    def reply(self, status, value):
+        body = json.dumps(value).encode()
+        self.send_response(status)
+        self.send_header("content-length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+
+def main():
+    say(f"arguments: {sys.argv[1:]} offline: {os.environ.get('HF_HUB_OFFLINE')}")
+    # an engine process of its own, as vLLM has, and as stubborn as can be
+    subprocess.Popen([sys.executable, "-c", SLEEP, "vllm engine"])
+    if CASE == "crash":
+        say("ValueError: the weights are not there")
+        sys.exit(1)
+    if CASE == "stubborn":
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    if CASE == "never-ready":
+        time.sleep(600)
+    ThreadingHTTPServer(("127.0.0.1", int(ARGS["--port"])), Handler).serve_forever()
+
+
+main()

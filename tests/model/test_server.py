@@ -1,0 +1,263 @@
+"""The server's life cycle, against a stub of vLLM's server module that starts at once (see stub_server)."""
+
+import asyncio
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from harness.errors import InputError, ServerError
+from harness.miniature.checkpoints import write_random_checkpoint
+from harness.model import server
+from harness.model.leftovers import living, note_server, reap_servers
+from harness.model.server import VllmServer
+from harness.model.serverlog import find_reason
+
+STUB = Path(__file__).with_name("stub_server")
+OWNER = """
+import asyncio, sys
+from pathlib import Path
+from harness.model.server import VllmServer
+
+async def own():
+    async with VllmServer(Path(sys.argv[1]), "tiny", (), Path(sys.argv[2])):
+        print("ready", flush=True)
+        await asyncio.sleep(600)
+
+asyncio.run(own())
+"""
+
+
+@pytest.fixture
+def checkpoint(tmp_path):
+    write_random_checkpoint(tmp_path / "checkpoint", seed=1)
+    return tmp_path / "checkpoint"
+
+
+@pytest.fixture
+def stub(monkeypatch, tmp_path):
+    """Put the stub in vLLM's place; called with the way it shall behave."""
+    monkeypatch.setenv("PYTHONPATH", str(STUB))
+    monkeypatch.syspath_prepend(str(STUB))  # where the check that vLLM is installed looks
+    monkeypatch.chdir(tmp_path)
+    return lambda case: monkeypatch.setenv("STUB_VLLM", case)
+
+
+def gone(leader: int, within: float = 5.0) -> bool:
+    end = time.monotonic() + within
+    while living(leader):
+        if time.monotonic() > end:
+            return False
+        time.sleep(0.05)
+    return True
+
+
+def leader_of(folder: Path) -> int:
+    return json.loads((folder / "tiny.server.json").read_text())["leader"]["pid"]
+
+
+async def test_starts_quiet_and_offline_and_leaves_nothing(checkpoint, stub, tmp_path):
+    async with VllmServer(checkpoint, "tiny", ("--enforce-eager",), tmp_path / "run") as running:
+        leader = leader_of(tmp_path / "run")
+        assert len(living(leader)) == 3  # supervisor, server, its engine
+        log = running.log.read_text()
+        assert "offline: 1" in log
+        assert "'--max-model-len', '8192', '--enforce-eager'" in log
+    assert living(leader) == []
+    assert not (tmp_path / "run" / "tiny.server.json").exists()
+
+
+async def test_a_server_that_ignores_sigterm_is_killed(checkpoint, stub, tmp_path, monkeypatch):
+    stub("stubborn")
+    monkeypatch.setattr(server, "STOP_SECONDS", 0.3)
+    async with VllmServer(checkpoint, "tiny", (), tmp_path):
+        leader = leader_of(tmp_path)
+    assert living(leader) == []
+
+
+async def test_a_taken_port_is_found_before_anything_starts(checkpoint, stub, tmp_path):
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        port = other.getsockname()[1]
+        with pytest.raises(InputError, match=f"port {port} can't be used"):
+            async with VllmServer(checkpoint, "tiny", (), tmp_path, port):
+                pass
+    assert not (tmp_path / "tiny.server.log").exists()
+
+
+@pytest.mark.parametrize(
+    ("case", "reason"),
+    [
+        ("crash", "failed while starting: ValueError: the weights are not there"),
+        ("refuse-first", "RuntimeError: Unsupported head_dim=16"),
+    ],
+)
+async def test_a_failed_start_gives_the_logs_reason(checkpoint, stub, tmp_path, case, reason):
+    stub(case)
+    with pytest.raises(ServerError, match=reason) as caught:
+        async with VllmServer(checkpoint, "tiny", (), tmp_path):
+            pass
+    assert str(tmp_path / "tiny.server.log") in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert not (tmp_path / "tiny.server.json").exists()
+
+
+async def test_a_server_that_never_answers_is_given_up_and_ended(checkpoint, stub, tmp_path):
+    stub("never-ready")
+    asking = VllmServer(checkpoint, "tiny", (), tmp_path, startup_seconds=1.0)
+    with pytest.raises(ServerError, match="did not answer within 1 s"):
+        await asking.__aenter__()
+    assert asking.ended
+    assert asking._process is not None
+    assert living(asking._process.pid) == []
+
+
+async def test_a_cancelled_start_leaves_nothing(checkpoint, stub, tmp_path):
+    stub("never-ready")
+    starting = VllmServer(checkpoint, "tiny", (), tmp_path)
+    task = asyncio.create_task(starting.__aenter__())
+    while not (tmp_path / "tiny.server.json").exists():
+        await asyncio.sleep(0.01)
+    leader = leader_of(tmp_path)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert living(leader) == []
+
+
+@pytest.mark.parametrize("flag", ["--port=1", "--host=0.0.0.0", "--served-model-name=x", "--served_model_name=x"])
+def test_arguments_that_the_harness_sets_are_refused(checkpoint, stub, tmp_path, flag):
+    with pytest.raises(InputError, match="is set by the harness"):
+        VllmServer(checkpoint, "tiny", (flag,), tmp_path)
+
+
+def own_a_server(checkpoint: Path, folder: Path) -> subprocess.Popen[str]:
+    """A process that has a server running."""
+    command = [sys.executable, "-c", OWNER, str(checkpoint), str(folder)]
+    owner = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    assert owner.stdout is not None
+    assert owner.stdout.readline() == "ready\n"
+    owner.stdout.close()
+    return owner
+
+
+def test_the_server_does_not_survive_its_owners_sigkill(checkpoint, stub, tmp_path):
+    owner = own_a_server(checkpoint, tmp_path)
+    leader = leader_of(tmp_path)
+    assert living(leader)
+    owner.kill()
+    owner.wait()
+    assert gone(leader, within=server.STOP_SECONDS + 2)
+
+
+async def test_the_server_does_not_survive_its_supervisors_sigkill(checkpoint, stub, tmp_path):
+    async with VllmServer(checkpoint, "tiny", (), tmp_path) as running:
+        leader = leader_of(tmp_path)
+        os.kill(leader, signal.SIGKILL)
+        await asyncio.wait_for(running.wait_ended(), 5)
+        assert gone(leader)
+
+
+def test_what_survived_everything_is_ended_at_the_next_start(checkpoint, stub, tmp_path):
+    owner = own_a_server(checkpoint, tmp_path)
+    leader = leader_of(tmp_path)
+    os.kill(leader, signal.SIGSTOP)  # so that it can't act on its owner's death
+    owner.kill()
+    owner.wait()
+    os.kill(leader, signal.SIGKILL)
+    assert living(leader)
+    assert reap_servers(tmp_path) == 1
+    assert gone(leader)
+    assert not (tmp_path / "tiny.server.json").exists()
+
+
+def test_another_living_runs_server_stays(checkpoint, stub, tmp_path):
+    owner = own_a_server(checkpoint, tmp_path)
+    assert reap_servers(tmp_path) == 0
+    assert living(leader_of(tmp_path))
+    owner.terminate()
+    owner.wait()
+
+
+def alter(note: Path, who: str) -> None:
+    """Make the note name another process of the same id."""
+    content = json.loads(note.read_text())
+    content[who]["started"] -= 1
+    note.write_text(json.dumps(content))
+
+
+def test_a_process_that_got_the_servers_old_id_stays(tmp_path):
+    note = tmp_path / "tiny.server.json"
+    with subprocess.Popen(["sleep", "600"], start_new_session=True) as stranger:
+        note_server(note, stranger.pid)
+        alter(note, "leader")
+        alter(note, "owner")
+        assert reap_servers(tmp_path) == 0
+        assert stranger.poll() is None
+        stranger.kill()
+    assert not note.exists()
+
+
+@pytest.mark.parametrize(("name", "ended"), [("VLLM::EngineCore", 1), ("somebodys-daemon", 0)])
+def test_an_engine_without_its_leader_is_known_by_its_name(tmp_path, name, ended):
+    """vLLM's engine renames itself, so killing all of Python's processes leaves just it."""
+    note = tmp_path / "tiny.server.json"
+    script = f"(exec -a {name} sleep 600 >/dev/null) & read"
+    with subprocess.Popen(["bash", "-c", script], stdin=subprocess.PIPE, start_new_session=True) as leader:
+        note_server(note, leader.pid)
+        alter(note, "owner")
+    (engine,) = living(leader.pid)
+    assert reap_servers(tmp_path) == ended
+    assert gone(leader.pid, within=0.5) == bool(ended)
+    if not ended:
+        os.kill(engine, signal.SIGKILL)
+
+
+def test_a_torn_note_is_removed(tmp_path):
+    (tmp_path / "tiny.server.json").write_text('{"lead')
+    assert reap_servers(tmp_path) == 0
+    assert not (tmp_path / "tiny.server.json").exists()
+
+
+PREFIX = "(EngineCore pid=20583) ERROR 11-23 21:41:06 [core.py:1510] "
+
+
+@pytest.mark.parametrize(
+    ("lines", "reason"),
+    [
+        (
+            [
+                "(APIServer pid=1) WARNING 11-23 21:37:52 [x.py:255] fd limit errors like `OSError: [Errno 24] Too`",
+                "(Worker pid=7) ERROR 11-23 21:38:09 [m.py:953] safetensors.SafetensorError: not fully covered",
+                PREFIX + "Exception: WorkerProc initialization failed due to an exception in a background process.",
+                "RuntimeError: Engine core initialization failed. See root cause above.",
+            ],
+            "safetensors.SafetensorError: not fully covered",
+        ),
+        (
+            [
+                "pydantic_core._pydantic_core.ValidationError: 1 validation error for ModelConfig",
+                "  Value error, Model architectures ['Foo'] are not supported for now.",
+            ],
+            "Model architectures ['Foo'] are not supported for now.",
+        ),
+        (["usage: ...", "api_server.py: error: unrecognized arguments: --foo"], "error: unrecognized arguments: --foo"),
+        (
+            [PREFIX + "vllm.v1.engine.exceptions.EngineDeadError: EngineCore encountered an issue."],
+            "died without a word of its own",
+        ),
+        (["INFO loading", "Illegal instruction", ""], "no error in the log, which ends: Illegal instruction"),
+        ([], "the log is empty"),
+    ],
+)
+def test_the_reason_is_the_first_cause_in_this_starts_part_of_the_log(tmp_path, lines, reason):
+    log = tmp_path / "log"
+    log.write_text("ValueError: of an earlier start\n" + "\n".join(lines))
+    assert reason in find_reason(log, start=len("ValueError: of an earlier start\n"))
