@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Literal
 
 from harness.errors import HarnessError, InfrastructureError, InputError, PatchError
 from harness.evaluate.bases import BaseChoice, make_base
+from harness.evaluate.container import translated
 from harness.evaluate.environments import make_environment, remove_stages
 from harness.evaluate.images import INSTANCE_LABEL, built_name, verify_image
 from harness.evaluate.layers import Layer, build, content_hash, is_built, render
@@ -110,7 +111,7 @@ def build_images(
 
     def make(instance: Instance) -> tuple[str, bool]:
         recipe = chosen[instance.instance_id]
-        return make_instance(client, instance, recipe, environments[recipe.environment].need(), cache)
+        return _make_instance(client, instance, recipe, environments[recipe.environment].need(), cache)
 
     jobs = {instance.instance_id: partial(make, instance) for instance in instances}
     ended = _run_stage("instance", jobs, on_progress)
@@ -156,16 +157,17 @@ def _result(client: "DockerClient", instance_id: str, ended: _Ended) -> BuildRes
     name = built_name(instance_id)
     if ended.error:
         return BuildResult(instance_id, name, None, ended.seconds, error=str(ended.error))
-    return BuildResult(instance_id, name, client.images.get(name).id, ended.seconds, reused=not ended.made)
+    with translated(f"looking for image {name}"):
+        digest = client.images.get(name).id
+    return BuildResult(instance_id, name, digest, ended.seconds, reused=not ended.made)
 
 
-def make_instance(
+def _make_instance(
     client: "DockerClient", instance: Instance, recipe: Recipe, environment: str, cache: Path
 ) -> tuple[str, bool]:
     """Name of an instance's image, made on the image ``environment``, and whether it had to be built.
 
-    Either way it is checked against the snapshot that the host reads. Raises InputError for an unusable
-    recipe, InfrastructureError where building or the check fails.
+    Either way it is checked against the snapshot that the host reads.
     """
     name = built_name(instance.instance_id)
     dockerfile = render("instance.Dockerfile.jinja", environment=environment, install=recipe.install)

@@ -5,6 +5,7 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from harness.evaluate.container import translated
 from harness.evaluate.images import KIND_LABEL
 from harness.evaluate.layers import Layer, build, is_built, render
 from harness.evaluate.recipes import Environment
@@ -13,7 +14,7 @@ from harness.repo.index import IndexSettings, read_settings
 if TYPE_CHECKING:
     from docker import DockerClient
 
-# The last pip but few that makes editable installs of both kinds, and what build backends of that time need.
+# A pip that still makes editable installs of setup.py projects, and what build backends need beside setuptools.
 INSTALLERS = ("pip==24.0", "wheel==0.41.2")
 STAGE = "stage"  # kind of the nameless image that the installing stage leaves behind
 PROXIES = ("http_proxy", "https_proxy", "no_proxy")
@@ -49,8 +50,12 @@ def make_environment(client: "DockerClient", environment: Environment, base: str
 
 
 def remove_stages(client: "DockerClient") -> None:
-    """Remove what the installing stages of finished builds left behind."""
-    client.images.prune(filters={"dangling": True, "label": f"{KIND_LABEL}={STAGE}"})
+    """Remove what the installing stages of finished builds left behind.
+
+    Raises InfrastructureError where Docker fails.
+    """
+    with translated("removing left-over build stages"):
+        client.images.prune(filters={"dangling": True, "label": f"{KIND_LABEL}={STAGE}"})
 
 
 def _pins(environment: Environment) -> str:
