@@ -1,0 +1,72 @@
+"""The options of `harness pack`. Nothing heavy is imported before the command runs."""
+
+from pathlib import Path
+from typing import Annotated, Optional
+
+import typer
+
+
+def pack(
+    corpus: Annotated[
+        str, typer.Argument(help=".jsonl, .parquet, a folder of them, a saved data set, .bin/.idx, or a hub id.")
+    ],
+    context: Annotated[int, typer.Option("--context", "-L", help="Tokens of a sequence.")],
+    tokenizer: Annotated[
+        Optional[str],  # noqa: UP045 - typer reads this form
+        typer.Option("--tokenizer", "-t", help="Folder, tokenizer.json or hub id; not for corpora of token ids."),
+    ] = None,
+    strategies: Annotated[
+        Optional[list[str]],  # noqa: UP045
+        typer.Option("--strategy", "-s", help="Comma-separated or repeated; the report's where not given."),
+    ] = None,
+    stride: Annotated[Optional[int], typer.Option(help="Of `slide`'s windows; half the context by default.")] = None,  # noqa: UP045
+    separator: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option(help="Token or id put after each document, `none` for none; the tokenizer's end-of-text token."),
+    ] = None,
+    padding: Annotated[Optional[str], typer.Option(help="Token or id; the tokenizer's, or the separator.")] = None,  # noqa: UP045
+    column: Annotated[Optional[str], typer.Option(help="Of text or token ids.")] = None,  # noqa: UP045
+    split: Annotated[str, typer.Option(help="Split of a data set.")] = "train",
+    streaming: Annotated[bool, typer.Option("--streaming", help="Read a hub data set without downloading it.")] = False,
+    output: Annotated[Optional[Path], typer.Option(help="Write data sets here, a subfolder a strategy.")] = None,  # noqa: UP045
+    index_only: Annotated[bool, typer.Option("--index-only", help="Write index arrays instead of rows.")] = False,
+    shard_tokens: Annotated[int, typer.Option(help="Tokens of one Parquet shard.")] = 1 << 24,
+    shuffle_seed: Annotated[Optional[int], typer.Option(help="Write the rows in a random order.")] = None,  # noqa: UP045
+    mask_repeated: Annotated[
+        bool, typer.Option("--mask-repeated", help="Take repeated tokens out of the loss.")
+    ] = False,
+    metrics: Annotated[Optional[Path], typer.Option(help="Write the metrics here (JSON).")] = None,  # noqa: UP045
+    figure: Annotated[Optional[Path], typer.Option(help="Draw the comparison here (PNG).")] = None,  # noqa: UP045
+) -> None:
+    """Compare packing strategies on a corpus; with --output write data sets to train on."""
+    from rich.console import Console
+
+    from harness.packing.command import PackRequest, pack_command
+    from harness.packing.table import comparison_table
+
+    request = PackRequest(
+        corpus=corpus,
+        context=context,
+        tokenizer=tokenizer,
+        strategies=tuple(part for given in strategies or () for part in given.split(",") if part),
+        stride=stride,
+        separator=separator,
+        padding=padding,
+        column=column,
+        split=split,
+        streaming=streaming,
+        output=output,
+        index_only=index_only,
+        shard_tokens=shard_tokens,
+        shuffle_seed=shuffle_seed,
+        mask_repeated=mask_repeated,
+        metrics=metrics,
+        figure=figure,
+    )
+    with Console(stderr=True).status("packing") as status:
+        result = pack_command(request, status.update)
+    Console().print(comparison_table(result.metrics))
+    for note in result.notes:
+        typer.echo(note)
+    if output is not None:
+        typer.echo(f"written: {output}")

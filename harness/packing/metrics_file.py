@@ -1,0 +1,48 @@
+"""The metrics file: what `harness pack` measured, for a run file's ``packing_metrics`` to name.
+
+{"format": "harness-packing-metrics/1", "corpus": ..., "tokenizer": ..., "separator": ..., "context_length": ...,
+ "stride": ..., "strategies": {"best-fit+split": {"padding_rate": 0.0001, ...}, ...}}
+"""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from harness.errors import InputError
+from harness.instance import nearest
+
+FORMAT = "harness-packing-metrics/1"
+
+TABLE_COLUMNS = {
+    "tokens_billion": ("slots", 1e-9),
+    "fragmentation_pieces_percent": ("fragmentation_pieces", 100.0),
+    "fragmentation_documents_percent": ("fragmentation_documents", 100.0),
+    "padding_percent": ("padding_rate", 100.0),
+}  # the report's Table 13 has these columns, its fragmentation in one reading
+
+
+def metrics_record(conditions: Mapping[str, Any], strategies: Mapping[str, Mapping[str, float]]) -> dict[str, Any]:
+    """The file's content: the ``conditions`` it was measured under, and every strategy's numbers by name."""
+    return {"format": FORMAT, **conditions, "strategies": {name: dict(values) for name, values in strategies.items()}}
+
+
+def load_metrics(path: Path, strategy: str) -> dict[str, float]:
+    """The columns of one strategy that the ablation table shows, by the names of `TABLE_COLUMNS`.
+
+    Tokens are the slots of all sequences, padding included, in billions; rates are percentages.
+    Raises InputError for a file that is not a metrics file and for a strategy that it does not hold.
+    """
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path}: not a readable packing metrics file ({error})") from error
+    if not isinstance(content, dict) or content.get("format") != FORMAT:
+        raise InputError(f"{path}: not a packing metrics file: it lacks the format {FORMAT!r}")
+    strategies = content["strategies"]
+    if strategy not in strategies:
+        hint = nearest(strategy, strategies) or f"; it holds {', '.join(strategies)}"
+        raise InputError(f"{path}: no packing strategy {strategy!r}{hint}")
+    numbers = strategies[strategy]
+    numbers = {**numbers, "slots": numbers["sequences"] * numbers["context_length"]}
+    return {column: numbers[name] * factor for column, (name, factor) in TABLE_COLUMNS.items()}

@@ -1,0 +1,169 @@
+"""Packed data sets on disk: sharded Parquet for trainers, or index files for those that gather by themselves.
+
+Everything is built in a folder beside the output, OUTPUT.partial, and renamed when it is whole. A shard gets
+its name there only when it is finished, so a run that was killed goes on where it stopped.
+"""
+
+import json
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+
+from harness.errors import InfrastructureError, InputError
+from harness.packing.pieces import Packing
+from harness.packing.rows import Gatherer, Rows
+
+PLAN = "plan.json"  # what determines the output's content: only an equal plan may go on with it
+UNFINISHED = ".tmp"
+INDEX_ARRAYS = ("document", "offset", "length", "sequence")
+GROUP_TOKENS = 1 << 21  # of a Parquet row group: what is in memory at a time
+
+
+@contextmanager
+def building(output: Path, plan: dict[str, Any]) -> Iterator[Path]:
+    """The folder to build ``output`` in, renamed to it on leaving without an error.
+
+    Raises InputError where there is something else at ``output`` or unfinished beside it, and
+    InfrastructureError where the disk fails; nothing half-written stays then. Finished shards do
+    stay, in OUTPUT.partial, and the next run with an equal plan takes them over.
+    """
+    partial = output.with_name(output.name + ".partial")
+    if output.exists() and not (output.is_dir() and not any(output.iterdir())):
+        raise InputError(f"{output}: there is something already; remove it or choose another --output")
+    try:
+        partial.mkdir(parents=True, exist_ok=True)
+        _discard_unfinished(partial)
+        if any(partial.iterdir()) and _read_plan(partial) != plan:
+            raise _OtherPlanError(f"{partial} holds an unfinished packing with other settings; remove it first")
+        write_json(partial / PLAN, plan)
+        yield partial
+        partial.rename(output)
+    except OSError as error:
+        kept = _clean_up(partial)
+        advice = f"; finished shards stay in {partial}: run again to go on" if kept else ""
+        raise InfrastructureError(f"{output} could not be written: {error}{advice}") from error
+    except _OtherPlanError:
+        raise
+    except InputError:
+        _clean_up(partial)
+        raise
+
+
+class _OtherPlanError(InputError):
+    """What lies in the folder is not ours to clean up."""
+
+
+def _read_plan(folder: Path) -> dict[str, Any] | None:
+    """The plan that a folder was built by, or None where it holds none that can be read."""
+    try:
+        plan: dict[str, Any] = json.loads((folder / PLAN).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return plan
+
+
+def _discard_unfinished(folder: Path) -> None:
+    for file in folder.rglob(f"*{UNFINISHED}"):
+        file.unlink()
+
+
+def _clean_up(partial: Path) -> bool:
+    """Remove what is not finished; whether shards stay."""
+    _discard_unfinished(partial)
+    if any(partial.rglob("*.parquet")):
+        return True
+    shutil.rmtree(partial)
+    return False
+
+
+@contextmanager
+def finished_file(path: Path) -> Iterator[IO[bytes]]:
+    """A file to write that gets its name when it is whole and on disk; on an error it is gone."""
+    unfinished = path.with_name(path.name + UNFINISHED)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        with unfinished.open("wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        unfinished.replace(path)
+    except BaseException:
+        unfinished.unlink(missing_ok=True)
+        raise
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write a JSON file, whole or not at all."""
+    with finished_file(path) as file:
+        file.write((json.dumps(value, indent=2, ensure_ascii=False) + "\n").encode())
+
+
+def write_index(folder: Path, packing: Packing) -> None:
+    """The packing's four arrays (pieces,) and ``starts`` (sequences + 1,) as .npy files, to be memory-mapped."""
+    for name in INDEX_ARRAYS:
+        _save(folder / f"{name}.npy", getattr(packing, name))
+    _save(folder / "starts.npy", packing.starts())
+
+
+def _save(path: Path, array: Any) -> None:
+    if not path.exists():
+        with finished_file(path) as file:
+            np.save(file, array)
+
+
+def write_shards(
+    folder: Path,
+    gatherer: Gatherer,
+    shard_tokens: int,
+    shuffle_seed: int | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> None:
+    """Write all rows of a packing as Parquet shards of at most ``shard_tokens`` tokens (one row at least).
+
+    Shards that are there already are left as they are. ``shuffle_seed`` puts the rows into a random
+    order that the seed determines; best-fit decreasing opens its sequences longest document first, which
+    is no order to train in. ``progress`` is told (shards done, shards in all).
+    """
+    packing = gatherer.packing
+    rows = max(1, shard_tokens // packing.context)
+    shards = -(-packing.sequences // rows)
+    order = np.arange(packing.sequences)
+    if shuffle_seed is not None:
+        order = np.random.default_rng(shuffle_seed).permutation(order)
+    for shard in range(shards):
+        path = folder / f"shard-{shard:05d}-of-{shards:05d}.parquet"
+        if not path.exists():
+            with finished_file(path) as file:
+                _write_shard(file, gatherer, order[shard * rows : (shard + 1) * rows])
+        if progress is not None:
+            progress(shard + 1, shards)
+
+
+def _write_shard(file: IO[bytes], gatherer: Gatherer, members: Any) -> None:
+    import pyarrow
+    import pyarrow.parquet
+
+    ids = pyarrow.list_(pyarrow.int32())
+    schema = pyarrow.schema(dict.fromkeys(("input_ids", "labels", "position_ids", "seq_lengths"), ids))
+    group = max(1, GROUP_TOKENS // gatherer.packing.context)
+    with pyarrow.parquet.ParquetWriter(file, schema, compression="zstd") as writer:
+        for first in range(0, len(members), group):
+            writer.write_table(_table(gatherer.rows(members[first : first + group]), schema))
+
+
+def _table(rows: Rows, schema: Any) -> Any:
+    import pyarrow
+
+    count, context = rows.input_ids.shape
+    bounds = np.arange(count + 1, dtype=np.int32) * np.int32(context)
+    columns = [
+        pyarrow.ListArray.from_arrays(bounds, column.reshape(-1))
+        for column in (rows.input_ids, rows.labels, rows.position_ids)
+    ]
+    columns.append(pyarrow.ListArray.from_arrays(rows.seq_bounds.astype(np.int32), rows.seq_lengths))
+    return pyarrow.Table.from_arrays(columns, schema=schema)

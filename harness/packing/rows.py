@@ -1,0 +1,97 @@
+"""Packed rows: the token ids of whole sequences, with what a trainer needs beside them."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.packing.compiled import IntArray, compiled, wide
+from harness.packing.corpus import Corpus
+from harness.packing.pieces import Packing, repeated_heads
+
+IGNORED = -100  # label of a token that takes no part in the loss, as PyTorch and transformers read it
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Some sequences of a packing, each exactly the context long."""
+
+    input_ids: NDArray[np.int32]  # (rows, context)
+    labels: NDArray[np.int32]  # (rows, context): the ids; IGNORED at padding and, where asked for, repeated heads
+    position_ids: NDArray[np.int32]  # (rows, context): from 0 at every piece, and at the padding
+    seq_lengths: NDArray[np.int32]  # flat: tokens of every piece, and of the padding where a row has some
+    seq_bounds: NDArray[np.int64]  # (rows + 1,): row i has seq_lengths[seq_bounds[i]:seq_bounds[i + 1]]
+
+
+@compiled
+def _fill(
+    members: Any,
+    starts: Any,
+    pieces: tuple[IntArray, IntArray, IntArray, IntArray],
+    tokens: Any,
+    begins: Any,
+    ids_of: Any,
+    separator: int,
+    padding: int,
+    ids: Any,
+    labels: Any,
+    positions: Any,
+    seq_lengths: Any,
+    seq_bounds: Any,
+) -> None:
+    document, offset, length, masked = pieces
+    segment = 0
+    for row in range(len(members)):
+        place = 0
+        for piece in range(starts[members[row]], starts[members[row] + 1]):
+            index = document[piece]
+            for step in range(length[piece]):
+                inner = wide(offset[piece]) + step
+                token = tokens[begins[index] + inner] if inner < ids_of[index] else separator
+                ids[row, place] = token
+                labels[row, place] = token if step >= masked[piece] else IGNORED
+                positions[row, place] = step
+                place += 1
+            seq_lengths[segment] = length[piece]
+            segment += 1
+        if place < ids.shape[1]:
+            seq_lengths[segment] = ids.shape[1] - place
+            segment += 1
+            for step in range(ids.shape[1] - place):
+                ids[row, place + step] = padding
+                labels[row, place + step] = IGNORED
+                positions[row, place + step] = step
+        seq_bounds[row + 1] = segment
+
+
+class Gatherer:
+    """Makes rows of one packing from its corpus's ids."""
+
+    def __init__(self, packing: Packing, corpus: Corpus, padding: int, mask_repeated: bool = False) -> None:
+        """``padding`` is the id that fills a row up.
+
+        ``mask_repeated`` takes tokens out of the loss that stand in an earlier sequence too: the heads that
+        restarting repeats, the overlap of sliding windows.
+        """
+        if corpus.store is None:
+            raise ValueError("rows need a corpus that kept its ids")
+        self.packing = packing
+        self._store = corpus.store
+        self._separator = -1 if corpus.separator is None else corpus.separator
+        self._padding = padding
+        self._starts = packing.starts()
+        masked = repeated_heads(packing, len(corpus.lengths)) if mask_repeated else np.zeros_like(packing.length)
+        self._pieces = (packing.document, packing.offset, packing.length, masked)
+
+    def rows(self, members: NDArray[np.int64]) -> Rows:
+        """The rows of the sequences whose numbers are given, in that order."""
+        shape = (len(members), self.packing.context)
+        ids, labels, positions = (np.empty(shape, np.int32) for _ in range(3))
+        segments = int((self._starts[members + 1] - self._starts[members]).sum()) + len(members)
+        seq_lengths = np.empty(segments, np.int32)
+        bounds = np.zeros(len(members) + 1, np.int64)
+        store = self._store
+        sources = (store.tokens, store.starts, store.lengths, self._separator, self._padding)
+        _fill(members, self._starts, self._pieces, *sources, ids, labels, positions, seq_lengths, bounds)
+        return Rows(ids, labels, positions, seq_lengths[: bounds[-1]], bounds)

@@ -1,0 +1,46 @@
+"""All strategies side by side, for a terminal."""
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
+
+from harness.packing.metrics import Metrics
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+COLUMNS: dict[str, Callable[[Metrics], str]] = {
+    "sequences": lambda m: f"{m.sequences:,}",
+    "over\nbound": lambda m: f"{m.sequences - m.sequences_bound:,}",
+    "padding\n%": lambda m: _percent(m.padding_rate),
+    "pieces\ncut %": lambda m: _percent(m.fragmentation_pieces),
+    "documents\ncut %": lambda m: _percent(m.fragmentation_documents),
+    "head /\ntail /\nboth": lambda m: f"{m.documents_cut_head:,}/{m.documents_cut_tail:,}/{m.documents_cut_both:,}",
+    "repeated\n%": lambda m: _percent(m.repeated_tokens / m.tokens if m.tokens else 0.0),
+    "dropped\n%": lambda m: _percent(m.dropped_tokens / m.tokens if m.tokens else 0.0),
+    "docs per\nsequence": lambda m: f"{m.documents_per_sequence:.2f}",
+    "budget\ntokens": lambda m: f"{m.token_budget:,}",
+}
+
+
+def comparison_table(strategies: Mapping[str, Metrics]) -> "Table":
+    """One row a strategy. "Budget" is T / (1 - padding rate): slots that hold as many tokens as the corpus."""
+    from rich import box
+    from rich.table import Table
+
+    first = next(iter(strategies.values()))
+    title = (
+        f"{first.documents:,} documents ({first.overlong_documents:,} longer than the context, "
+        f"{first.empty_documents:,} empty), {first.tokens:,} tokens ({first.separator_tokens:,} of them "
+        f"appended separators), context {first.context_length:,}"
+    )
+    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), show_edge=False)
+    table.add_column("strategy", no_wrap=True)
+    for head in COLUMNS:
+        table.add_column(head, justify="right", no_wrap=True)
+    for name, metrics in strategies.items():
+        table.add_row(name, *(cell(metrics) for cell in COLUMNS.values()))
+    return table
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.2f}" if share >= 5e-5 or share == 0 else f"{100 * share:.1g}"
