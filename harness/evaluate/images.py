@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from harness.errors import InfrastructureError, InputError
@@ -17,6 +18,8 @@ INSTANCE_LABEL = f"{LABEL}.instance"  # on instance images: the instance's id
 CONTENT_LABEL = f"{LABEL}.content"  # hash of everything that the image was built from
 
 REMOVAL_ORDER = {"environment": 1, "base": 2, "rootfs": 3}  # an image goes before what it stands on
+# of a registry that answered: it does not know the name, or does not let us have it
+REFUSALS = (HTTPStatus.BAD_REQUEST, HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND)
 CHECK = "git rev-parse 'HEAD^{tree}' && git rev-list --count --all && git status --porcelain"
 
 
@@ -78,23 +81,20 @@ def _is_local(client: "DockerClient", name: str) -> bool:
 def pull_image(client: "DockerClient", name: str) -> None:
     """Pull an image (``latest`` where the name has no tag) from the registry that its name implies.
 
-    Raises InputError when the registry does not hold it or refuses, InfrastructureError when none answers.
+    Raises InputError when the name is none, or the registry does not hold the image or refuses,
+    InfrastructureError when no registry answers.
     """
-    from docker.errors import APIError, ImageNotFound
+    from docker.errors import APIError
 
     with translated(f"image {name} can't be pulled"):
         try:
             client.images.pull(name)
-        except ImageNotFound as error:
-            raise InputError(
-                f"image {name} can't be pulled: the registry does not hold it: {error.explanation}"
-            ) from error
         except APIError as error:
-            if error.status_code in (401, 403):
-                raise InputError(f"image {name} can't be pulled: {error.explanation}; `docker login` first") from error
+            said = f"image {name} can't be pulled: {error.explanation}"
+            if error.status_code in REFUSALS:
+                raise InputError(f"{said}; check its name, or `docker login` first") from error
             raise InfrastructureError(
-                f"image {name} can't be pulled, no registry answers: {error.explanation}; "
-                "build it with `harness images build`, or load it with `docker load`"
+                f"{said}; where no registry answers, build it with `harness images build` or load it with `docker load`"
             ) from error
 
 

@@ -2,6 +2,7 @@
 
 import io
 import os
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -75,9 +76,12 @@ def folder(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="module", autouse=True)
 def environment_removed(docker_client, base_image):
-    """Removes the environment that these tests make."""
+    """Removes the environment that these tests make, where one of those that make it ran."""
+    from docker.errors import ImageNotFound
+
     yield
-    docker_client.images.remove(environment_layer(ENVIRONMENT, base_image).name)
+    with suppress(ImageNotFound):
+        docker_client.images.remove(environment_layer(ENVIRONMENT, base_image).name)
 
 
 @pytest.fixture
@@ -211,12 +215,12 @@ def test_a_local_image_is_found_by_any_of_its_names(docker_client, instance, emp
 
 def test_a_registry_that_does_not_answer(docker_client, instance):
     named = numbered(instance, 4).model_copy(update={"image": "localhost:9/none:1"})
-    with pytest.raises(InfrastructureError, match="localhost:9/none:1 can't be pulled, no registry answers"):
+    with pytest.raises(InfrastructureError, match=r"localhost:9/none:1 can't be pulled: .*no registry answers"):
         resolve(docker_client, named, pull=True)
 
 
 def test_an_image_name_that_is_none(docker_client):
-    with pytest.raises((InfrastructureError, InputError), match="can't be pulled"):
+    with pytest.raises(InputError, match="not a name can't be pulled: invalid reference"):
         pull_image(docker_client, "not a name")
 
 
