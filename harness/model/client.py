@@ -196,10 +196,16 @@ class JournaledModel:
         if task is None:
             task = asyncio.create_task(self._ask(key, question, prompt, sampling))
             self._under_way[key] = task
-            task.add_done_callback(lambda _: self._under_way.pop(key))
+            task.add_done_callback(partial(self._ended, key))
         else:
             self.found += 1
         return await asyncio.shield(task)
+
+    def _ended(self, key: str, task: "asyncio.Task[Answer]") -> None:
+        del self._under_way[key]
+        if not task.cancelled():
+            # whoever asked may have been cancelled meanwhile; the failure must not be reported as one nobody saw
+            task.exception()
 
     async def _ask(self, key: str, question: dict[str, Any], prompt: str, sampling: Sampling) -> Answer:
         answer = await self._source.answer(prompt, sampling, question["index"])

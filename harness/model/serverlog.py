@@ -6,7 +6,7 @@ from pathlib import Path
 TAIL_BYTES = 4 << 20  # of one start's log, the most that is looked at
 REASON_CHARACTERS = 300
 # what vLLM puts before a line: (EngineCore pid=7) ERROR 11-23 21:38:11 [core.py:1510]
-PREFIX = re.compile(r"^(\(\w+ pid=\d+\) )?((ERROR|CRITICAL) [\d-]+ [\d:]+ \[[^\]]+\] ?)?")
+PREFIX = re.compile(r"^(\([\w-]+ pid=\d+\) )?((ERROR|CRITICAL) [\d-]+ [\d:]+ \[[^\]]+\] ?)?")
 RAISED = re.compile(r"^([A-Za-z_][\w.]*\.)?\w*(Error|Exception|Interrupt|Exit): \S|^\S+\.py: error: \S")
 # Said by processes about the death of another one, whose own line is what counts.
 SECOND_HAND = re.compile(
