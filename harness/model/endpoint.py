@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 RETRIES = 8  # after connection errors, 429 and 5xx: 0.5 to 8 s apart, or when the server says (openai's own rule)
-CONNECT_SECONDS = 30.0
+CONNECT_SECONDS = 10.0
 SIDE_RETRIES = 2  # for what is not a generation: counting, listing
 SIDE_SECONDS = 60.0
 # For an endpoint without /tokenize. Code takes 3 to 4 bytes a token with usual vocabularies; this errs to be safe.
@@ -55,6 +55,13 @@ def connect(base_url: str, key: str = "none", seconds: float = 600.0, own: bool 
     )
 
 
+def _for_side_questions(client: "AsyncOpenAI") -> "AsyncOpenAI":
+    import openai
+
+    timeout = openai.Timeout(SIDE_SECONDS, connect=CONNECT_SECONDS)
+    return client.with_options(max_retries=SIDE_RETRIES, timeout=timeout)
+
+
 class EndpointModel:
     """A model behind an OpenAI-compatible server. Use it as an asynchronous context manager."""
 
@@ -79,7 +86,7 @@ class EndpointModel:
         self.model = model
         self.base_url = str(client.base_url).rstrip("/")
         self._client = client
-        self._side = client.with_options(max_retries=SIDE_RETRIES, timeout=SIDE_SECONDS)
+        self._side = _for_side_questions(client)
         self._slots = asyncio.Semaphore(concurrency)
         self._seconds = request_seconds
         self._context = context
@@ -175,7 +182,7 @@ class EndpointModel:
         Raises InputError where it lists none.
         """
         if self._context is None:
-            length = (await list_models(self._side)).get(self.model)
+            length = (await list_models(self._client)).get(self.model)
             if length is None:
                 raise InputError(
                     f"{self.base_url} does not say how long the context of {self.model} is; "
@@ -193,7 +200,7 @@ async def list_models(client: "AsyncOpenAI") -> dict[str, int | None]:
     import openai
 
     try:
-        page = await client.models.list()
+        page = await _for_side_questions(client).models.list()
     except openai.APIError as error:
         raise InputError(
             f"{client.base_url}: no OpenAI-compatible server answers there ({error.__cause__ or error}); "

@@ -1,6 +1,7 @@
 """Asking: against a fake model at the HTTP boundary, and against the stub of vLLM's server module."""
 
 import asyncio
+import gc
 import json
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -174,7 +175,7 @@ async def test_a_context_that_the_endpoint_does_not_tell_has_to_be_given(journal
 
 
 async def test_an_unreachable_endpoint_is_one_clear_line(journal, monkeypatch):
-    monkeypatch.setattr(endpoint, "RETRIES", 0)
+    monkeypatch.setattr(endpoint, "SIDE_RETRIES", 0)
     config = CheckpointConfig(name="tiny", endpoint="http://127.0.0.1:9/v1")
     with pytest.raises(InputError, match=r"127\.0\.0\.1:9/v1/: no OpenAI-compatible server") as caught:
         async with open_model(config, ServingConfig(), 1, journal.path.parent, journal):
@@ -267,6 +268,27 @@ async def test_the_same_question_under_way_is_asked_once(journal):
     assert len(fake.questions) == 1
 
 
+async def test_the_failure_of_a_question_that_nobody_waits_for_is_not_reported_as_lost(journal):
+    release, lost = asyncio.Event(), []
+
+    async def held(_):
+        await release.wait()
+        return failure(400)
+
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: lost.append(context))
+    fake = FakeOpenAI(held)
+    async with asking(fake, journal) as model:
+        asker = asyncio.create_task(model.answer("why?", SAMPLING, 0))
+        while not fake.questions:
+            await asyncio.sleep(0.01)
+        asker.cancel()
+        release.set()
+        while model._under_way:
+            await asyncio.sleep(0.01)
+        gc.collect()
+    assert lost == []
+
+
 async def test_a_failed_question_can_be_asked_again(journal):
     fake = FakeOpenAI(failure(400, "not now"), completion())
     async with asking(fake, journal) as model:
@@ -305,6 +327,7 @@ async def test_leaving_while_a_question_waits_does_not_hang(journal):
 def local(tmp_path, monkeypatch):
     """Called with the stub's behaviour: a local checkpoint that it serves."""
     monkeypatch.setenv("PYTHONPATH", str(STUB))
+    monkeypatch.syspath_prepend(str(STUB))  # where the check that vLLM is installed looks
     monkeypatch.chdir(tmp_path)
     write_random_checkpoint(tmp_path / "checkpoint", seed=1)
 

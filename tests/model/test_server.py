@@ -21,13 +21,16 @@ from harness.model.serverlog import find_reason
 
 STUB = Path(__file__).with_name("stub_server")
 OWNER = """
-import asyncio, sys
+import asyncio, os, sys, time
 from pathlib import Path
 from harness.model.server import VllmServer
 
 async def own():
     async with VllmServer(Path(sys.argv[1]), "tiny", (), Path(sys.argv[2])):
-        print("ready", flush=True)
+        child = os.fork() if sys.argv[3:] == ["fork"] else -1
+        if child == 0:
+            time.sleep(600)
+        print(child, flush=True)
         await asyncio.sleep(600)
 
 asyncio.run(own())
@@ -138,23 +141,34 @@ def test_arguments_that_the_harness_sets_are_refused(checkpoint, stub, tmp_path,
         VllmServer(checkpoint, "tiny", (flag,), tmp_path)
 
 
-def own_a_server(checkpoint: Path, folder: Path) -> subprocess.Popen[str]:
-    """A process that has a server running."""
-    command = [sys.executable, "-c", OWNER, str(checkpoint), str(folder)]
+def own_a_server(checkpoint: Path, folder: Path, *args: str) -> tuple[subprocess.Popen[str], int]:
+    """A process that has a server running, and the id of the child that it forked then, where args say so."""
+    command = [sys.executable, "-c", OWNER, str(checkpoint), str(folder), *args]
     owner = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     assert owner.stdout is not None
-    assert owner.stdout.readline() == "ready\n"
+    child = int(owner.stdout.readline())
     owner.stdout.close()
-    return owner
+    return owner, child
 
 
 def test_the_server_does_not_survive_its_owners_sigkill(checkpoint, stub, tmp_path):
-    owner = own_a_server(checkpoint, tmp_path)
+    owner, _ = own_a_server(checkpoint, tmp_path)
     leader = leader_of(tmp_path)
     assert living(leader)
     owner.kill()
     owner.wait()
     assert gone(leader, within=server.STOP_SECONDS + 2)
+
+
+def test_nor_where_a_child_of_the_owner_still_holds_the_pipe(checkpoint, stub, tmp_path):
+    owner, child = own_a_server(checkpoint, tmp_path, "fork")
+    leader = leader_of(tmp_path)
+    owner.kill()
+    owner.wait()
+    try:
+        assert gone(leader, within=server.STOP_SECONDS + 2)
+    finally:
+        os.kill(child, signal.SIGKILL)
 
 
 async def test_the_server_does_not_survive_its_supervisors_sigkill(checkpoint, stub, tmp_path):
@@ -166,7 +180,7 @@ async def test_the_server_does_not_survive_its_supervisors_sigkill(checkpoint, s
 
 
 def test_what_survived_everything_is_ended_at_the_next_start(checkpoint, stub, tmp_path):
-    owner = own_a_server(checkpoint, tmp_path)
+    owner, _ = own_a_server(checkpoint, tmp_path)
     leader = leader_of(tmp_path)
     os.kill(leader, signal.SIGSTOP)  # so that it can't act on its owner's death
     owner.kill()
@@ -179,7 +193,7 @@ def test_what_survived_everything_is_ended_at_the_next_start(checkpoint, stub, t
 
 
 def test_another_living_runs_server_stays(checkpoint, stub, tmp_path):
-    owner = own_a_server(checkpoint, tmp_path)
+    owner, _ = own_a_server(checkpoint, tmp_path)
     assert reap_servers(tmp_path) == 0
     assert living(leader_of(tmp_path))
     owner.terminate()
@@ -235,7 +249,7 @@ PREFIX = "(EngineCore pid=20583) ERROR 11-23 21:41:06 [core.py:1510] "
         (
             [
                 "(APIServer pid=1) WARNING 11-23 21:37:52 [x.py:255] fd limit errors like `OSError: [Errno 24] Too`",
-                "(Worker pid=7) ERROR 11-23 21:38:09 [m.py:953] safetensors.SafetensorError: not fully covered",
+                "(Worker-1 pid=7) ERROR 11-23 21:38:09 [m.py:953] safetensors.SafetensorError: not fully covered",
                 PREFIX + "Exception: WorkerProc initialization failed due to an exception in a background process.",
                 "RuntimeError: Engine core initialization failed. See root cause above.",
             ],
