@@ -285,6 +285,7 @@ async def test_the_failure_of_a_question_that_nobody_waits_for_is_not_reported_a
         release.set()
         while model._under_way:
             await asyncio.sleep(0.01)
+        del asker  # its traceback holds the question
         gc.collect()
     assert lost == []
 
