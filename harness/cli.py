@@ -71,7 +71,8 @@ def evaluate(
     """Run the tests on given patches; run it again to do only what is missing."""
     from harness.config import EvaluationConfig
     from harness.instance import load_instances
-    from harness.report.tables import terminal_table, verdict_list
+    from harness.report.listing import verdict_list
+    from harness.report.tables import terminal_table
     from harness.run import evaluate_predictions
 
     ids = _ids(instances)

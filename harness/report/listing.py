@@ -1,4 +1,4 @@
-"""The project's images, as a list for the terminal."""
+"""Plain lists for the terminal: verdict by verdict, image by image."""
 
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
@@ -7,19 +7,41 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from harness.evaluate.images import ImageInfo
+    from harness.verdict import Verdict
+
+
+def verdict_list(verdicts: "Iterable[Verdict]") -> "Table":
+    """One row for each verdict: its outcome and how many of its tests held."""
+    table = _table("instance", "outcome", "FAIL_TO_PASS", "PASS_TO_PASS", "seconds", "detail")
+    for verdict in verdicts:
+        table.add_row(
+            verdict.instance_id,
+            verdict.outcome.value,
+            _held(verdict.fail_to_pass_success, verdict.fail_to_pass_failure),
+            _held(verdict.pass_to_pass_success, verdict.pass_to_pass_failure),
+            f"{verdict.seconds:.1f}",
+            verdict.detail,
+        )
+    return table
 
 
 def image_table(images: "Iterable[ImageInfo]") -> "Table":
-    """One row for each image, and the disk space of all of them, shared layers counted once."""
+    """One row for each image; MB of its own layers, and with those that it shares."""
+    table = _table("image", "kind", "own MB", "all MB")
+    for image in images:
+        table.add_row(image.name, image.kind, f"{image.own_size / 1e6:.0f}", f"{image.size / 1e6:.0f}")
+    return table
+
+
+def _table(*columns: str) -> "Table":
     from rich.box import SIMPLE
     from rich.table import Table
 
     table = Table(box=SIMPLE)
-    for column in ("image", "kind", "own MB", "with shared layers"):
-        table.add_column(column, overflow="fold", justify="right" if "MB" in column or "layers" in column else "left")
-    own = 0
-    for image in images:
-        own += image.own_size
-        table.add_row(image.name, image.kind, f"{image.own_size / 1e6:.0f}", f"{image.size / 1e6:.0f}")
-    table.caption = f"{table.row_count} images; {own / 1e6:.0f} MB in layers that one image alone has"
+    for column in columns:
+        table.add_column(column, overflow="fold")
     return table
+
+
+def _held(success: tuple[str, ...], failure: tuple[str, ...]) -> str:
+    return f"{len(success)}/{len(success) + len(failure)}" if success or failure else "-"

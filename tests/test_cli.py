@@ -1,0 +1,109 @@
+"""Bad input through the real command line: one line on stderr, exit status 2, no traceback."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+HARNESS = [sys.executable, "-m", "harness.cli"]
+HEAVY = ("datasets", "docker", "pandas", "swebench", "numba", "torch", "transformers", "openai", "scipy", "vllm")
+
+
+def harness(*args: object, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [*HARNESS, *map(str, args)],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "HF_HUB_OFFLINE": "1", **environment},
+    )
+
+
+def refused(done: subprocess.CompletedProcess[str], *expected: str) -> None:
+    assert done.returncode == 2, done.stderr
+    assert "Traceback" not in done.stderr
+    lines = done.stderr.strip().splitlines()
+    assert len(lines) == 1, done.stderr
+    assert lines[0].startswith("harness: ")
+    for text in expected:
+        assert text in lines[0]
+
+
+@pytest.fixture
+def rows(tmp_path: Path, row) -> Path:
+    path = tmp_path / "rows.jsonl"
+    path.write_text("".join(json.dumps(row(instance_id=f"owner__name-{n}")) + "\n" for n in (1, 2)))
+    return path
+
+
+@pytest.fixture
+def run_file(tmp_path: Path, rows: Path):
+    def write(**keys: object) -> Path:
+        path = tmp_path / "run.yaml"
+        document = {"dataset": {"path": str(rows)}, "references": ["gold"], "output": str(tmp_path / "out"), **keys}
+        path.write_text(json.dumps(document))
+        return path
+
+    return write
+
+
+def test_missing_run_file() -> None:
+    refused(harness("run", "gone.yaml"), "gone.yaml: no such run file")
+
+
+def test_unknown_key(run_file) -> None:
+    refused(harness("run", run_file(evaluatoin={})), "unknown key evaluatoin; did you mean evaluation?")
+
+
+def test_unknown_instance_id(run_file, rows: Path) -> None:
+    run = run_file(dataset={"path": str(rows), "instances": ["owner__nam-1"]})
+    refused(harness("run", run), "unknown instance id: owner__nam-1; did you mean owner__name-1")
+
+
+def test_checkpoint_without_config(run_file, tmp_path: Path) -> None:
+    (tmp_path / "weights").mkdir()
+    run = run_file(checkpoints=[{"name": "a", "path": str(tmp_path / "weights")}])
+    refused(harness("run", run), "checkpoints.0.path", "no config.json")
+
+
+def test_docker_not_reachable(run_file) -> None:
+    done = harness("run", run_file(dataset={"path": "x"}), DOCKER_HOST="unix:///nowhere.sock")
+    refused(done, "neither a local file nor to be had from the hub")
+    done = harness("images", "list", DOCKER_HOST="unix:///nowhere.sock")
+    refused(done, "Docker is not reachable", "start the daemon")
+
+
+def test_torn_data_set(run_file, rows: Path) -> None:
+    rows.write_text(rows.read_text()[:-40])
+    refused(harness("run", run_file()), "rows.jsonl: line 2 is torn")
+
+
+@pytest.mark.parametrize(
+    ("ids", "expected"),
+    [
+        (["owner__name-3"], "prediction for unknown instance owner__name-3; did you mean"),
+        (["owner__name-1", "owner__name-1"], "two predictions for owner__name-1"),
+    ],
+)
+def test_bad_predictions(tmp_path: Path, rows: Path, ids: list[str], expected: str) -> None:
+    predictions = tmp_path / "p.jsonl"
+    lines = [json.dumps({"instance_id": i, "model_name_or_path": "m", "model_patch": "p"}) for i in ids]
+    predictions.write_text("\n".join(lines))
+    done = harness("evaluate", "--dataset", rows, "--predictions", predictions, "--output", tmp_path / "out")
+    refused(done, expected)
+    assert not (tmp_path / "out").exists()
+
+
+def test_importing_and_helping_load_nothing_heavy() -> None:
+    script = (
+        "import sys\nfrom harness.cli import app\nimport harness.config\nfrom typer.testing import CliRunner\n"
+        "assert CliRunner().invoke(app, ['--help']).exit_code == 0\n"
+        "for sub in ('run', 'evaluate', 'images', 'demo'):\n"
+        "    assert CliRunner().invoke(app, [sub, '--help']).exit_code == 0\n"
+        f"print(sorted(set({HEAVY!r}) & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert done.stdout.strip() == "[]", done.stdout + done.stderr
