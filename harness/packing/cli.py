@@ -22,9 +22,11 @@ def pack(
     stride: Annotated[Optional[int], typer.Option(help="Of `slide`'s windows; half the context by default.")] = None,  # noqa: UP045
     separator: Annotated[
         Optional[str],  # noqa: UP045
-        typer.Option(help="Token or id put after each document, `none` for none; the tokenizer's end-of-text token."),
+        typer.Option(help="Token put after each document (id without a tokenizer), or `none`."),
     ] = None,
-    padding: Annotated[Optional[str], typer.Option(help="Token or id; the tokenizer's, or the separator.")] = None,  # noqa: UP045
+    padding: Annotated[
+        str | None, typer.Option(help="Token (id without a tokenizer); the tokenizer's, or the separator.")
+    ] = None,
     column: Annotated[Optional[str], typer.Option(help="Of text or token ids.")] = None,  # noqa: UP045
     split: Annotated[str, typer.Option(help="Split of a data set.")] = "train",
     streaming: Annotated[bool, typer.Option("--streaming", help="Read a hub data set without downloading it.")] = False,

@@ -9,7 +9,7 @@ from typing import Any
 from harness.errors import InputError
 from harness.journal import content_key
 from harness.packing.corpus import Corpus, count, from_store, write_store
-from harness.packing.documents import corpus_files, read_documents
+from harness.packing.documents import read_documents
 from harness.packing.figure import draw
 from harness.packing.metrics import Distributions, Metrics, distributions, measure
 from harness.packing.metrics_file import metrics_record
@@ -42,8 +42,8 @@ class PackRequest:
     tokenizer: str | None = None  # folder, tokenizer.json or hub id; not needed where the corpus holds ids
     strategies: tuple[str, ...] = ()  # `COMPARED` where empty
     stride: int | None = None  # of sliding windows, in tokens
-    separator: str | None = None  # token or id, "none" for none; see `load_vocabulary`
-    padding: str | None = None  # token or id
+    separator: str | None = None  # see `load_vocabulary`
+    padding: str | None = None  # likewise
     column: str | None = None
     split: str = "train"
     streaming: bool = False
@@ -127,9 +127,7 @@ def _corpus_state(request: PackRequest) -> str:
     """Changes when a local corpus does; a data set of the hub is known by its name and split alone."""
     pair = store_paths(request.corpus)
     path = Path(request.corpus)
-    if pair is None and not path.exists():
-        return request.split
-    files = pair or (sorted(path.rglob("*")) if path.is_dir() else corpus_files(path))
+    files = pair or (sorted(path.rglob("*")) if path.is_dir() else [path])
     stats = [(file.name, file.stat().st_size, file.stat().st_mtime_ns) for file in files if file.is_file()]
     return content_key(files=stats, split=request.split)
 

@@ -55,7 +55,7 @@ def count(documents: Iterable[Document], vocabulary: Vocabulary) -> Corpus:
     sizes, bare = array("q"), bytearray()
     for ids in tokenized(documents, vocabulary):
         sizes.append(len(ids))
-        bare.append(vocabulary.separator is not None and len(ids) > 0 and ids[-1] != vocabulary.separator)
+        bare.append(bool(vocabulary.separator is not None and len(ids) and ids[-1] != vocabulary.separator))
     separated = np.frombuffer(bytes(bare), np.bool_)
     lengths = np.frombuffer(sizes.tobytes(), np.int64)
     return Corpus(lengths + separated, separated, vocabulary.separator, None)

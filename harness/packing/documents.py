@@ -28,11 +28,16 @@ def read_documents(
     Raises InputError for a missing or torn file, a missing column and rows without text or token ids.
     """
     path = Path(corpus)
-    if not path.exists():
+    if not path.exists() and not _could_be_file(path):
         return from_dataset(_load_hub(corpus, split, streaming), column, corpus)
     if path.is_dir() and any((path / name).is_file() for name in ("state.json", "dataset_dict.json")):
         return from_dataset(_load_saved(path, split), column, corpus)
     return _from_files(corpus_files(path), column)
+
+
+def _could_be_file(path: Path) -> bool:
+    """Whether a name can't be a hub id, so that a missing file is not asked for over the network."""
+    return path.suffix in (".jsonl", ".parquet") or path.is_absolute() or len(path.parts) > 2
 
 
 def corpus_files(path: Path) -> list[Path]:
@@ -43,7 +48,7 @@ def corpus_files(path: Path) -> list[Path]:
             raise InputError(f"{path}: this folder holds no .jsonl or .parquet files and no saved data set")
         return files
     if not path.is_file():
-        raise InputError(f"{path}: no such corpus file")
+        raise InputError(f"{path}: no such corpus file or folder")
     if path.suffix not in (".jsonl", ".parquet"):
         raise InputError(f"{path}: a corpus file is .jsonl, .parquet, or .bin with its .idx")
     return [path]

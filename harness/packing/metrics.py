@@ -146,6 +146,6 @@ def distributions(packing: Packing, lengths: IntArray) -> Distributions:
     ends = packing.offset + packing.length
     for position in (packing.offset, ends):
         cut = (position > 0) & (position < lengths[packing.document])
-        relative = position[cut] / lengths[packing.document[cut]]
-        bins += np.bincount((relative * POSITION_BINS).astype(np.int64), minlength=POSITION_BINS)
+        place = (position[cut] / lengths[packing.document[cut]] * POSITION_BINS).astype(np.int64)
+        bins += np.bincount(np.minimum(place, POSITION_BINS - 1), minlength=POSITION_BINS)
     return Distributions(np.bincount(np.diff(packing.starts())), bins)

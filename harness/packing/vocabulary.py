@@ -30,9 +30,10 @@ class Vocabulary:
 def load_vocabulary(tokenizer: str | None, separator: str | None = None, padding: str | None = None) -> Vocabulary:
     """Load a tokenizer (a folder, a tokenizer.json or a hub id) and resolve the two tokens.
 
-    ``separator`` and ``padding`` are tokens or ids; ``separator="none"`` means that nothing is put between
-    documents. Where not given the tokenizer's own end-of-text and padding tokens are taken, the separator
-    where it has no padding token. Without a tokenizer nothing is put between documents unless an id is given.
+    ``separator`` and ``padding`` are tokens of the tokenizer, or ids where there is none; ``separator="none"``
+    means that nothing is put between documents. Where not given the tokenizer's own end-of-text and
+    padding tokens are taken, the separator where it has no padding token; without a tokenizer nothing is
+    put between documents.
 
     Raises InputError for a tokenizer that is not there and for tokens that it does not have.
     """
@@ -64,8 +65,6 @@ def _token_id(tokenizer: Any, token: str, where: str, what: str) -> int:
     found = tokenizer.token_to_id(token)
     if found is not None:
         return int(found)
-    if token.isascii() and token.isdigit() and int(token) < tokenizer.get_vocab_size(with_added_tokens=True):
-        return int(token)
     added = [known.content for known in tokenizer.get_added_tokens_decoder().values()]
     hint = nearest(token, added) or (f"; its special tokens: {', '.join(added)}" if added else "")
     raise InputError(f"{where} has no token {token!r} to use as {what}{hint}")

@@ -1,0 +1,166 @@
+import json
+
+import datasets
+import numpy as np
+import pyarrow
+import pyarrow.parquet
+import pytest
+
+from harness.errors import InputError
+from harness.packing.corpus import count, from_store, tokenized, write_store
+from harness.packing.documents import from_dataset, read_documents
+from harness.packing.store import read_store
+from harness.packing.vocabulary import load_vocabulary
+
+TEXTS = ["def a(): pass", "", "x = 1\n", "Grüße ☃"]
+IDS = [[3, 4, 5], [], [6], [7, 1]]
+NO_TOKENIZER = load_vocabulary(None)
+
+
+def jsonl(path, rows):
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return str(path)
+
+
+def as_lists(documents):
+    return [document if isinstance(document, str) else document.tolist() for document in documents]
+
+
+@pytest.mark.parametrize(("column", "values"), [("text", TEXTS), ("input_ids", IDS), ("content", TEXTS)])
+@pytest.mark.parametrize("form", ["jsonl", "parquet", "large", "saved", "saved-dict", "map", "stream"])
+def test_every_form_gives_the_documents_in_order(tmp_path, form, column, values):
+    table = pyarrow.table({"other": list(range(4)), column: values})
+    if form == "jsonl":
+        documents = read_documents(jsonl(tmp_path / "c.jsonl", table.to_pylist()))
+    elif form in ("parquet", "large"):
+        if form == "large":
+            kind = pyarrow.large_string() if column != "input_ids" else pyarrow.large_list(pyarrow.uint16())
+            table = table.set_column(1, column, pyarrow.array(values, kind))
+        pyarrow.parquet.write_table(table, tmp_path / "c.parquet")
+        documents = read_documents(str(tmp_path / "c.parquet"))
+    elif form.startswith("saved"):
+        dataset = datasets.Dataset(table)
+        (dataset if form == "saved" else datasets.DatasetDict(train=dataset)).save_to_disk(tmp_path / "d")
+        documents = read_documents(str(tmp_path / "d"))
+    else:
+        dataset = datasets.Dataset(table)
+        documents = from_dataset(dataset if form == "map" else dataset.to_iterable_dataset())
+    assert as_lists(documents) == values
+
+
+def test_a_folder_is_read_by_name(tmp_path):
+    jsonl(tmp_path / "b.jsonl", [{"text": "second"}])
+    jsonl(tmp_path / "a.jsonl", [{"text": "first"}])
+    (tmp_path / "README").write_text("not a part of it")
+    assert list(read_documents(str(tmp_path))) == ["first", "second"]
+
+
+def test_a_column_is_named(tmp_path):
+    path = jsonl(tmp_path / "c.jsonl", [{"text": "a", "code": "b"}])
+    assert list(read_documents(path, "code")) == ["b"]
+
+
+@pytest.mark.parametrize(
+    ("text", "column", "said"),
+    [
+        ('{"text": "a"}\n{"text": ', None, "line 2 is torn or not JSON"),
+        ("[1]\n", None, "line 1 is not a JSON object"),
+        ('{"body": "a"}\n', None, "none of the columns input_ids, text, content; name one of body"),
+        ('{"text": "a"}\n', "txt", "no column 'txt'; did you mean text"),
+        ('{"text": null}\n', None, "text must be text or a list of token ids, not NoneType"),
+        ('{"input_ids": [1, 2.5]}\n', None, "input_ids must be text or a list of token ids"),
+        ('{"input_ids": [[1]]}\n', None, "input_ids must be text or a list of token ids"),
+    ],
+)
+def test_bad_rows_are_named(tmp_path, text, column, said):
+    (tmp_path / "c.jsonl").write_text(text)
+    with pytest.raises(InputError, match=said.replace("[", r"\[")):
+        list(read_documents(str(tmp_path / "c.jsonl"), column))
+
+
+@pytest.mark.parametrize(
+    ("values", "said"), [([[1], None], "whole numbers"), ([[1.5]], "whole numbers"), (["a", None], "not NoneType")]
+)
+def test_bad_parquet_columns_are_named(tmp_path, values, said):
+    pyarrow.parquet.write_table(pyarrow.table({"text": values}), tmp_path / "c.parquet")
+    with pytest.raises(InputError, match=said):
+        list(read_documents(str(tmp_path / "c.parquet")))
+
+
+def test_bad_corpora_are_named(tmp_path):
+    (tmp_path / "c.parquet").write_bytes(b"PAR1 no")
+    (tmp_path / "c.txt").write_text("a")
+    (tmp_path / "empty").mkdir()
+    datasets.DatasetDict(train=datasets.Dataset.from_dict({"text": ["a"]})).save_to_disk(tmp_path / "d")
+    for name, said in (("c.parquet", "not a readable Parquet"), ("c.txt", "a corpus file is"), ("empty", "holds no")):
+        with pytest.raises(InputError, match=said):
+            list(read_documents(str(tmp_path / name)))
+    with pytest.raises(InputError, match="no split 'test'; there: train"):
+        list(read_documents(str(tmp_path / "d"), split="test"))
+    with pytest.raises(InputError, match="neither a local path nor to be had from the hub"):
+        list(read_documents("nobody/no-such-corpus"))
+
+
+def test_counting_and_storing_agree(tmp_path, tokenizer_folder):
+    vocabulary = load_vocabulary(str(tokenizer_folder))
+    counted = count(TEXTS, vocabulary)
+    write_store(TEXTS, vocabulary, tmp_path / "t.bin", tmp_path / "t.idx")
+    stored = from_store(read_store(tmp_path / "t.bin", tmp_path / "t.idx"), vocabulary.separator)
+    assert counted.lengths.tolist() == stored.lengths.tolist()
+    assert counted.separated.tolist() == stored.separated.tolist() == [True, False, True, True]
+    assert counted.store is None
+
+
+def test_text_that_ends_with_the_separator_gets_no_second_one(tokenizer_folder):
+    vocabulary = load_vocabulary(str(tokenizer_folder))
+    corpus = count(["a", "a<|end|>"], vocabulary)
+    assert corpus.lengths[0] == corpus.lengths[1]
+    assert corpus.separated.tolist() == [True, False]
+
+
+def test_mixed_documents_keep_their_order(tokenizer_folder):
+    vocabulary = load_vocabulary(str(tokenizer_folder))
+    ids = [ids.tolist() for ids in tokenized([np.array([1, 2]), "x", np.array([3])] * 300, vocabulary)]
+    assert ids[::3] == [[1, 2]] * 300
+    assert ids[2::3] == [[3]] * 300
+    assert ids[1::3] == [vocabulary.tokenizer.encode("x").ids] * 300
+
+
+def test_text_needs_a_tokenizer_and_valid_unicode(tokenizer_folder):
+    with pytest.raises(InputError, match="name a tokenizer with --tokenizer"):
+        count(["text"], NO_TOKENIZER)
+    with pytest.raises(InputError, match="not valid Unicode"):
+        count(["fine", "\ud800"], load_vocabulary(str(tokenizer_folder)))
+
+
+def test_the_vocabulary_resolves_its_two_tokens(tokenizer_folder):
+    folder = str(tokenizer_folder)
+    own = load_vocabulary(folder)
+    assert (own.separator, own.padding) == (0, 1)
+    assert load_vocabulary(folder, "<|pad|>", "if").separator == 1
+    assert load_vocabulary(folder, "<|pad|>", "if").padding == own.tokenizer.token_to_id("if")
+    assert load_vocabulary(folder, "none").separator is None
+    assert load_vocabulary(f"{folder}/tokenizer.json", "<|end|>").padding == 0
+    assert (NO_TOKENIZER.separator, NO_TOKENIZER.padding) == (None, 0)
+    assert load_vocabulary(None, "5").padding == 5
+
+
+@pytest.mark.parametrize(
+    ("tokenizer", "separator", "said"),
+    [
+        ("FOLDER", "<|ende|>", "has no token '<|ende|>' to use as separator; did you mean <|end|>"),
+        ("FOLDER", "2000000", "has no token '2000000' to use as separator; its special tokens: <|end|>, <|pad|>"),
+        ("FOLDER/tokenizer.json", None, "names no end-of-text token; give --separator TOKEN, or --separator none"),
+        ("FOLDER/tokenizer_config.json", "none", "is not readable"),
+        ("EMPTY", "none", "holds no tokenizer.json"),
+        ("nobody/no-such-tokenizer", "none", "neither a local path nor to be had from the hub"),
+        ("no such name", "none", "neither a local path nor to be had from the hub"),
+        (None, "<|end|>", "without a tokenizer it must be a token id"),
+    ],
+)
+def test_tokenizers_and_separators_that_are_not_there(tokenizer_folder, tmp_path, tokenizer, separator, said):
+    if tokenizer:
+        tokenizer = tokenizer.replace("FOLDER", str(tokenizer_folder)).replace("EMPTY", str(tmp_path))
+    with pytest.raises(InputError) as caught:
+        load_vocabulary(tokenizer, separator)
+    assert said in str(caught.value)
