@@ -1,9 +1,9 @@
 """Images of instances: their names, finding or pulling one, listing, removing, checking what is inside."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from harness.errors import InfrastructureError, InputError
 from harness.evaluate.container import LABEL, translated
@@ -113,9 +113,14 @@ def list_images(client: "DockerClient") -> list[ImageInfo]:
         )
         for image in images
         if KIND_LABEL in (image["Labels"] or {})
-        for name in image["RepoTags"] or ()
+        for name in _names(image)
     ]
     return sorted(found, key=lambda image: (image.kind, image.name))
+
+
+def _names(image: Mapping[str, Any]) -> list[str]:
+    """Tags of an image in the daemon's listing; its id where it has none, as what a failed build left behind."""
+    return [tag for tag in image["RepoTags"] or () if tag != "<none>:<none>"] or [image["Id"]]
 
 
 def remove_images(client: "DockerClient", ids: Sequence[str] | None = None) -> list[str]:

@@ -1,6 +1,5 @@
 """Images, built and looked after by a real Docker daemon."""
 
-import io
 import os
 from contextlib import suppress
 from pathlib import Path
@@ -187,8 +186,7 @@ def empty_image(docker_client):
         repository, _, tag = name.rpartition(":")
         labels = {KIND_LABEL: "instance", INSTANCE_LABEL: instance_id, CONTENT_LABEL: name}
         changes = [f"LABEL {key}={value}" for key, value in labels.items()]
-        archive = io.BytesIO(bytes(10240)).getvalue()
-        docker_client.api.import_image_from_data(archive, repository=repository, tag=tag, changes=changes)
+        docker_client.api.import_image_from_data(bytes(10240), repository=repository, tag=tag, changes=changes)
         made.append(name)
         return name
 
@@ -232,6 +230,14 @@ def test_listing_and_removing(docker_client, empty_image):
         remove_images(docker_client, ["harness-Test__demo-6"])
     assert remove_images(docker_client, ["harness-Test__demo-5"]) == [name]
     assert "harness-Test__demo-5" not in {image.instance_id for image in list_images(docker_client)}
+
+
+def test_a_nameless_image_is_listed_and_removed_by_its_id(docker_client):
+    labels = [f"LABEL {KIND_LABEL}=instance", f"LABEL {INSTANCE_LABEL}=harness-Test__demo-7"]
+    docker_client.api.import_image_from_data(bytes(10240), changes=labels)
+    [listed] = [image for image in list_images(docker_client) if image.instance_id == "harness-Test__demo-7"]
+    assert listed.name == listed.digest
+    assert remove_images(docker_client, ["harness-Test__demo-7"]) == [listed.digest]
 
 
 @pytest.mark.instances
