@@ -94,11 +94,14 @@ async def test_a_killed_engine_ends_the_wait(journal, tmp_path):
     async with open_model(config, SERVING, 4, tmp_path, journal) as model:
         answer = await model.answer("why?", Sampling(max_tokens=4), 0)
         assert answer.prompt_tokens == await model.count_tokens("why?") == 4
-        waiting = asyncio.create_task(model.answer("why?", Sampling(max_tokens=8000), 1))
+        leader = leader_of(tmp_path)
+        processes = engines(leader)
+        for pid in processes:
+            os.kill(pid, signal.SIGSTOP)  # else a random model may well end its answer first
+        waiting = asyncio.create_task(model.answer("why?", Sampling(max_tokens=4), 1))
         await asyncio.sleep(1)
         assert not waiting.done()
-        leader = leader_of(tmp_path)
-        for pid in engines(leader):
+        for pid in processes:
             os.kill(pid, signal.SIGKILL)
         with pytest.raises(ServerError, match="died without a word of its own"):
             await asyncio.wait_for(waiting, 60)
