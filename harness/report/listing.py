@@ -11,8 +11,8 @@ if TYPE_CHECKING:
 
 
 def verdict_list(verdicts: "Iterable[Verdict]") -> "Table":
-    """One row for each verdict: its outcome and how many of its tests held."""
-    table = _table("instance", "outcome", "FAIL_TO_PASS", "PASS_TO_PASS", "seconds", "detail")
+    """One row for each verdict: its outcome, and how many FAIL_TO_PASS and PASS_TO_PASS tests held."""
+    table = _table("instance", "outcome", "F2P", "P2P", "seconds", "detail")
     for verdict in verdicts:
         table.add_row(
             verdict.instance_id,
@@ -39,7 +39,7 @@ def _table(*columns: str) -> "Table":
 
     table = Table(box=SIMPLE)
     for column in columns:
-        table.add_column(column, overflow="fold")
+        table.add_column(column, overflow="fold", no_wrap=column in ("instance", "image"))
     return table
 
 
