@@ -1,8 +1,9 @@
 """Building one layer of an image from a Dockerfile template: never twice from the same content."""
 
 import hashlib
+import re
 import tempfile
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from http import HTTPStatus
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from docker.models.images import Image
 
 LINES_SHOWN = 15  # of a failing step's output
+INTERMEDIATE = re.compile(r" ---> [0-9a-f]{12}")  # how the builder tells of an image between two steps
 
 
 @dataclass(frozen=True)
@@ -84,28 +86,33 @@ def build(
     ``arguments`` are build arguments; steps reach a network only where ``network`` says so. An older image
     of that name is removed. Raises InfrastructureError with the last lines of the step that failed.
     """
-    from docker.errors import BuildError
-
     replaced = _find(client, name)
-    labels = {LABEL: "image", KIND_LABEL: layer.kind, CONTENT_LABEL: layer.content, **layer.labels}
+    options = {
+        "labels": {LABEL: "image", KIND_LABEL: layer.kind, CONTENT_LABEL: layer.content, **layer.labels},
+        "buildargs": dict(arguments or {}),
+        "network_mode": None if network else "none",
+    }
     with tempfile.TemporaryDirectory() as folder:
         fill(Path(folder))
         (Path(folder) / "Dockerfile").write_text(layer.dockerfile, encoding="utf-8")
-        with translated(f"building {name}"):
-            try:
-                client.images.build(
-                    path=folder,
-                    tag=name,
-                    labels=labels,
-                    buildargs=dict(arguments or {}),
-                    network_mode=None if network else "none",
-                    rm=True,
-                    forcerm=True,
-                )
-            except BuildError as error:
-                raise InfrastructureError(f"building {name} failed: {error.msg}\n{_tail(error.build_log)}") from error
+        _run(client, name, folder, options)
     if replaced is not None:
         _remove_nameless(client, replaced)
+
+
+def _run(client: "DockerClient", name: str, folder: str, options: Mapping[str, Any]) -> None:
+    from docker.errors import BuildError
+
+    with translated(f"building {name}"):
+        try:
+            client.images.build(path=folder, tag=name, rm=True, forcerm=True, **options)
+        except BuildError as error:
+            lines = "".join(str(event.get("stream", "")) for event in error.build_log).splitlines()
+            if unfinished := [line for line in lines if INTERMEDIATE.fullmatch(line)]:
+                image = _find(client, unfinished[-1].split()[-1])
+                if image is not None:
+                    _remove_nameless(client, image)
+            raise InfrastructureError(f"building {name} failed: {error.msg}\n{_last_step(lines)}") from error
 
 
 def _remove_nameless(client: "DockerClient", image: "Image") -> None:
@@ -123,8 +130,7 @@ def _remove_nameless(client: "DockerClient", image: "Image") -> None:
                 raise
 
 
-def _tail(log: Iterable[Mapping[str, Any]]) -> str:
-    lines = "".join(str(event.get("stream", "")) for event in log).splitlines()
-    steps = [number for number, line in enumerate(lines) if line.startswith("Step ")]
-    last = lines[steps[-1] :] if steps else lines
-    return "\n".join(last[:1] + last[1:][-LINES_SHOWN:])
+def _last_step(lines: Sequence[str]) -> str:
+    """The step that a build's output ends in, and the last lines of what it said."""
+    begun = max((number for number, line in enumerate(lines) if line.startswith("Step ")), default=0)
+    return "\n".join([*lines[begun : begun + 1], *lines[begun + 1 :][-LINES_SHOWN:]])

@@ -159,11 +159,14 @@ def test_one_failure_does_not_stop_the_others(docker_client, instance, folder, t
     book = recipes(folder, 1, 2, install=None)
     broken = recipes(folder, 1, install="echo the reason; exit 7").recipe("harness-Test__demo-1")
     book = book.model_copy(update={"instances": {**book.instances, broken.instance_id: broken}})
+    nameless = docker_client.images.list(filters={"dangling": True})
     steps: list[Step] = []
     bad, good = build_images(docker_client, [numbered(instance, n) for n in (1, 2)], book, tmp_path, steps.append)
     assert (bad.digest, good.error) == (None, None)
     assert "the reason" in bad.error
     assert "returned a non-zero code: 7" in bad.error
+    # what the failed build left is gone: no image without a name was added
+    assert docker_client.images.list(filters={"dangling": True}) == nameless
     ended = {(step.stage, step.name): step.state for step in steps if step.state != "begun"}
     assert ended["instance", "harness-Test__demo-1"] == "failed"
     assert ended["instance", "harness-Test__demo-2"] == "built"
