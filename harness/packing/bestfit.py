@@ -39,6 +39,12 @@ def _mark(bitmap: Bitmap, room: int) -> None:
 
 
 @compiled
+def _marked(bitmap: Bitmap, room: int) -> bool:
+    marked: bool = (bitmap[0][room >> 6] >> np.uint64(room & 63)) & np.uint64(1) != 0
+    return marked
+
+
+@compiled
 def _clear(bitmap: Bitmap, room: int) -> None:
     low, middle, high = bitmap
     one = np.uint64(1)
@@ -82,14 +88,18 @@ def _smallest_room(bitmap: Bitmap, size: int) -> int:
     return _first_bit(low, word << 6)
 
 
+# The queue of a room: ``ends[room]`` is its first and its last member where the bitmap marks the room,
+# and means nothing where it does not.
+
+
 @compiled
 def _enqueue(bitmap: Bitmap, ends: IntArray, following: IntArray, room: int, member: int) -> None:
-    """Put ``member`` at the end of the queue of ``room``; ``ends[room]`` is its first and its last member."""
-    if ends[room, 0] == NOBODY:
+    """Put ``member`` at the end of the queue of ``room``."""
+    if _marked(bitmap, room):
+        following[ends[room, 1]] = member
+    else:
         ends[room, 0] = member
         _mark(bitmap, room)
-    else:
-        following[ends[room, 1]] = member
     following[member] = NOBODY
     ends[room, 1] = member
 
@@ -106,42 +116,43 @@ def _dequeue(bitmap: Bitmap, ends: IntArray, following: IntArray, room: int) -> 
 def by_length(sizes: IntArray, lengths: IntArray, counts: IntArray, ranked: IntArray, offset_of: IntArray) -> None:
     """The documents of non-zero ``sizes`` into ``ranked``: longest first, equal ones in their order.
 
-    ``counts[s]`` must hold the number of sizes equal to s. ``offset_of`` (zeros) gets what each document's
-    length has beyond its size: the tokens before the rest of one that was cut.
+    ``counts[s]`` must hold the number of sizes equal to s; it is turned into the rank where those end.
+    ``offset_of`` (zeros) gets what each document's length has beyond its size: the tokens before the rest of
+    one that was cut.
     """
-    cursor = np.empty_like(counts)
     position = 0
     for size in range(len(counts) - 1, 0, -1):
-        cursor[size] = position
-        position += counts[size]
+        count = counts[size]
+        counts[size] = position
+        position += count
     for document in range(len(sizes)):
         size = sizes[document]
         if size > 0:
-            rank = cursor[size]
-            cursor[size] += 1
+            rank = counts[size]
+            counts[size] += 1
             ranked[rank] = document
             if lengths[document] != size:
                 offset_of[rank] = lengths[document] - size
 
 
 @compiled
-def decreasing(counts: IntArray, most: int, size_of: IntArray, sequence: IntArray) -> int:
+def decreasing(until: IntArray, most: int, size_of: IntArray, sequence: IntArray) -> int:
     """Best-fit decreasing: size and sequence of every document, by rank from the longest to the shortest.
 
-    ``counts[s]`` is the number of documents of s tokens, for s up to the context; ``size_of`` and
-    ``sequence`` (one entry per document) are filled; ``most`` bounds the number of sequences.
-    Returns how many were opened.
+    ``until[s]`` is the rank where the documents of s tokens end, for s up to the context (`by_length`);
+    ``size_of`` and ``sequence`` (one entry per document) are filled; ``most`` bounds the number of
+    sequences. Returns how many were opened.
     """
-    context = len(counts) - 1
+    context = len(until) - 1
     bitmap = _bitmap(context)
-    ends = np.full((context + 1, 2), NOBODY, sequence.dtype)
+    ends = np.empty((context + 1, 2), sequence.dtype)
     # A run is a stretch of sequences, first..first + count - 1, that have the same room left.
     first = np.empty(most, sequence.dtype)
     count = np.empty(most, sequence.dtype)
     following = np.empty(most, sequence.dtype)
     runs = opened = rank = 0
     for size in range(context, 0, -1):
-        left = wide(counts[size])
+        left = wide(until[size]) - rank
         while left > 0:
             room = _smallest_room(bitmap, size)
             run = runs
@@ -201,7 +212,7 @@ def in_order(
     the number of sequences that are shared. Returns how many were opened in all.
     """
     bitmap = _bitmap(context)
-    ends = np.full((context + 1, 2), NOBODY, sequence.dtype)
+    ends = np.empty((context + 1, 2), sequence.dtype)
     number = np.empty(most, sequence.dtype)  # of a shared sequence, among all sequences
     following = np.empty(most, sequence.dtype)
     shared = opened = full = rank = 0

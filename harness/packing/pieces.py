@@ -1,6 +1,7 @@
 """Packings: which stretch of which document stands in which sequence, as flat arrays."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,6 +31,15 @@ class Packing:
         starts = np.zeros(self.sequences + 1, np.int64)
         np.cumsum(np.bincount(self.sequence, minlength=self.sequences), out=starts[1:])
         return starts
+
+
+def piece_columns(pieces: int, dtype: Any) -> tuple[IntArray, IntArray, IntArray, IntArray]:
+    """Room for document, offset, length and sequence of so many pieces, to be filled.
+
+    One block of memory for the four: the larger it is, the larger the pages that the system gives it.
+    """
+    document, offset, length, sequence = np.empty((4, pieces), dtype)
+    return document, offset, length, sequence
 
 
 @compiled
@@ -84,7 +94,7 @@ def group(
     dtype = full_sequence.dtype
     starts = np.zeros(sequences + 1, dtype)
     _starts(placed[3], full_sequence, starts)
-    document, offset, length, sequence = (np.empty(starts[-1], dtype) for _ in range(4))
+    document, offset, length, sequence = piece_columns(starts[-1], dtype)
     cursor = starts[:-1].copy()
     _place(*placed, cursor, document, offset, length)
     filling = (cut.full_document, cut.full_offset, np.full_like(full_sequence, context), full_sequence)

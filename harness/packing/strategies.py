@@ -26,7 +26,7 @@ from harness.instance import nearest
 from harness.packing import bestfit
 from harness.packing.compiled import IntArray, compiled, wide
 from harness.packing.overlong import HANDLINGS, Cut, cut_overlong
-from harness.packing.pieces import Packing, group
+from harness.packing.pieces import Packing, group, piece_columns
 from harness.packing.sequential import CONCAT, PAD, RESTART, walk
 
 SEQUENTIAL = {"concat-then-split": CONCAT, "restart-last-document": RESTART, "pad-last-document": PAD}
@@ -131,7 +131,7 @@ def _sequential(lengths: IntArray, context: int, strategy: str) -> Packing:
     # every document ends once and is begun a second time at most; the rest are cuts at full sequences
     most = len(lengths) * (2 if rule == RESTART else 1) + total // context + 1
     dtype = _dtype(most, longest, context)
-    arrays = tuple(np.empty(most, dtype) for _ in range(4))
+    arrays = piece_columns(most, dtype)
     pieces, sequences = walk(lengths, context, rule, *arrays)
     return Packing(strategy, context, sequences, *(array[:pieces] for array in arrays))
 
@@ -180,7 +180,8 @@ def _decreasing(lengths: IntArray, cut: Cut, context: int, strategy: str) -> Pac
     dtype = cut.full_document.dtype
     counts = np.zeros(context + 1, dtype)
     some, tokens = _histogram(cut.sizes, counts)
-    document, offset, size, sequence = placed = _shelf(some, dtype)
+    document, offset, size, sequence = placed = piece_columns(some, dtype)
+    offset.fill(0)
     bestfit.by_length(cut.sizes, lengths, counts, document, offset)
     opened = bestfit.decreasing(counts, _most_shared(some, tokens, context), size, sequence)
     full = len(cut.full_document)
@@ -191,13 +192,8 @@ def _decreasing(lengths: IntArray, cut: Cut, context: int, strategy: str) -> Pac
 
 def _in_order(lengths: IntArray, cut: Cut, context: int, strategy: str) -> Packing:
     dtype = cut.full_document.dtype
-    placed = _shelf(int(np.count_nonzero(cut.sizes)), dtype)
+    placed = piece_columns(int(np.count_nonzero(cut.sizes)), dtype)
     full_sequence = np.empty_like(cut.full_document)
     most = _most_shared(len(placed[0]), int(cut.sizes.sum(dtype=np.int64)), context)
     opened = bestfit.in_order(cut.sizes, lengths, cut.full_document, context, most, *placed, full_sequence)
     return group(strategy, context, opened, placed, cut, full_sequence)
-
-
-def _shelf(pieces: int, dtype: Any) -> tuple[IntArray, IntArray, IntArray, IntArray]:
-    """Room for document, offset (zeros), length and sequence of so many pieces."""
-    return np.empty(pieces, dtype), np.zeros(pieces, dtype), np.empty(pieces, dtype), np.empty(pieces, dtype)
