@@ -7,13 +7,18 @@ process has another parent. PR_SET_PDEATHSIG would not do: it follows the thread
 and the server's own children do not inherit it. Standard library only, so that it starts at once.
 """
 
+import contextlib
+import ctypes
 import os
 import select
 import signal
 import subprocess
 import sys
+import time
 
 LOOK_SECONDS = 0.5
+REAP_SECONDS = 0.05
+PR_SET_CHILD_SUBREAPER = 36
 
 
 def main(owner: int, grace: float, command: list[str]) -> None:
@@ -25,17 +30,29 @@ def main(owner: int, grace: float, command: list[str]) -> None:
         stopping = True
 
     signal.signal(signal.SIGTERM, stop)
+    # the server's own children become this process's when it dies: their end can be waited for
+    ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     server = subprocess.Popen(command, stdin=subprocess.DEVNULL)
     while not stopping and server.poll() is None and os.getppid() == owner:
         if select.select([sys.stdin], [], [], LOOK_SECONDS)[0]:
             break  # nothing is ever written: readable means closed
     os.killpg(0, signal.SIGTERM)
     try:
-        server.wait(grace)
-    except subprocess.TimeoutExpired:
-        pass
+        wait_for_children(grace)
     finally:
         os.killpg(0, signal.SIGKILL)
+
+
+def wait_for_children(seconds: float) -> None:
+    """Return when no child is left, at the latest after ``seconds``.
+
+    Killed at once, Python's resource tracker could not free the shared memory of a server that died.
+    """
+    end = time.monotonic() + seconds
+    with contextlib.suppress(ChildProcessError):
+        while time.monotonic() < end:
+            if os.waitpid(-1, os.WNOHANG)[0] == 0:
+                time.sleep(REAP_SECONDS)
 
 
 if __name__ == "__main__":

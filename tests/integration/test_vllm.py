@@ -57,9 +57,15 @@ def leader_of(folder: Path) -> int:
     return json.loads((folder / "tiny.server.json").read_text())["leader"]["pid"]
 
 
-def engines(leader: int) -> list[int]:
-    """vLLM's engine and worker processes in a server's session, by the names that they give themselves."""
-    return [pid for pid in living(leader) if b"VLLM::" in Path(f"/proc/{pid}/cmdline").read_bytes()]
+def engine_of(leader: int) -> int:
+    """vLLM's engine process in a server's session, by the name that it gives itself."""
+    [engine] = [pid for pid in living(leader) if b"VLLM::EngineCore" in Path(f"/proc/{pid}/cmdline").read_bytes()]
+    return engine
+
+
+def shared_memory() -> set[Path]:
+    """vLLM's shared memory between its processes, large and easily left behind."""
+    return set(Path("/dev/shm").glob("psm_*"))
 
 
 async def test_a_checkpoint_is_served_asked_and_resumed_without_a_server(checkpoint, journal, tmp_path, caplog):
@@ -74,7 +80,7 @@ async def test_a_checkpoint_is_served_asked_and_resumed_without_a_server(checkpo
         with pytest.raises(ContextOverflow):
             await model.answer(prompts[0], full.model_copy(update={"max_tokens": full.max_tokens + 1}), 0)
         leader = leader_of(tmp_path)
-        assert engines(leader)
+        assert engine_of(leader)
     assert [answer.prompt_tokens for answer in answers] == counts
     assert "another tokenizer" not in caplog.text
     assert len({answer.text for answer in sampled}) > 1
@@ -91,21 +97,21 @@ async def test_a_killed_engine_ends_the_wait(journal, tmp_path):
     """Also the way of a checkpoint without a chat template, whose bare prompts go to the completions endpoint."""
     write_random_checkpoint(tmp_path / "checkpoint", seed=2, chat_template=False)
     config = CheckpointConfig(name="tiny", path=tmp_path / "checkpoint")
+    shared = shared_memory()
     async with open_model(config, SERVING, 4, tmp_path, journal) as model:
         answer = await model.answer("why?", Sampling(max_tokens=4), 0)
         assert answer.prompt_tokens == await model.count_tokens("why?") == 4
         leader = leader_of(tmp_path)
-        processes = engines(leader)
-        for pid in processes:
-            os.kill(pid, signal.SIGSTOP)  # else a random model may well end its answer first
+        engine = engine_of(leader)
+        os.kill(engine, signal.SIGSTOP)  # else a random model may well end its answer first
         waiting = asyncio.create_task(model.answer("why?", Sampling(max_tokens=4), 1))
         await asyncio.sleep(1)
         assert not waiting.done()
-        for pid in processes:
-            os.kill(pid, signal.SIGKILL)
+        os.kill(engine, signal.SIGKILL)
         with pytest.raises(ServerError, match="died without a word of its own"):
             await asyncio.wait_for(waiting, 60)
         assert living(leader) == []
+    assert shared_memory() <= shared
     assert len(journal) == 2  # the first question's prompt and answer
 
 
@@ -125,7 +131,7 @@ async def test_the_server_does_not_survive_its_owners_sigkill(checkpoint, tmp_pa
         assert owner.stdout is not None
         assert owner.stdout.readline() == "ready\n"
         leader = leader_of(tmp_path)
-        assert engines(leader)
+        assert engine_of(leader)
         owner.kill()
     for _ in range(100):
         if not living(leader):

@@ -14,7 +14,8 @@ from pathlib import Path
 
 CASE = os.environ.get("STUB_VLLM", "")
 ARGS = dict(zip(sys.argv[1::2], sys.argv[2::2], strict=False))
-SLEEP = "import signal, sys, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(600)"
+SLEEP = "import time; time.sleep(600)"
+STUBBORN = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(600)"
 
 
 def say(line):
@@ -54,8 +55,8 @@ class Handler(BaseHTTPRequestHandler):
 
 def main():
     say(f"arguments: {sys.argv[1:]} offline: {os.environ.get('HF_HUB_OFFLINE')}")
-    # an engine process of its own, as vLLM has, and as stubborn as can be
-    subprocess.Popen([sys.executable, "-c", SLEEP, "vllm engine"])
+    # an engine process of its own, as vLLM has
+    subprocess.Popen([sys.executable, "-c", STUBBORN if CASE == "stubborn" else SLEEP, "vllm engine"])
     if CASE == "crash":
         say("ValueError: the weights are not there")
         sys.exit(1)
