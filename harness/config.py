@@ -65,6 +65,32 @@ class SamplingConfig(Section):
     concurrency: int = Field(default=64, ge=1)  # requests under way at one server
 
 
+class RegressionConfig(Section):
+    """Tests of the base state that a candidate should not break."""
+
+    enabled: bool = False
+    files: int = Field(default=4, ge=1)  # test files that are run, the most relevant by their names
+    strike: Sampling = Sampling(temperature=0.0, max_tokens=1024)  # the model names those that a fix must change
+
+
+class ReproductionConfig(Section):
+    """Scripts of the model's that show the issue, and that a candidate should turn."""
+
+    samples: int = Field(default=0, ge=0)  # scripts asked for; none: switched off
+    greedy: bool = True  # the first of them at temperature 0
+    sampling: Sampling = Sampling(temperature=0.8, max_tokens=1024)
+    tests: int = Field(
+        default=1, ge=1
+    )  # distinct scripts used, the most often sampled first; several vote by consensus
+
+
+class ValidationConfig(Section):
+    """What candidates are tried on before one is selected."""
+
+    regression: RegressionConfig = RegressionConfig()
+    reproduction: ReproductionConfig = ReproductionConfig()
+
+
 class ServingConfig(Section):
     """How vLLM is started for a checkpoint with a path."""
 
@@ -105,6 +131,7 @@ class RunConfig(Section):
     references: tuple[Reference, ...] = ()
     prompts: str = "agentless"  # folder of prompts/, or a path to a folder of one's own
     sampling: SamplingConfig = SamplingConfig()
+    validation: ValidationConfig = ValidationConfig()
     serving: ServingConfig = ServingConfig()
     evaluation: EvaluationConfig = EvaluationConfig()
     output: Path

@@ -53,6 +53,11 @@ class RunFolder:
         """Folder of one log per evaluation."""
         return self.path / "logs" / "evaluations"
 
+    @property
+    def command_logs(self) -> Path:
+        """Folder of one log per script that validation ran."""
+        return self.path / "logs" / "commands"
+
     def journal(self, name: str) -> Journal:
         """The journal of that name."""
         return Journal(self.path / "journal" / f"{name}.jsonl")

@@ -1,24 +1,13 @@
 """What an answer's edits come to: the patch, whether Python still parses, and what of it counts in a vote."""
 
-import ast
-import warnings
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from functools import lru_cache
 
 from harness.journal import content_key
+from harness.python_syntax import read_syntax
 from harness.repair.edits import FileChange
 from harness.repo.diff import change_patch, creation_patch, replaced
 
 PYTHON = (".py", ".pyi")
-
-
-@dataclass(frozen=True)
-class Syntax:
-    """What Python makes of a file."""
-
-    meaning: str  # equal for files that differ in comments, docstrings and formatting only; empty where it can't parse
-    problem: str = ""  # why not, with the line
 
 
 def make_patch(changes: Sequence[FileChange]) -> str:
@@ -61,30 +50,6 @@ def normalise(changes: Sequence[FileChange]) -> str:
         if effect or not change.old:
             parts.append((change.path, effect))
     return content_key(changes=parts)
-
-
-@lru_cache(maxsize=32)
-def read_syntax(source: bytes) -> Syntax:
-    """The meaning of a Python file, or why it has none."""
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # about the file, such as an invalid escape
-            tree = ast.parse(source)
-        for node in ast.walk(tree):
-            if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
-                node.body = _without_docstring(node.body)
-        return Syntax(content_key(tree=ast.dump(tree)))
-    except SyntaxError as error:
-        return Syntax("", f"line {error.lineno}: {error.msg}")
-    except (ValueError, RecursionError, MemoryError) as error:
-        return Syntax("", f"the parser gave up: {error}")
-
-
-def _without_docstring(body: list[ast.stmt]) -> list[ast.stmt]:
-    match body:
-        case [ast.Expr(value=ast.Constant(value=str())), *rest]:
-            return rest
-    return body
 
 
 def _old_content(change: FileChange) -> bytes:
