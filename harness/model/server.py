@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Self
 
 from harness.errors import InputError, ServerError
 from harness.model import supervisor
-from harness.model.checkpoint import argument, check_checkpoint, context_length
+from harness.model.checkpoint import argument, check_checkpoint, context_length, serves_on_cpu
 from harness.model.endpoint import connect
 from harness.model.leftovers import end_group, forget_server, living, note_server
 from harness.model.serverlog import find_reason
@@ -26,6 +26,8 @@ HOST = "127.0.0.1"
 # Nothing is fetched or reported from here: a local checkpoint must work on a machine without internet.
 QUIET = {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1", "VLLM_NO_USAGE_STATS": "1", "DO_NOT_TRACK": "1"}
 RESERVED = ("--model", "--served-model-name", "--host", "--port", "--api-key", "--uds")
+BATCHING = ("--enable-chunked-prefill", "--no-enable-chunked-prefill", "--max-num-batched-tokens")
+LEAST_BATCHED_TOKENS = 2048  # in one step of the engine
 STOP_SECONDS = 5.0  # between SIGTERM and SIGKILL; vLLM needs about one
 POLL_SECONDS = 0.5
 EXIT_POLL_SECONDS = 0.05
@@ -127,7 +129,16 @@ class VllmServer:
         if argument(self._args, "--max-model-len") is None:
             # stated, so that what is counted here and what the server holds to can't differ
             length = ["--max-model-len", str(context_length(self._checkpoint, ()))]
-        return [*guard, *serve, *place, *length, *self._args]
+        return [*guard, *serve, *place, *length, *self._whole_prompts(), *self._args]
+
+    def _whole_prompts(self) -> list[str]:
+        # A seeded request whose prompt is read in pieces kills the engine of the CPU build (0.32: "CPU Generator
+        # does not use offset"), so there every prompt has to fit into one step.
+        given = [flag for flag in BATCHING if argument(self._args, flag) is not None or flag in self._args]
+        if given or not serves_on_cpu():
+            return []
+        tokens = max(context_length(self._checkpoint, self._args), LEAST_BATCHED_TOKENS)
+        return ["--no-enable-chunked-prefill", "--max-num-batched-tokens", str(tokens)]
 
     async def _watch(self, process: asyncio.subprocess.Process) -> None:
         await process.wait()

@@ -1,0 +1,75 @@
+"""An OpenAI-compatible server that answers from the gold patches: half of the samples right, some instances never.
+
+Run as ``answering_stub.py ROWS COUNT_FILE``; prints its port. Every generation is counted in COUNT_FILE.
+"""
+
+import asyncio
+import json
+import sys
+from pathlib import Path
+
+from aiohttp import web
+
+SECONDS = 0.25  # an answer takes this long, so that a kill finds some under way
+
+
+def edit_answer(row: dict[str, str], right: bool) -> str:
+    """The gold patch's one hunk as a search/replace block; or one that adds a statement and mends nothing."""
+    lines = row["patch"].splitlines()
+    start = next(number for number, line in enumerate(lines) if line.startswith("@@"))
+    hunk = lines[start + 1 :]
+    search = "\n".join(line[1:] for line in hunk if line[:1] in " -")
+    replace = "\n".join(line[1:] for line in hunk if line[:1] in " +")
+    if not right:
+        last = search.rstrip().splitlines()[-1]
+        replace = f"{search.rstrip()}\n{last[: len(last) - len(last.lstrip())]}assert True"
+    return f"{gold_file(row)}\n<<<<<<< SEARCH\n{search}\n=======\n{replace}\n>>>>>>> REPLACE\n"
+
+
+def gold_file(row: dict[str, str]) -> str:
+    return next(line[6:] for line in row["patch"].splitlines() if line.startswith("+++ b/"))
+
+
+def answer(rows: list[dict[str, str]], prompt: str, seed: int) -> str:
+    number, row = next((n, row) for n, row in enumerate(rows) if row["problem_statement"].strip() in prompt)
+    if "SEARCH" not in prompt:
+        return f"```\n{gold_file(row)}\n```"
+    if seed % 2:
+        return "I can't say."
+    return edit_answer(row, right=number < len(rows) - 1)
+
+
+def serve(rows: list[dict[str, str]], count_file: Path) -> None:
+    async def models(request: web.Request) -> web.Response:
+        return web.json_response({"object": "list", "data": [{"id": "stub", "object": "model", "max_model_len": 8192}]})
+
+    async def complete(request: web.Request) -> web.Response:
+        question = await request.json()
+        with count_file.open("a") as counted:
+            counted.write("x")
+        await asyncio.sleep(SECONDS)
+        text = answer(rows, question["messages"][0]["content"], question.get("seed", 0))
+        message = {"role": "assistant", "content": text}
+        return web.json_response(
+            {
+                "id": "1", "object": "chat.completion", "created": 0, "model": "stub",
+                "choices": [{"index": 0, "message": message, "finish_reason": "stop"}],
+                "usage": {"prompt_tokens": 10, "completion_tokens": 5, "total_tokens": 15},
+            }
+        )  # fmt: skip
+
+    async def main() -> None:
+        app = web.Application()
+        app.add_routes([web.get("/v1/models", models), web.post("/v1/chat/completions", complete)])
+        runner = web.AppRunner(app)
+        await runner.setup()
+        site = web.TCPSite(runner, "127.0.0.1", 0)
+        await site.start()
+        print(runner.addresses[0][1], flush=True)  # noqa: T201 - whoever started this reads it
+        await asyncio.Event().wait()
+
+    asyncio.run(main())
+
+
+if __name__ == "__main__":
+    serve([json.loads(line) for line in Path(sys.argv[1]).read_text().splitlines()], Path(sys.argv[2]))

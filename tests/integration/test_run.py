@@ -1,0 +1,202 @@
+"""Whole runs through the command line: real containers and a stand-in at the model's HTTP boundary, then real vLLM."""
+
+import csv
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from harness.evaluate.container import RUN_LABEL
+from harness.miniature.checkpoints import write_random_checkpoint
+from harness.records import RunFolder
+
+pytestmark = pytest.mark.docker
+
+CONDITIONS = ("model", "gt-location", "gt-file")
+SAMPLES = 2
+ASKED = 3 * (1 + 2 * SAMPLES)
+TIMES = ("model_seconds", "test_seconds")  # columns that measure the machine
+
+
+@pytest.fixture
+def stub(miniature_rows: Path, tmp_path: Path) -> Iterator[tuple[str, Path]]:
+    """URL of the stand-in model, and the file in which it counts its generations."""
+    counted = tmp_path / "counted"
+    counted.touch()
+    script = Path(__file__).with_name("answering_stub.py")
+    command = [sys.executable, str(script), str(miniature_rows), str(counted)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout
+        yield f"http://127.0.0.1:{int(process.stdout.readline())}/v1", counted
+        process.kill()
+
+
+def write_run_file(path: Path, rows: Path, checkpoint: dict, **keys: object) -> Path:
+    document = {
+        "dataset": {"path": str(rows)},
+        "checkpoints": [checkpoint],
+        "references": ["gold", "empty"],
+        "prompts": "compact",
+        "sampling": {
+            "samples": SAMPLES,
+            "repair": {"max_tokens": 128},
+            "localize": {"max_tokens": 48, "temperature": 0},
+        },
+        "evaluation": {"timeout": 60, "memory": 512, "workers": 1},
+        **keys,
+    }
+    path.write_text(json.dumps(document))
+    return path
+
+
+def start(run_file: Path, output: Path) -> subprocess.Popen[str]:
+    command = [sys.executable, "-m", "harness.cli", "run", str(run_file), f"output={output}"]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=run_file.parent)
+
+
+def finish(run_file: Path, output: Path) -> str:
+    process = start(run_file, output)
+    printed, _ = process.communicate(timeout=540)
+    assert process.returncode == 0, printed
+    return printed
+
+
+def kill_when(run_file: Path, output: Path, reached: Callable[[], bool]) -> None:
+    process = start(run_file, output)
+    deadline = time.monotonic() + 300
+    while not reached():
+        assert process.poll() is None, process.communicate()[0]
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    os.kill(process.pid, signal.SIGKILL)
+    process.communicate()
+
+
+def keys(output: Path, journal: str) -> list[str]:
+    path = output / "journal" / f"{journal}.jsonl"
+    lines = path.read_text().split("\n")[:-1] if path.exists() else []
+    return [json.loads(line)["key"] for line in lines]
+
+
+def answers(output: Path) -> list[str]:
+    path = output / "journal" / "answers.jsonl"
+    lines = path.read_text().split("\n")[:-1] if path.exists() else []
+    return [record["key"] for record in map(json.loads, lines) if record["kind"] == "answer"]
+
+
+def scores(output: Path) -> list[dict[str, str]]:
+    with (output / "table.csv").open() as table:
+        return [{k: v for k, v in row.items() if k not in TIMES} for row in csv.DictReader(table)]
+
+
+def containers(client, output: Path) -> list:
+    with RunFolder(output) as folder:
+        label = f"{RUN_LABEL}={folder.label}"
+    return client.containers.list(all=True, filters={"label": label}, ignore_removed=True)
+
+
+def test_a_run_reaches_known_outcomes_and_leaves_its_records(miniature_rows, stub, tmp_path, docker_client) -> None:
+    url, counted = stub
+    output = tmp_path / "out"
+    checkpoint = {"name": "stub", "endpoint": url, "packing": "best-fit", "packing_metrics": {"padding_rate": 0.01}}
+    run_file = write_run_file(tmp_path / "run.yaml", miniature_rows, checkpoint)
+    printed = finish(run_file, output)
+    instances = [json.loads(line)["instance_id"] for line in miniature_rows.read_text().splitlines()]
+    rows = {(row["checkpoint"], row["condition"]): row for row in scores(output)}
+    assert rows["gold", "reference"]["resolved"] == "3"
+    assert rows["empty", "reference"]["resolved"] == "0"
+    for condition in CONDITIONS:
+        assert rows["stub", condition]["resolved"] == "2", printed
+        part = output / "checkpoints" / "stub" / condition
+        report = json.loads((part / "report.json").read_text())
+        assert report["resolved_ids"] == sorted(instances[:2])
+        assert report["unresolved_ids"] == [instances[2]]
+        predictions = [json.loads(line) for line in (part / "predictions.jsonl").read_text().splitlines()]
+        assert [p["instance_id"] for p in predictions] == instances
+        assert all(p["model_patch"].startswith("diff --git") for p in predictions)
+        assert (part / "instances" / instances[0] / "patch.diff").read_text() == predictions[0]["model_patch"]
+        assert "passed" in (part / "instances" / instances[0] / "test.log").read_text()
+        trail = [json.loads(line) for line in (part / "trail.jsonl").read_text().splitlines()]
+        assert {c["reason"] for c in trail[0]["candidates"]} == {None, "no-edits"}
+    # one localization, and two samples for each of two prompts: the files that were localized are the gold ones
+    assert len(counted.read_text()) == len(answers(output)) == len(set(answers(output))) == ASKED
+    # gold, and per instance one patch: the three conditions make the same one
+    assert len(keys(output, "evaluations")) == len(set(keys(output, "evaluations"))) == 3 + 1
+    frozen = (output / "frozen.yaml").read_text()
+    assert "sha256:" in frozen
+    assert "swebench:" in frozen
+    before = (output / "table.md").read_text()
+    finish(run_file, output)
+    assert (output / "table.md").read_text() == before
+    assert len(counted.read_text()) == ASKED
+    assert len(keys(output, "evaluations")) == 4
+
+
+def test_a_run_killed_in_every_stage_ends_as_an_undisturbed_one(miniature_rows, stub, tmp_path, docker_client) -> None:
+    url, counted = stub
+    checkpoint = {"name": "stub", "endpoint": url}
+    run_file = write_run_file(
+        tmp_path / "run.yaml", miniature_rows, checkpoint, sampling={"samples": SAMPLES, "concurrency": 1}
+    )
+    undisturbed, disturbed = tmp_path / "undisturbed", tmp_path / "disturbed"
+    finish(run_file, undisturbed)
+    asked = len(counted.read_text())
+    moments = [
+        lambda: bool(containers_running(docker_client, disturbed)),  # tests, before anything is finished
+        lambda: len(keys(disturbed, "evaluations")) >= 1,  # tests, when some are finished
+        lambda: len(answers(disturbed)) >= 1,  # localization
+        lambda: len(answers(disturbed)) >= 8,  # repair
+    ]
+    for reached in moments:
+        kill_when(run_file, disturbed, reached)
+    finish(run_file, disturbed)
+    assert scores(disturbed) == scores(undisturbed)
+    for name in CONDITIONS:
+        part = Path("checkpoints") / "stub" / name / "predictions.jsonl"
+        assert (disturbed / part).read_text() == (undisturbed / part).read_text()
+    for journal in ("answers", "evaluations"):
+        found = keys(disturbed, journal)
+        assert sorted(found) == sorted(set(found)) == sorted(keys(undisturbed, journal))
+    # only the one question that was under way at a kill may have been asked again
+    assert asked <= len(counted.read_text()) - asked <= asked + len(moments)
+    assert containers(docker_client, disturbed) == []
+
+
+def containers_running(client, output: Path) -> list:
+    label = label_of(output)
+    return client.containers.list(filters={"label": f"{RUN_LABEL}={label}"}, ignore_removed=True)
+
+
+def label_of(output: Path) -> str:
+    from harness.journal import content_key
+
+    return content_key(folder=str(output.resolve()))[:12]
+
+
+@pytest.mark.vllm
+def test_a_run_with_a_real_server_survives_a_kill(miniature_rows, tmp_path, docker_client) -> None:
+    write_random_checkpoint(tmp_path / "weights", 0, corpus=[miniature_rows.read_text()])
+    checkpoint = {"name": "tiny", "path": str(tmp_path / "weights")}
+    serving = {"args": ["--enforce-eager", "--gpu-memory-utilization=0.2"]}
+    run_file = write_run_file(tmp_path / "run.yaml", miniature_rows, checkpoint, serving=serving)
+    output = tmp_path / "out"
+    kill_when(run_file, output, lambda: len(answers(output)) >= 4)
+    done = set(answers(output))
+    finish(run_file, output)
+    found = answers(output)
+    assert len(found) == len(set(found))
+    assert done <= set(found)
+    assert [row["resolved"] for row in scores(output)] == ["3", "0", *[row["resolved"] for row in scores(output)][2:]]
+    assert containers(docker_client, output) == []
+    assert str(tmp_path / "weights") not in subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True).stdout
+    before = scores(output)
+    started = time.monotonic()
+    finish(run_file, output)
+    assert scores(output) == before
+    assert time.monotonic() - started < 25, "a finished run must start no server"
