@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from harness.errors import InfrastructureError, InputError
 from harness.evaluate.container import LABEL, translated
+from harness.evaluate.specifications import published_image
 from harness.instance import Instance, nearest
 from harness.seams import Snapshot
 
@@ -40,11 +41,6 @@ def built_name(instance_id: str) -> str:
     return f"harness/sweb.eval.x86_64.{instance_id.lower()}:latest"
 
 
-def official_name(instance_id: str) -> str:
-    """Name of the benchmark's own published image of an instance."""
-    return f"swebench/sweb.eval.x86_64.{instance_id.lower().replace('__', '_1776_')}:latest"
-
-
 def resolve(client: "DockerClient", instance: Instance, pull: bool = False) -> str:
     """Name of an image of the instance that is on this machine: the row's, our built one, the official one.
 
@@ -53,7 +49,7 @@ def resolve(client: "DockerClient", instance: Instance, pull: bool = False) -> s
     InfrastructureError where no registry answers.
     """
     own = [instance.image] if instance.image else []
-    names = [*own, built_name(instance.instance_id), official_name(instance.instance_id)]
+    names = [*own, built_name(instance.instance_id), published_image(instance.instance_id)]
     for name in names:
         if _is_local(client, name):
             return name
@@ -62,7 +58,7 @@ def resolve(client: "DockerClient", instance: Instance, pull: bool = False) -> s
             f"{instance.instance_id}: no image on this machine ({', '.join(names)}); "
             "build it with `harness images build`, or let it be pulled (evaluation.pull=true, or --pull)"
         )
-    wanted = own[0] if own else official_name(instance.instance_id)
+    wanted = own[0] if own else published_image(instance.instance_id)
     pull_image(client, wanted)
     return wanted
 

@@ -1,18 +1,21 @@
 """What to run for an instance: its evaluation script, the parser of its log, how it is graded.
 
 Rows of the 5.x schema carry all three. For classic rows they follow from the recipe that the
-instance's image was built with.
+instance's image was built with, or else from what is known of the repository's version, for the
+benchmark's own images.
 """
 
 import hashlib
-import json
+import re
 import shlex
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
 from typing import TYPE_CHECKING
 
-from harness.errors import InputError
+from harness.errors import InputError, PatchError
+from harness.evaluate.specifications import directives, specifications, version_facts
 from harness.instance import Instance
+from harness.repo.diff import parse_patch
 from harness.resources import resource, templates
 
 if TYPE_CHECKING:
@@ -21,6 +24,7 @@ if TYPE_CHECKING:
 START_MARKER = ">>>>> Start Test Output"
 END_MARKER = ">>>>> End Test Output"
 PASS_AND_FAIL = "pass_and_fail"
+EDITABLE = re.compile(r"(^|\s)-e\s")  # pip's way of installing so that Python reads the tree itself
 
 
 @dataclass(frozen=True)
@@ -33,41 +37,50 @@ class Specification:
 
 
 def specify(instance: Instance, recipe: "Recipe | None" = None) -> Specification:
-    """The row's own specification, or for a classic row the one that its recipe implies.
+    """The row's own specification; for a classic row the one that its recipe, or else its version, implies.
 
-    Raises InputError for a row that has neither, or whose log parser nobody knows.
+    Raises InputError for a row of which neither is known, or whose log parser nobody knows.
     """
     if instance.eval_script:
         if START_MARKER not in instance.eval_script or END_MARKER not in instance.eval_script:
             raise InputError(f"{instance.instance_id}: the row's eval_script marks no start and end of the test output")
         parser = instance.log_parser or _parser_of(instance, None)
         return Specification(instance.eval_script, parser, instance.eval_type or PASS_AND_FAIL)
-    if recipe is None:
-        raise InputError(
-            f"{instance.instance_id}: the row has no eval_script and no recipe says how to test it; "
-            "use a data set in the 5.x schema, or build its image with `harness images build`"
-        )
-    return Specification(render_script(instance, recipe.test_cmd), _parser_of(instance, recipe), PASS_AND_FAIL)
+    try:
+        script = render_script(instance, recipe.test_cmd) if recipe else _version_script(instance)
+    except PatchError as error:
+        raise InputError(f"{instance.instance_id}: the row's test_patch is {error}") from error
+    return Specification(script, _parser_of(instance, recipe), PASS_AND_FAIL)
 
 
 def _parser_of(instance: Instance, recipe: "Recipe | None") -> str:
-    parser = (recipe.log_parser if recipe else None) or _parsers().get(instance.repo)
-    if parser is None:
+    if recipe and recipe.log_parser:
+        return recipe.log_parser
+    facts = specifications().repositories.get(instance.repo)
+    if facts is None:
         raise InputError(f"{instance.instance_id}: no log parser is known for the tests of {instance.repo}")
-    return parser
+    return facts.log_parser
 
 
-@cache
-def _parsers() -> dict[str, str]:
-    table = json.loads((resource("docker") / "specifications.json").read_text(encoding="utf-8"))
-    return {repo: facts["log_parser"] for repo, facts in table.items()}
+def _version_script(instance: Instance) -> str:
+    group = version_facts(instance)
+    tests = directives(instance)
+    if not tests:
+        raise InputError(f"{instance.instance_id}: the test patch holds no file that a test command takes")
+    return render_script(
+        instance,
+        " ".join([group.test_command, *map(shlex.quote, tests)]),
+        setup=(*specifications().activate, *group.eval_commands),
+        install=group.install,
+    )
 
 
-def render_script(instance: Instance, test_command: str) -> str:
+def render_script(instance: Instance, test_command: str, setup: Sequence[str] = (), install: str | None = None) -> str:
     """The evaluation script: test files as the row has them, the test command, the test files put back.
 
     Files that the test patch changes or deletes are restored from the image's one commit, files that it
-    adds are removed first, whatever the candidate's patch left there.
+    adds are removed first, whatever the candidate's patch left there. ``setup`` comes before everything. An
+    editable ``install`` is repeated only where the tree differs in more than Python modules that were there before.
     """
     restored, added = files_of(instance.test_patch)
     test_patch = instance.test_patch if instance.test_patch.endswith("\n") else instance.test_patch + "\n"
@@ -75,6 +88,9 @@ def render_script(instance: Instance, test_command: str) -> str:
         templates(resource("docker"))
         .get_template("eval.sh.jinja")
         .render(
+            setup=setup,
+            install=install,
+            editable=install is not None and EDITABLE.search(install) is not None,
             restored=shlex.join(restored),
             added=shlex.join(added),
             test_patch=test_patch,
@@ -85,18 +101,13 @@ def render_script(instance: Instance, test_command: str) -> str:
 
 
 def files_of(patch: str) -> tuple[list[str], list[str]]:
-    """Paths that a patch finds in the tree (changed, deleted, renamed), and paths that it adds, each sorted."""
-    from unidiff.patch import PatchSet
+    """Paths that a patch finds in the tree (changed, deleted, renamed), and paths that it adds, each sorted.
 
-    found: set[str] = set()
-    added: set[str] = set()
-    for file in PatchSet(patch):
-        (added if file.is_added_file else found).add(file.path)
-        if file.is_rename:
-            found.add(file.source_file.removeprefix("a/"))
-            found.discard(file.path)
-            added.add(file.path)
-    return sorted(found), sorted(added)
+    Raises PatchError where it is no unified diff.
+    """
+    files = parse_patch(patch)
+    found = {file.old_path for file in files if file.old_path}
+    return sorted(found), sorted({file.new_path for file in files if file.new_path} - found)
 
 
 def instrument(script: str) -> str:

@@ -11,7 +11,8 @@ from harness.evaluate import bases
 from harness.evaluate.bases import base_layer
 from harness.evaluate.build import write_base_state
 from harness.evaluate.environments import environment_layer
-from harness.evaluate.images import built_name, official_name
+from harness.evaluate.images import built_name
+from harness.evaluate.specifications import published_image
 from harness.evaluate.layers import Layer, render
 from harness.evaluate.recipes import Environment, FolderSource, Recipe, SdistSource
 from harness.repo.mirror import BareRepository
@@ -93,7 +94,7 @@ def test_a_missing_folder(repository, instance, tmp_path):
 
 def test_names():
     assert built_name("Owner__Name-1") == "harness/sweb.eval.x86_64.owner__name-1:latest"
-    assert official_name("Owner__Name-1") == "swebench/sweb.eval.x86_64.owner_1776_name-1:latest"
+    assert published_image("Owner__Name-1") == "swebench/sweb.eval.x86_64.owner_1776_name-1:latest"
 
 
 def test_equal_requirements_share_an_image():

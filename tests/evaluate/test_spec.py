@@ -28,6 +28,8 @@ rename to tests/new.py
 +b
 """
 
+TORN = "diff --git a/a.py b/a.py\n--- a/a.py\n+++ b/a.py\n@@ -1,3 +1 @@\n-a\n"
+
 
 def test_files_of_a_test_patch() -> None:
     assert files_of(NEW_FILE + RENAME) == (["tests/old name.py"], ["tests/data/b.txt", "tests/new.py"])
@@ -37,6 +39,74 @@ def test_a_test_patch_that_only_adds_restores_nothing(row) -> None:
     script = render_script(Instance.model_validate(row(test_patch=NEW_FILE)), "pytest")
     assert "git checkout" not in script
     assert "rm -rf -- tests/data/b.txt" in script
+
+
+def git(folder: Path, *arguments: str) -> str:
+    command = ["git", "-c", "user.name=a", "-c", "user.email=a@b", *arguments]
+    return subprocess.run(command, cwd=folder, check=True, capture_output=True, text=True).stdout
+
+
+@pytest.fixture
+def everything(tmp_path: Path) -> tuple[Path, str]:
+    """A repository, and a patch for it with every kind of change that git writes."""
+    names = ("changed.dat", "gone.dat", "gone.py", "old.txt", "t d/\u00e4.txt", "mode.sh")
+    repository(tmp_path, dict.fromkeys(names, "a\0b\n" * 3))
+    for name in ("changed.dat", "new.dat", "empty.py", "t d/\u00e4.txt"):
+        (tmp_path / name).write_text("" if name == "empty.py" else "c\0d")
+    for name in ("gone.dat", "gone.py"):
+        (tmp_path / name).unlink()
+    (tmp_path / "old.txt").rename(tmp_path / "new name.txt")
+    (tmp_path / "mode.sh").chmod(0o755)
+    git(tmp_path, "add", "-A")
+    patch = git(tmp_path, "diff", "--cached", "--binary", "-M")
+    git(tmp_path, "reset", "-q", "--hard")
+    return tmp_path, patch
+
+
+def test_every_kind_of_change_is_read(everything: tuple[Path, str]) -> None:
+    assert everything[1].count("GIT binary patch") >= 3
+    assert files_of(everything[1]) == (
+        ["changed.dat", "gone.dat", "gone.py", "mode.sh", "old.txt", "t d/\u00e4.txt"],
+        ["empty.py", "new name.txt", "new.dat"],
+    )
+
+
+def test_every_kind_of_change_is_made_and_taken_back_whatever_the_patch_did(everything, row) -> None:
+    folder, patch = everything
+    script = render_script(Instance.model_validate(row(test_patch=patch)), "git status --porcelain; ls")
+    for name in ("changed.dat", "new.dat", "new name.txt", "old.txt"):
+        (folder / name).write_text("forged")
+    (folder / "gone.py").unlink()
+    done = run(script, folder)
+    assert "D gone.dat" in done.stdout
+    assert "new name.txt" in done.stdout
+    assert git(folder, "status", "--porcelain") == ""
+
+
+def test_an_editable_install_is_repeated_only_where_more_than_a_module_changed(tmp_path: Path, instance) -> None:
+    files = ("a.py", "setup.py", "b.c", "pkg/_build_utils/c.py", "tests/test_a.py")
+    repository(tmp_path, dict.fromkeys(files, "def test_old():\n    pass\n"))
+
+    def installs(install: str = "echo INSTALLING -e .") -> bool:
+        stdout = run(render_script(instance, "true", install=install), tmp_path).stdout
+        git(tmp_path, "reset", "-q", "--hard")
+        git(tmp_path, "clean", "-qfd")
+        return "INSTALLING" in stdout
+
+    assert not installs()
+    assert installs("echo INSTALLING .")
+    for name, again in (("a.py", False), ("setup.py", True), ("b.c", True), ("pkg/_build_utils/c.py", True)):
+        (tmp_path / name).write_text("changed\n")
+        assert installs() is again, name
+    (tmp_path / "new.py").write_text("new\n")
+    assert installs()
+    (tmp_path / "a.py").unlink()
+    assert installs()
+
+
+def test_a_torn_test_patch_is_the_user_s_to_mend(row) -> None:
+    with pytest.raises(InputError, match="test_patch is not a unified diff"):
+        specify(Instance.model_validate(row(repo="pallets/flask", version="2.3", test_patch=TORN)))
 
 
 def repository(folder: Path, files: dict[str, str]) -> None:

@@ -15,13 +15,13 @@ from harness.evaluate.images import (
     KIND_LABEL,
     built_name,
     list_images,
-    official_name,
     pull_image,
     remove_images,
     resolve,
     verify_image,
 )
 from harness.evaluate.recipes import Environment, FolderSource, Recipe, RecipeBook, load_recipes
+from harness.evaluate.specifications import published_image
 from harness.instance import Instance, load_instances
 from harness.repo.snapshot import RebuiltRepository
 
@@ -204,7 +204,7 @@ def test_a_local_image_is_found_by_any_of_its_names(docker_client, instance, emp
     wanted = numbered(instance, 3)
     with pytest.raises(InputError, match=r"harness-Test__demo-3: no image.*harness images build"):
         resolve(docker_client, wanted)
-    official = empty_image(official_name(wanted.instance_id), wanted.instance_id)
+    official = empty_image(published_image(wanted.instance_id), wanted.instance_id)
     assert resolve(docker_client, wanted) == official
     ours = empty_image(built_name(wanted.instance_id), wanted.instance_id)
     assert resolve(docker_client, wanted, pull=True) == ours
