@@ -12,9 +12,9 @@ from harness.evaluate.bases import base_layer
 from harness.evaluate.build import write_base_state
 from harness.evaluate.environments import environment_layer
 from harness.evaluate.images import built_name
-from harness.evaluate.specifications import published_image
 from harness.evaluate.layers import Layer, render
 from harness.evaluate.recipes import Environment, FolderSource, Recipe, SdistSource
+from harness.evaluate.specifications import published_image
 from harness.repo.mirror import BareRepository
 from harness.repo.snapshot import RebuiltRepository
 
