@@ -80,6 +80,10 @@ class Snapshot(Protocol):
         """Git's mode of one file ("100644", "100755", "120000"). Raises KeyError likewise."""
         ...
 
+    def blob(self, path: str) -> str:
+        """Git's hash of one file's bytes. Raises KeyError likewise."""
+        ...
+
     def check_applies(self, patch: str) -> str:
         """Empty when ``git apply`` takes the patch on this snapshot, else git's message."""
         ...

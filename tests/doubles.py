@@ -1,6 +1,7 @@
 """A snapshot in memory and a model that answers from a script, for tests that need neither git nor a server."""
 
 from collections.abc import Mapping, Sequence
+from hashlib import sha1
 
 from harness.seams import Answer, ContextOverflow, Sampling
 
@@ -22,6 +23,9 @@ class MemorySnapshot:
 
     def mode(self, path: str) -> str:
         return "120000" if path in self._links else "100644" if self._files[path] is not None else ""
+
+    def blob(self, path: str) -> str:
+        return sha1(self.read(path), usedforsecurity=False).hexdigest()
 
     def check_applies(self, patch: str) -> str:
         return ""

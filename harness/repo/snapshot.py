@@ -49,6 +49,10 @@ class GitSnapshot:
         """Git's mode of one file. Raises KeyError for an unknown path."""
         return self._entries[path].mode
 
+    def blob(self, path: str) -> str:
+        """Git's hash of one file's bytes. Raises KeyError for an unknown path."""
+        return self._entries[path].object
+
     def check_applies(self, patch: str) -> str:
         """Empty when ``git apply`` takes the patch on this snapshot, else git's message."""
         return self._repository.apply_problem(self.commit, patch)

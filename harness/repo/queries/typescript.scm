@@ -1,0 +1,16 @@
+(class_declaration name: (_) @name) @class
+(function_declaration name: (_) @name) @function
+(generator_function_declaration name: (_) @name) @function
+(method_definition name: (_) @name) @function
+(lexical_declaration (variable_declarator name: (identifier) @name value: [(arrow_function) (function_expression)])) @function
+(variable_declaration (variable_declarator name: (identifier) @name value: [(arrow_function) (function_expression)])) @function
+(program (lexical_declaration (variable_declarator name: (identifier) @name)) @variable)
+(program (variable_declaration (variable_declarator name: (identifier) @name)) @variable)
+(program (export_statement (lexical_declaration (variable_declarator name: (identifier) @name)) @variable))
+(abstract_class_declaration name: (_) @name) @class
+(interface_declaration name: (_) @name) @class
+(enum_declaration name: (_) @name) @class
+(internal_module name: (_) @name) @class
+(type_alias_declaration name: (_) @name) @variable
+(function_signature name: (_) @name) @function
+(abstract_method_signature name: (_) @name) @function
