@@ -1,4 +1,4 @@
-.PHONY: setup docker demo test check instances
+.PHONY: setup docker demo test check instances presets
 
 setup:
 	@scripts/setup
@@ -21,3 +21,6 @@ instances: setup docker  ## build all rebuildable instances (HARNESS_SWEBENCH_RO
 	.venv/bin/harness images build --dataset "$${HARNESS_SWEBENCH_ROWS:?name the file of SWE-bench Lite rows}" --rows results/instances/rows.jsonl
 	.venv/bin/harness evaluate --dataset results/instances/rows.jsonl --predictions base --output results/instances/base
 	.venv/bin/harness evaluate --dataset results/instances/rows.jsonl --predictions gold --output results/instances/gold
+
+presets:  ## write docs/presets.md anew from presets/
+	.venv/bin/python -m harness.preset_page docs/presets.md

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from harness.errors import InputError
 from harness.instance import FILE_FORMATS, nearest
+from harness.presets import load_preset, merged, preset_names
 from harness.seams import Limits, Sampling
 
 Condition = Literal["model", "gt-location", "gt-file"]
@@ -126,6 +127,7 @@ class RunConfig(Section):
     """A whole run file."""
 
     dataset: DatasetConfig
+    preset: str | None = None  # a published pipeline's settings, for every key that the run file does not give itself
     checkpoints: tuple[CheckpointConfig, ...] = ()
     conditions: tuple[Condition, ...] = get_args(Condition)
     references: tuple[Reference, ...] = ()
@@ -134,6 +136,7 @@ class RunConfig(Section):
     validation: ValidationConfig = ValidationConfig()
     serving: ServingConfig = ServingConfig()
     evaluation: EvaluationConfig = EvaluationConfig()
+    evaluate_candidates: bool = False  # every candidate's patch is tested, for pass@k and the best selection possible
     output: Path
 
     @field_validator("checkpoints")
@@ -146,6 +149,14 @@ class RunConfig(Section):
         reserved = sorted(set(names) & set(get_args(Reference)))
         if reserved:
             raise ValueError(f"{', '.join(reserved)} names a reference row; call the checkpoint something else")
+        return value
+
+    @field_validator("preset")
+    @classmethod
+    def _known_preset(cls, value: str | None) -> str | None:
+        if value is not None and value not in preset_names():
+            hint = nearest(value, preset_names(), 1) or f"; known: {', '.join(preset_names())}"
+            raise ValueError(f"no such preset{hint}")
         return value
 
     @field_validator("conditions", "references")
@@ -161,7 +172,7 @@ class RunConfig(Section):
 
 
 def load_run_file(path: Path, overrides: Sequence[str] = ()) -> RunConfig:
-    """The validated run file at ``path``, with ``key.sub=value`` overrides put over it.
+    """The validated run file at ``path``, with ``key.sub=value`` overrides put over it and its preset under it.
 
     Relative paths in the file are taken from the file's own folder, in overrides from the working folder.
     Raises InputError that lists every problem at once, each with its key and line.
@@ -179,6 +190,8 @@ def load_run_file(path: Path, overrides: Sequence[str] = ()) -> RunConfig:
     _anchor(raw, path.parent)
     for override in overrides:
         _put(raw, override)
+    if raw.get("preset") in preset_names():
+        raw = merged(load_preset(raw["preset"]), raw)
     return _validate(raw, str(path), root)
 
 

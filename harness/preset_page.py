@@ -1,0 +1,44 @@
+"""The page of the documentation that writes out every preset; ``python -m harness.preset_page FILE`` renews it."""
+
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from harness.config import RunConfig
+from harness.presets import describe_preset, load_preset, preset_names
+from harness.records import write_whole
+from harness.resources import resource, templates
+
+PARTS = ("conditions", "prompts", "sampling", "validation", "evaluate_candidates")  # what makes up a pipeline
+
+
+def preset_page() -> str:
+    """The page, as Markdown: each preset's origin and every parameter with its value."""
+    presets = [
+        {"name": name, "about": describe_preset(name), "parameters": list(preset_parameters(name))}
+        for name in preset_names()
+    ]
+    return templates(resource("presets")).get_template("page.md.jinja").render(presets=presets)
+
+
+def preset_parameters(name: str) -> Iterator[tuple[str, Any, bool]]:
+    """Every parameter of a pipeline under a preset: its dotted key, its value, and whether the preset sets it."""
+    settings = load_preset(name)
+    needed = {"dataset": {"path": "any"}, "references": ["gold"], "output": "any"}
+    config = RunConfig.model_validate({**needed, **settings, "preset": name}).model_dump(mode="json")
+    given = {key for key, _ in _leaves(settings)}
+    for key, value in _leaves({part: config[part] for part in PARTS}):
+        yield key, value, key in given
+
+
+def _leaves(tree: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:
+    for key, value in tree.items():
+        if isinstance(value, Mapping):
+            yield from _leaves(value, f"{above}{key}.")
+        else:
+            yield f"{above}{key}", value
+
+
+if __name__ == "__main__":
+    write_whole(Path(sys.argv[1]), preset_page())
