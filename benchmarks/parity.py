@@ -1,0 +1,186 @@
+"""Verdicts beside the official grading of the same logs: python benchmarks/parity.py [--check] [--instances ID,...].
+
+The instances are those of the SWE-bench Lite rows (HARNESS_SWEBENCH_ROWS, or --rows) whose images are built here.
+On each: the gold patch, no patch at all, a wrong patch, and mutated gold patches - at least 200 over all instances,
+most of them where the tests are short. Every log is graded a second time by swebench's own `get_eval_report`, and
+compared per test id. A run that was stopped goes on where it was. With --check the exit status is 1 when anything differs, or fewer
+mutants than wanted were graded. The last line is the figures.
+"""
+
+import argparse
+import os
+import platform
+import sys
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from importlib.metadata import version
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from mutations import mutants
+
+from harness.config import EvaluationConfig
+from harness.evaluate.container import connect
+from harness.evaluate.images import list_images
+from harness.evaluate.recipes import load_recipes
+from harness.evaluate.session import Session, evaluation_session
+from harness.evaluate.spec import Specification, specify
+from harness.instance import Instance, load_instances
+from harness.paths import cache_folder
+from harness.progress import Progress
+from harness.records import RunFolder
+from harness.repo.diff import creation_patch
+from harness.repo.snapshot import open_repository
+from harness.verdict import Phase, Verdict
+
+MUTANTS = 215
+SLOW_SECONDS = 20.0  # of the gold patch's tests; slower instances get one mutant each
+SEED = 20
+WRONG = creation_patch("parity_wrong.txt", b"fixes nothing\n")
+KINDS = ("gold", "empty", "wrong", "mutant")
+
+
+@dataclass
+class Row:
+    """One kind of patch, over all instances."""
+
+    outcomes: Counter[str] = field(default_factory=Counter)
+    graded: int = 0
+    test_ids: int = 0
+    differences: list[str] = field(default_factory=list)
+
+
+def official(instance: Instance, specification: Specification, verdict: Verdict, log: Path) -> tuple[dict, bool] | None:
+    """The official verdict on a log: test ids by list, and whether resolved; None where it is not graded at all."""
+    from swebench.harness.constants import TEST_EXIT_CODE
+    from swebench.harness.grading import get_eval_report
+    from swebench.types import TestSpec
+
+    spec = TestSpec(
+        instance_id=instance.instance_id,
+        image="",
+        eval_script_list=[],
+        repo=instance.repo,
+        version=instance.version,
+        FAIL_TO_PASS=list(instance.fail_to_pass),
+        PASS_TO_PASS=list(instance.pass_to_pass),
+        log_parser=specification.log_parser,
+        eval_type=specification.eval_type,
+    )
+    prediction = {"instance_id": instance.instance_id, "model_name_or_path": "parity", "model_patch": "parity"}
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "test_output.txt"
+        text = log.read_bytes().decode("utf-8", "replace")
+        path.write_text(f"{text}\n{TEST_EXIT_CODE}: {verdict.exit_status}\n", encoding="utf-8")
+        report = get_eval_report(spec, prediction, str(path), True)[instance.instance_id]
+    return (report["tests_status"], report["resolved"]) if "tests_status" in report else None
+
+
+def compare(row: Row, instance: Instance, specification: Specification, verdict: Verdict, log: Path) -> None:
+    """Count one verdict, with every test id on which the official grading of its log differs."""
+    row.outcomes[verdict.outcome.value] += 1
+    if verdict.phase is not Phase.GRADE:
+        return
+    theirs = official(instance, specification, verdict, log)
+    ours = {
+        "FAIL_TO_PASS": {"success": verdict.fail_to_pass_success, "failure": verdict.fail_to_pass_failure},
+        "PASS_TO_PASS": {"success": verdict.pass_to_pass_success, "failure": verdict.pass_to_pass_failure},
+    }
+    row.graded += 1
+    statuses, resolved = theirs or ({}, False)
+    for kind, lists in ours.items():
+        for name, ids in lists.items():
+            expected = statuses.get(kind, {}).get(name, [])
+            row.test_ids += len(ids)
+            row.differences += [f"{verdict.key} {instance.instance_id} {name} {i}" for i in {*ids} ^ {*expected}]
+    if resolved != verdict.resolved:
+        row.differences.append(
+            f"{verdict.key} {instance.instance_id} resolved: {verdict.resolved}, official {resolved}"
+        )
+
+
+def shares(instances: Sequence[Instance], gold: Sequence[Verdict], wanted: int) -> list[int]:
+    """How many mutants each instance gets: one where its tests are slow, the rest spread evenly."""
+    quick = [verdict.test_seconds < SLOW_SECONDS for verdict in gold]
+    if not any(quick):
+        return [-(-wanted // len(instances))] * len(instances)
+    each = -(-(wanted - quick.count(False)) // quick.count(True))
+    return [each if is_quick else 1 for is_quick in quick]
+
+
+def measure(instances: Sequence[Instance], session: Session, wanted: int, progress: Progress) -> dict[str, Row]:
+    """Evaluate everything, and grade each log once more."""
+    stage = progress.stage("tests", 3 * len(instances) + wanted)
+    repository = open_repository(cache_folder())
+    gold = [session.submit(instance, instance.patch) for instance in instances]
+    pending = [("gold", instance, future) for instance, future in zip(instances, gold, strict=True)]
+    pending += [("empty", instance, session.submit_base(instance)) for instance in instances]
+    pending += [("wrong", instance, session.submit(instance, WRONG)) for instance in instances]
+    counts = shares(instances, [future.result() for future in gold], wanted)
+    for instance, count in zip(instances, counts, strict=True):
+        for patch in mutants(instance, repository.snapshot(instance), count, SEED):
+            pending.append(("mutant", instance, session.submit(instance, patch)))
+    rows = {kind: Row() for kind in KINDS}
+    for kind, instance, future in pending:
+        verdict = future.result()
+        log = session.evaluator.log_path(verdict)
+        compare(rows[kind], instance, specification_of(instance), verdict, log)
+        stage.add()
+    return rows
+
+
+def specification_of(instance: Instance) -> Specification:
+    """What was run for an instance."""
+    return specify(instance, load_recipes().instances.get(instance.instance_id))
+
+
+def report(rows: dict[str, Row], instances: int) -> None:
+    """Print the table, the conditions and the figures."""
+    print(f"{'patch':8} {'evaluated':>9} {'graded':>7} {'test ids':>9} {'different':>9}  outcomes")
+    for kind, row in rows.items():
+        outcomes = ", ".join(f"{name} {count}" for name, count in row.outcomes.most_common())
+        total = row.outcomes.total()
+        print(f"{kind:8} {total:9} {row.graded:7} {row.test_ids:9} {len(row.differences):9}  {outcomes}")
+    for difference in [d for row in rows.values() for d in row.differences][:20]:
+        print(f"differs: {difference}")
+    graded = sum(row.graded for row in rows.values())
+    different = sum(len(row.differences) for row in rows.values())
+    ids = sum(row.test_ids for row in rows.values())
+    print(f"swebench {version('swebench')}, {platform.platform()}, {os.cpu_count()} CPUs, seed {SEED}")
+    mutated = rows["mutant"].outcomes.total()
+    print(f"figures: instances={instances} mutants={mutated} graded={graded} test_ids={ids} differences={different}")
+
+
+def main() -> int:
+    """Run the benchmark; the exit status."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--rows", default=os.environ.get("HARNESS_SWEBENCH_ROWS"))
+    parser.add_argument("--instances", help="comma-separated ids; every built instance where not given")
+    parser.add_argument("--mutants", type=int, default=MUTANTS)
+    parser.add_argument("--workers", type=int, default=os.cpu_count())
+    parser.add_argument("--timeout", type=float, default=900.0)
+    parser.add_argument("--output", type=Path, default=Path("results/parity"))
+    parser.add_argument("--check", action="store_true")
+    given = parser.parse_args()
+    if not given.rows:
+        parser.error("name the file of SWE-bench Lite rows with --rows or HARNESS_SWEBENCH_ROWS")
+    built = {image.instance_id for image in list_images(connect())}
+    wanted = given.instances.split(",") if given.instances else built
+    instances = [i for i in load_instances(given.rows) if i.instance_id in built & set(wanted)]
+    evaluation = EvaluationConfig(workers=given.workers, timeout=given.timeout)
+    with (
+        RunFolder(given.output) as folder,
+        evaluation_session(instances, evaluation, folder) as session,
+        Progress() as progress,
+    ):
+        rows = measure(instances, session, given.mutants, progress)
+    report(rows, len(instances))
+    complete = all(rows[kind].graded == len(instances) for kind in ("gold", "empty", "wrong"))
+    enough = complete and rows["mutant"].outcomes.total() >= min(200, given.mutants)
+    same = not any(row.differences for row in rows.values())
+    return 1 if given.check and not (enough and same) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
