@@ -16,6 +16,14 @@ class InfrastructureError(HarnessError):
     """The machine failed, not the model: Docker, disk, the model server. Worth another try."""
 
 
+class SandboxError(InfrastructureError):
+    """A sandboxed job did not get to its end; ``command`` counts from 0, None before the first began."""
+
+    def __init__(self, message: str, command: int | None = None) -> None:
+        super().__init__(message)
+        self.command = command
+
+
 class ServerError(InfrastructureError):
     """The model server did not start, or died; the message carries the reason found in its log."""
 

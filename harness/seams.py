@@ -107,6 +107,16 @@ class Limits:
     cpus: float = 1.0
     network: bool = False
     output_bytes: int = 32 << 20  # the middle of a longer output is cut
+    open_files: int = 16384
+    disk_bytes: int = 8 << 30  # of any one file; of all that is written, where the storage driver keeps quotas
+
+
+@dataclass(frozen=True)
+class Command:
+    """A command of a job, and the files whose content is looked at from outside when it has ended."""
+
+    argv: tuple[str, ...]
+    watched: tuple[str, ...] = ()  # absolute paths
 
 
 @dataclass(frozen=True)
@@ -115,7 +125,7 @@ class Job:
 
     image: str
     files: Mapping[str, bytes]  # absolute path in the container -> content
-    commands: tuple[tuple[str, ...], ...]  # argv each; the job ends at the first that does not exit 0
+    commands: tuple[Command, ...]  # the job ends at the first that does not exit 0
     limits: Limits
     labels: Mapping[str, str] = field(default_factory=dict)
     workdir: str = "/testbed"
@@ -130,6 +140,8 @@ class CommandResult:
     seconds: float
     timed_out: bool = False
     out_of_memory: bool = False
+    lingering: bool = False  # a child of the command outlived it and held on to its output
+    contents: Mapping[str, str] = field(default_factory=dict)  # watched path -> git's object id, where there is a file
 
 
 class Sandbox(Protocol):
@@ -140,5 +152,5 @@ class Sandbox(Protocol):
         ...
 
     def run(self, job: Job) -> tuple[CommandResult, ...]:
-        """Results of the commands that ran. Raises InfrastructureError when the machine failed."""
+        """Results of the commands that ran. Raises SandboxError when the machine failed."""
         ...

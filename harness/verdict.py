@@ -23,6 +23,7 @@ class Phase(StrEnum):
 
     PREPARE = "prepare"  # image and container
     PATCH = "patch"  # putting the patch in
+    SETUP = "setup"  # what the evaluation script does before the tests: their files, installing
     TESTS = "tests"  # running them
     GRADE = "grade"  # reading what they printed
 
@@ -42,6 +43,8 @@ class Verdict(BaseModel):
     seconds: float = 0.0  # the whole evaluation
     test_seconds: float = 0.0  # of that, the evaluation script
     exit_status: int | None = None  # of the test command, from the engine
+    nonce: str = ""  # follows the markers that we put around the tests' output in the log
+    flags: tuple[str, ...] = ()  # what a reader should look at before believing the outcome: "kind: what"
     fail_to_pass_success: tuple[str, ...] = ()
     fail_to_pass_failure: tuple[str, ...] = ()
     pass_to_pass_success: tuple[str, ...] = ()
@@ -55,4 +58,4 @@ class Verdict(BaseModel):
     @property
     def applied(self) -> bool:
         """Whether the patch was put in; None of the outcomes before the tests count."""
-        return self.phase in (Phase.TESTS, Phase.GRADE)
+        return self.phase in (Phase.SETUP, Phase.TESTS, Phase.GRADE)

@@ -7,20 +7,19 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from pathlib import Path
 
-from harness.errors import InfrastructureError
-from harness.evaluate.grade import grade, grader_version
-from harness.evaluate.spec import Specification, instrument
+from harness.errors import InfrastructureError, SandboxError
+from harness.evaluate.grade import grader_version
+from harness.evaluate.guard import patch_flags, refusal
+from harness.evaluate.judge import infrastructure, judge
+from harness.evaluate.phases import evaluation_job, new_nonce, protocol, write_log
+from harness.evaluate.spec import Specification
 from harness.instance import Instance
 from harness.journal import Journal, content_key
-from harness.resources import resource
-from harness.seams import CommandResult, Job, Limits, Sandbox
+from harness.seams import Limits, Sandbox
 from harness.verdict import Outcome, Phase, Verdict
 
 log = logging.getLogger(__name__)
 
-PATCH_PATH = "/harness/patch.diff"
-APPLY_PATH = "/harness/apply.sh"
-SCRIPT_PATH = "/harness/eval.sh"
 RETRY_SECONDS = (1.0, 5.0, 20.0)  # pauses before another try after the machine failed
 
 
@@ -65,17 +64,18 @@ class Evaluator:
         return self._evaluate(instance, None)
 
     def _evaluate(self, instance: Instance, patch: str | None) -> Verdict:
+        reason = refusal(patch) if patch is not None else ""
+        if reason:
+            return Verdict(
+                instance_id=instance.instance_id, outcome=Outcome.PATCH_FAILED, phase=Phase.PATCH, detail=reason
+            )
         for pause in (*RETRY_SECONDS, None):
             try:
                 return self._evaluate_once(instance, patch)
             except InfrastructureError as error:
                 if pause is None:
-                    return Verdict(
-                        instance_id=instance.instance_id,
-                        outcome=Outcome.INFRASTRUCTURE,
-                        phase=Phase.PREPARE,
-                        detail=str(error),
-                    )
+                    command = error.command if isinstance(error, SandboxError) else None
+                    return infrastructure(instance, str(error), command)
                 log.warning("%s: %s; trying again in %g s", instance.instance_id, error, pause)
                 time.sleep(pause)
         raise AssertionError("unreachable")
@@ -109,22 +109,12 @@ class Evaluator:
         self, instance: Instance, patch: str | None, image: str, digest: str, specification: Specification, key: str
     ) -> Verdict:
         started = time.monotonic()
-        results = self._sandbox.run(_job(image, specification, patch, self._limits))
-        verdict = judge(instance, specification, results, patched=patch is not None)
+        results = self._sandbox.run(evaluation_job(image, instance, specification, patch, self._limits))
+        nonce = new_nonce()
+        verdict = judge(instance, specification, results, nonce, patch_flags(patch) if patch is not None else ())
         verdict = verdict.model_copy(update={"key": key, "image": image, "image_digest": digest})
-        self.log_path(verdict).write_bytes(b"".join(result.output for result in results))
+        self.log_path(verdict).write_bytes(write_log(results, nonce))
         return verdict.model_copy(update={"seconds": round(time.monotonic() - started, 3)})
-
-
-def _job(image: str, specification: Specification, patch: str | None, limits: Limits) -> Job:
-    files = {SCRIPT_PATH: instrument(specification.script).encode()}
-    commands: tuple[tuple[str, ...], ...] = (("/bin/bash", SCRIPT_PATH),)
-    if patch is not None:
-        patch = patch if patch.endswith("\n") else patch + "\n"
-        files[PATCH_PATH] = patch.encode("utf-8", "surrogateescape")
-        files[APPLY_PATH] = (resource("docker") / "apply.sh").read_bytes()
-        commands = (("/bin/bash", APPLY_PATH, PATCH_PATH), *commands)
-    return Job(image=image, files=files, commands=commands, limits=limits)
 
 
 def evaluation_key(
@@ -140,47 +130,6 @@ def evaluation_key(
         pass_to_pass=instance.pass_to_pass,
         patch=patch,
         limits=vars(limits),
-        apply=(resource("docker") / "apply.sh").read_text(encoding="utf-8"),
+        protocol=protocol(),
         grader=grader_version(),
     )
-
-
-def judge(
-    instance: Instance, specification: Specification, results: tuple[CommandResult, ...], patched: bool = True
-) -> Verdict:
-    """The verdict on what an evaluation's commands did: the patch put in (where there is one), then the tests."""
-    if patched and len(results) == 1:
-        applying = results[0]
-        return _stopped(instance, applying, Phase.PATCH, Outcome.PATCH_FAILED, _last_line(applying.output))
-    tests = results[-1]
-    if tests.timed_out or tests.out_of_memory:
-        return _stopped(instance, tests, Phase.TESTS, Outcome.NO_RESULTS, "")
-    found = grade(instance, specification, tests.output.decode("utf-8", "replace"), tests.exit_status)
-    return Verdict(
-        instance_id=instance.instance_id,
-        phase=Phase.GRADE,
-        test_seconds=round(tests.seconds, 3),
-        exit_status=tests.exit_status,
-        **vars(found),
-    )
-
-
-def _stopped(instance: Instance, result: CommandResult, phase: Phase, otherwise: Outcome, detail: str) -> Verdict:
-    outcome = otherwise
-    if result.timed_out:
-        outcome, detail = Outcome.TIMEOUT, f"stopped after {result.seconds:.0f} s"
-    elif result.out_of_memory:
-        outcome, detail = Outcome.OUT_OF_MEMORY, "a process was killed for memory"
-    return Verdict(
-        instance_id=instance.instance_id,
-        outcome=outcome,
-        phase=phase,
-        detail=detail,
-        test_seconds=round(result.seconds, 3) if phase is Phase.TESTS else 0.0,
-        exit_status=result.exit_status,
-    )
-
-
-def _last_line(output: bytes) -> str:
-    lines = output.decode("utf-8", "replace").strip().splitlines()
-    return lines[-1][:300] if lines else ""

@@ -3,17 +3,24 @@ from pathlib import Path
 
 import pytest
 
-from harness.errors import InfrastructureError
+from harness.errors import InfrastructureError, SandboxError
 from harness.evaluate import evaluate as module
-from harness.evaluate.evaluate import PATCH_PATH, Evaluator
+from harness.evaluate.evaluate import Evaluator
+from harness.evaluate.phases import PATCH_PATH, PATCH_REFUSED
 from harness.evaluate.spec import END_MARKER, START_MARKER, Specification
 from harness.instance import Instance
 from harness.journal import Journal
 from harness.seams import CommandResult, Job, Limits
 from harness.verdict import Outcome, Phase, Verdict
 
-PASSING = f"{START_MARKER}\nPASSED tests/test_a.py::test_new\nPASSED tests/test_a.py::test_old\n{END_MARKER}\n"
-APPLIED = CommandResult(0, b"Applied patch a.py cleanly.\n", 0.1)
+PASSING = "PASSED tests/test_a.py::test_new\nPASSED tests/test_a.py::test_old\n== 2 passed in 0.01s ==\n"
+APPLIED = CommandResult(
+    0,
+    b"expected 100644 1f 0 tests/test_a.py\nApplied patch a.py cleanly.\npresent 1f tests/test_a.py\n",
+    0.1,
+)
+INTACT = {"/testbed/tests/test_a.py": "1f"}
+TESTED = CommandResult(0, PASSING.encode(), 2.0, contents=INTACT)
 
 
 class ScriptedSandbox:
@@ -63,18 +70,19 @@ def test_an_empty_patch_starts_no_container(make, instance: Instance) -> None:
 
 
 def test_a_verdict_is_journaled_and_never_asked_again(make, instance: Instance) -> None:
-    sandbox = ScriptedSandbox(APPLIED, CommandResult(0, PASSING.encode(), 2.0))
+    sandbox = ScriptedSandbox(APPLIED, TESTED)
     first = make(sandbox).evaluate(instance, "a patch")
     assert first.outcome is Outcome.RESOLVED
     assert first.test_seconds == 2.0
     again = make(sandbox)
     assert again.evaluate(instance, "a patch") == first
     assert len(sandbox.jobs) == 1
-    assert again.log_path(first).read_text().endswith(PASSING)
+    log = again.log_path(first).read_text()
+    assert log.endswith(f"{START_MARKER} {first.nonce}\n{PASSING}{END_MARKER} {first.nonce}\n")
 
 
 def test_whatever_determines_a_verdict_makes_it_another_question(make, row) -> None:
-    sandbox = ScriptedSandbox(APPLIED, CommandResult(0, PASSING.encode(), 2.0))
+    sandbox = ScriptedSandbox(APPLIED, TESTED)
     instance = Instance.model_validate(row())
     make(sandbox).evaluate(instance, "a patch")
     make(sandbox).evaluate(instance, "another patch")
@@ -87,7 +95,7 @@ def test_whatever_determines_a_verdict_makes_it_another_question(make, row) -> N
 
 
 def test_equal_questions_under_way_are_asked_once(make, instance: Instance) -> None:
-    sandbox = ScriptedSandbox(APPLIED, CommandResult(0, PASSING.encode(), 2.0))
+    sandbox = ScriptedSandbox(APPLIED, TESTED)
     sandbox.gate.clear()
     evaluator = make(sandbox)
     verdicts: list[Verdict] = []
@@ -105,23 +113,26 @@ def test_equal_questions_under_way_are_asked_once(make, instance: Instance) -> N
 
 
 def test_a_failing_machine_is_tried_again_and_then_reported_but_never_journaled(make, instance: Instance) -> None:
-    flaky = ScriptedSandbox(APPLIED, CommandResult(0, PASSING.encode(), 2.0), failures=2)
+    flaky = ScriptedSandbox(APPLIED, TESTED, failures=2)
     assert make(flaky).evaluate(instance, "patch").outcome is Outcome.RESOLVED
     broken = ScriptedSandbox(failures=99)
     verdict = make(broken).evaluate(instance, "patch two")
     assert verdict.outcome is Outcome.INFRASTRUCTURE
     assert verdict.detail == "daemon gone"
-    mended = ScriptedSandbox(APPLIED, CommandResult(0, PASSING.encode(), 2.0))
+    mended = ScriptedSandbox(APPLIED, TESTED)
     assert make(mended).evaluate(instance, "patch two").outcome is Outcome.RESOLVED
 
 
 @pytest.mark.parametrize(
     ("results", "outcome", "phase"),
     [
-        ((CommandResult(1, b"error: patch failed: a.py:1", 0.1),), Outcome.PATCH_FAILED, Phase.PATCH),
+        ((CommandResult(PATCH_REFUSED, b"error: patch failed: a.py:1", 0.1),), Outcome.PATCH_FAILED, Phase.PATCH),
         ((APPLIED, CommandResult(None, b"", 9.0, timed_out=True)), Outcome.TIMEOUT, Phase.TESTS),
         ((APPLIED, CommandResult(137, b"", 9.0, out_of_memory=True)), Outcome.OUT_OF_MEMORY, Phase.TESTS),
-        ((APPLIED, CommandResult(97, b"no test patch", 9.0)), Outcome.NO_RESULTS, Phase.GRADE),
+        ((CommandResult(97, b"no test patch", 9.0),), Outcome.NO_RESULTS, Phase.SETUP),
+        ((CommandResult(None, b"", 9.0, timed_out=True),), Outcome.TIMEOUT, Phase.SETUP),
+        ((APPLIED, CommandResult(0, b"nothing", 9.0, contents=INTACT)), Outcome.NO_RESULTS, Phase.GRADE),
+        ((APPLIED, CommandResult(0, PASSING.encode(), 9.0)), Outcome.NO_RESULTS, Phase.GRADE),
     ],
 )
 def test_every_failure_has_its_name(make, instance: Instance, results, outcome, phase) -> None:
@@ -131,7 +142,26 @@ def test_every_failure_has_its_name(make, instance: Instance, results, outcome, 
 
 
 def test_the_base_state_is_tested_without_a_patch(make, instance: Instance) -> None:
-    sandbox = ScriptedSandbox(CommandResult(0, PASSING.encode(), 2.0))
+    sandbox = ScriptedSandbox(APPLIED, TESTED)
     assert make(sandbox).evaluate_base(instance).outcome is Outcome.RESOLVED
     assert PATCH_PATH not in sandbox.jobs[0].files
-    assert len(sandbox.jobs[0].commands) == 1
+
+
+@pytest.mark.parametrize(("command", "phase"), [(None, Phase.PREPARE), (0, Phase.SETUP), (1, Phase.TESTS)])
+def test_where_the_machine_failed_is_told(make, instance: Instance, monkeypatch, command, phase) -> None:
+    sandbox = ScriptedSandbox()
+
+    def fail(job: Job) -> tuple[CommandResult, ...]:
+        raise SandboxError("daemon gone", command)
+
+    monkeypatch.setattr(sandbox, "run", fail)
+    verdict = make(sandbox).evaluate(instance, "patch")
+    assert (verdict.outcome, verdict.phase) == (Outcome.INFRASTRUCTURE, phase)
+
+
+def test_a_refused_patch_starts_no_container(make, instance: Instance) -> None:
+    sandbox = ScriptedSandbox()
+    verdict = make(sandbox).evaluate(instance, "--- a/../../etc/passwd\n+++ b/../../etc/passwd\n@@ -1 +1 @@\n-a\n+b\n")
+    assert (verdict.outcome, verdict.phase) == (Outcome.PATCH_FAILED, Phase.PATCH)
+    assert "leaves the repository" in verdict.detail
+    assert sandbox.jobs == []

@@ -5,9 +5,9 @@ import time
 
 import pytest
 
-from harness.errors import InfrastructureError, InputError
+from harness.errors import InfrastructureError, InputError, SandboxError
 from harness.evaluate.container import RUN_LABEL, DockerSandbox, connect
-from harness.seams import Job, Limits
+from harness.seams import Command, Job, Limits
 
 pytestmark = pytest.mark.docker
 RUN = "test-container"
@@ -28,7 +28,7 @@ def sandbox(docker_client):
 
 
 def run(sandbox, image: str, *scripts: str, **limits):
-    commands = tuple(("/bin/bash", "-c", script) for script in scripts)
+    commands = tuple(Command(("/bin/bash", "-c", script)) for script in scripts)
     return sandbox.run(Job(image, {"/harness/in.txt": b"given\n"}, commands, Limits(**limits), workdir="/"))
 
 
@@ -81,6 +81,44 @@ def test_no_network_no_capabilities_no_new_privileges(sandbox, base_image) -> No
     assert b"NoNewPrivs:\t1" in result.output
 
 
+def test_files_are_seen_from_outside(sandbox, base_image) -> None:
+    script = "cd /made; echo text > file; ln -s /etc/passwd link; mkdir folder; git hash-object file >&2"
+    job = Job(
+        base_image,
+        {"/made/given": b"given"},
+        (Command(("/bin/bash", "-c", script), tuple(f"/made/{n}" for n in ("file", "link", "folder", "none"))),),
+        Limits(),
+        workdir="/",
+    )
+    [result] = sandbox.run(job)
+    assert result.contents["/made/file"] == result.output.decode().strip()
+    assert result.contents.keys() == {"/made/file", "/made/link"}
+
+
+def test_a_file_can_not_grow_without_end(sandbox, base_image) -> None:
+    [result] = run(sandbox, base_image, "head -c 3000000 /dev/zero > /big; stat -c %s /big; exit 4", disk_bytes=1 << 20)
+    assert b"File size limit exceeded" in result.output
+    assert str(1 << 20).encode() in result.output
+
+
+def test_open_files_are_limited_and_no_core_is_written(sandbox, base_image) -> None:
+    [result] = run(sandbox, base_image, "ulimit -Hn; ulimit -Hc", open_files=100)
+    assert result.output.split() == [b"100", b"0"]
+
+
+def test_the_first_processs_output_is_not_kept(sandbox, base_image, docker_client, monkeypatch) -> None:
+    """Its log, a file on the host, grew for as long as the job ran, past every limit of the container."""
+    kept = []
+    monkeypatch.setattr(DockerSandbox, "_remove", lambda self, container: kept.append(container))
+    run(sandbox, base_image, "echo flood > /proc/1/fd/1")
+    sandbox.close()
+    monkeypatch.undo()
+    [container] = kept
+    container.reload()
+    assert container.attrs["HostConfig"]["LogConfig"]["Type"] == "none"
+    container.remove(force=True)
+
+
 def test_endless_output_keeps_its_head_and_its_end(sandbox, base_image) -> None:
     script = "echo first; head -c 3000000 /dev/zero | tr '\\0' x; echo; echo last"
     [result] = run(sandbox, base_image, script, output_bytes=100_000)
@@ -117,8 +155,9 @@ def test_a_container_removed_from_outside_is_the_machines_failure(sandbox, base_
 
     thread = threading.Thread(target=remove)
     thread.start()
-    with pytest.raises(InfrastructureError):
-        run(sandbox, base_image, "sleep 30", seconds=25)
+    with pytest.raises(SandboxError) as caught:
+        run(sandbox, base_image, "true", "sleep 30", seconds=25)
+    assert caught.value.command == 1
     thread.join()
 
 
@@ -127,7 +166,7 @@ def test_what_a_killed_process_left_is_reaped(sandbox, base_image, docker_client
         "from harness.evaluate.container import *; from harness.seams import *\n"
         f"s = DockerSandbox(connect(), {RUN!r})\n"
         "import threading, os, time\n"
-        f"job = Job({base_image!r}, {{}}, (('sleep', '100'),), Limits(), workdir='/')\n"
+        f"job = Job({base_image!r}, {{}}, (Command(('sleep', '100')),), Limits(), workdir='/')\n"
         "threading.Thread(target=s.run, args=(job,), daemon=True).start()\n"
         "time.sleep(4); os.kill(os.getpid(), 9)\n"
     )

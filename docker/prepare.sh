@@ -1,0 +1,27 @@
+#!/bin/bash
+# Everything before the tests: the patch goes in, then the row's own set-up runs.
+# Arguments: the base commit, then the test files. Lines "expected" and "present" tell git's names for what these
+# have to hold, and for what they hold in the end. Exit status 94: the patch does not apply.
+base_commit=$1
+shift
+cd /testbed || exit 95
+# Nothing of the patch is here yet, so git can be believed.
+if [ -s /harness/test.diff ]; then
+  export GIT_INDEX_FILE=/harness/index
+  git read-tree "$base_commit" 2>/dev/null || git read-tree HEAD
+  git apply --cached /harness/test.diff && git ls-files --stage -z -- "$@" | tr '\0\t' '\n ' | sed 's/^/expected /'
+  unset GIT_INDEX_FILE
+fi
+if [ -e /harness/patch.diff ]; then
+  /bin/bash /harness/apply.sh /harness/patch.diff || exit 94
+fi
+/bin/bash /harness/setup.sh
+status=$?
+for path in "$@"; do
+  if [ -L "$path" ]; then
+    echo "present $(readlink -n "$path" | git hash-object --stdin) $path"
+  elif [ -f "$path" ]; then
+    echo "present $(git hash-object --no-filters -- "$path") $path"
+  fi
+done
+exit $status

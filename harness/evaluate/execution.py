@@ -1,0 +1,195 @@
+"""One command in a running container, seen from outside: its output, its end, the files it left."""
+
+import hashlib
+import io
+import logging
+import tarfile
+import threading
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from harness.errors import InfrastructureError
+from harness.seams import CommandResult, Limits
+
+if TYPE_CHECKING:
+    from docker import DockerClient
+    from docker.models.containers import Container
+
+log = logging.getLogger(__name__)
+
+POLL_SECONDS = 0.5  # how often a silent command is looked at
+SETTLE_SECONDS = 2.0  # output still awaited after a command's end, should a child of it hold the stream
+KILLED = 137  # exit status of a command that SIGKILL ended
+SIGNALLED = 128  # exit statuses from here on are a signal's
+TAIL = 4096  # bytes at the end of an output in which a command's last words stand
+WATCHED_BYTES = 64 << 20  # a watched file that is longer counts as none
+
+
+class BoundedOutput:
+    """Keeps the head and the tail of a stream of bytes, and says how much lay between them. Safe for threads."""
+
+    def __init__(self, limit: int) -> None:
+        """``limit`` in bytes; half of it for either end."""
+        self._half = max(limit // 2, 1)
+        self._lock = threading.Lock()
+        self._head = bytearray()
+        self._tail = bytearray()
+        self._cut = 0
+
+    def add(self, chunk: bytes) -> None:
+        """Take the next bytes of the stream."""
+        with self._lock:
+            room = self._half - len(self._head)
+            self._head += chunk[:room]
+            self._tail += chunk[room:]
+            if len(self._tail) > 2 * self._half:
+                self._trim()
+
+    def _trim(self) -> None:
+        excess = max(len(self._tail) - self._half, 0)
+        del self._tail[:excess]
+        self._cut += excess
+
+    def value(self) -> bytes:
+        """What was kept, with a line in the middle where bytes were cut."""
+        with self._lock:
+            self._trim()
+            middle = f"\n[... {self._cut} bytes cut here ...]\n".encode() if self._cut else b""
+            return bytes(self._head) + middle + bytes(self._tail)
+
+
+def execute(
+    client: "DockerClient", container: "Container", command: Sequence[str], workdir: str, limits: Limits
+) -> CommandResult:
+    """Run a command and watch it until it ends or its time is over; the container is killed in the latter case.
+
+    Raises InfrastructureError when the container went away underneath, and what the Docker client raises.
+    """
+    api = client.api
+    started = time.monotonic()
+    # The command's two streams must stay in the order in which they were written.
+    merged = ["/bin/bash", "-c", 'exec "$@" 2>&1', "bash", *command]
+    exec_id = api.exec_create(container.id, merged, workdir=workdir)["Id"]
+    stream: Any = api.exec_start(exec_id, socket=True)
+    output, ended = BoundedOutput(limits.output_bytes), threading.Event()
+    threading.Thread(target=_read, args=(stream, output, ended), daemon=True, name="exec-output").start()
+    timed_out = _wait(api, exec_id, ended, started + limits.seconds)
+    seconds = time.monotonic() - started
+    lingering = not ended.is_set()
+    if timed_out:
+        container.kill()
+        return CommandResult(None, output.value(), seconds, timed_out=True)
+    status = api.exec_inspect(exec_id)["ExitCode"]
+    if status in (None, KILLED) and not _still_there(container):
+        raise InfrastructureError("the container was stopped or removed from outside while its command ran")
+    text = output.value()
+    return CommandResult(
+        exit_status=status,
+        output=text,
+        seconds=seconds,
+        out_of_memory=_looks_killed(status, text) and _memory_ran_out(container),
+        lingering=lingering,
+    )
+
+
+def _wait(api: Any, exec_id: str, ended: threading.Event, deadline: float) -> bool:
+    """Return when the command has ended, or (True) when it still runs at the deadline (``time.monotonic``)."""
+    while not ended.wait(timeout=max(min(POLL_SECONDS, deadline - time.monotonic()), 0)):
+        # A child that outlives the command keeps the stream open; it must not keep us.
+        if not api.exec_inspect(exec_id)["Running"]:
+            ended.wait(timeout=SETTLE_SECONDS)
+            return False
+        if time.monotonic() >= deadline:
+            return True
+    return False
+
+
+def _read(stream: Any, output: BoundedOutput, ended: threading.Event) -> None:
+    from docker.utils.socket import SocketError, frames_iter
+
+    try:
+        for _, chunk in frames_iter(stream, tty=False):  # type: ignore[no-untyped-call]
+            output.add(chunk)
+    except (SocketError, OSError, ValueError) as error:
+        # The connection goes down with the container; whoever watches asks the engine what happened.
+        log.debug("output stream ended: %s", error)
+    ended.set()
+    # The SDK leaves this connection to the garbage collector; closing the socket alone does not free it.
+    stream._response.close()
+
+
+def _still_there(container: "Container") -> bool:
+    from docker.errors import NotFound
+
+    # The engine notices the death of a container a little after that of the commands in it.
+    time.sleep(SETTLE_SECONDS / 4)
+    try:
+        container.reload()
+    except NotFound:
+        return False
+    return bool(container.status == "running")
+
+
+def _looks_killed(status: int, output: bytes) -> bool:
+    last_words = output[-TAIL:]
+    return status >= SIGNALLED or (status != 0 and (b"Killed" in last_words or b"MemoryError" in last_words))
+
+
+def _memory_ran_out(container: "Container") -> bool:
+    """Whether the kernel killed a process of the container for memory (control groups 1 and 2)."""
+    from docker.errors import APIError
+
+    counters = "cat /sys/fs/cgroup/memory/memory.oom_control /sys/fs/cgroup/memory.events 2>/dev/null"
+    try:
+        answer = container.exec_run(["/bin/sh", "-c", counters], workdir="/").output
+    except APIError as error:
+        # With all its processes used up a container takes no further command: that is its own doing.
+        log.debug("can't ask a container for its memory counters: %s", error)
+        return False
+    text = answer.decode(errors="replace") if isinstance(answer, bytes) else ""
+    fields = [line.split() for line in text.splitlines()]
+    return any(field[0] == "oom_kill" and field[-1] != "0" for field in fields if len(field) == 2)
+
+
+def contents(container: "Container", paths: Iterable[str]) -> dict[str, str]:
+    """Path -> git's object id, read by the engine itself: nothing that lies in the container takes part."""
+    from docker.errors import NotFound
+
+    found = {}
+    for path in paths:
+        try:
+            chunks, _ = container.get_archive(path)
+        except NotFound:
+            continue
+        object_id = _object_id(chunks)
+        if object_id:
+            found[path] = object_id
+    return found
+
+
+def _object_id(chunks: Iterator[bytes]) -> str | None:
+    data = bytearray()
+    for chunk in chunks:
+        data += chunk
+        if len(data) > WATCHED_BYTES:
+            return None
+    with tarfile.open(fileobj=io.BytesIO(data)) as archive:
+        member = archive.next()
+        if member is None or not (member.isfile() or member.issym()):
+            return None
+        file = None if member.issym() else archive.extractfile(member)
+        content = file.read() if file else member.linkname.encode("utf-8", "surrogateescape")
+    return hashlib.sha1(b"blob %d\0%b" % (len(content), content), usedforsecurity=False).hexdigest()
+
+
+def packed(files: Mapping[str, bytes]) -> bytes:
+    """A tar archive of files by their absolute paths, executable by everybody."""
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as archive:
+        for path, content in files.items():
+            member = tarfile.TarInfo(path.lstrip("/"))
+            member.size = len(content)
+            member.mode = 0o755
+            archive.addfile(member, io.BytesIO(content))
+    return buffer.getvalue()
