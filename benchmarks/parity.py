@@ -3,8 +3,8 @@
 The instances are those of the SWE-bench Lite rows (HARNESS_SWEBENCH_ROWS, or --rows) whose images are built here.
 On each: the gold patch, no patch at all, a wrong patch, and mutated gold patches - at least 200 over all instances,
 most of them where the tests are short. Every log is graded a second time by swebench's own `get_eval_report`, and
-compared per test id. A run that was stopped goes on where it was. With --check the exit status is 1 when anything differs, or fewer
-mutants than wanted were graded. The last line is the figures.
+compared per test id. A run that was stopped goes on where it was. With --check the exit status is 1 when anything
+differs, or fewer mutants than wanted were graded. The last line is the figures.
 """
 
 import argparse
