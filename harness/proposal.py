@@ -1,8 +1,8 @@
 """What the stages before the tests made of one instance, and the result it becomes with its verdict."""
 
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from harness.candidate import Candidate
@@ -13,55 +13,87 @@ from harness.localize.files import FileLocalization
 from harness.location import Location
 from harness.report.metrics import Attempt
 from harness.report.similarity import similarity
+from harness.report.stages import StageScores, count_resolving, localization_hits
 from harness.report.write import Result
+from harness.seams import Snapshot
+from harness.validate.check import Plan, Validation
+from harness.validate.regression import Regression
+from harness.validate.reproduction import ReproductionTest
 from harness.validate.select import Selection
-from harness.verdict import Verdict
+from harness.verdict import Outcome, Verdict
+
+
+@dataclass(frozen=True)
+class Trial:
+    """What the containers said of a proposal."""
+
+    validation: Validation
+    selection: Selection
+    verdict: Verdict  # on the selected patch
+    verdicts: Mapping[int, Verdict] | None  # on every patch, by candidate; None where the run file does not ask for it
 
 
 @dataclass(frozen=True)
 class Proposal:
-    """One instance under one checkpoint and condition, up to the selected patch."""
+    """One instance under one checkpoint and condition, as far as the model was needed."""
 
     checkpoint: CheckpointConfig
     packing_metrics: dict[str, float]
     condition: Condition
     instance: Instance
+    snapshot: Snapshot
     locations: Sequence[Location]
     localization: FileLocalization | None  # what the model localized; None under the ground-truth conditions
     candidates: Sequence[Candidate]
-    selection: Selection
+    plan: Plan
 
-    def result(self, verdict: Verdict) -> Result:
+    def result(self, trial: Trial) -> Result:
         """The attempt with its scores, its patch and the trail that led to it."""
-        costs: list[Candidate | FileLocalization] = [*self.candidates]
+        costs: list[Candidate | FileLocalization | Regression | ReproductionTest] = [*self.candidates]
+        costs += self.plan.costs()
         if self.localization:
             costs.append(self.localization)
-        patch = self.selection.patch
+        patch = trial.selection.patch
         attempt = Attempt(
             checkpoint=self.checkpoint.name,
             packing=self.checkpoint.packing,
             packing_metrics=self.packing_metrics,
             condition=self.condition,
             instance_id=self.instance.instance_id,
-            verdict=verdict,
+            verdict=trial.verdict,
             similarity=similarity(patch, self.instance.patch),
             empty=not patch,
-            candidate_reasons=dict(Counter(c.reason.value for c in self.candidates if c.reason)),
+            candidate_reasons=self._reasons(),
             prompt_tokens=sum(cost.prompt_tokens for cost in costs),
             completion_tokens=sum(cost.completion_tokens for cost in costs),
             model_seconds=sum(cost.seconds for cost in costs),
         )
-        return Result(attempt, patch, self._trail())
+        return Result(attempt, patch, self._trail(trial), self._scores(trial))
 
-    def _trail(self) -> dict[str, Any]:
-        selected = self.selection
+    def _reasons(self) -> dict[str, int]:
+        return dict(Counter(candidate.reason.value for candidate in self.candidates if candidate.reason))
+
+    def _scores(self, trial: Trial) -> StageScores:
+        located = localization_hits(self.instance, self.snapshot, self.locations) if self.localization else {}
+        scores = StageScores(located, len(self.candidates), self._reasons(), trial.selection.pool.value)
+        if trial.verdicts is None:
+            return scores
+        graded, resolving = count_resolving(len(self.candidates), trial.verdicts)
+        failed = trial.verdict.outcome is Outcome.INFRASTRUCTURE
+        return replace(scores, selected=None if failed else trial.verdict.resolved, graded=graded, resolving=resolving)
+
+    def _trail(self, trial: Trial) -> dict[str, Any]:
+        selected = trial.selection
         return {
             "localization": asdict(self.localization) if self.localization else None,
             "locations": [asdict(location) for location in self.locations],
             "candidates": [candidate.model_dump(mode="json", exclude={"vote"}) for candidate in self.candidates],
             "selected": selected.candidate.index if selected.candidate else None,
+            "pool": selected.pool.value,
             "votes": selected.votes,
             "voters": selected.voters,
+            "validation": trial.validation.trail(),
+            "verdicts": {index: verdict.outcome.value for index, verdict in (trial.verdicts or {}).items()},
         }
 
 

@@ -1,7 +1,7 @@
 """The pipeline: the only module that knows the order of the stages.
 
-For every checkpoint and condition each instance goes localize -> repair -> select -> evaluate. Answers and
-verdicts are journaled; everything between them is recomputed from those, so a run that is started again
+For every checkpoint and condition each instance goes localize -> repair -> validate -> select -> evaluate. Answers
+and verdicts are journaled; everything between them is recomputed from those, so a run that is started again
 does only what is missing. Tests of one checkpoint's patches run while the next checkpoint is served.
 """
 
@@ -24,14 +24,17 @@ from harness.model.client import open_model
 from harness.model.prompts import Prompts
 from harness.paths import cache_folder
 from harness.progress import Progress, Stage
-from harness.proposal import Proposal, reference_result
+from harness.proposal import Proposal, Trial, reference_result
 from harness.records import RunFolder, freeze
 from harness.repair.sample import repair
 from harness.repo.snapshot import open_repository
 from harness.report.metrics import SummaryRow
 from harness.report.write import Result, write_results
 from harness.seams import Model, Snapshot
+from harness.validate.bench import Bench
+from harness.validate.check import Plan, plan_validation, stages, validate
 from harness.validate.select import select
+from harness.verdict import Verdict
 
 ATTEMPTS_UNDER_WAY = 64  # per checkpoint; bounds how many prompts are held at a time
 
@@ -46,6 +49,7 @@ def run_pipeline(config: RunConfig) -> list[SummaryRow]:
     dataset = config.dataset
     instances = load_instances(dataset.path, dataset.split, dataset.instances, dataset.limit)
     prompts = Prompts(config.prompts)
+    prompts.require(stages(config.validation))
     snapshots = collect(instances, open_repository(cache_folder()).snapshot) if config.checkpoints else {}
     with (
         RunFolder(config.output) as folder,
@@ -166,10 +170,13 @@ class Run:
             async with bound:
                 with stage.running(f"{checkpoint.name} {condition} {instance.instance_id}"):
                     localization, locations = await self._localize(model, instance, condition)
-                    candidates = await self._repair(model, instance, locations)
+                    candidates, plan = await asyncio.gather(
+                        self._repair(model, instance, locations), self._plan(model, instance, locations)
+                    )
             stage.add()
-            selection = select(candidates)
-            test(Proposal(checkpoint, metrics, condition, instance, locations, localization, candidates, selection))
+            snapshot = self.snapshots[instance.instance_id]
+            place = (checkpoint, metrics, condition, instance, snapshot)
+            test(Proposal(*place, locations, localization, candidates, plan))
 
         async with open_model(
             checkpoint, config.serving, config.sampling.concurrency, self.folder.path, answers
@@ -195,9 +202,26 @@ class Run:
         snapshot, sampling = self.snapshots[instance.instance_id], self.config.sampling
         return await repair(model, self.prompts, sampling.repair, sampling.samples, instance, snapshot, locations)
 
+    async def _plan(self, model: Model, instance: Instance, locations: Sequence[Location]) -> Plan:
+        snapshot, bench = self.snapshots[instance.instance_id], self._bench(instance)
+        return await plan_validation(model, self.prompts, self.config.validation, bench, snapshot, locations)
+
+    def _bench(self, instance: Instance) -> Bench:
+        return Bench(instance, self.session.specifications[instance.instance_id], self.session.submit_script)
+
     async def _test(self, proposal: Proposal, stage: Stage) -> None:
-        verdict = await asyncio.wrap_future(self.session.submit(proposal.instance, proposal.selection.patch))
-        self._keep(proposal.result(verdict), stage)
+        instance, candidates, config = proposal.instance, proposal.candidates, self.config
+        validation = await validate(proposal.plan, config.validation, self._bench(instance), candidates)
+        selection = select(candidates, validation.checks)
+        verdict = await asyncio.wrap_future(self.session.submit(instance, selection.patch))
+        verdicts = await self._test_candidates(instance, candidates) if config.evaluate_candidates else None
+        self._keep(proposal.result(Trial(validation, selection, verdict, verdicts)), stage)
+
+    async def _test_candidates(self, instance: Instance, candidates: Sequence[Candidate]) -> dict[int, Verdict]:
+        patches = {candidate.index: candidate.patch for candidate in candidates if candidate.patch}
+        futures = [self.session.submit(instance, patch) for patch in patches.values()]
+        verdicts = await asyncio.gather(*map(asyncio.wrap_future, futures))
+        return dict(zip(patches, verdicts, strict=True))
 
     async def _test_reference(self, kind: Reference, instance: Instance, stage: Stage) -> None:
         [prediction] = reference_predictions(kind, [instance])

@@ -10,6 +10,7 @@ from typing import TypeVar
 
 from harness.config import EvaluationConfig
 from harness.errors import InputError
+from harness.evaluate.commands import CommandRun, CommandRunner, Script
 from harness.evaluate.container import DockerSandbox, connect
 from harness.evaluate.evaluate import Evaluator
 from harness.evaluate.images import resolve
@@ -30,6 +31,8 @@ class Session:
     """Verdicts on patches for a fixed set of instances, by a pool of workers."""
 
     evaluator: Evaluator
+    commands: CommandRunner
+    specifications: dict[str, Specification]  # by instance id
     images: dict[str, str]  # instance id -> digest of its local image
     workers: int
     _pool: ThreadPoolExecutor
@@ -41,6 +44,10 @@ class Session:
     def submit_base(self, instance: Instance) -> "Future[Verdict]":
         """Start testing the base state itself."""
         return self._pool.submit(self.evaluator.evaluate_base, instance)
+
+    def submit_script(self, instance: Instance, script: Script, patch: str) -> "Future[CommandRun]":
+        """Start a script of ours in the instance's image, with a patch put in first where there is one."""
+        return self._pool.submit(self.commands.run, instance, script, patch)
 
 
 @contextmanager
@@ -67,9 +74,12 @@ def evaluation_session(
             logs=folder.logs,
             limits=evaluation.limits(),
         )
+        commands = CommandRunner(
+            sandbox, lambda instance: names[instance.instance_id], journal, folder.command_logs, evaluation.limits()
+        )
         digests = {instance_id: sandbox.digest(name) for instance_id, name in names.items()}
         try:
-            yield Session(evaluator, digests, workers, pool)
+            yield Session(evaluator, commands, specifications, digests, workers, pool)
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise

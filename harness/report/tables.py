@@ -120,11 +120,11 @@ def _label(group: Sequence[SummaryRow], place: int) -> str:
 def markdown(rows: Sequence[SummaryRow]) -> str:
     """The main table, the averages where all three conditions are there, notes, and how the attempts ended."""
     averages = average(rows)
-    parts = [_markdown_table(_main_records(rows))]
+    parts = [markdown_table(_main_records(rows))]
     if averages:
-        parts += ["Averages over the three conditions:", _markdown_table(_average_records(averages))]
+        parts += ["Averages over the three conditions:", markdown_table(_average_records(averages))]
     parts += _notes(rows, averages)
-    parts += ["How the evaluations ended, and why candidates made no patch:", _markdown_table(_ending_records(rows))]
+    parts += ["How the evaluations ended, and why candidates made no patch:", markdown_table(_ending_records(rows))]
     return "\n\n".join(parts) + "\n"
 
 
@@ -220,7 +220,7 @@ def _ending_records(rows: Iterable[SummaryRow]) -> list[dict[str, str]]:
     ]
 
 
-def _markdown_table(records: Sequence[Mapping[str, str]]) -> str:
+def markdown_table(records: Sequence[Mapping[str, str]]) -> str:
     """A Markdown table of the records, which share their keys; a bar inside a cell is escaped."""
     if not records:
         return ""

@@ -8,6 +8,8 @@ from typing import Any
 from harness.records import RunFolder, write_json, write_jsonl, write_whole
 from harness.report.metrics import Attempt, SummaryRow, summarise
 from harness.report.official import official_report
+from harness.report.stage_tables import stages_csv, stages_markdown
+from harness.report.stages import StageScores, summarise_stages
 from harness.report.tables import csv, markdown
 from harness.verdict import Verdict
 
@@ -19,6 +21,7 @@ class Result:
     attempt: Attempt
     patch: str
     trail: Mapping[str, Any]  # locations, candidates and votes, as JSON for a reader
+    stages: StageScores | None = None  # of what our own stages made
 
 
 def write_results(
@@ -31,8 +34,12 @@ def write_results(
     for (checkpoint, condition), group in groups.items():
         _write_group(folder, folder.part(checkpoint, condition), group, log_path)
     rows = summarise(result.attempt for result in results)
-    write_whole(folder.path / "table.md", markdown(rows))
+    stages = summarise_stages(
+        (r.attempt.checkpoint, r.attempt.condition or "", r.stages) for r in results if r.stages is not None
+    )
+    write_whole(folder.path / "table.md", "\n".join(filter(None, (markdown(rows), stages_markdown(stages)))))
     write_whole(folder.path / "table.csv", csv(rows))
+    write_whole(folder.path / "stages.csv", stages_csv(stages))
     return rows
 
 

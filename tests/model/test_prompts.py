@@ -31,8 +31,9 @@ def prompts(request) -> Prompts:
     return Prompts(request.param)
 
 
-def test_every_template_is_rendered_here(prompts):
-    assert prompts.stages() == ["localize_files", "repair"]
+def test_every_template_is_rendered_in_a_test(prompts):
+    here, with_validation = ["localize_files", "repair"], ["regression", "reproduction"]
+    assert prompts.stages() == sorted(here + with_validation)
 
 
 def test_issue_and_files_are_there(prompts):

@@ -1,0 +1,142 @@
+"""Running a script in an instance's image, with or without a patch put in first; the same question never twice.
+
+What ran is kept in the journal beside the verdicts, its output in a log of its own.
+"""
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness.errors import InfrastructureError
+from harness.instance import Instance
+from harness.journal import Journal, content_key
+from harness.resources import resource
+from harness.seams import Command, CommandResult, Job, Limits, Sandbox
+
+log = logging.getLogger(__name__)
+
+PATCH_PATH = "/harness/patch.diff"
+APPLY_PATH = "/harness/apply.sh"
+SCRIPT_PATH = "/harness/command.sh"
+RETRY_SECONDS = (1.0, 5.0, 20.0)  # pauses before another try after the machine failed
+
+
+@dataclass(frozen=True)
+class Script:
+    """What to run: bash, and the files that it needs beside it."""
+
+    text: str
+    files: Mapping[str, str]  # absolute path in the container -> content
+
+
+@dataclass(frozen=True)
+class CommandRun:
+    """What one script did."""
+
+    applied: bool  # whether the patch was put in; the script did not run where it was not
+    exit_status: int | None  # of the script, or of putting the patch in; None where a limit ended it
+    output: str  # of the script; empty where it did not run
+    seconds: float
+
+
+class CommandRunner:
+    """Runs scripts in fresh containers, from the journal where it holds the run. Safe for threads."""
+
+    def __init__(
+        self, sandbox: Sandbox, image_of: Callable[[Instance], str], journal: Journal, logs: Path, limits: Limits
+    ) -> None:
+        """``image_of`` names an instance's local image; ``logs`` is the folder for one log per run."""
+        self._sandbox = sandbox
+        self._image_of = image_of
+        self._journal = journal
+        self._logs = logs
+        self._limits = limits
+        self._lock = threading.Lock()
+        self._under_way: dict[str, Future[CommandRun]] = {}
+        logs.mkdir(parents=True, exist_ok=True)
+
+    def run(self, instance: Instance, script: Script, patch: str = "") -> CommandRun:
+        """Run ``script`` on the instance's base state with ``patch``; equal questions under way wait for the same run.
+
+        Raises InfrastructureError where the machine fails again and again; that is not journaled.
+        """
+        for pause in RETRY_SECONDS:
+            try:
+                return self._run_once(instance, script, patch)
+            except InfrastructureError as error:
+                log.warning("%s: %s; trying again in %g s", instance.instance_id, error, pause)
+                time.sleep(pause)
+        return self._run_once(instance, script, patch)
+
+    def _run_once(self, instance: Instance, script: Script, patch: str) -> CommandRun:
+        image = self._image_of(instance)
+        key = command_key(script, patch, self._sandbox.digest(image), self._limits)
+        with self._lock:
+            known = self._known(key)
+            if known is not None:
+                return known
+            first = key not in self._under_way
+            future = self._under_way.setdefault(key, Future())
+        if not first:
+            return future.result()
+        try:
+            done = _read(self._sandbox.run(_job(image, script, patch, self._limits)), bool(patch))
+            self._keep(key, instance, done)
+            future.set_result(done)
+            return done
+        except BaseException as error:
+            future.set_exception(error)
+            raise
+        finally:
+            with self._lock:
+                del self._under_way[key]
+
+    def _known(self, key: str) -> CommandRun | None:
+        record, path = self._journal.get(key), self._log_path(key)
+        if record is None or not path.is_file():
+            return None
+        return CommandRun(output=path.read_bytes().decode("utf-8", "replace"), **record["command"])
+
+    def _keep(self, key: str, instance: Instance, done: CommandRun) -> None:
+        # the log first: a record promises that its log is there
+        self._log_path(key).write_bytes(done.output.encode())
+        facts = {"applied": done.applied, "exit_status": done.exit_status, "seconds": done.seconds}
+        self._journal.put(key, {"instance_id": instance.instance_id, "command": facts})
+
+    def _log_path(self, key: str) -> Path:
+        return self._logs / f"{key}.log"
+
+
+def command_key(script: Script, patch: str, digest: str, limits: Limits) -> str:
+    """Hash of everything that determines what a script does."""
+    return content_key(
+        kind="command",
+        digest=digest,
+        script=script.text,
+        files=dict(script.files),
+        patch=patch,
+        limits=vars(limits),
+        apply=(resource("docker") / "apply.sh").read_text(encoding="utf-8"),
+    )
+
+
+def _job(image: str, script: Script, patch: str, limits: Limits) -> Job:
+    files = {SCRIPT_PATH: script.text.encode("utf-8", "surrogateescape")}
+    files |= {path: content.encode("utf-8", "surrogateescape") for path, content in script.files.items()}
+    commands: tuple[Command, ...] = (Command(("/bin/bash", SCRIPT_PATH)),)
+    if patch:
+        files[PATCH_PATH] = patch.encode("utf-8", "surrogateescape")
+        files[APPLY_PATH] = (resource("docker") / "apply.sh").read_bytes()
+        commands = (Command(("/bin/bash", APPLY_PATH, PATCH_PATH)), *commands)
+    return Job(image=image, files=files, commands=commands, limits=limits)
+
+
+def _read(results: tuple[CommandResult, ...], patched: bool) -> CommandRun:
+    if patched and len(results) == 1:
+        return CommandRun(False, results[0].exit_status, "", round(results[0].seconds, 3))
+    ran = results[-1]
+    return CommandRun(True, ran.exit_status, ran.output.decode("utf-8", "replace"), round(ran.seconds, 3))

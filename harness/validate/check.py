@@ -1,0 +1,113 @@
+"""Validation of one instance's candidates, in two halves: what needs the model, and what needs containers only.
+
+The first runs while the checkpoint is served; the second may run while the next one is.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from harness.candidate import Candidate
+from harness.config import ValidationConfig
+from harness.location import Location
+from harness.model.prompts import Prompts
+from harness.seams import Model, Snapshot
+from harness.validate.bench import Bench
+from harness.validate.regression import STAGE as REGRESSION_STAGE
+from harness.validate.regression import Regression, count_failures, find_regression
+from harness.validate.reproduction import STAGE as REPRODUCTION_STAGE
+from harness.validate.reproduction import (
+    ReproductionTest,
+    choose_reproductions,
+    keep_reproducing,
+    sample_reproductions,
+    shows_resolved,
+)
+from harness.validate.select import Check
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The tests of one instance that its candidates are tried on."""
+
+    regression: Regression | None = None  # None where the run file asks for none
+    reproductions: Sequence[ReproductionTest] = ()  # as sampled
+
+    def costs(self) -> list[Regression | ReproductionTest]:
+        """Everything that the model was asked for it."""
+        return [*([self.regression] if self.regression else []), *self.reproductions]
+
+
+@dataclass(frozen=True)
+class Validation:
+    """What came out of a plan."""
+
+    plan: Plan = Plan()
+    reproductions: Sequence[ReproductionTest] = ()  # as tried on the base state
+    chosen: tuple[int, ...] = ()  # indices of the reproduction tests that were used
+    checks: dict[int, Check] = field(default_factory=dict)  # by candidate index
+
+    def trail(self) -> dict[str, Any]:
+        """The same as JSON for a reader."""
+        regression = asdict(self.plan.regression) if self.plan.regression else None
+        return {
+            "regression": {k: v for k, v in regression.items() if k != "script"} if regression else None,
+            "reproduction": [test.model_dump(mode="json", exclude={"vote"}) for test in self.reproductions],
+            "chosen": list(self.chosen),
+            "checks": {
+                i: {"failures": c.failures, "turned": sorted(c.turned), "untried": c.untried}
+                for i, c in self.checks.items()
+            },
+        }
+
+
+def stages(config: ValidationConfig) -> list[str]:
+    """The prompts that validation needs under this configuration."""
+    wanted = [REGRESSION_STAGE] if config.regression.enabled else []
+    return wanted + ([REPRODUCTION_STAGE] if config.reproduction.samples else [])
+
+
+async def plan_validation(
+    model: Model,
+    prompts: Prompts,
+    config: ValidationConfig,
+    bench: Bench,
+    snapshot: Snapshot,
+    locations: Sequence[Location],
+) -> Plan:
+    """Ask the model for what the configuration switches on. Raises InfrastructureError where it can't be asked."""
+
+    async def regression() -> Regression | None:
+        if not config.regression.enabled:
+            return None
+        return await find_regression(model, prompts, config.regression, bench, snapshot, locations)
+
+    return Plan(
+        *await asyncio.gather(regression(), sample_reproductions(model, prompts, config.reproduction, bench.instance))
+    )
+
+
+async def validate(plan: Plan, config: ValidationConfig, bench: Bench, candidates: Sequence[Candidate]) -> Validation:
+    """Try every candidate that has a patch on the plan's tests; patches that do the same are tried once."""
+    able = {candidate.vote: candidate for candidate in sorted(candidates, key=lambda c: -c.index) if candidate.patch}
+    if not able:
+        return Validation(plan, plan.reproductions)
+    reproductions = await keep_reproducing(bench, plan.reproductions)
+    chosen = choose_reproductions(reproductions, config.reproduction.tests)
+    found = dict(
+        zip(able, await asyncio.gather(*(_check(plan, bench, chosen, c.patch) for c in able.values())), strict=True)
+    )
+    checks = {candidate.index: found[candidate.vote] for candidate in candidates if candidate.patch}
+    return Validation(plan, reproductions, tuple(test.index for test in chosen), checks)
+
+
+async def _check(plan: Plan, bench: Bench, chosen: Sequence[ReproductionTest], patch: str) -> Check:
+    tests = plan.regression if plan.regression and plan.regression.tests else None
+    failures = await count_failures(bench, tests, patch) if tests else None
+    turned = await asyncio.gather(*(shows_resolved(bench, test, patch) for test in chosen))
+    return Check(
+        failures,
+        frozenset(test.index for test, good in zip(chosen, turned, strict=True) if good),
+        untried=turned.count(None) + (tests is not None and failures is None),
+    )

@@ -1,0 +1,158 @@
+"""Regression tests: tests of the base state that pass there, must go on passing, and tell candidates apart.
+
+They come from test files of the snapshot, picked by their names' relevance, never from the row's test patch. The model
+strikes out the tests that a right fix must change (Agentless 1.5; its own test files were the benchmark's).
+"""
+
+import asyncio
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from harness.config import RegressionConfig
+from harness.errors import InfrastructureError
+from harness.evaluate.commands import CommandRun, Script
+from harness.evaluate.grade import read_statuses
+from harness.location import Location
+from harness.model.answers import without_thinking
+from harness.model.context import fit_prompt
+from harness.model.prompts import Prompts
+from harness.repo.search import relevance
+from harness.seams import Answer, ContextOverflow, Model, Snapshot
+from harness.validate.bench import Bench
+from harness.validate.scripts import read_suite, suite_script
+
+STAGE = "regression"
+HOLDING = ("PASSED", "XFAIL")  # the statuses that the benchmark's grading takes for a pass
+
+_BULLET = re.compile(r"(?:[-*+]|\d+[.)])[ \t]+")
+
+
+class RegressionReason(StrEnum):
+    """Why an instance has no regression tests."""
+
+    NO_TEST_FILES = "no-test-files"  # the base state has none that its test command can be given
+    NO_PASSING_TESTS = "no-passing-tests"
+    ALL_STRUCK = "all-struck"  # the model struck out every one
+    INFRASTRUCTURE = "infrastructure"  # the machine failed: says nothing of the instance
+
+
+@dataclass(frozen=True)
+class Regression:
+    """The regression tests of one instance, and what it took to have them."""
+
+    tests: tuple[str, ...] = ()  # ids as the benchmark's log parser gives them; empty exactly where there is a reason
+    reason: RegressionReason | None = None
+    detail: str = ""  # the reason in one line
+    files: tuple[str, ...] = ()  # test files that were run
+    struck: tuple[str, ...] = ()  # tests that pass on the base and that the model struck out
+    unread: str = ""  # why the model's answer struck out nothing, where it could not be used
+    script: Script = field(default=Script("", {}))
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    seconds: float = 0.0  # wall time of the request
+
+
+async def find_regression(
+    model: Model,
+    prompts: Prompts,
+    config: RegressionConfig,
+    bench: Bench,
+    snapshot: Snapshot,
+    locations: Sequence[Location],
+) -> Regression:
+    """The tests that pass on the base state and that the model does not strike out.
+
+    Raises InputError where the row's hidden tests can't be kept out, InfrastructureError where the model can't be
+    asked; a machine that can't run the tests is a reason.
+    """
+    command = read_suite(bench.instance, bench.specification)
+    files = pick_test_files(bench, locations, command.eligible(snapshot.paths()), config.files)
+    if command.end and not files:
+        return Regression(reason=RegressionReason.NO_TEST_FILES, detail="no test file that its command can be given")
+    script = suite_script(bench.instance, bench.specification, command, files)
+    ran = tuple(files) if command.end else ()
+    try:
+        statuses, problem = await _statuses(bench, await bench.run(script))
+    except InfrastructureError as error:
+        return Regression(reason=RegressionReason.INFRASTRUCTURE, detail=str(error), files=ran)
+    passing = sorted(test for test, status in statuses.items() if status in HOLDING)
+    if not passing:
+        detail = problem or "no test of the base state passes"
+        return Regression(reason=RegressionReason.NO_PASSING_TESTS, detail=detail, files=ran)
+    return await _strike(model, prompts, config, bench.instance.problem_statement, passing, ran, script)
+
+
+def pick_test_files(bench: Bench, locations: Sequence[Location], paths: Sequence[str], limit: int) -> list[str]:
+    """At most ``limit`` test files, those whose names share most with the localized files' names and the issue.
+
+    A word of a localized file's name weighs as much as one of the issue, and counts in both.
+    """
+    places = relevance(" ".join(location.path for location in locations), paths)
+    issue = relevance(bench.instance.problem_statement, paths)
+    order = sorted(range(len(paths)), key=lambda i: (-places[i] - issue[i], paths[i].count("/"), paths[i]))
+    return [paths[i] for i in order[:limit]]
+
+
+async def count_failures(bench: Bench, regression: Regression, patch: str) -> int | None:
+    """How many of the regression tests do not pass with the patch; None where the machine failed.
+
+    All of them where the patch does not go in, or the tests end without results.
+    """
+    try:
+        run = await bench.run(regression.script, patch)
+    except InfrastructureError:
+        return None
+    statuses = (await _statuses(bench, run))[0] if run.applied else {}
+    return sum(statuses.get(test) not in HOLDING for test in regression.tests)
+
+
+async def _statuses(bench: Bench, run: CommandRun) -> tuple[dict[str, str], str]:
+    return await asyncio.to_thread(read_statuses, bench.instance, bench.specification, run.output, run.exit_status)
+
+
+async def _strike(
+    model: Model,
+    prompts: Prompts,
+    config: RegressionConfig,
+    issue: str,
+    passing: Sequence[str],
+    files: tuple[str, ...],
+    script: Script,
+) -> Regression:
+    def render(count: int) -> str:
+        return prompts.render(STAGE, issue=issue, tests=passing[:count])
+
+    answer: Answer | None = None
+    fitted = await fit_prompt(model, config.strike, render, len(passing))
+    try:
+        if fitted is not None and fitted.parts:
+            answer = await model.answer(fitted.prompt, config.strike, 0)
+    except ContextOverflow:
+        answer = None
+    if answer is None:
+        unread = "the issue leaves no room for the tests and an answer"
+        return Regression(tuple(passing), files=files, unread=unread, script=script)
+    cut = answer.finish_reason == "length"
+    struck = () if cut else read_test_names(answer.text, passing)
+    tests = tuple(test for test in passing if test not in struck)
+    return Regression(
+        tests,
+        None if tests else RegressionReason.ALL_STRUCK,
+        "" if tests else f"the model struck out all {len(passing)} tests",
+        files,
+        struck,
+        f"cut after {answer.completion_tokens} tokens" if cut else "",
+        script,
+        answer.prompt_tokens,
+        answer.completion_tokens,
+        answer.seconds,
+    )
+
+
+def read_test_names(text: str, tests: Sequence[str]) -> tuple[str, ...]:
+    """The tests that an answer names, one a line, in the order given; whatever else it says is passed over."""
+    lines = (_BULLET.sub("", line.strip(), count=1) for line in without_thinking(text).split("\n"))
+    named = {line.strip().strip("`\"'") for line in lines}
+    return tuple(test for test in tests if test in named)

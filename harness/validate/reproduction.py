@@ -1,0 +1,157 @@
+"""Reproduction tests: scripts of the model's that show the issue on the base state, and that a fix must turn.
+
+A script tells what it saw by printing one of three lines. What the model writes is run in the sandbox only.
+"""
+
+import asyncio
+import re
+from collections import Counter
+from collections.abc import Sequence
+from enum import StrEnum
+
+from pydantic import BaseModel, ConfigDict
+
+from harness.config import ReproductionConfig
+from harness.errors import InfrastructureError
+from harness.instance import Instance
+from harness.model.answers import without_thinking
+from harness.model.prompts import Prompts
+from harness.python_syntax import read_syntax
+from harness.seams import Answer, ContextOverflow, Model
+from harness.validate.bench import Bench
+from harness.validate.scripts import marked_region, program_script
+
+STAGE = "reproduction"
+REPRODUCED, RESOLVED, OTHER = "Issue reproduced", "Issue resolved", "Other issues"
+
+PROGRAM = "/harness/reproduce.py"
+# packages that are not installed are found from the repository's root
+COMMAND = f'PYTHONPATH="/testbed${{PYTHONPATH:+:$PYTHONPATH}}" python {PROGRAM}'
+
+_BLOCK = re.compile(r"^[ \t]*(```+|~~~+)[^\n]*\n(.*?)^[ \t]*\1[ \t]*$", re.MULTILINE | re.DOTALL)
+
+
+class ScriptReason(StrEnum):
+    """Why a sampled reproduction test is not used."""
+
+    CONTEXT_OVERFLOW = "context-overflow"
+    TRUNCATED = "truncated"  # the answer was cut at its length limit, so it was not read
+    NO_SCRIPT = "no-script"  # the answer holds no fenced script
+    SYNTAX_ERROR = "syntax-error"
+    NO_LINES = "no-lines"  # the script can't say both that the issue is there and that it is gone
+    NOT_REPRODUCED = "not-reproduced"  # it does not show the issue on the base state
+    INFRASTRUCTURE = "infrastructure"  # the machine failed: says nothing of the test
+
+
+class ReproductionTest(BaseModel):
+    """Sample ``index`` of one instance's reproduction tests."""
+
+    model_config = ConfigDict(frozen=True)
+
+    index: int
+    source: str = ""
+    reason: ScriptReason | None = None
+    detail: str = ""  # the reason in one line
+    vote: str = ""  # equal for scripts that differ in comments, docstrings and formatting only
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    seconds: float = 0.0  # wall time of the request
+
+
+async def sample_reproductions(
+    model: Model, prompts: Prompts, config: ReproductionConfig, instance: Instance
+) -> list[ReproductionTest]:
+    """``config.samples`` scripts from one prompt, the first greedy where so configured; each runs or has a reason.
+
+    Raises InfrastructureError where the model can't be asked.
+    """
+    lines = {"reproduced": REPRODUCED, "resolved": RESOLVED, "other": OTHER}
+    prompt = prompts.render(STAGE, issue=instance.problem_statement, **lines)
+    greedy = config.sampling.model_copy(update={"temperature": 0.0})
+
+    async def draw(index: int) -> ReproductionTest:
+        sampling = greedy if config.greedy and index == 0 else config.sampling
+        try:
+            answer = await model.answer(prompt, sampling, index)
+        except ContextOverflow as overflow:
+            return ReproductionTest(index=index, reason=ScriptReason.CONTEXT_OVERFLOW, detail=str(overflow))
+        return read_reproduction(answer, index)
+
+    return list(await asyncio.gather(*(draw(index) for index in range(config.samples))))
+
+
+def read_reproduction(answer: Answer, index: int) -> ReproductionTest:
+    """The script in an answer, or why there is none; the last fenced block counts, as models draft first."""
+    reason, detail, source, vote = None, "", "", ""
+    if answer.finish_reason == "length":
+        reason, detail = ScriptReason.TRUNCATED, f"cut after {answer.completion_tokens} tokens"
+    elif not (blocks := [found[2] for found in _BLOCK.finditer(without_thinking(answer.text))]):
+        reason, detail = ScriptReason.NO_SCRIPT, "the answer holds no fenced script"
+    else:
+        source = blocks[-1]
+        reason, detail, vote = _judge(source)
+    return ReproductionTest(
+        index=index,
+        source=source,
+        reason=reason,
+        detail=detail,
+        vote=vote,
+        prompt_tokens=answer.prompt_tokens,
+        completion_tokens=answer.completion_tokens,
+        seconds=answer.seconds,
+    )
+
+
+def _judge(source: str) -> tuple[ScriptReason | None, str, str]:
+    """Why a script can't be used, in one word and in one line, and else its key in the vote."""
+    missing = [line for line in (REPRODUCED, RESOLVED) if line not in source]
+    syntax = read_syntax(source.encode())
+    if syntax.problem:
+        return ScriptReason.SYNTAX_ERROR, syntax.problem, ""
+    if missing:
+        return ScriptReason.NO_LINES, f"it never prints {missing[0]!r}", ""
+    return None, "", syntax.meaning
+
+
+async def keep_reproducing(bench: Bench, tests: Sequence[ReproductionTest]) -> list[ReproductionTest]:
+    """The tests with a reason for each that does not show the issue on the base; equal scripts are run once."""
+    usable = {test.vote: test for test in reversed(tests) if test.reason is None}
+    ends = dict(zip(usable, await asyncio.gather(*(_end(bench, test, "") for test in usable.values())), strict=True))
+    return [
+        test if test.reason or ends[test.vote] == {REPRODUCED} else test.model_copy(update=_refused(ends[test.vote]))
+        for test in tests
+    ]
+
+
+def _refused(said: set[str] | None) -> dict[str, object]:
+    if said is None:
+        return {"reason": ScriptReason.INFRASTRUCTURE, "detail": "the machine failed"}
+    return {
+        "reason": ScriptReason.NOT_REPRODUCED,
+        "detail": f"on the base it says: {', '.join(sorted(said)) or 'nothing'}",
+    }
+
+
+def choose_reproductions(tests: Sequence[ReproductionTest], limit: int) -> list[ReproductionTest]:
+    """At most ``limit`` distinct tests that show the issue, those sampled most often first, of equals the earliest."""
+    usable = sorted((test for test in tests if test.reason is None), key=lambda test: test.index)
+    votes = Counter(test.vote for test in usable)
+    distinct = {test.vote: test for test in reversed(usable)}.values()
+    return sorted(distinct, key=lambda test: (-votes[test.vote], test.index))[:limit]
+
+
+async def shows_resolved(bench: Bench, test: ReproductionTest, patch: str) -> bool | None:
+    """Whether the script says, with the patch in, that the issue is gone and nothing else; None: the machine failed."""
+    said = await _end(bench, test, patch)
+    return None if said is None else said == {RESOLVED}
+
+
+async def _end(bench: Bench, test: ReproductionTest, patch: str) -> set[str] | None:
+    """Which of the three lines the script printed."""
+    script = program_script(bench.instance, bench.specification, COMMAND, {PROGRAM: test.source})
+    try:
+        run = await bench.run(script, patch)
+    except InfrastructureError:
+        return None
+    printed = {line.strip() for line in (marked_region(run.output) or "").splitlines()}
+    return printed & {REPRODUCED, RESOLVED, OTHER}

@@ -1,0 +1,124 @@
+from math import comb
+
+import pytest
+from doubles import MemorySnapshot
+
+from harness.instance import Instance
+from harness.location import Location
+from harness.report.stage_tables import stages_csv, stages_markdown
+from harness.report.stages import (
+    Hits,
+    StageScores,
+    count_resolving,
+    localization_hits,
+    pass_at_k,
+    summarise_stages,
+)
+from harness.verdict import Outcome, Phase, Verdict
+
+SNAPSHOT = MemorySnapshot({"a.py": b"1\n2\n3\n4\n5\n", "b.py": b"1\n2\n", "c.py": b"1\n2\n3\n"})
+GOLD = """\
+--- a/a.py
++++ b/a.py
+@@ -2,2 +2,2 @@
+-2
+-3
++two
++three
+--- a/c.py
++++ b/c.py
+@@ -1 +1,2 @@
+ 1
++new
+--- /dev/null
++++ b/new.py
+@@ -0,0 +1 @@
++x
+"""
+
+
+@pytest.fixture
+def gold(row) -> Instance:
+    return Instance.model_validate(row(patch=GOLD))
+
+
+def test_files_and_lines_against_the_gold_patch(gold):
+    hits = localization_hits(gold, SNAPSHOT, [Location("b.py"), Location("a.py", ((3, 4),)), Location("c.py")])
+    assert hits["file", 1] == Hits(0, 2, 1)
+    assert hits["file", 3] == hits["file", 5] == Hits(2, 2, 3)
+    # gold lines: a.py 2 and 3, and c.py 1 and 2 on either side of the new one; named: b.py 2, a.py 2, c.py 3
+    assert hits["line", 1] == Hits(0, 4, 2)
+    assert hits["line", 3] == Hits(3, 4, 7)
+    assert (hits["line", 3].recall, hits["line", 3].precision) == (0.75, 3 / 7)
+
+
+def test_nothing_localized_is_no_recall_and_no_precision(gold):
+    hits = localization_hits(gold, SNAPSHOT, [])
+    assert {(hit.recall, hit.precision) for hit in hits.values()} == {(0.0, 0.0)}
+
+
+def test_several_sets_of_one_file_count_it_once(gold):
+    hits = localization_hits(gold, SNAPSHOT, [Location("a.py", ((1, 2),)), Location("a.py", ((2, 3),))])
+    assert hits["file", 1] == Hits(1, 2, 1)
+    assert hits["line", 1] == Hits(2, 4, 3)
+
+
+@pytest.mark.parametrize("patch", ["no diff\n@@ -1 +1 @@", "--- /dev/null\n+++ b/new.py\n@@ -0,0 +1 @@\n+x\n"])
+def test_without_a_changed_file_there_is_nothing_to_hold_it_against(row, patch):
+    assert localization_hits(Instance.model_validate(row(patch=patch)), SNAPSHOT, [Location("a.py")]) == {}
+
+
+def test_pass_at_k_is_the_share_of_draws_that_hold_a_resolving_one():
+    assert pass_at_k(5, 2, 3) == pytest.approx(1 - 1 / 10)
+    assert pass_at_k(4, 1, 1) == 0.25
+    assert (pass_at_k(4, 0, 4), pass_at_k(4, 1, 4)) == (0.0, 1.0)
+    n, c, k = 9, 3, 4
+    assert pass_at_k(n, c, k) == pytest.approx(sum(comb(c, i) * comb(n - c, k - i) for i in range(1, k)) / comb(n, k))
+    with pytest.raises(ValueError, match="pass@3"):
+        pass_at_k(2, 1, 3)
+
+
+def verdict(outcome: Outcome) -> Verdict:
+    return Verdict(instance_id="i", outcome=outcome, phase=Phase.GRADE)
+
+
+def test_a_candidate_without_a_patch_counts_and_one_that_the_machine_failed_on_does_not():
+    verdicts = {0: verdict(Outcome.RESOLVED), 2: verdict(Outcome.INFRASTRUCTURE), 3: verdict(Outcome.TIMEOUT)}
+    assert count_resolving(5, verdicts) == (4, 1)
+
+
+SCORES = [
+    StageScores({("file", 1): Hits(1, 2, 1)}, 4, {"no-match": 1}, "both", selected=True, graded=4, resolving=1),
+    StageScores({("file", 1): Hits(0, 1, 1)}, 4, {"no-match": 1, "no-op": 1}, "all", False, 4, 2),
+    StageScores({}, 4, {"truncated": 4}, "all", False, 3, 0),
+]
+
+
+def test_rows_are_means_over_the_instances_that_have_the_score():
+    [row] = summarise_stages([("one", "model", scores) for scores in SCORES])
+    assert row.recall == {("file", 1): 0.25}
+    assert row.precision == {("file", 1): 0.5}
+    assert row.reasons == {"truncated": 4, "no-match": 2, "no-op": 1}
+    assert row.pools == {"all": 2, "both": 1}
+    assert row.graded_instances == 2, "the machine failed on a candidate of the third"
+    assert row.pass_at == {1: pytest.approx((1 / 4 + 2 / 4) / 2), 2: pytest.approx((3 / 6 + 5 / 6) / 2), 4: 1.0}
+    assert (row.selected_rate, row.oracle_rate) == (0.5, 1.0)
+
+
+def test_tables():
+    rows = summarise_stages([("one", "model", scores) for scores in SCORES])
+    text = stages_markdown(rows)
+    assert "| 25.0 / 50.0 |" in text
+    assert "patch 41.7, truncated 33.3, no-match 16.7, no-op 8.3" in text
+    assert "| 2 of 3 | @1 37.5, @2 66.7, @4 100.0 | 50.0 | 100.0 |" in text
+    assert "Chen et al. 2021" in text
+    lines = stages_csv(rows).splitlines()
+    assert lines[0] == "checkpoint,condition,score,value,instances"
+    assert "one,model,oracle,1.0,2" in lines
+
+
+def test_without_tested_candidates_no_pass_at_k_is_claimed():
+    text = stages_markdown(summarise_stages([("one", "model", StageScores({}, 4, {}, "all"))]))
+    assert "ass@k" not in text
+    assert stages_markdown([]) == ""
+    assert stages_csv([]).splitlines() == ["checkpoint,condition,score,value,instances"]
