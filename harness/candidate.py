@@ -13,6 +13,7 @@ class Reason(StrEnum):
     NO_LOCATION = "no-location"  # nothing was localized, so nothing was asked
     CONTEXT_OVERFLOW = "context-overflow"  # not even the smallest prompt leaves room for an answer
     TRUNCATED = "truncated"  # the answer was cut at its length limit, so it was not read
+    NOT_RECORDED = "not-recorded"  # the recording that stands for the model holds no such answer
     NO_EDITS = "no-edits"  # the answer holds no search/replace block
     PARSE_FAILURE = "parse-failure"  # a block is broken, or names no file
     UNKNOWN_PATH = "unknown-path"  # the snapshot holds no such file, or several that could be meant
@@ -20,6 +21,7 @@ class Reason(StrEnum):
     BINARY_FILE = "binary-file"
     NO_MATCH = "no-match"  # the file does not hold the search text
     AMBIGUOUS_MATCH = "ambiguous-match"  # the file holds it more than once
+    ELISION = "elision"  # "..." stands for lines, and it can't be told which
     OVERLAPPING_EDITS = "overlapping-edits"  # two blocks change the same lines
     UNENCODABLE = "unencodable"  # the replacement has characters that the file's encoding lacks
     NO_OP = "no-op"  # the edits leave every file as it was
@@ -32,8 +34,17 @@ class Grade(StrEnum):
 
     EXACT = "exact"
     WHITESPACE = "whitespace"  # but for trailing whitespace and line endings
-    REINDENTED = "reindented"  # but for one indentation more or less on every line
+    REINDENTED = "reindented"  # but for one indentation more or less on every line, or tabs for spaces
+    ELIDED = "elided"  # in parts, with "..." for the lines between them
     NEW_FILE = "new-file"  # nothing to meet
+
+
+class Effect(StrEnum):
+    """What a patch can change in what the code does."""
+
+    CODE = "code"
+    FORMATTING = "formatting"  # nothing: comments, docstrings and formatting of Python only
+    BLANK_LINES = "blank-lines"  # nothing: blank lines and trailing white space only
 
 
 class Candidate(BaseModel):
@@ -42,12 +53,16 @@ class Candidate(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     index: int
+    location_set: int = 0  # which of the sets of locations its prompt showed
+    greedy: bool = False  # drawn at temperature 0
     patch: str = ""  # empty exactly where there is a reason
     reason: Reason | None = None
     detail: str = ""  # the reason in one line
     edits: tuple[Edit, ...] = ()
     grades: tuple[Grade, ...] = ()  # one for each distinct edit, where there is a patch
     vote: str = ""  # equal for patches that differ in comments, docstrings and formatting only
+    effect: Effect | None = None  # of the patch, where there is one
+    duplicate_of: int | None = None  # the earliest candidate with the same vote, where this one is not it
     left_out: tuple[str, ...] = ()  # what the prompt had no room for, as path:first-last
     prompt_tokens: int = 0
     completion_tokens: int = 0

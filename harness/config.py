@@ -36,13 +36,14 @@ class DatasetConfig(Section):
 
 
 class CheckpointConfig(Section):
-    """One set of weights under test: a local folder that we serve, or an endpoint that is already there."""
+    """One set of weights under test: a local folder that we serve, an endpoint that is there, or recorded answers."""
 
     name: str = Field(pattern=NAME)
     path: Path | None = None  # Hugging Face folder, served with vLLM
     endpoint: str | None = None  # base URL of an OpenAI-compatible server, ".../v1"
+    answers: Path | None = None  # recording looked up instead of asking; a path beside it measures prompts only
     model: str | None = None  # name to ask for at the endpoint; its only model where not given
-    revision: str | None = None  # of an endpoint's weights: what tells them apart from the last ones there
+    revision: str | None = None  # of an endpoint's weights: what tells them apart from others there or in a recording
     api_key_env: str | None = None  # environment variable that holds the endpoint's key
     packing: str | None = None  # packing strategy of the training data, as named in the tables
     packing_metrics: dict[str, float] | Path | None = None  # columns for the tables, or `harness pack`'s file
@@ -50,8 +51,8 @@ class CheckpointConfig(Section):
 
     @model_validator(mode="after")
     def _one_source(self) -> Self:
-        if (self.path is None) == (self.endpoint is None):
-            raise ValueError("give either a path or an endpoint")
+        if (self.path is None and self.answers is None) == (self.endpoint is None):
+            raise ValueError("give either a path or an endpoint, or recorded answers")
         return self
 
 
@@ -60,7 +61,8 @@ class SamplingConfig(Section):
 
     localize: Sampling = Sampling(temperature=0.0, max_tokens=300)
     repair: Sampling = Sampling(temperature=0.8, max_tokens=1024)
-    samples: int = Field(default=4, ge=1)  # repair candidates for each instance and condition
+    samples: int = Field(default=4, ge=1)  # repair candidates for each set of locations
+    greedy: bool = False  # whether the first of these is drawn at temperature 0
     files: int = Field(default=3, ge=1)  # files that localization may name
     context_lines: int = Field(default=10, ge=0)  # shown around each location in condition gt-location
     concurrency: int = Field(default=64, ge=1)  # requests under way at one server
@@ -208,7 +210,7 @@ def _anchor(raw: dict[str, Any], folder: Path) -> None:
         dataset["recipes"] = anchored(dataset["recipes"])
     for checkpoint in raw.get("checkpoints") or ():
         if isinstance(checkpoint, dict):
-            for key in {"path", "packing_metrics"} & checkpoint.keys():
+            for key in {"path", "answers", "packing_metrics"} & checkpoint.keys():
                 checkpoint[key] = anchored(checkpoint[key])
     if "/" in str(raw.get("prompts", "")):
         raw["prompts"] = anchored(raw["prompts"])
@@ -315,12 +317,10 @@ def _path_problems(raw: dict[str, Any]) -> Iterator[tuple[tuple[str | int, ...],
                 ("checkpoints", number, "path"),
                 f"checkpoints.{number}.path: {folder} is not a checkpoint (it has no config.json)",
             )
-        metrics = checkpoint.get("packing_metrics")
-        if isinstance(metrics, str) and not Path(metrics).is_file():
-            yield (
-                ("checkpoints", number, "packing_metrics"),
-                f"checkpoints.{number}.packing_metrics: no such file: {metrics}",
-            )
+        for key in ("answers", "packing_metrics"):
+            file = checkpoint.get(key)
+            if isinstance(file, str) and not Path(file).is_file():
+                yield ("checkpoints", number, key), f"checkpoints.{number}.{key}: no such file: {file}"
 
 
 def _where(root: yaml.Node | None, where: Sequence[str | int]) -> str:

@@ -26,7 +26,7 @@ from harness.paths import cache_folder
 from harness.progress import Progress, Stage
 from harness.proposal import Proposal, Trial, reference_result
 from harness.records import RunFolder, freeze
-from harness.repair.sample import repair
+from harness.repair.sample import Drawing, repair
 from harness.repo.snapshot import open_repository
 from harness.report.metrics import SummaryRow
 from harness.report.write import Result, write_results
@@ -185,7 +185,7 @@ class Run:
             async with asyncio.TaskGroup() as attempts:
                 for instance in self.instances:
                     for condition in config.conditions:
-                        attempts.create_task(attempt(model, instance, condition))
+                        attempts.create_task(attempt(model.about(instance.instance_id), instance, condition))
 
     async def _localize(
         self, model: Model, instance: Instance, condition: Condition
@@ -200,7 +200,8 @@ class Run:
 
     async def _repair(self, model: Model, instance: Instance, locations: Sequence[Location]) -> list[Candidate]:
         snapshot, sampling = self.snapshots[instance.instance_id], self.config.sampling
-        return await repair(model, self.prompts, sampling.repair, sampling.samples, instance, snapshot, locations)
+        drawing = Drawing(sampling.repair, sampling.samples, sampling.greedy)
+        return await repair(model, self.prompts, drawing, instance, snapshot, [locations])
 
     async def _plan(self, model: Model, instance: Instance, locations: Sequence[Location]) -> Plan:
         snapshot, bench = self.snapshots[instance.instance_id], self._bench(instance)

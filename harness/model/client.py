@@ -13,11 +13,12 @@ from types import TracebackType
 from typing import Any, Self
 
 from harness.config import CheckpointConfig, ServingConfig
-from harness.errors import HarnessError, InputError
+from harness.errors import HarnessError, InputError, ServerError
 from harness.journal import Journal, content_key
 from harness.model.checkpoint import argument, check_checkpoint, checkpoint_revision, context_length
 from harness.model.endpoint import EndpointModel, connect, find_model, require_room
 from harness.model.leftovers import reap_servers
+from harness.model.recorded import RecordedModel, question
 from harness.model.server import VllmServer
 from harness.model.tokens import PromptTokens
 from harness.seams import Answer, Sampling
@@ -76,13 +77,12 @@ class ServedCheckpoint:
     async def answer(self, prompt: str, sampling: Sampling, index: int) -> Answer:
         """Sample ``index`` of ``prompt``; see `harness.seams.Model`.
 
-        Raises ServerError, with the reason from the server's log, where the server does not start or dies
-        before it has answered. After a death the next question starts it again, a few times in all.
+        A server that dies before it has answered is started again, a few times in all. Raises ServerError, with
+        the reason from its log, where it does not start or dies once more.
         """
         expected = await self.count_tokens(prompt)
         require_room(expected, sampling, self._context)
-        server, endpoint = await self._ready()
-        answer = await _unless_ended(server, endpoint.ask(prompt, sampling, index))
+        server, answer = await self._ask_until_answered(prompt, sampling, index)
         if answer.prompt_tokens != expected and not self._compared:
             log.warning(
                 "%s: the server read a prompt as %d tokens that the checkpoint's own tokenizer splits into %d; "
@@ -91,6 +91,15 @@ class ServedCheckpoint:
             )  # fmt: skip
         self._compared = True
         return answer
+
+    async def _ask_until_answered(self, prompt: str, sampling: Sampling, index: int) -> tuple[VllmServer, Answer]:
+        while True:
+            server, endpoint = await self._ready()
+            try:
+                return server, await _unless_ended(server, endpoint.ask(prompt, sampling, index))
+            except ServerError as error:
+                # `_ready` raises when the server may not be started once more
+                log.warning("%s; starting it again", error)
 
     async def count_tokens(self, text: str) -> int:
         """Tokens of ``text`` as one user message, the chat template included."""
@@ -175,26 +184,24 @@ class JournaledModel:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
+    def about(self, instance_id: str) -> Self:  # noqa: ARG002 - recorded answers need it
+        """The same model: its answers depend on the question alone, whichever instance that is about."""
+        return self
+
     async def answer(self, prompt: str, sampling: Sampling, index: int) -> Answer:
         """Sample ``index`` of ``prompt``, from the journal where it is there; see `harness.seams.Model`.
 
         A ContextOverflow is not kept: an endpoint's context may be another one next time.
         """
-        question = {
-            "revision": self.revision,
-            "prompt": content_key(prompt=prompt),
-            "sampling": sampling.model_dump(exclude={"seed"}),
-            "seed": sampling.seed + index,
-            "index": index,
-        }
-        key = content_key(**question)
+        asked = question(self.revision, prompt, sampling, index)
+        key = content_key(**asked)
         record = self._journal.get(key)
         if record is not None:
             self.found += 1
             return Answer(**record["answer"])
         task = self._under_way.get(key)
         if task is None:
-            task = asyncio.create_task(self._ask(key, question, prompt, sampling))
+            task = asyncio.create_task(self._ask(key, asked, prompt, sampling))
             self._under_way[key] = task
             task.add_done_callback(partial(self._ended, key))
         else:
@@ -207,17 +214,17 @@ class JournaledModel:
             # whoever asked may have been cancelled meanwhile; the failure must not be reported as one nobody saw
             task.exception()
 
-    async def _ask(self, key: str, question: dict[str, Any], prompt: str, sampling: Sampling) -> Answer:
-        answer = await self._source.answer(prompt, sampling, question["index"])
-        await asyncio.to_thread(self._write, key, question, prompt, answer)
+    async def _ask(self, key: str, asked: dict[str, Any], prompt: str, sampling: Sampling) -> Answer:
+        answer = await self._source.answer(prompt, sampling, asked["index"])
+        await asyncio.to_thread(self._write, key, asked, prompt, answer)
         self.asked += 1
         return answer
 
-    def _write(self, key: str, question: dict[str, Any], prompt: str, answer: Answer) -> None:
+    def _write(self, key: str, asked: dict[str, Any], prompt: str, answer: Answer) -> None:
         # a prompt's text is kept once, under its own hash, however many samples it has
-        if self._journal.get(question["prompt"]) is None:
-            self._journal.put(question["prompt"], {"kind": "prompt", "text": prompt})
-        self._journal.put(key, {"kind": "answer", **question, "answer": asdict(answer)})
+        if self._journal.get(asked["prompt"]) is None:
+            self._journal.put(asked["prompt"], {"kind": "prompt", "text": prompt})
+        self._journal.put(key, {"kind": "answer", **asked, "answer": asdict(answer)})
 
     async def count_tokens(self, text: str) -> int:
         """Tokens of ``text`` as one user message, the chat template included."""
@@ -231,13 +238,16 @@ class JournaledModel:
 @asynccontextmanager
 async def open_model(
     checkpoint: CheckpointConfig, serving: ServingConfig, concurrency: int, folder: Path, journal: Journal
-) -> AsyncIterator[JournaledModel]:
+) -> AsyncIterator[JournaledModel | RecordedModel]:
     """The model of a checkpoint, answering from ``journal`` first; its server, if any was needed, ends with the block.
 
     A local checkpoint's server logs to ``folder``, where servers that a killed run left are ended first.
-    An endpoint has to be reachable. Raises InputError for a checkpoint or endpoint that can't be used.
+    An endpoint has to be reachable. Recorded answers are looked up as they are, and are not journaled again.
+    Raises InputError for a checkpoint, an endpoint or a recording that can't be used.
     """
-    if checkpoint.endpoint is None:
+    if checkpoint.answers is not None:
+        yield await asyncio.to_thread(RecordedModel, checkpoint)
+    elif checkpoint.endpoint is None:
         reap_servers(folder)
         source = await asyncio.to_thread(ServedCheckpoint, checkpoint, serving, concurrency, folder)
         async with source, JournaledModel(source, journal) as model:

@@ -42,6 +42,11 @@ def require_room(prompt_tokens: int, sampling: Sampling, context: int) -> None:
         )
 
 
+def estimated_tokens(text: str) -> int:
+    """Tokens that ``text`` takes as one user message, rather too many than too few, where nobody can count them."""
+    return TEMPLATE_TOKENS + math.ceil(len(text.encode("utf-8", "replace")) / BYTES_PER_TOKEN)
+
+
 def connect(base_url: str, key: str = "none", seconds: float = 600.0, own: bool = False) -> "AsyncOpenAI":
     """A client for an OpenAI-compatible server; ``seconds`` bounds each request, ``own`` keeps out proxies."""
     import openai
@@ -161,7 +166,7 @@ class EndpointModel:
                 return int(reply["count"])
             self._tokenizes = False
             log.warning("%s has no /tokenize: tokens are estimated at %g bytes each", self.base_url, BYTES_PER_TOKEN)
-        return TEMPLATE_TOKENS + math.ceil(len(text.encode("utf-8", "replace")) / BYTES_PER_TOKEN)
+        return estimated_tokens(text)
 
     async def _post_tokenize(self, body: dict[str, Any]) -> dict[str, Any]:
         """The server's reply, empty where it does not know the request."""

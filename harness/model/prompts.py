@@ -2,13 +2,25 @@
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from harness.errors import InputError
 from harness.instance import nearest
 from harness.resources import resource, templates
 
 SUFFIX = ".jinja"
+
+
+class Prompt(str):
+    """A rendered prompt, which knows the stage that it is asked in."""
+
+    stage: str
+
+    def __new__(cls, text: str, stage: str) -> Self:
+        """``text`` as the prompt of ``stage``."""
+        prompt = super().__new__(cls, text)
+        prompt.stage = stage
+        return prompt
 
 
 class Prompts:
@@ -31,7 +43,7 @@ class Prompts:
             wanted = ", ".join(f"{stage}{SUFFIX}" for stage in missing)
             raise InputError(f"prompt set {self.name}: {self.folder} has no {wanted}; it has {', '.join(known)}")
 
-    def render(self, stage: str, **variables: Any) -> str:
+    def render(self, stage: str, **variables: Any) -> Prompt:
         """The prompt of a stage, as valid Unicode. What the variables hold is data and is never itself rendered.
 
         Raises InputError where the set has no such stage, where its template is broken or asks for more
@@ -44,7 +56,7 @@ class Prompts:
             text = templates(self.folder).get_template(f"{stage}{SUFFIX}").render(**variables)
         except TemplateError as error:
             raise InputError(f"{self.folder / stage}{SUFFIX}: {error}") from error
-        return text.encode("utf-8", "replace").decode()
+        return Prompt(text.encode("utf-8", "replace").decode(), stage)
 
 
 def _folder(name: str) -> Path:

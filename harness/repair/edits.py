@@ -3,18 +3,21 @@
 Every search text is met with the file as the model was shown it, never with what another edit made of it.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import pairwise
 
 from harness.candidate import Grade, Reason
-from harness.location import Location, resolve_path
+from harness.location import Interval, Location, resolve_path
 from harness.model.answers import Edit
+from harness.repair.elision import match_lines
 from harness.repair.match import EditRefused, Match, SourceFile, match_edit
-from harness.repo.diff import Replacement
+from harness.repo.diff import Replacement, replaced
 from harness.seams import Snapshot
 
-LINK = "120000"
+LINK, REGULAR = "120000", "100644"
+CLOSE = (Grade.EXACT, Grade.WHITESPACE)  # grades close enough to tell a file by what it holds
 
 
 @dataclass(frozen=True)
@@ -24,6 +27,17 @@ class FileChange:
     path: str
     old: SourceFile | None  # None: the file is new
     replacements: tuple[Replacement, ...]  # in order and apart
+    mode: str = REGULAR  # git's mode of the file, before and after
+
+    @cached_property
+    def content(self) -> bytes:
+        """The file's bytes after the change."""
+        return replaced(self.old.lines if self.old else (), self.replacements)
+
+    @cached_property
+    def deleted(self) -> bool:
+        """Whether the file goes: all of its text was replaced by nothing, the counterpart of making a new one."""
+        return self.old is not None and bool(self.old.data) and not self.content
 
 
 @dataclass(frozen=True)
@@ -49,13 +63,14 @@ def apply_edits(edits: Sequence[Edit], snapshot: Snapshot, shown: Sequence[Locat
         try:
             if path not in files:
                 files[path] = _read(snapshot, path)
-            match = match_edit(edit, files[path] or SourceFile(b""), intervals.get(path, ()))
+            found = match_lines(edit, files[path] or SourceFile(b""), intervals.get(path, ()))
         except EditRefused as refused:
             raise EditRefused(refused.reason, f"{path}: {refused.detail}") from refused
-        matches.setdefault(path, []).append(match)
-        grades.append(match.grade)
+        matches.setdefault(path, []).extend(found)
+        grades.append(found[0].grade)
     changes = [
-        FileChange(path, files[path], _replacements(path, files[path], found)) for path, found in matches.items()
+        FileChange(path, files[path], _replacements(path, files[path], found), _mode(snapshot, path) or REGULAR)
+        for path, found in matches.items()
     ]
     changes = [change for change in changes if change.replacements or change.old is None]
     if not changes:
@@ -63,16 +78,17 @@ def apply_edits(edits: Sequence[Edit], snapshot: Snapshot, shown: Sequence[Locat
     return AppliedEdits(tuple(sorted(changes, key=lambda change: change.path)), tuple(grades))
 
 
-def edited_path(edit: Edit, snapshot: Snapshot, shown: Collection[str]) -> str:
+def edited_path(edit: Edit, snapshot: Snapshot, shown: Mapping[str, Sequence[Interval]]) -> str:
     """The path that an edit may change: a file of the snapshot, or a new one where its search text is empty.
 
+    A name that stands for no one file means the only one among those ``shown`` that holds the search text.
     Raises EditRefused for a path that is unknown, or that leads out of the repository's own files.
     """
     if problem := _forbidden(edit.path, snapshot):
         raise EditRefused(Reason.FORBIDDEN_PATH, f"{edit.path[:200]}: {problem}")
     paths = snapshot.paths()
     if edit.search.strip() or edit.path in paths:
-        path = resolve_path(edit.path, shown) or resolve_path(edit.path, paths)
+        path = resolve_path(edit.path, shown) or resolve_path(edit.path, paths) or _holder(edit, snapshot, shown)
         if path is None:
             raise EditRefused(Reason.UNKNOWN_PATH, f"no one file of the repository is {edit.path[:200]}")
         return path
@@ -80,6 +96,20 @@ def edited_path(edit: Edit, snapshot: Snapshot, shown: Collection[str]) -> str:
     if any(known.startswith(f"{path}/") or path.startswith(f"{known}/") for known in paths):
         raise EditRefused(Reason.FORBIDDEN_PATH, f"{path[:200]}: a folder and a file would have one name")
     return path
+
+
+def _holder(edit: Edit, snapshot: Snapshot, shown: Mapping[str, Sequence[Interval]]) -> str | None:
+    """The only one of the shown files that holds the search text in one place, but for trailing white space."""
+    holders = []
+    for path, intervals in shown.items():
+        try:
+            file = _read(snapshot, path)
+            if file and edit.search.strip() and match_edit(edit, file, intervals).grade in CLOSE:
+                holders.append(path)
+        except EditRefused as refused:
+            if refused.reason is Reason.AMBIGUOUS_MATCH:
+                holders.append(path)
+    return holders[0] if len(holders) == 1 else None
 
 
 def _forbidden(path: str, snapshot: Snapshot) -> str:

@@ -4,6 +4,7 @@ Files are bytes throughout: what an edit does not touch stays as it is, whatever
 and so do lines that the edit repeats unchanged.
 """
 
+import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -12,6 +13,7 @@ from harness.candidate import Grade, Reason
 from harness.errors import HarnessError
 from harness.location import Interval
 from harness.model.answers import Edit
+from harness.repair.indentation import retabbed, shift_between, shifted
 from harness.repo.diff import Replacement, split_lines
 
 BOM = b"\xef\xbb\xbf"
@@ -117,16 +119,29 @@ def match_edit(edit: Edit, file: SourceFile, shown: Sequence[Interval]) -> Match
     except UnicodeEncodeError as error:
         raise EditRefused(Reason.NO_MATCH, f"the file holds no {edit.search[error.start]!r}") from error
     replace = split_lines(file.encode(edit.replace))
-    for grade, key in KEYS.items():
-        starts = _places(file.bare_lines, search, key, grade)
-        if len(starts) > 1:
-            starts = [start for start in starts if _within(start, len(search), shown)] or starts
-        if len(starts) > 1:
-            lines = ", ".join(str(start + 1) for start in starts[:5])
-            raise EditRefused(Reason.AMBIGUOUS_MATCH, f"the file holds the search text {len(starts)} times: {lines}")
-        if starts:
-            return Match(starts[0], starts[0] + len(search), _lines(file, starts[0], search, replace, grade), grade)
+    for grade in KEYS:
+        if match := _meet(file, search, replace, grade, shown):
+            return match
+    for grade in (Grade.WHITESPACE, Grade.REINDENTED):
+        for other_search, other_replace in retabbed(search, replace):
+            if match := _meet(file, other_search, other_replace, grade, shown):
+                return dataclasses.replace(match, grade=Grade.REINDENTED)
     raise EditRefused(Reason.NO_MATCH, f"the file does not hold the search text {edit.search.strip()[:80]!r}")
+
+
+def _meet(
+    file: SourceFile, search: list[bytes], replace: list[bytes], grade: Grade, shown: Sequence[Interval]
+) -> Match | None:
+    """The one place by that grade, None where there is none."""
+    starts = _places(file.bare_lines, search, KEYS[grade], grade)
+    if len(starts) > 1:
+        starts = [start for start in starts if _within(start, len(search), shown)] or starts
+    if len(starts) > 1:
+        lines = ", ".join(str(start + 1) for start in starts[:5])
+        raise EditRefused(Reason.AMBIGUOUS_MATCH, f"the file holds the search text {len(starts)} times: {lines}")
+    if not starts:
+        return None
+    return Match(starts[0], starts[0] + len(search), _lines(file, starts[0], search, replace, grade), grade)
 
 
 def _places(lines: list[bytes], search: list[bytes], key: Callable[[bytes], bytes], grade: Grade) -> list[int]:
@@ -138,39 +153,26 @@ def _places(lines: list[bytes], search: list[bytes], key: Callable[[bytes], byte
     ]
     if grade is not Grade.REINDENTED:
         return starts
-    return [start for start in starts if _shift(lines[start : start + count], search)]
+    return [start for start in starts if shift_between(lines[start : start + count], search)]
 
 
 def _within(start: int, count: int, shown: Sequence[Interval]) -> bool:
     return any(first <= start + 1 and start + count <= last for first, last in shown)
 
 
-def _shift(old: Sequence[bytes], search: Sequence[bytes]) -> tuple[bytes, bytes] | None:
-    """The indentation to take from, and to put before, each line of the search text; None where lines differ in it."""
-    pairs = [(_indent(there), _indent(here)) for there, here in zip(old, search, strict=True) if here.strip()]
-    there, here = pairs[0]
-    taken, put = (
-        (b"", there[: len(there) - len(here)]) if len(there) >= len(here) else (here[: len(here) - len(there)], b"")
-    )
-    return (taken, put) if all(taken + there == put + here for there, here in pairs) else None
-
-
-def _indent(line: bytes) -> bytes:
-    return line[: len(line) - len(line.lstrip())]
-
-
-def _reindented(lines: list[bytes], shift: tuple[bytes, bytes]) -> list[bytes]:
-    taken, put = shift
-    if not all(line.startswith(taken) for line in lines if line.strip()):
+def _reindented(file: SourceFile, start: int, search: list[bytes], replace: list[bytes]) -> list[bytes]:
+    """The replacement with the indentation that the file has and the search text lacks."""
+    shift = shift_between(file.bare_lines[start : start + len(search)], search)
+    lines = shifted(replace, shift) if shift else None
+    if lines is None:
         raise EditRefused(Reason.NO_MATCH, "the replacement is less indented than the search text needs it to be")
-    return [put + line.removeprefix(taken) if line.strip() else line for line in lines]
+    return lines
 
 
 def _lines(file: SourceFile, start: int, search: list[bytes], replace: list[bytes], grade: Grade) -> tuple[bytes, ...]:
     """What stands in the place of the matched lines: their own where the edit repeats a line, in the file's style."""
     old = file.lines[start : start + len(search)]
-    shift = _shift(file.bare_lines[start : start + len(search)], search) if grade is Grade.REINDENTED else None
-    written = _reindented(replace, shift) if shift else replace
+    written = _reindented(file, start, search, replace) if grade is Grade.REINDENTED else replace
     newline = _newline(old) or file.newline
     lines: list[bytes] = []
     for tag, first, last, new_first, new_last in _opcodes(search, replace):

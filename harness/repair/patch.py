@@ -2,34 +2,33 @@
 
 from collections.abc import Iterable, Sequence
 
+from harness.candidate import Effect
 from harness.journal import content_key
 from harness.python_syntax import read_syntax
 from harness.repair.edits import FileChange
-from harness.repo.diff import change_patch, creation_patch, replaced
+from harness.repo.diff import change_patch, creation_patch, deletion_patch, split_lines
 
 PYTHON = (".py", ".pyi")
 
 
 def make_patch(changes: Sequence[FileChange]) -> str:
     """The patch in git's format that makes these changes."""
-    return "".join(
-        change_patch(change.path, change.old.lines, change.replacements)
-        if change.old
-        else creation_patch(change.path, new_content(change))
-        for change in changes
-    )
+    return "".join(map(_file_patch, changes))
 
 
-def new_content(change: FileChange) -> bytes:
-    """The file's bytes after the change."""
-    return replaced(change.old.lines if change.old else (), change.replacements)
+def _file_patch(change: FileChange) -> str:
+    if change.old is None:
+        return creation_patch(change.path, change.content)
+    if change.deleted:
+        return deletion_patch(change.path, change.old.data, change.mode)
+    return change_patch(change.path, change.old.lines, change.replacements)
 
 
 def syntax_problem(changes: Sequence[FileChange]) -> str:
     """The first Python file that the changes break, and how; empty where all that parsed before still does."""
     for change in changes:
-        if change.path.endswith(PYTHON) and not read_syntax(_old_content(change)).problem:
-            problem = read_syntax(new_content(change)).problem
+        if change.path.endswith(PYTHON) and not change.deleted and not read_syntax(_old_content(change)).problem:
+            problem = read_syntax(change.content).problem
             if problem:
                 return f"{change.path}: {problem}"
     return ""
@@ -43,13 +42,31 @@ def normalise(changes: Sequence[FileChange]) -> str:
     """
     parts = []
     for change in changes:
-        before, after = _meaning(change, _old_content(change)), _meaning(change, new_content(change))
+        before, after = _meaning(change, _old_content(change)), _meaning(change, change.content)
         effect = after if before and after else _plain_effect(change)
         if effect == before:
             effect = ""
-        if effect or not change.old:
+        if effect or not change.old or change.deleted:
             parts.append((change.path, effect))
     return content_key(changes=parts)
+
+
+def read_effect(changes: Sequence[FileChange]) -> Effect:
+    """What the changes can do: nothing where all of them are in blank lines, or in what Python does not run."""
+    effects = {_file_effect(change) for change in changes}
+    return next(effect for effect in (Effect.CODE, Effect.FORMATTING, Effect.BLANK_LINES) if effect in effects)
+
+
+def _file_effect(change: FileChange) -> Effect:
+    if change.old is None or change.deleted:
+        return Effect.CODE
+    before, after = _meaning(change, change.old.data), _meaning(change, change.content)
+    if before != after:
+        return Effect.CODE  # also where a blank line was in a string
+    old, new = change.old.lines, split_lines(change.content)
+    if [line.rstrip() for line in old if line.strip()] == [line.rstrip() for line in new if line.strip()]:
+        return Effect.BLANK_LINES
+    return Effect.FORMATTING if before else Effect.CODE
 
 
 def _old_content(change: FileChange) -> bytes:

@@ -2,75 +2,135 @@
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from harness.candidate import Candidate, Reason
 from harness.instance import Instance
 from harness.location import Location
 from harness.model.answers import read_edits
-from harness.model.context import fit_prompt
+from harness.model.context import Fitted, fit_prompt
 from harness.model.prompts import Prompts
+from harness.model.recorded import NOT_RECORDED
 from harness.repair.edits import apply_edits
 from harness.repair.match import EditRefused
-from harness.repair.patch import make_patch, normalise, syntax_problem
+from harness.repair.patch import make_patch, normalise, read_effect, syntax_problem
 from harness.repair.source import LocatedSource
 from harness.seams import Answer, ContextOverflow, Model, Sampling, Snapshot
 
 STAGE = "repair"
+CUT = ("length", "abort", "content_filter")  # ends of an answer that is not whole, and so not to be read
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """How the candidates of one set of locations are drawn."""
+
+    sampling: Sampling
+    samples: int
+    greedy: bool = False  # the first of them at temperature 0
+
+    def of(self, number: int) -> Sampling:
+        """The sampling parameters of sample ``number`` of a set."""
+        return self.sampling.model_copy(update={"temperature": 0.0}) if self.is_greedy(number) else self.sampling
+
+    def is_greedy(self, number: int) -> bool:
+        """Whether sample ``number`` of a set is drawn at temperature 0."""
+        return self.greedy and number == 0
 
 
 async def repair(
     model: Model,
     prompts: Prompts,
-    sampling: Sampling,
-    samples: int,
+    drawing: Drawing,
     instance: Instance,
     snapshot: Snapshot,
-    locations: Sequence[Location],
+    location_sets: Sequence[Sequence[Location]],
 ) -> list[Candidate]:
-    """``samples`` candidates from one prompt, asked for at once; each has a patch that applies, or a reason.
+    """``drawing.samples`` candidates for each set of locations, all asked for at once (Agentless: 1 + 9 for 4 sets).
 
-    The prompt shows as much of the located source as leaves ``sampling.max_tokens`` of the model's context, the
-    most relevant first. Raises InfrastructureError where the model can't be asked.
+    Each has a patch that applies, or a reason. A set's prompt shows as much of its source as leaves
+    ``sampling.max_tokens`` of the model's context, the most relevant first. No set at all counts as one that
+    locates nothing. Raises InfrastructureError where the model can't be asked.
     """
-    source = LocatedSource(instance.problem_statement, snapshot, locations)
-    if not source.blocks:
-        detail = "the located files hold no text to show" if locations else "nothing was localized"
-        return _without_asking(samples, Reason.NO_LOCATION, detail)
+    sets = location_sets or ((),)
+    work = _Repair(model, prompts, drawing, instance, snapshot)
+    drawn = await asyncio.gather(*(work.candidates(number, locations) for number, locations in enumerate(sets)))
+    return mark_duplicates([candidate for candidates in drawn for candidate in candidates])
 
-    def render(count: int) -> str:
-        return prompts.render(STAGE, issue=instance.problem_statement, files=source.files(count))
 
-    fitted = await fit_prompt(model, sampling, render, len(source.blocks))
-    if fitted is None or not fitted.parts:
-        return _without_asking(samples, Reason.CONTEXT_OVERFLOW, "the issue leaves no room for source and an answer")
-    shown, left_out = source.shown(fitted.parts), source.left_out(fitted.parts)
+def mark_duplicates(candidates: Sequence[Candidate]) -> list[Candidate]:
+    """The same candidates; each that votes as an earlier one does names the earliest of these."""
+    first: dict[str, int] = {}
+    marked = []
+    for candidate in candidates:
+        earliest = first.setdefault(candidate.vote, candidate.index) if candidate.vote else candidate.index
+        same = earliest == candidate.index
+        marked.append(candidate if same else candidate.model_copy(update={"duplicate_of": earliest}))
+    return marked
 
-    async def draw(index: int) -> Candidate:
+
+@dataclass(frozen=True)
+class _Repair:
+    """What all sets of locations of one instance share."""
+
+    model: Model
+    prompts: Prompts
+    drawing: Drawing
+    instance: Instance
+    snapshot: Snapshot
+
+    async def candidates(self, number: int, locations: Sequence[Location]) -> list[Candidate]:
+        """The candidates of set ``number``."""
+        source = LocatedSource(self.instance.problem_statement, self.snapshot, locations)
+        if not source.blocks:
+            detail = "the located files hold no text to show" if locations else "nothing was localized"
+            return self._unasked(number, Reason.NO_LOCATION, detail)
+        fitted = await self._fit(source)
+        if fitted is None or not fitted.parts:
+            return self._unasked(number, Reason.CONTEXT_OVERFLOW, "the issue leaves no room for source and an answer")
+        shown, left_out = source.shown(fitted.parts), source.left_out(fitted.parts)
+        samples = range(self.drawing.samples)
+        drawn = await asyncio.gather(*(self._draw(number, sample, fitted.prompt, shown) for sample in samples))
+        return [_with(candidate, left_out=left_out) for candidate in drawn]
+
+    async def _fit(self, source: LocatedSource) -> Fitted | None:
+        issue = self.instance.problem_statement
+
+        def render(count: int) -> str:
+            return self.prompts.render(STAGE, issue=issue, files=source.files(count))
+
+        return await fit_prompt(self.model, self.drawing.sampling, render, len(source.blocks))
+
+    async def _draw(self, number: int, sample: int, prompt: str, shown: Sequence[Location]) -> Candidate:
+        candidate = self._blank(number, sample)
         try:
-            answer = await model.answer(fitted.prompt, sampling, index)
+            answer = await self.model.answer(prompt, self.drawing.of(sample), candidate.index)
         except ContextOverflow as overflow:
-            return Candidate(index=index, reason=Reason.CONTEXT_OVERFLOW, detail=str(overflow), left_out=left_out)
-        return Candidate(
-            index=index,
-            left_out=left_out,
-            prompt_tokens=answer.prompt_tokens,
-            completion_tokens=answer.completion_tokens,
-            seconds=answer.seconds,
-            **await _outcome(answer, snapshot, shown),
-        )
+            return _with(candidate, reason=Reason.CONTEXT_OVERFLOW, detail=str(overflow))
+        costs = {name: getattr(answer, name) for name in ("prompt_tokens", "completion_tokens", "seconds")}
+        return _with(candidate, **costs, **await read_answer(answer, self.snapshot, shown))
 
-    return list(await asyncio.gather(*(draw(index) for index in range(samples))))
+    def _blank(self, number: int, sample: int) -> Candidate:
+        # one index over all sets: two sets may show the same lines, and must still be sampled apart
+        index = number * self.drawing.samples + sample
+        return Candidate(index=index, location_set=number, greedy=self.drawing.is_greedy(sample))
 
-
-def _without_asking(samples: int, reason: Reason, detail: str) -> list[Candidate]:
-    return [Candidate(index=index, reason=reason, detail=detail) for index in range(samples)]
+    def _unasked(self, number: int, reason: Reason, detail: str) -> list[Candidate]:
+        blank = (self._blank(number, sample) for sample in range(self.drawing.samples))
+        return [_with(candidate, reason=reason, detail=detail) for candidate in blank]
 
 
-async def _outcome(answer: Answer, snapshot: Snapshot, shown: Sequence[Location]) -> dict[str, Any]:
-    """A candidate's fields that follow from the answer's text."""
-    if answer.finish_reason == "length":
+def _with(candidate: Candidate, **fields: Any) -> Candidate:
+    return candidate.model_copy(update=fields)
+
+
+async def read_answer(answer: Answer, snapshot: Snapshot, shown: Sequence[Location]) -> dict[str, Any]:
+    """A candidate's fields that follow from the answer's text: its patch, or the reason that it makes none."""
+    if answer.finish_reason in CUT:
         return {"reason": Reason.TRUNCATED, "detail": f"cut after {answer.completion_tokens} tokens"}
+    if answer.finish_reason == NOT_RECORDED:
+        return {"reason": Reason.NOT_RECORDED, "detail": "the recording holds no answer to this question"}
     reading = read_edits(answer.text)
     fields: dict[str, Any] = {"edits": reading.edits}
     try:
@@ -87,4 +147,5 @@ async def _outcome(answer: Answer, snapshot: Snapshot, shown: Sequence[Location]
             raise EditRefused(Reason.DOES_NOT_APPLY, " ".join(problem.split()))
     except EditRefused as refused:
         return fields | {"reason": refused.reason, "detail": refused.detail}
-    return fields | {"patch": patch, "grades": applied.grades, "vote": normalise(applied.changes)}
+    facts = {"grades": applied.grades, "vote": normalise(applied.changes), "effect": read_effect(applied.changes)}
+    return fields | {"patch": patch, **facts}

@@ -107,6 +107,15 @@ def creation_patch(path: str, content: bytes) -> str:
     return _text(names, mode, (NULL, names[1]), hunks) or _binary(names, mode, None, content)
 
 
+def deletion_patch(path: str, content: bytes, mode: str) -> str:
+    """The patch that deletes a regular file of that content (not empty) and git mode."""
+    names = _quoted(f"a/{path}"), _quoted(f"b/{path}")
+    header = f"deleted file mode {mode}\n"
+    lines = split_lines(content)
+    hunks = b"".join(_hunks(lines, (Replacement(0, len(lines), ()),)))
+    return _text(names, header, (names[0], NULL), hunks) or _binary(names, header, content, None)
+
+
 def parse_patch(patch: str) -> tuple[FileDiff, ...]:
     """The files of a unified diff, in its order. Raises PatchError where it is none."""
     from unidiff.errors import UnidiffParseError
@@ -182,13 +191,14 @@ def _line(sign: bytes, line: bytes) -> bytes:
     return sign + (line if line.endswith(b"\n") else line + NO_NEWLINE)
 
 
-def _binary(names: tuple[str, str], mode: str, old: bytes | None, new: bytes) -> str:
-    packed = zlib.compress(new)
+def _binary(names: tuple[str, str], mode: str, old: bytes | None, new: bytes | None) -> str:
+    packed = zlib.compress(new or b"")
     rows = [packed[start : start + 52] for start in range(0, len(packed), 52)]
     # a row's first character is its length: A-Z for 1 to 26 bytes, a-z for 27 to 52
     body = "".join(f"{chr(len(r) + (64 if len(r) <= 26 else 70))}{b85encode(r, pad=True).decode()}\n" for r in rows)
-    index = f"{'0' * 40 if old is None else _object(old)}..{_object(new)}"
-    return f"diff --git {names[0]} {names[1]}\n{mode}index {index}\nGIT binary patch\nliteral {len(new)}\n{body}\n"
+    index = "..".join("0" * 40 if side is None else _object(side) for side in (old, new))
+    size = len(new or b"")
+    return f"diff --git {names[0]} {names[1]}\n{mode}index {index}\nGIT binary patch\nliteral {size}\n{body}\n"
 
 
 def _object(content: bytes) -> str:
@@ -207,10 +217,15 @@ def _path(name: str) -> str | None:
     """The path behind a name in a diff's header, without its ``a/`` or ``b/``."""
     if name == NULL:
         return None
-    name = name.strip()
-    if name.startswith('"'):
-        name = _ESCAPE.sub(_unescape, name[1:-1].encode()).decode("utf-8", "surrogateescape")
+    name = unquoted(name.strip())
     return name[2:] if name[:2] in ("a/", "b/") else name
+
+
+def unquoted(name: str) -> str:
+    """A name as a diff's header has it, without git's quotation marks and escapes."""
+    if not name.startswith('"'):
+        return name
+    return _ESCAPE.sub(_unescape, name[1:-1].encode()).decode("utf-8", "surrogateescape")
 
 
 def _unescape(found: re.Match[bytes]) -> bytes:

@@ -8,7 +8,6 @@ from harness.location import Location
 from harness.model.answers import Edit
 from harness.repair.edits import apply_edits
 from harness.repair.match import EditRefused
-from harness.repair.patch import new_content
 
 SOURCE = b"def f(x):\n    y = 1\n    return y\n\n\ndef g(x):\n    y = 1\n    return x\n"
 
@@ -16,7 +15,7 @@ SOURCE = b"def f(x):\n    y = 1\n    return y\n\n\ndef g(x):\n    y = 1\n    ret
 def applied(data: bytes, *edits: Edit, shown=()) -> tuple[bytes, tuple[Grade, ...]]:
     result = apply_edits(edits, MemorySnapshot({"src/a.py": data}), shown)
     assert [change.path for change in result.changes] == ["src/a.py"]
-    return new_content(result.changes[0]), result.grades
+    return result.changes[0].content, result.grades
 
 
 def edit(search: str, replace: str, path: str = "src/a.py") -> Edit:
@@ -139,7 +138,7 @@ def test_binary_files_are_refused():
 
 def test_an_empty_search_makes_a_new_file_and_fills_an_empty_one_only():
     result = apply_edits([edit("", "x = 1\n", "pkg/new.py")], MemorySnapshot({"a.py": b"y\n"}), ())
-    assert (result.changes[0].old, new_content(result.changes[0])) == (None, b"x = 1\n")
+    assert (result.changes[0].old, result.changes[0].content) == (None, b"x = 1\n")
     assert result.grades == (Grade.NEW_FILE,)
     assert applied(b"", edit("", "x = 1\n"))[0] == b"x = 1\n"
     assert refusal(SOURCE, edit("", "x = 1\n")) is Reason.AMBIGUOUS_MATCH
@@ -206,7 +205,7 @@ def test_arbitrary_edits_change_unique_matches_or_nothing(data, edits, cut):
         return
     for change in result.changes:
         before = change.old.lines if change.old else []
-        after = new_content(change)
+        after = change.content
         assert after != b"".join(before) or change.old is None
         touched = [line for r in change.replacements for line in before[r.start : r.end]]
         asked = [line.strip() for e in edits for line in e.search.split("\n")]

@@ -10,7 +10,7 @@ from harness.candidate import Candidate, Grade, Reason
 from harness.errors import InfrastructureError
 from harness.location import Location
 from harness.model.prompts import Prompts
-from harness.repair.sample import repair
+from harness.repair.sample import Drawing, repair
 from harness.repo.mirror import BareRepository
 from harness.repo.snapshot import GitSnapshot
 from harness.seams import Answer, ContextOverflow, Sampling
@@ -48,7 +48,7 @@ async def repaired(
     instance, snapshot, answers, locations=WHOLE, context=100_000, prompts="agentless"
 ) -> list[Candidate]:
     model = ScriptedModel(answers, context)
-    return await repair(model, Prompts(prompts), SAMPLING, len(answers), instance, snapshot, locations)
+    return await repair(model, Prompts(prompts), Drawing(SAMPLING, len(answers)), instance, snapshot, [locations])
 
 
 def applied(tmp_path, patch: str) -> dict[str, bytes]:
@@ -141,7 +141,7 @@ async def test_what_does_not_fit_is_left_out_least_relevant_first(instance, tmp_
     snapshot = MemorySnapshot({"a.py": "".join(lines).encode()})
     instance = instance.model_copy(update={"problem_statement": "frobnicate breaks"})
     model = ScriptedModel([block("a.py", lines[200], "    y\n"), block("a.py", lines[399], "    y\n")], 700)
-    candidates = await repair(model, Prompts("compact"), SAMPLING, 2, instance, snapshot, [Location("a.py")])
+    candidates = await repair(model, Prompts("compact"), Drawing(SAMPLING, 2), instance, snapshot, [[Location("a.py")]])
     assert "frobnicate(x)" in model.prompts[0]
     assert model.prompts[0] == model.prompts[1]
     assert len(model.prompts[0]) // 4 + SAMPLING.max_tokens <= 700
@@ -162,7 +162,7 @@ async def test_an_issue_that_fills_the_context_overflows(instance, snapshot):
 async def test_only_the_located_lines_are_shown(instance, snapshot):
     model = ScriptedModel([block("src/a.py", "    return x\n", "    return 2\n")])
     locations = [Location("src/a.py", ((5, 6),))]
-    (candidate,) = await repair(model, Prompts("agentless"), SAMPLING, 1, instance, snapshot, locations)
+    (candidate,) = await repair(model, Prompts("agentless"), Drawing(SAMPLING, 1), instance, snapshot, [locations])
     assert "def g(x):\n    return x\n" in model.prompts[0]
     assert "def f(x)" not in model.prompts[0]
     assert "lines 5 to 6 of 6" in model.prompts[0]
@@ -182,5 +182,5 @@ async def test_samples_are_asked_for_at_once(instance, snapshot):
             await asyncio.wait_for(self.waiting.wait(), 5)
             return await super().answer(prompt, sampling, index)
 
-    candidates = await repair(Waiting([FIX] * 3), Prompts("compact"), SAMPLING, 3, instance, snapshot, WHOLE)
+    candidates = await repair(Waiting([FIX] * 3), Prompts("compact"), Drawing(SAMPLING, 3), instance, snapshot, [WHOLE])
     assert len({candidate.patch for candidate in candidates}) == 1
