@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from harness.errors import InfrastructureError, PatchError
+from harness.repo.touched import index_of, named_paths
 
 if TYPE_CHECKING:
     from git import Git
@@ -122,13 +123,14 @@ class BareRepository:
             data: bytes = self._reader.get_object_data(name)[3]
         return data
 
-    def apply_problem(self, commit: str, patch: str) -> str:
-        """Empty when ``git apply`` takes ``patch`` on a commit's files, else git's message."""
+    def apply_problem(self, entries: Mapping[str, Entry], patch: str) -> str:
+        """Empty when ``git apply`` takes ``patch`` on these files, else git's message."""
+        touched = {path: entries[path] for path in named_paths(patch) & entries.keys()}
         with tempfile.TemporaryDirectory() as folder:
-            index = {"GIT_INDEX_FILE": f"{folder}/index"}
-            self.git("read-tree", commit, env=index)
+            index = Path(folder) / "index"
+            index.write_bytes(index_of({path: (entry.mode, entry.object) for path, entry in touched.items()}))
             try:
-                self._apply(patch, Path(folder), index, "--check")
+                self._apply(patch, Path(folder), {"GIT_INDEX_FILE": str(index)}, "--check")
             except PatchError as error:
                 return str(error)
         return ""

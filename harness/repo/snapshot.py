@@ -55,7 +55,7 @@ class GitSnapshot:
 
     def check_applies(self, patch: str) -> str:
         """Empty when ``git apply`` takes the patch on this snapshot, else git's message."""
-        return self._repository.apply_problem(self.commit, patch)
+        return self._repository.apply_problem(self._entries, patch)
 
 
 class BareRepositories:

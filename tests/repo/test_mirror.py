@@ -76,7 +76,7 @@ def test_settings_of_the_user_do_not_matter(repository, folder, tmp_path, monkey
     monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(config))
     assert repository.commit_folder(folder) == plain
     trailing_blank = "--- a/a.py\n+++ b/a.py\n@@ -1 +1 @@\n-x = 2\n+x = 3 \n"
-    assert repository.apply_problem(plain, trailing_blank) == ""
+    assert repository.apply_problem(repository.entries(plain), trailing_blank) == ""
 
 
 def test_resolve(repository, folder):
