@@ -1,0 +1,83 @@
+"""A little package whose tests the attacks try to bend, its image, and an evaluator for it."""
+
+import difflib
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from harness.evaluate.build import build_images
+from harness.evaluate.container import DockerSandbox
+from harness.evaluate.evaluate import Evaluator
+from harness.evaluate.recipes import Environment, FolderSource, Recipe, RecipeBook
+from harness.evaluate.spec import specify
+from harness.instance import Instance
+from harness.journal import Journal
+from harness.miniature.generate import PYTHON, REQUIREMENTS
+from harness.seams import Limits
+
+INSTANCE_ID = "harness-Test__victim-1"
+TEST_FILE = "tests/test_calc.py"
+NEW, OLD = f"{TEST_FILE}::test_add", f"{TEST_FILE}::test_zero"
+FILES = {
+    "calc.py": "def add(a, b):\n    return a - b\n",
+    TEST_FILE: "from calc import add\n\n\ndef test_zero():\n    assert add(0, 0) == 0\n",
+}
+TESTED = FILES[TEST_FILE] + "\n\ndef test_add():\n    assert add(1, 2) == 3\n"
+FIXED = "def add(a, b):\n    return a + b\n"
+
+
+def diff(new: Mapping[str, str]) -> str:
+    """The patch that gives these files their new text."""
+    parts = []
+    for path, text in new.items():
+        old = FILES.get(path)
+        lines = difflib.unified_diff(
+            (old or "").splitlines(True), text.splitlines(True), f"a/{path}" if old else "/dev/null", f"b/{path}"
+        )
+        mode = "" if old else "new file mode 100644\n"
+        parts.append(f"diff --git a/{path} b/{path}\n{mode}" + "".join(lines))
+    return "".join(parts)
+
+
+def make_victim(client, folder: Path) -> tuple[Instance, Recipe, str]:
+    """The instance, its recipe, and its image, built where it is not there."""
+    for path, text in FILES.items():
+        (folder / "source" / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / "source" / path).write_text(text)
+    recipe = Recipe(
+        instance_id=INSTANCE_ID,
+        environment="victim",
+        source=FolderSource(path=folder / "source"),
+        install=None,
+        test_cmd=f"python -m pytest -rA -p no:cacheprovider {TEST_FILE}",
+        log_parser="parse_log_pytest",
+    )
+    instance = Instance(
+        instance_id=INSTANCE_ID,
+        repo="harness-test/victim",
+        base_commit="0" * 40,
+        patch=diff({"calc.py": FIXED}),
+        test_patch=diff({TEST_FILE: TESTED}),
+        problem_statement="add subtracts",
+        FAIL_TO_PASS=[NEW],
+        PASS_TO_PASS=[OLD],
+    )
+    environment = Environment(python=PYTHON, requirements=REQUIREMENTS)
+    book = RecipeBook(environments={"victim": environment}, instances={INSTANCE_ID: recipe})
+    [result] = build_images(client, [instance], book, folder / "cache")
+    assert result.error is None
+    return instance, recipe, result.image
+
+
+@contextmanager
+def open_evaluator(client, instance: Instance, recipe: Recipe, image: str, folder: Path, run: str) -> Iterator:
+    """Makes evaluators: keyword arguments are limits."""
+    specification = specify(instance, recipe)
+    with DockerSandbox(client, run) as sandbox, Journal(folder / "journal.jsonl") as journal:
+
+        def make(**limits) -> Evaluator:
+            return Evaluator(
+                sandbox, lambda _: image, lambda _: specification, journal, folder / "logs", Limits(**limits)
+            )
+
+        yield make
