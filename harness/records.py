@@ -46,7 +46,7 @@ class RunFolder:
     @property
     def label(self) -> str:
         """A short name of this folder, the same every time it is opened."""
-        return content_key(folder=str(self.path.resolve()))[:12]
+        return run_label(self.path)
 
     @property
     def logs(self) -> Path:
@@ -78,6 +78,11 @@ class RunFolder:
             return
         target.unlink(missing_ok=True)
         os.link(log, target)
+
+
+def run_label(path: Path) -> str:
+    """The label of a run's containers: a short name of its folder."""
+    return content_key(folder=str(path.resolve()))[:12]
 
 
 def write_whole(path: Path, text: str) -> None:

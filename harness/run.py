@@ -13,6 +13,7 @@ from typing import Any
 
 from harness.candidate import Candidate
 from harness.config import CheckpointConfig, Condition, EvaluationConfig, Reference, RunConfig
+from harness.errors import InputError
 from harness.evaluate.predictions import BASE, load_predictions, reference_predictions
 from harness.evaluate.session import Session, collect, evaluation_session
 from harness.instance import Instance, load_instances
@@ -20,6 +21,7 @@ from harness.journal import Journal, content_key
 from harness.localize.files import FileLocalization, localize_files
 from harness.localize.oracle import gold_files, gold_locations
 from harness.location import Location
+from harness.model.checkpoint import check_checkpoint
 from harness.model.client import open_model
 from harness.model.prompts import Prompts
 from harness.paths import cache_folder
@@ -49,6 +51,9 @@ def run_pipeline(config: RunConfig) -> list[SummaryRow]:
     dataset = config.dataset
     instances = load_instances(dataset.path, dataset.split, dataset.instances, dataset.limit)
     prompts = Prompts(config.prompts)
+    for checkpoint in config.checkpoints:
+        if checkpoint.path is not None:
+            check_checkpoint(checkpoint.path)
     prompts.require(stages(config.validation))
     snapshots = collect(instances, open_repository(cache_folder()).snapshot) if config.checkpoints else {}
     with (
@@ -242,7 +247,11 @@ def read_packing_metrics(checkpoint: CheckpointConfig) -> dict[str, float]:
     """
     given = checkpoint.packing_metrics
     if isinstance(given, Path):
-        from harness.packing.metrics import load_metrics
+        from harness.packing.metrics_file import load_metrics
 
+        if checkpoint.packing is None:
+            raise InputError(
+                f"checkpoint {checkpoint.name}: packing_metrics names a file, so packing must say which row"
+            )
         return load_metrics(given, checkpoint.packing)
     return given or {}

@@ -97,9 +97,8 @@ class ServedCheckpoint:
             server, endpoint = await self._ready()
             try:
                 return server, await _unless_ended(server, endpoint.ask(prompt, sampling, index))
-            except ServerError as error:
-                # `_ready` raises when the server may not be started once more
-                log.warning("%s; starting it again", error)
+            except ServerError:
+                continue  # `_ready` starts it again, or raises when that was done often enough
 
     async def count_tokens(self, text: str) -> int:
         """Tokens of ``text`` as one user message, the chat template included."""
@@ -124,6 +123,8 @@ class ServedCheckpoint:
         try:
             if self._server is not None and self._starts_left < 0:
                 raise self._server.failure(f"{STARTS} times")
+            if self._server is not None:
+                log.warning("%s; starting it again", self._server.failure("while answering"))
             server = await self._running.enter_async_context(self._make_server())
         except HarnessError as error:
             self.state, self._failure = ServerState.FAILED, error

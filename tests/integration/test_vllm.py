@@ -15,7 +15,7 @@ from harness.errors import ServerError
 from harness.journal import Journal
 from harness.miniature.checkpoints import write_random_checkpoint
 from harness.model import checkpoint as checks
-from harness.model import server
+from harness.model import client, server
 from harness.model.client import ServerState, open_model
 from harness.model.leftovers import living
 from harness.model.server import VllmServer
@@ -93,8 +93,9 @@ async def test_a_checkpoint_is_served_asked_and_resumed_without_a_server(checkpo
         assert (model.asked, model.state) == (0, ServerState.IDLE)
 
 
-async def test_a_killed_engine_ends_the_wait(journal, tmp_path):
+async def test_a_killed_engine_ends_the_wait(journal, tmp_path, monkeypatch):
     """Also the way of a checkpoint without a chat template, whose bare prompts go to the completions endpoint."""
+    monkeypatch.setattr(client, "STARTS", 1)
     write_random_checkpoint(tmp_path / "checkpoint", seed=2, chat_template=False)
     config = CheckpointConfig(name="tiny", path=tmp_path / "checkpoint")
     shared = shared_memory()

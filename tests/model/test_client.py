@@ -377,15 +377,16 @@ async def test_a_dying_server_ends_every_wait_with_its_logs_reason(local, journa
         errors = await asyncio.wait_for(asyncio.gather(*questions, return_exceptions=True), 20)
     for error in errors:
         assert isinstance(error, ServerError)
-        assert "failed while answering: MemoryError: no room for the cache; log: " in str(error)
+        assert "failed 3 times: MemoryError: no room for the cache; log: " in str(error)
     assert len(journal) == 0
 
 
-async def test_after_a_death_the_next_question_starts_it_again(local, journal, tmp_path):
+async def test_after_a_death_it_is_started_again_and_answers(local, journal, tmp_path, caplog):
     async with open_model(local("die-once"), ServingConfig(), 4, tmp_path, journal) as model:
-        with pytest.raises(ServerError):
-            await model.answer("why?", SAMPLING, 0)
-        assert (await model.answer("why?", SAMPLING, 0)).text == "ok"
+        questions = [model.answer("why?", SAMPLING, index) for index in range(3)]
+        assert [answer.text for answer in await asyncio.gather(*questions)] == ["ok"] * 3
+    assert (tmp_path / "tiny.server.log").read_text().count("arguments:") == 2
+    assert caplog.text.count("starting it again") == 1
 
 
 async def test_a_server_that_keeps_dying_is_given_up(local, journal, tmp_path, monkeypatch):
