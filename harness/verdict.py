@@ -49,6 +49,8 @@ class Verdict(BaseModel):
     fail_to_pass_failure: tuple[str, ...] = ()
     pass_to_pass_success: tuple[str, ...] = ()
     pass_to_pass_failure: tuple[str, ...] = ()
+    cut_ids_matched: tuple[str, ...] = ()  # ids cut in the data set, graded by the tests that begin like them
+    cut_ids_ambiguous: tuple[str, ...] = ()  # those whose tests do not agree: counted as failed
 
     @property
     def resolved(self) -> bool:

@@ -53,25 +53,21 @@ class Evaluator:
         """Where the log of a verdict lies (there is none for an empty patch)."""
         return self._logs / f"{verdict.key}.log"
 
-    def evaluate(self, instance: Instance, patch: str | None) -> Verdict:
-        """The verdict on a patch; equal questions asked meanwhile by other threads wait for the same one."""
-        if not patch or not patch.strip():
-            return Verdict(instance_id=instance.instance_id, outcome=Outcome.EMPTY_PATCH, phase=Phase.PATCH)
-        return self._evaluate(instance, patch)
+    def evaluate(self, instance: Instance, patch: str | None, repeat: int = 0) -> Verdict:
+        """The verdict on a patch; equal questions asked meanwhile by other threads wait for the same one.
 
-    def evaluate_base(self, instance: Instance) -> Verdict:
+        Another ``repeat`` of the same patch is a question of its own.
+        """
+        return untested(instance, patch or "") or self._evaluate(instance, patch, repeat)
+
+    def evaluate_base(self, instance: Instance, repeat: int = 0) -> Verdict:
         """The verdict on the base state itself: the tests without any patch."""
-        return self._evaluate(instance, None)
+        return self._evaluate(instance, None, repeat)
 
-    def _evaluate(self, instance: Instance, patch: str | None) -> Verdict:
-        reason = refusal(patch) if patch is not None else ""
-        if reason:
-            return Verdict(
-                instance_id=instance.instance_id, outcome=Outcome.PATCH_FAILED, phase=Phase.PATCH, detail=reason
-            )
+    def _evaluate(self, instance: Instance, patch: str | None, repeat: int) -> Verdict:
         for pause in (*RETRY_SECONDS, None):
             try:
-                return self._evaluate_once(instance, patch)
+                return self._evaluate_once(instance, patch, repeat)
             except InfrastructureError as error:
                 if pause is None:
                     command = error.command if isinstance(error, SandboxError) else None
@@ -80,11 +76,11 @@ class Evaluator:
                 time.sleep(pause)
         raise AssertionError("unreachable")
 
-    def _evaluate_once(self, instance: Instance, patch: str | None) -> Verdict:
+    def _evaluate_once(self, instance: Instance, patch: str | None, repeat: int) -> Verdict:
         image = self._image_of(instance)
         digest = self._sandbox.digest(image)
         specification = self._specification_of(instance)
-        key = evaluation_key(instance, specification, patch, digest, self._limits)
+        key = evaluation_key(instance, specification, patch, digest, self._limits, repeat)
         with self._lock:
             record = self._journal.get(key)
             if record is not None:
@@ -95,7 +91,7 @@ class Evaluator:
             return future.result()
         try:
             verdict = self._run(instance, patch, image, digest, specification, key)
-            self._journal.put(key, {"verdict": verdict.model_dump(mode="json")})
+            self._journal.put(key, {"verdict": verdict.model_dump(mode="json"), "patch": patch_key(patch, repeat)})
             future.set_result(verdict)
             return verdict
         except BaseException as error:
@@ -117,10 +113,30 @@ class Evaluator:
         return verdict.model_copy(update={"seconds": round(time.monotonic() - started, 3)})
 
 
+def untested(instance: Instance, patch: str) -> Verdict | None:
+    """The verdict on a patch that needs no container: an empty one, or one that is refused unseen."""
+    if not patch.strip():
+        return Verdict(instance_id=instance.instance_id, outcome=Outcome.EMPTY_PATCH, phase=Phase.PATCH)
+    reason = refusal(patch)
+    if reason:
+        return Verdict(instance_id=instance.instance_id, outcome=Outcome.PATCH_FAILED, phase=Phase.PATCH, detail=reason)
+    return None
+
+
+def patch_key(patch: str | None, repeat: int = 0) -> str:
+    """What a journal's record knows its patch by, whatever else determined the verdict."""
+    return content_key(patch=patch, repeat=repeat)
+
+
 def evaluation_key(
-    instance: Instance, specification: Specification, patch: str | None, digest: str, limits: Limits
+    instance: Instance,
+    specification: Specification,
+    patch: str | None,
+    digest: str,
+    limits: Limits,
+    repeat: int = 0,
 ) -> str:
-    """Hash of everything that determines a verdict."""
+    """Hash of everything that determines a verdict, and the number of the repeat."""
     return content_key(
         digest=digest,
         script=specification.script,
@@ -132,4 +148,5 @@ def evaluation_key(
         limits=vars(limits),
         protocol=protocol(),
         grader=grader_version(),
+        **({"repeat": repeat} if repeat else {}),
     )

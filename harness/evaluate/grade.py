@@ -4,13 +4,15 @@ The invariant: a test counts as passed only when the log says that it passed, an
 contradict the test command's exit status is not graded at all.
 """
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from harness.evaluate.spec import END_MARKER, START_MARKER, Specification
 from harness.instance import Instance
 from harness.verdict import Outcome
 
-GRADER = "1"  # part of every verdict's key: raise it when the same log may get another verdict
+GRADER = "2"  # part of every verdict's key: raise it when the same log may get another verdict
+PASSING = ("PASSED", "XFAIL")
 
 
 @dataclass(frozen=True)
@@ -23,6 +25,8 @@ class Grade:
     fail_to_pass_failure: tuple[str, ...] = ()
     pass_to_pass_success: tuple[str, ...] = ()
     pass_to_pass_failure: tuple[str, ...] = ()
+    cut_ids_matched: tuple[str, ...] = ()
+    cut_ids_ambiguous: tuple[str, ...] = ()
 
 
 def grader_version() -> str:
@@ -47,13 +51,33 @@ def grade(instance: Instance, specification: Specification, log: str, exit_statu
     expected = {"FAIL_TO_PASS": list(instance.fail_to_pass), "PASS_TO_PASS": list(instance.pass_to_pass)}
     report = get_eval_tests_report(statuses, expected, eval_type=EvalType(specification.eval_type))
     resolved = get_resolution_status(report) == ResolvedStatus.FULL.value
+    matched, ambiguous = cut_ids((*instance.fail_to_pass, *instance.pass_to_pass), statuses)
     return Grade(
         outcome=Outcome.RESOLVED if resolved else Outcome.UNRESOLVED,
+        cut_ids_matched=matched,
+        cut_ids_ambiguous=ambiguous,
         fail_to_pass_success=tuple(report["FAIL_TO_PASS"]["success"]),
         fail_to_pass_failure=tuple(report["FAIL_TO_PASS"]["failure"]),
         pass_to_pass_success=tuple(report["PASS_TO_PASS"]["success"]),
         pass_to_pass_failure=tuple(report["PASS_TO_PASS"]["failure"]),
     )
+
+
+def cut_ids(expected: Iterable[str], statuses: Mapping[str, str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Ids that the data set cut in the middle of a parameter, in two lists: those whose tests agree, and the others.
+
+    The benchmark's rules let such an id stand for all tests that begin like it, where these all hold or all fail; where
+    they do not agree it counts as failed. Ids that the log has whole, or that no test begins like, are in neither.
+    """
+    matched: list[str] = []
+    ambiguous: list[str] = []
+    for cut in expected:
+        if cut in statuses or cut.count("[") <= cut.count("]"):
+            continue
+        held = {status in PASSING for name, status in statuses.items() if name.startswith(cut)}
+        if held:
+            (matched if len(held) == 1 else ambiguous).append(cut)
+    return tuple(matched), tuple(ambiguous)
 
 
 def read_statuses(

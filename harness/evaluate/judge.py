@@ -3,14 +3,13 @@
 import re
 from collections.abc import Mapping, Sequence
 
-from harness.evaluate.grade import Grade, grade, read_statuses
+from harness.evaluate.grade import PASSING, Grade, grade, read_statuses
 from harness.evaluate.phases import PATCH_REFUSED, ROOT, FileIds, file_ids, marked, watched_files
 from harness.evaluate.spec import Specification
 from harness.instance import Instance
 from harness.seams import CommandResult
 from harness.verdict import Outcome, Phase, Verdict
 
-PASSING = ("PASSED", "XFAIL")
 # The last line of a test runner's own: pytest, unittest and Django, SymPy.
 CLOSING = re.compile(
     r"""^(=+\ .*\bin\ [\d.]+\ ?s(econds)?\b.*=+ | \d+\ (passed|failed).*\ in\ [\d.]+s.*

@@ -37,13 +37,13 @@ class Session:
     workers: int
     _pool: ThreadPoolExecutor
 
-    def submit(self, instance: Instance, patch: str | None) -> "Future[Verdict]":
+    def submit(self, instance: Instance, patch: str | None, repeat: int = 0) -> "Future[Verdict]":
         """Start evaluating; the verdict comes as a future."""
-        return self._pool.submit(self.evaluator.evaluate, instance, patch)
+        return self._pool.submit(self.evaluator.evaluate, instance, patch, repeat)
 
-    def submit_base(self, instance: Instance) -> "Future[Verdict]":
+    def submit_base(self, instance: Instance, repeat: int = 0) -> "Future[Verdict]":
         """Start testing the base state itself."""
-        return self._pool.submit(self.evaluator.evaluate_base, instance)
+        return self._pool.submit(self.evaluator.evaluate_base, instance, repeat)
 
     def submit_script(self, instance: Instance, script: Script, patch: str) -> "Future[CommandRun]":
         """Start a script of ours in the instance's image, with a patch put in first where there is one."""
