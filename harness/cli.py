@@ -3,11 +3,12 @@
 import sys
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Optional
+from typing import Annotated
 
 import typer
 
 from harness.errors import HarnessError, InputError
+from harness.packing.cli import pack
 
 app = typer.Typer(
     name="harness",
@@ -18,15 +19,16 @@ app = typer.Typer(
 )
 images = typer.Typer(help="Build, list and remove the project's Docker images.", no_args_is_help=True)
 app.add_typer(images, name="images")
+app.command()(pack)
 
 DatasetOption = Annotated[str, typer.Option("--dataset", help="Hub id, or a local .jsonl, .json or .parquet file.")]
 SplitOption = Annotated[str, typer.Option("--split", help="Split of a data set from the hub.")]
 InstancesOption = Annotated[
-    Optional[list[str]],  # noqa: UP045 - typer reads this form
+    list[str] | None,
     typer.Option("--instances", "-i", help="Instance ids, comma-separated or repeated; all where not given."),
 ]
 RecipesOption = Annotated[
-    Optional[Path],  # noqa: UP045
+    Path | None,
     typer.Option("--recipes", help="Recipe file; the shipped 43 instances where not given."),
 ]
 
@@ -42,7 +44,7 @@ class Base(StrEnum):
 @app.command()
 def run(
     run_file: Annotated[Path, typer.Argument(help="Run file (YAML).")],
-    overrides: Annotated[Optional[list[str]], typer.Argument(help="key.sub=value, over the file.")] = None,  # noqa: UP045
+    overrides: Annotated[list[str] | None, typer.Argument(help="key.sub=value, over the file.")] = None,
 ) -> None:
     """Evaluate every checkpoint of a run file; run it again to do only what is missing."""
     from harness.config import load_run_file
@@ -64,7 +66,7 @@ def evaluate(
     split: SplitOption = "test",
     instances: InstancesOption = None,
     recipes: RecipesOption = None,
-    workers: Annotated[Optional[int], typer.Option(min=1, help="Containers at a time.")] = None,  # noqa: UP045
+    workers: Annotated[int | None, typer.Option(min=1, help="Containers at a time.")] = None,
     timeout: Annotated[float, typer.Option(min=0.1, help="Seconds for the tests of one patch.")] = 1800.0,
     pull: Annotated[bool, typer.Option("--pull", help="Pull images that are not here.")] = False,
 ) -> None:
@@ -91,7 +93,7 @@ def build(
     instances: InstancesOption = None,
     recipes: RecipesOption = None,
     rows: Annotated[
-        Optional[Path],  # noqa: UP045
+        Path | None,
         typer.Option(help="Write the built instances here as rows of the 5.x schema (.jsonl)."),
     ] = None,
     base: Annotated[

@@ -101,7 +101,7 @@ def test_importing_and_helping_load_nothing_heavy() -> None:
     script = (
         "import sys\nfrom harness.cli import app\nimport harness.config\nfrom typer.testing import CliRunner\n"
         "assert CliRunner().invoke(app, ['--help']).exit_code == 0\n"
-        "for sub in ('run', 'evaluate', 'images', 'demo'):\n"
+        "for sub in ('run', 'evaluate', 'images', 'demo', 'pack'):\n"
         "    assert CliRunner().invoke(app, [sub, '--help']).exit_code == 0\n"
         f"print(sorted(set({HEAVY!r}) & set(sys.modules)))"
     )

@@ -1,7 +1,7 @@
 """The options of `harness pack`. Nothing heavy is imported before the command runs."""
 
 from pathlib import Path
-from typing import Annotated, Optional
+from typing import Annotated
 
 import typer
 
@@ -12,33 +12,33 @@ def pack(
     ],
     context: Annotated[int, typer.Option("--context", "-L", help="Tokens of a sequence.")],
     tokenizer: Annotated[
-        Optional[str],  # noqa: UP045 - typer reads this form
+        str | None,
         typer.Option("--tokenizer", "-t", help="Folder, tokenizer.json or hub id; not for corpora of token ids."),
     ] = None,
     strategies: Annotated[
-        Optional[list[str]],  # noqa: UP045
+        list[str] | None,
         typer.Option("--strategy", "-s", help="Comma-separated or repeated; the report's where not given."),
     ] = None,
-    stride: Annotated[Optional[int], typer.Option(help="Of `slide`'s windows; half the context by default.")] = None,  # noqa: UP045
+    stride: Annotated[int | None, typer.Option(help="Of `slide`'s windows; half the context by default.")] = None,
     separator: Annotated[
-        Optional[str],  # noqa: UP045
+        str | None,
         typer.Option(help="Token put after each document (id without a tokenizer), or `none`."),
     ] = None,
     padding: Annotated[
         str | None, typer.Option(help="Token (id without a tokenizer); the tokenizer's, or the separator.")
     ] = None,
-    column: Annotated[Optional[str], typer.Option(help="Of text or token ids.")] = None,  # noqa: UP045
+    column: Annotated[str | None, typer.Option(help="Of text or token ids.")] = None,
     split: Annotated[str, typer.Option(help="Split of a data set.")] = "train",
     streaming: Annotated[bool, typer.Option("--streaming", help="Read a hub data set without downloading it.")] = False,
-    output: Annotated[Optional[Path], typer.Option(help="Write data sets here, a subfolder a strategy.")] = None,  # noqa: UP045
+    output: Annotated[Path | None, typer.Option(help="Write data sets here, a subfolder a strategy.")] = None,
     index_only: Annotated[bool, typer.Option("--index-only", help="Write index arrays instead of rows.")] = False,
     shard_tokens: Annotated[int, typer.Option(help="Tokens of one Parquet shard.")] = 1 << 24,
-    shuffle_seed: Annotated[Optional[int], typer.Option(help="Write the rows in a random order.")] = None,  # noqa: UP045
+    shuffle_seed: Annotated[int | None, typer.Option(help="Write the rows in a random order.")] = None,
     mask_repeated: Annotated[
         bool, typer.Option("--mask-repeated", help="Take repeated tokens out of the loss.")
     ] = False,
-    metrics: Annotated[Optional[Path], typer.Option(help="Write the metrics here (JSON).")] = None,  # noqa: UP045
-    figure: Annotated[Optional[Path], typer.Option(help="Draw the comparison here (PNG).")] = None,  # noqa: UP045
+    metrics: Annotated[Path | None, typer.Option(help="Write the metrics here (JSON).")] = None,
+    figure: Annotated[Path | None, typer.Option(help="Draw the comparison here (PNG).")] = None,
 ) -> None:
     """Compare packing strategies on a corpus; with --output write data sets to train on."""
     from rich.console import Console
