@@ -46,7 +46,7 @@ def building(output: Path, plan: dict[str, Any]) -> Iterator[Path]:
     except OSError as error:
         kept = _clean_up(partial)
         advice = f"; finished shards stay in {partial}: run again to go on" if kept else ""
-        raise InfrastructureError(f"{output} could not be written: {error}{advice}") from error
+        raise InfrastructureError(f"{output} was not written: {error}{advice}") from error
     except _OtherPlanError:
         raise
     except InputError:

@@ -334,7 +334,7 @@ def test_a_file_that_cannot_grow_is_one_line_and_leaves_nothing(tmp_path):
     command = [sys.executable, "-c", LIMITED, str(corpus), str(tmp_path / "out")]
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
     ended = subprocess.run(command, capture_output=True, text=True, env=environment, check=True)
-    assert ended.stdout.startswith(f"InfrastructureError {tmp_path / 'out'} could not be written: [Errno 27]")
+    assert ended.stdout.startswith(f"InfrastructureError {tmp_path / 'out'} was not written: [Errno 27]")
     assert ended.stdout.count("\n") == 1
     assert sorted(tmp_path.rglob("*")) == before
 
