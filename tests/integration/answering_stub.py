@@ -1,5 +1,7 @@
 """An OpenAI-compatible server that answers from the gold patches: half of the samples right, some instances never.
 
+Asked for a test of the issue it gives the row's own, asked which tests must change it names none.
+
 Run as ``answering_stub.py ROWS COUNT_FILE``; prints its port. Every generation is counted in COUNT_FILE.
 """
 
@@ -30,8 +32,22 @@ def gold_file(row: dict[str, str]) -> str:
     return next(line[6:] for line in row["patch"].splitlines() if line.startswith("+++ b/"))
 
 
+def reproduction(row: dict[str, str]) -> str:
+    """A script that makes the first check of the hidden tests, which is the one that the issue reports."""
+    module = gold_file(row).removesuffix(".py").replace("/", ".")
+    check = next(line[1:].strip() for line in row["test_patch"].splitlines() if line.startswith("+    assert"))
+    return (
+        f"from {module} import *\ntry:\n    {check}\n    print('Issue resolved')\n"
+        "except AssertionError:\n    print('Issue reproduced')\n"
+    )
+
+
 def answer(rows: list[dict[str, str]], prompt: str, seed: int) -> str:
+    if "must fail once" in prompt:
+        return "none"
     number, row = next((n, row) for n, row in enumerate(rows) if row["problem_statement"].strip() in prompt)
+    if "Issue reproduced" in prompt:
+        return f"```python\n{reproduction(row)}```"
     if "SEARCH" not in prompt:
         return f"```\n{gold_file(row)}\n```"
     if seed % 2:
