@@ -59,6 +59,11 @@ class Journal:
         """The record of that key, or None."""
         return self._records.get(key)
 
+    def records(self) -> list[Record]:
+        """Every record that counts, oldest key first."""
+        with self._lock:
+            return list(self._records.values())
+
     def put(self, key: str, record: Record) -> None:
         """Write the record under its key and return when it is on disk. A later record of one key wins."""
         line = json.dumps({"key": key, **record}, ensure_ascii=True) + "\n"

@@ -10,6 +10,10 @@ from harness.instance import Instance
 from harness.seams import CommandResult
 from harness.verdict import Outcome, Phase, Verdict
 
+# How flags begin.
+TEST_FILE = "test file: "
+NO_CLOSING = "no closing line: "
+CONTRADICTION = "contradictory results: "
 # The last line of a test runner's own: pytest, unittest and Django, SymPy.
 CLOSING = re.compile(
     r"""^(=+\ .*\bin\ [\d.]+\ ?s(econds)?\b.*=+ | \d+\ (passed|failed).*\ in\ [\d.]+s.*
@@ -28,11 +32,9 @@ def judge(
     if tests.timed_out or tests.out_of_memory:
         return _stopped(instance, tests, Phase.TESTS, flags)
     log = marked(tests.output, nonce).decode("utf-8", "replace")
-    found = grade(instance, specification, log, tests.exit_status)
     files = file_ids(results[0])
     changed = changed_files(watched_files(instance), files, tests.contents)
-    if found.outcome is Outcome.RESOLVED and changed:
-        found = Grade(Outcome.NO_RESULTS, f"test files are not the data set's: {'; '.join(changed)}")
+    found, evidence = weigh(instance, specification, log, tests.exit_status, changed)
     return Verdict(
         instance_id=instance.instance_id,
         phase=Phase.GRADE,
@@ -41,13 +43,28 @@ def judge(
         nonce=nonce,
         flags=(
             *flags,
-            *(f"test file: {change}" for change in changed),
+            *(f"{TEST_FILE}{change}" for change in changed),
             *(("test files: their content could not be checked",) if files.expected is None else ()),
             *(("left a process behind: it held on to the tests' output",) if tests.lingering else ()),
-            *run_flags(instance, specification, log, tests.exit_status, found),
+            *evidence,
         ),
         **vars(found),
     )
+
+
+def weigh(
+    instance: Instance, specification: Specification, log: str, exit_status: int | None, changed: Sequence[str]
+) -> tuple[Grade, list[str]]:
+    """What a marked log says where these test files had changed, and the flags that it earns by itself."""
+    found = grade(instance, specification, log, exit_status)
+    if found.outcome is Outcome.RESOLVED and changed:
+        found = Grade(Outcome.NO_RESULTS, f"test files are not the data set's: {'; '.join(changed)}")
+    return found, run_flags(instance, specification, log, exit_status, found)
+
+
+def is_evidence(flag: str) -> bool:
+    """Whether a flag comes from the tests' output alone."""
+    return flag.startswith((NO_CLOSING, CONTRADICTION))
 
 
 def _unprepared(instance: Instance, preparing: CommandResult, flags: Sequence[str]) -> Verdict:
@@ -95,7 +112,7 @@ def run_flags(
     flags = []
     closing = list(CLOSING.finditer(log))
     if not closing:
-        flags.append("no closing line: the test runner did not tell that it came to its end")
+        flags.append(f"{NO_CLOSING}the test runner did not tell that it came to its end")
     # ids that are no test's name ("[100%]" is one) mean nothing here
     expected = [i for i in (*instance.fail_to_pass, *instance.pass_to_pass) if not i.startswith("[")]
     statuses, _ = read_statuses(instance, specification, log, exit_status)
@@ -103,7 +120,7 @@ def run_flags(
     first, _ = read_statuses(instance, specification, backwards, exit_status)
     twice = [i for i in expected if i in statuses and i in first and (statuses[i] in PASSING) != (first[i] in PASSING)]
     if twice:
-        flags.append(f"contradictory results: {', '.join(twice[:3])}")
+        flags.append(f"{CONTRADICTION}{', '.join(twice[:3])}")
     return flags
 
 
