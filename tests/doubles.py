@@ -40,9 +40,13 @@ class ScriptedModel:
         self._answers = answers
         self._context = context
         self.prompts: list[str] = []
+        self.samplings: list[Sampling] = []
+        self.indices: list[int] = []
 
     async def answer(self, prompt: str, sampling: Sampling, index: int) -> Answer:
         self.prompts.append(prompt)
+        self.samplings.append(sampling)
+        self.indices.append(index)
         if await self.count_tokens(prompt) + sampling.max_tokens > self._context:
             raise ContextOverflow("too long")
         given = self._answers[index]

@@ -3,15 +3,24 @@
 import re
 from dataclasses import dataclass
 
-_THINKING = re.compile(r"\s*<(think|thinking)>.*?(?:</\1>|\Z)", re.DOTALL)
+# the tags of most models, of Kimi-Dev and of Magistral
+_THINKING = re.compile(
+    r"\s*(?:<(think|thinking)>.*?(?:</\1>|\Z)|◁think▷.*?(?:◁/think▷|\Z)|\[THINK\].*?(?:\[/THINK\]|\Z))", re.DOTALL
+)
 # without an opening tag (some chat templates put it into the prompt) only a tag that ends its line counts,
 # so that source code about thinking tags is not taken for thinking
-_THOUGHT = re.compile(r".*?</think(?:ing)?>[ \t]*(?:\n|\Z)", re.DOTALL)
+_THOUGHT = re.compile(r".*?(?:</think(?:ing)?>|◁/think▷|\[/THINK\])[ \t]*(?:\n|\Z)", re.DOTALL)
 
 _OPEN = re.compile(r"([ \t]*)<{5,9} ?SEARCH[ \t]*")
 _CLOSE = re.compile(r"[ \t]*>{5,9} ?REPLACE[ \t]*")
 _DIVIDE = re.compile(r"([ \t]*)={5,9}[ \t]*")
 _FENCE = re.compile(r"[ \t]*(?:```|~~~)")
+
+_NAMED_FENCE = re.compile(
+    r"""[`~]* (?: [\w+-]* [ \t:="]+ (?: (?:file|filename|path|title) [=:] ["']? )? )?
+    ( [\w.+-]* [/.] [\w./+-]* ) ["' \t]*""",
+    re.VERBOSE,
+)
 
 _BULLET = re.compile(r"(?:[-*+]|\d+[.)])[ \t]+")
 _HEADING = re.compile(
@@ -113,10 +122,14 @@ def _joined(lines: list[str]) -> str:
 
 
 def _path_above(lines: list[str], position: int) -> str:
+    """The path on the line above a block, or on the fence that opens it (```python:src/a.py)."""
     for above in reversed(lines[max(0, position - 4) : position]):
         if _CLOSE.fullmatch(above):
             break
-        if above.strip() and not _FENCE.match(above):
+        if fence := _FENCE.match(above):
+            if named := _NAMED_FENCE.fullmatch(above, fence.end()):
+                return named[1]
+        elif above.strip():
             return _path_in(above) or (above.strip() if _WORD.fullmatch(above.strip()) else "")
     return ""
 

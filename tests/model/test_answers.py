@@ -25,6 +25,13 @@ EDIT = Edit("src/a.py", "old\n", "new\n")
         "    src/a.py\n    <<<<<<< SEARCH\nold\n    =======\nnew\n    >>>>>>> REPLACE",
         f"<think>src/b.py\n{BLOCK}</think>\nsrc/a.py\n{BLOCK}",
         f"I wonder.\nsrc/b.py\n{BLOCK}\n</think>\n\nsrc/a.py\n{BLOCK}",
+        f"◁think▷src/b.py\n{BLOCK}◁/think▷\nsrc/a.py\n{BLOCK}",
+        f"I wonder.\nsrc/b.py\n{BLOCK}\n◁/think▷\n\nsrc/a.py\n{BLOCK}",
+        f"[THINK]src/b.py\n{BLOCK}[/THINK]src/a.py\n{BLOCK}",
+        f"The change:\n```python:src/a.py\n{BLOCK}```",
+        f"The change:\n```python src/a.py\n{BLOCK}```",
+        f'```py title="src/a.py"\n{BLOCK}```',
+        f"```src/a.py\n{BLOCK}```",
     ],
 )
 def test_a_block_is_found_however_it_is_dressed(text):
@@ -36,6 +43,11 @@ def test_a_block_is_found_however_it_is_dressed(text):
 def test_several_blocks_in_several_files_keep_their_order():
     text = f"a.py\n{BLOCK}\nthe same file:\n{BLOCK}\n```\nb.py\n{BLOCK}```\n```\n{BLOCK}```"
     assert [edit.path for edit in read_edits(text).edits] == ["a.py", "a.py", "b.py", "b.py"]
+
+
+def test_a_fence_without_a_path_names_none():
+    for fence in ("```python", "```c++", "``` python startline=3"):
+        assert read_edits(f"b.py\n{BLOCK}\n{fence}\n{BLOCK}").edits[1].path == "b.py"
 
 
 def test_no_lines_and_a_blank_line_are_told_apart():

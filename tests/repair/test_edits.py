@@ -183,6 +183,94 @@ def test_one_refused_edit_refuses_them_all():
     assert refusal(SOURCE, edit("    return y\n", "    return 2\n"), edit("missing\n", "x\n")) is Reason.NO_MATCH
 
 
+TABBED = b"class A:\n\tdef f(self):\n\t\tif x:\n\t\t\treturn 1\n\t\treturn 2\n"
+
+
+@pytest.mark.parametrize("width", [2, 4, 8])
+def test_tabs_and_spaces_are_told_apart_by_nothing_but_width(width):
+    spaced = TABBED.expandtabs(width)
+    search, replace = "\t\tif x:\n\t\t\treturn 1\n", "\t\tif y:\n\t\t\tif z:\n\t\t\t\treturn 1\n"
+    new, grades = applied(TABBED, edit(search.expandtabs(width), replace.expandtabs(width)))
+    assert (new, grades) == (TABBED.replace(search.encode(), replace.encode()), (Grade.REINDENTED,))
+    new, grades = applied(spaced, edit(search, replace))
+    expected = spaced.replace(search.expandtabs(width).encode(), replace.expandtabs(width).encode())
+    assert (new, grades) == (expected, (Grade.REINDENTED,))
+
+
+def test_tabs_for_spaces_may_come_with_another_indentation():
+    new, grades = applied(TABBED, edit("if x:\n    return 1\n", "if x:\n    return 3\n"))
+    assert (new, grades) == (TABBED.replace(b"1", b"3"), (Grade.REINDENTED,))
+
+
+LONG = b"def f(x):\n    a = 1\n    b = 2\n    return a\n\n\ndef g(x):\n    c = 1\n    return a\n"
+
+
+@pytest.mark.parametrize(
+    "dots", ["    ...\n", "...\n", "    # ...\n", "    # ... the rest stays ...\n", "    …\n", "\n    ...\n\n"]
+)
+def test_dots_stand_for_the_lines_between(dots):
+    search, replace = f"def f(x):\n    a = 1\n{dots}    return a\n", f"def f(x, y):\n    a = y\n{dots}    return a\n"
+    new, grades = applied(LONG, edit(search, replace), shown=[Location("src/a.py", ((1, 5),))])
+    assert new == LONG.replace(b"f(x)", b"f(x, y)").replace(b"a = 1", b"a = y", 1)
+    assert grades == (Grade.ELIDED,)
+
+
+def test_dots_at_an_end_stand_for_what_follows():
+    new, grades = applied(LONG, edit("def g(x):\n    ...\n", "def g(y):\n    ...\n"))
+    assert (new, grades) == (LONG.replace(b"g(x)", b"g(y)"), (Grade.ELIDED,))
+
+
+def test_dots_that_the_file_has_are_themselves():
+    data = b"def f(x):\n    ...\n"
+    assert applied(data, edit("def f(x):\n    ...\n", "def f(y):\n    ...\n")) == (
+        b"def f(y):\n    ...\n",
+        (Grade.EXACT,),
+    )
+    assert applied(data, edit("    ...\n", "    return 1\n"))[0] == b"def f(x):\n    return 1\n"
+
+
+@pytest.mark.parametrize(
+    ("search", "replace", "reason"),
+    [
+        ("def f(x):\n    ...\n    return a\n", "def f(x):\n    return b\n", Reason.ELISION),
+        ("def f(x):\n    ...\n", "def f(x):\n    ...\n    return b\n", Reason.ELISION),
+        ("def g(x):\n    ...\ndef f(x):\n", "def g(y):\n    ...\ndef f(x):\n", Reason.ELISION),
+        ("    ...\n", "    ...\n", Reason.ELISION),
+        ("def h(x):\n    ...\n    return a\n", "def h(y):\n    ...\n    return a\n", Reason.NO_MATCH),
+        ("def f(x):\n    ...\n    return a\n", "def f(x):\n    ...\n    return b\n", Reason.AMBIGUOUS_MATCH),
+        (LONG[:45].decode(), "def f(x):\n    # ... as before\n", Reason.ELISION),
+    ],
+)
+def test_dots_that_could_mean_anything_are_refused(search, replace, reason):
+    assert refusal(LONG, edit(search, replace)) is reason
+
+
+def test_a_new_comment_with_dots_is_a_comment():
+    new, _ = applied(LONG, edit("    a = 1\n    b = 2\n", "    a = 1\n    b = 2\n    # ... and so on\n"))
+    assert b"    # ... and so on\n" in new
+
+
+def test_a_wrong_path_means_the_only_shown_file_with_the_search_text():
+    files = {"src/a.py": b"x = 1\n", "src/b.py": b"y = 1\n", "lib/a.py": b"x = 1\n"}
+    shown = [Location("src/a.py"), Location("src/b.py")]
+    result = apply_edits([edit("y = 1\n", "y = 2\n", "gone/c.py")], MemorySnapshot(files), shown)
+    assert [change.path for change in result.changes] == ["src/b.py"]
+    for search, places in (("z = 1\n", shown), ("y = 1\n", []), ("x = 1\n", [*shown, Location("lib/a.py")])):
+        with pytest.raises(EditRefused) as refused:
+            apply_edits([edit(search, "2\n", "gone/c.py")], MemorySnapshot(files), places)
+        assert refused.value.reason is Reason.UNKNOWN_PATH
+    with pytest.raises(EditRefused) as refused:
+        apply_edits([edit("y = 1\n", "2\n", "../b.py")], MemorySnapshot(files), shown)
+    assert refused.value.reason is Reason.FORBIDDEN_PATH
+
+
+def test_all_of_a_file_replaced_by_nothing_deletes_it():
+    (change,) = apply_edits([edit(SOURCE.decode(), "")], MemorySnapshot({"src/a.py": SOURCE}), ()).changes
+    assert change.deleted
+    (change,) = apply_edits([edit("x\n", "\n")], MemorySnapshot({"src/a.py": b"x\n"}), ()).changes
+    assert not change.deleted
+
+
 LINE = st.sampled_from(["a", " a", "a ", "b", "", "\tb", "é"])
 TEXT = st.lists(LINE, max_size=5).map(lambda lines: "".join(f"{line}\n" for line in lines))
 

@@ -3,10 +3,11 @@ from time import perf_counter
 import pytest
 from doubles import MemorySnapshot
 
+from harness.candidate import Effect
 from harness.model.answers import Edit
 from harness.repair.edits import FileChange, apply_edits
 from harness.repair.match import SourceFile
-from harness.repair.patch import make_patch, normalise, syntax_problem
+from harness.repair.patch import make_patch, normalise, read_effect, syntax_problem
 from harness.repo.diff import Replacement
 
 SOURCE = b'"""Doc."""\n\n\ndef f(x):\n    """Give x."""\n    return x\n'
@@ -77,6 +78,28 @@ def test_broken_python_is_named_unless_it_was_broken_before():
 def test_nesting_beyond_the_parser_is_a_problem_and_no_crash():
     assert syntax_problem(rewritten(b"x = " + b"(" * 5000 + b")" * 5000 + b"\n"))
     assert syntax_problem(rewritten(b"x = " + b"-" * 100_000 + b"1\n"))
+
+
+@pytest.mark.parametrize(
+    ("new", "effect"),
+    [
+        (SOURCE.replace(b"return x", b"return y"), Effect.CODE),
+        (SOURCE.replace(b"Give x", b"Give y"), Effect.FORMATTING),
+        (SOURCE.replace(b"    return x", b"    # why\n    return (x)"), Effect.FORMATTING),
+        (SOURCE + b"\n\n", Effect.BLANK_LINES),
+        (SOURCE.replace(b"\n\n\n", b"\n  \n"), Effect.BLANK_LINES),
+        (b"", Effect.CODE),
+    ],
+)
+def test_what_a_patch_can_do_is_told(new, effect):
+    assert read_effect(rewritten(new)) is effect
+    assert read_effect([*rewritten(new), *rewritten(b"", "b.py", None)]) is Effect.CODE
+
+
+def test_blank_lines_in_a_string_and_indentation_elsewhere_are_code():
+    assert read_effect(rewritten(b"x = '''a\n'''\n", old=b"x = '''a\n\n'''\n")) is Effect.CODE
+    assert read_effect(rewritten(b"a:\n  b\n", "a.yaml", b"a:\nb\n")) is Effect.CODE
+    assert read_effect(rewritten(b"a:\n\nb  \n", "a.yaml", b"a:\nb\n")) is Effect.BLANK_LINES
 
 
 def test_a_patch_for_a_long_file_takes_under_ten_milliseconds():

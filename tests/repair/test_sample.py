@@ -6,7 +6,7 @@ import subprocess
 import pytest
 from doubles import MemorySnapshot, ScriptedModel
 
-from harness.candidate import Candidate, Grade, Reason
+from harness.candidate import Candidate, Effect, Grade, Reason
 from harness.errors import InfrastructureError
 from harness.location import Location
 from harness.model.prompts import Prompts
@@ -91,6 +91,10 @@ async def test_several_files_and_a_new_one_with_any_bytes(instance, snapshot, tm
     ("answer", "reason"),
     [
         (Answer(FIX, "length", 1, 100, 0.1), Reason.TRUNCATED),
+        (Answer(FIX, "abort", 1, 100, 0.1), Reason.TRUNCATED),
+        (Answer("", "not-recorded", 0, 0, 0.0), Reason.NOT_RECORDED),
+        (Answer("", "stop", 1, 9, 0.1, reasoning=FIX), Reason.NO_EDITS),
+        (block("src/a.py", "def f(x):\n...\n", "def f(y):\n"), Reason.ELISION),
         ("I can't.", Reason.NO_EDITS),
         ("", Reason.NO_EDITS),
         (f"<think>{FIX}", Reason.NO_EDITS),
@@ -184,3 +188,37 @@ async def test_samples_are_asked_for_at_once(instance, snapshot):
 
     candidates = await repair(Waiting([FIX] * 3), Prompts("compact"), Drawing(SAMPLING, 3), instance, snapshot, [WHOLE])
     assert len({candidate.patch for candidate in candidates}) == 1
+
+
+async def test_each_set_of_locations_is_drawn_from_greedily_first(instance, snapshot):
+    model = ScriptedModel([FIX, COMMENTED, FIX, "no", block("src/b.py", "value = a.f(1)\n", "value = 2\n"), FIX])
+    sets = [WHOLE, [Location("src/b.py")]]
+    drawing = Drawing(SAMPLING, 3, greedy=True)
+    candidates = await repair(model, Prompts("compact"), drawing, instance, snapshot, sets)
+    assert [candidate.index for candidate in candidates] == list(range(6))
+    assert [candidate.location_set for candidate in candidates] == [0, 0, 0, 1, 1, 1]
+    assert [candidate.greedy for candidate in candidates] == [True, False, False] * 2
+    assert [candidate.duplicate_of for candidate in candidates] == [None, 0, 0, None, None, 0]
+    assert [sampling.temperature for sampling in model.samplings] == [0.0, 0.8, 0.8] * 2
+    assert model.indices == list(range(6))
+    assert "def g(x)" in model.prompts[0]
+    assert "def g(x)" not in model.prompts[3]
+
+
+async def test_a_set_that_locates_nothing_leaves_the_others_alone(instance, snapshot):
+    model = ScriptedModel(["", FIX])
+    first, second = await repair(model, Prompts("compact"), Drawing(SAMPLING, 1), instance, snapshot, [(), WHOLE])
+    assert (first.reason, second.reason, second.index) == (Reason.NO_LOCATION, None, 1)
+
+
+async def test_no_set_at_all_locates_nothing(instance, snapshot):
+    candidates = await repair(ScriptedModel([]), Prompts("compact"), Drawing(SAMPLING, 2), instance, snapshot, [])
+    assert [candidate.reason for candidate in candidates] == [Reason.NO_LOCATION] * 2
+
+
+async def test_a_deleted_file_and_what_a_patch_can_do_are_recorded(instance, snapshot, tmp_path):
+    deletion = block("src/a.py", FILES["src/a.py"].decode(), "") + block("notes.txt", "café\nopen since 1990\n", "")
+    comment = block("src/a.py", "def f(x):\n", "# f\ndef f(x):\n")
+    first, second = await repaired(instance, snapshot, [deletion, comment])
+    assert (first.effect, second.effect) == (Effect.CODE, Effect.FORMATTING)
+    assert set(applied(tmp_path, first.patch)) == {"src/b.py", "data.bin"}
