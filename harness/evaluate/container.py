@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
+from threading import BoundedSemaphore
 from typing import TYPE_CHECKING
 
 from harness.errors import InfrastructureError, InputError, SandboxError
@@ -26,7 +27,8 @@ log = logging.getLogger(__name__)
 LABEL = "io.agentless-harness"  # on every image and container that belongs to the project
 RUN_LABEL = f"{LABEL}.run"  # on containers: the run they belong to
 
-GRACE_SECONDS = 60.0  # added to a job's own time before its container ends by itself
+GRACE_SECONDS = 60.0  # added to a job's own time, and as much of waiting, before its container ends by itself
+MANY = 1 << 16  # turns, where whoever calls keeps count of what runs at a time
 NO_SPACE = b"No space left on device"
 PROBE = {"/harness/probe": bytes(1 << 20)}  # what the disk must still take for such words not to be its own
 
@@ -63,10 +65,18 @@ def translated(doing: str) -> Iterator[None]:
 
 
 class DockerSandbox:
-    """The `Sandbox` of a local or remote Docker daemon. Safe for threads; close it when done."""
+    """The `Sandbox` of a local or remote Docker daemon. Safe for threads; close it when done.
 
-    def __init__(self, client: "DockerClient", run: str) -> None:
-        """``run`` labels every container, so that what a killed run left behind can be reaped."""
+    Containers are started before their turn comes and looked at after it: with a thread or two more than there are
+    turns, the next tests begin when the last ones end.
+    """
+
+    def __init__(self, client: "DockerClient", run: str, turns: int = MANY) -> None:
+        """``run`` labels every container, so that what a killed run left behind can be reaped.
+
+        At most ``turns`` jobs run their commands at a time.
+        """
+        self._turns = BoundedSemaphore(turns)
         self._client = client
         self._run = run
         self._quota = keeps_quotas(client)
@@ -102,27 +112,28 @@ class DockerSandbox:
 
         Raises SandboxError when the container can't be made, goes away underneath, or has no disk to write to.
         """
-        results: list[CommandResult] = []
-        at: int | None = None
         container: Container | None = None
+        results: list[CommandResult] = []
         try:
             container = self._start(job)
-            for at, command in enumerate(job.commands):  # noqa: B007 - the error tells where
-                results.append(self._execute(container, command, job))
-                if results[-1].exit_status != 0:
-                    break
+            with self._turns:
+                for command in job.commands:
+                    results.append(self._execute(container, command, job))
+                    if results[-1].exit_status != 0:
+                        break
+            return self._watched(container, job, results)
         except InfrastructureError as error:
+            at = min(len(results), len(job.commands) - 1) if container else None
             raise SandboxError(str(error), at) from error
         finally:
             if container is not None:
                 self._removal.submit(self._remove, container)
-        return tuple(results)
 
     def _start(self, job: Job) -> "Container":
         with translated(f"creating a container of {job.image}"):
             container = self._client.containers.create(
                 job.image,
-                command=["sleep", str(int(len(job.commands) * job.limits.seconds + GRACE_SECONDS))],
+                command=["sleep", str(int(len(job.commands) * job.limits.seconds * 2 + GRACE_SECONDS))],
                 entrypoint=[],
                 working_dir=job.workdir,
                 auto_remove=True,
@@ -141,13 +152,19 @@ class DockerSandbox:
     def _execute(self, container: "Container", command: Command, job: Job) -> CommandResult:
         with translated(f"running {command.argv[0]} in a container"):
             result = execute(self._client, container, command.argv, job.workdir, job.limits)
-            if command.watched and not result.timed_out:
-                result = replace(result, contents=contents(container, command.watched))
         if result.exit_status != 0 and NO_SPACE in result.output and not self._quota:
             # Under a quota the disk that is full is the container's own share.
             with translated("a command found the disk full"):
                 container.put_archive("/", packed(PROBE))
         return result
+
+    def _watched(self, container: "Container", job: Job, results: list[CommandResult]) -> tuple[CommandResult, ...]:
+        """The results with what lies in the files that the last command's author wants watched."""
+        last = results[-1]
+        if not last.timed_out and job.commands[len(results) - 1].watched:
+            with translated("reading files of a container"):
+                results[-1] = replace(last, contents=contents(container, job.commands[len(results) - 1].watched))
+        return tuple(results)
 
     def _remove(self, container: "Container") -> None:
         from docker.errors import APIError, NotFound

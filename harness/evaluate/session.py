@@ -22,7 +22,8 @@ from harness.verdict import Verdict
 
 Value = TypeVar("Value")
 
-MEMORY_SHARE = 0.8  # of this machine's memory, for all containers together
+MEMORY_SHARE = 0.8  # of this machine's free memory, for all containers together
+AHEAD_SHARE = 0.5  # containers started ahead of need, for each that runs tests
 PROBLEMS_SHOWN = 5  # of one kind, in an error message
 
 
@@ -59,12 +60,13 @@ def evaluation_session(
     On the way out all containers are gone. Raises InputError when Docker is not reachable, or an
     instance has no image or no specification, naming all of them at once.
     """
-    specifications = _specifications(instances, recipes)
+    specifications = specifications_of(instances, recipes)
     workers = evaluation.workers or default_workers(evaluation)
-    client = connect(connections=2 * workers + 4)
+    client = connect(connections=3 * workers + 6)
     names = collect(instances, lambda instance: resolve(client, instance, evaluation.pull))
     journal = folder.journal("evaluations")
-    with DockerSandbox(client, folder.label) as sandbox, ThreadPoolExecutor(workers, "evaluate") as pool:
+    threads = workers + max(1, round(workers * AHEAD_SHARE))
+    with DockerSandbox(client, folder.label, turns=workers) as sandbox, ThreadPoolExecutor(threads, "evaluate") as pool:
         sandbox.reap()
         evaluator = Evaluator(
             sandbox=sandbox,
@@ -87,7 +89,8 @@ def evaluation_session(
     client.close()
 
 
-def _specifications(instances: Sequence[Instance], recipes: Path | None) -> dict[str, Specification]:
+def specifications_of(instances: Sequence[Instance], recipes: Path | None) -> dict[str, Specification]:
+    """How each instance is evaluated, by its id. Raises InputError naming every instance of which that is not known."""
     book = load_recipes(recipes)
     return collect(instances, lambda instance: specify(instance, book.instances.get(instance.instance_id)))
 
@@ -108,8 +111,20 @@ def collect(instances: Sequence[Instance], make: Callable[[Instance], Value]) ->
 
 
 def default_workers(evaluation: EvaluationConfig) -> int:
-    """As many containers at a time as this machine's CPUs and memory hold, each at its limit."""
-    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    by_memory = int(memory * MEMORY_SHARE / evaluation.limits().memory_bytes)
-    by_cpu = int((os.cpu_count() or 1) / evaluation.cpus)
-    return max(1, min(by_cpu, by_memory))
+    """As many containers at a time as the free CPUs and the free memory of this machine hold, each at its limit.
+
+    CPUs count as free beyond the load of the last minute, but half of them always do: load passes.
+    """
+    cpus = os.cpu_count() or 1
+    free_cpus = max(cpus - os.getloadavg()[0], cpus / 2)
+    by_memory = int(_free_memory() * MEMORY_SHARE / evaluation.limits().memory_bytes)
+    return max(1, min(int(free_cpus / evaluation.cpus), by_memory))
+
+
+def _free_memory() -> int:
+    """Bytes that new processes may have without swapping; all memory where the system does not tell."""
+    try:
+        lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
+    except FileNotFoundError:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    return next(int(line.split()[1]) << 10 for line in lines if line.startswith("MemAvailable:"))

@@ -20,7 +20,7 @@ def verdict_list(verdicts: "Iterable[Verdict]") -> "Table":
             _held(verdict.fail_to_pass_success, verdict.fail_to_pass_failure),
             _held(verdict.pass_to_pass_success, verdict.pass_to_pass_failure),
             f"{verdict.seconds:.1f}",
-            verdict.detail,
+            "; ".join([*([verdict.detail] if verdict.detail else []), *(f"! {flag}" for flag in verdict.flags)]),
         )
     return table
 

@@ -1,7 +1,8 @@
 """The report of a whole evaluation under the official harness' own keys, with ours beside them.
 
 As there, an instance counts as completed when its tests ran and were graded, and as an error when it was submitted
-but not completed. What the machine failed on stays in both denominators; the rate without it stands apart.
+but not completed. What the machine failed on stays in both denominators; the rate without it stands apart, and so do the
+rates without instances that a quarantine or a calibration speaks against.
 """
 
 from collections import Counter
@@ -9,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from harness.report.statistics import wilson
+from harness.soundness import Exclusions, Soundness
 from harness.verdict import Outcome, Verdict
 
 SCHEMA_VERSION = 2  # of the official report, swebench 5.x
@@ -27,8 +29,8 @@ def official_report(
     """JSON-serialisable report over all instances of the data set, under the official report's keys.
 
     ``predictions`` and ``verdicts`` go by instance id. The key ``harness`` holds what the official report does not
-    tell apart: how each evaluation ended, and the resolve rate with and without infrastructure failures, each
-    with its own numerator and denominator.
+    tell apart: how each evaluation ended, the resolve rate with and without infrastructure failures, each
+    with its own numerator and denominator, and the flags of verdicts that need a reader's eye.
     """
     ended = {instance_id: _outcome(instance_id, predictions, verdicts) for instance_id in instance_ids}
     ids = _official_ids(ended)
@@ -41,7 +43,7 @@ def official_report(
         **{name: sorted(members) for name, members in ids.items()},
         "failure_reasons": {instance_id: str(ended[instance_id]) for instance_id in sorted(marked)},
         "schema_version": SCHEMA_VERSION,
-        "harness": _own_part(list(ended.values())),
+        "harness": {**_own_part(list(ended.values())), "flagged": _flagged(instance_ids, verdicts)},
     }
 
 
@@ -71,12 +73,46 @@ def _official_ids(ended: Mapping[str, Outcome | str]) -> dict[str, set[str]]:
     }
 
 
+def _flagged(instance_ids: Iterable[str], verdicts: Mapping[str, Verdict]) -> dict[str, list[str]]:
+    """By instance, what a reader should look at before believing the outcome."""
+    return {i: list(verdicts[i].flags) for i in sorted(instance_ids) if i in verdicts and verdicts[i].flags}
+
+
 def _own_part(outcomes: Sequence[Outcome | str]) -> dict[str, Any]:
     resolved, machine = outcomes.count(Outcome.RESOLVED), outcomes.count(Outcome.INFRASTRUCTURE)
     return {
         "outcomes": dict(Counter(map(str, outcomes)).most_common()),
         "resolve_rate": _rate(resolved, len(outcomes)),
         "resolve_rate_without_infrastructure_failures": _rate(resolved, len(outcomes) - machine),
+    }
+
+
+def _exclusions_part(ended: Mapping[str, Outcome | str], exclusions: Sequence[Exclusions]) -> dict[str, Any]:
+    def without(excluded: Iterable[str]) -> dict[str, Any]:
+        left = [outcome for instance_id, outcome in ended.items() if instance_id not in set(excluded)]
+        return _rate(left.count(Outcome.RESOLVED), len(left))
+
+    everything = [instance_id for found in exclusions for instance_id in found.reasons]
+    return {
+        "exclusions": [
+            {
+                "source": found.source,
+                "excluded": dict(found.reasons),
+                "unknown_ids": sorted(found.unknown),
+                "resolve_rate_without": without(found.reasons),
+            }
+            for found in exclusions
+        ],
+        "resolve_rate_without_exclusions": without(everything),
+    }
+
+
+def _defects_part(verdicts: Sequence[Verdict], soundness: Soundness) -> dict[str, Any]:
+    failed = {verdict.instance_id: soundness.quarantine.failed_by_defective_ids(verdict) for verdict in verdicts}
+    return {
+        "cut_matched": sum(len(verdict.cut_ids_matched) for verdict in verdicts),
+        "cut_ambiguous": sum(len(verdict.cut_ids_ambiguous) for verdict in verdicts),
+        "unresolved_by_them_alone": {instance_id: list(ids) for instance_id, ids in failed.items() if ids},
     }
 
 

@@ -2,6 +2,7 @@ import gc
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -186,3 +187,11 @@ def test_missing_image_and_missing_daemon(sandbox, monkeypatch) -> None:
     with pytest.raises(InputError, match="Docker is not reachable"):
         connect()
     gc.collect()
+
+
+def test_no_more_jobs_run_at_a_time_than_there_are_turns(docker_client, base_image) -> None:
+    """Their containers are started meanwhile all the same."""
+    with DockerSandbox(docker_client, RUN, turns=1) as sandbox, ThreadPoolExecutor(3) as pool:
+        spans = list(pool.map(lambda _: run(sandbox, base_image, "date +%s.%N; sleep 1; date +%s.%N"), range(2)))
+    times = sorted([float(line) for line in result.output.split()] for [result] in spans)
+    assert times[0][1] <= times[1][0]

@@ -98,3 +98,9 @@ def test_no_instances_and_nothing_but_failures_have_no_rate() -> None:
 def test_can_be_written_as_json() -> None:
     report = official_report(IDS, PREDICTIONS, VERDICTS)
     assert json.loads(json.dumps(report)) == report
+
+
+def test_flagged_verdicts_are_listed() -> None:
+    flagged = VERDICTS[IDS[0]].model_copy(update={"flags": ("test configuration: conftest.py",)})
+    report = official_report(IDS, PREDICTIONS, {**VERDICTS, IDS[0]: flagged})
+    assert report["harness"]["flagged"] == {IDS[0]: ["test configuration: conftest.py"]}
