@@ -69,20 +69,37 @@ def evaluate(
     workers: Annotated[int | None, typer.Option(min=1, help="Containers at a time.")] = None,
     timeout: Annotated[float, typer.Option(min=0.1, help="Seconds for the tests of one patch.")] = 1800.0,
     pull: Annotated[bool, typer.Option("--pull", help="Pull images that are not here.")] = False,
+    repeats: Annotated[int, typer.Option(min=1, help="Evaluations of every patch; the spread is reported.")] = 1,
+    regrade: Annotated[
+        bool, typer.Option("--regrade", help="Grade again from the logs in the output folder; needs no Docker.")
+    ] = False,
+    calibration: Annotated[
+        Path | None,
+        typer.Option(help="calibration.json of an evaluation of `gold`; reports say which instances it excludes."),
+    ] = None,
 ) -> None:
     """Run the tests on given patches; run it again to do only what is missing."""
     from harness.config import EvaluationConfig
+    from harness.evaluation import Submission, evaluate_predictions, regrade_predictions
     from harness.instance import load_instances
-    from harness.report.listing import verdict_list
+    from harness.report.listing import judged_notes, verdict_list
     from harness.report.tables import terminal_table
-    from harness.run import evaluate_predictions
 
     ids = _ids(instances)
-    chosen = load_instances(dataset, split, ids)
-    evaluation = EvaluationConfig(workers=workers, timeout=timeout, pull=pull)
-    rows, results = evaluate_predictions(chosen, predictions, output, evaluation, recipes, chosen=ids is not None)
-    _show(verdict_list(result.attempt.verdict for result in results))
-    _show(terminal_table(rows))
+    submission = Submission(
+        instances=load_instances(dataset, split, ids),
+        predictions=predictions,
+        output=output,
+        evaluation=EvaluationConfig(workers=workers, timeout=timeout, pull=pull, calibration=calibration),
+        recipes=recipes,
+        chosen=ids is not None,
+        repeats=repeats,
+    )
+    judged = (regrade_predictions if regrade else evaluate_predictions)(submission)
+    _show(verdict_list(result.attempt.verdict for result in judged.results))
+    _show(terminal_table(judged.rows))
+    for note in judged_notes(judged.exclusions, judged.spread):
+        typer.echo(note)
     typer.echo(f"records: {output}")
 
 

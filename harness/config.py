@@ -113,6 +113,7 @@ class EvaluationConfig(Section):
     cpus: float = Field(default=1.0, gt=0)
     network: bool = False
     pull: bool = False  # whether an image that is not here may be pulled from its registry
+    calibration: Path | None = None  # what the gold patches did here; reports say which instances it excludes
 
     def limits(self) -> Limits:
         """The same, in the sandbox's units."""
@@ -212,6 +213,9 @@ def _anchor(raw: dict[str, Any], folder: Path) -> None:
         if isinstance(checkpoint, dict):
             for key in {"path", "answers", "packing_metrics"} & checkpoint.keys():
                 checkpoint[key] = anchored(checkpoint[key])
+    evaluation = raw.get("evaluation")
+    if isinstance(evaluation, dict) and "calibration" in evaluation:
+        evaluation["calibration"] = anchored(evaluation["calibration"])
     if "/" in str(raw.get("prompts", "")):
         raw["prompts"] = anchored(raw["prompts"])
     if "output" in raw:
@@ -307,6 +311,10 @@ def _path_problems(raw: dict[str, Any]) -> Iterator[tuple[tuple[str | int, ...],
         path = Path(dataset["path"])
         if path.suffix in FILE_FORMATS and not path.is_file():
             yield ("dataset", "path"), f"dataset.path: no such file: {path}"
+    evaluation = raw.get("evaluation")
+    calibration = evaluation.get("calibration") if isinstance(evaluation, dict) else None
+    if isinstance(calibration, str) and not Path(calibration).is_file():
+        yield ("evaluation", "calibration"), f"evaluation.calibration: no such file: {calibration}"
     checkpoints = raw.get("checkpoints")
     for number, checkpoint in enumerate(checkpoints if isinstance(checkpoints, list) else ()):
         if not isinstance(checkpoint, dict):

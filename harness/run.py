@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from harness.candidate import Candidate
-from harness.config import CheckpointConfig, Condition, EvaluationConfig, Reference, RunConfig
+from harness.config import CheckpointConfig, Condition, Reference, RunConfig
 from harness.errors import InputError
-from harness.evaluate.predictions import BASE, load_predictions, reference_predictions
+from harness.evaluate.predictions import reference_predictions
 from harness.evaluate.session import Session, collect, evaluation_session
 from harness.instance import Instance, load_instances
 from harness.journal import Journal, content_key
@@ -33,6 +33,7 @@ from harness.repo.snapshot import open_repository
 from harness.report.metrics import SummaryRow
 from harness.report.write import Result, write_results
 from harness.seams import Model, Snapshot
+from harness.soundness import open_soundness
 from harness.validate.bench import Bench
 from harness.validate.check import Plan, plan_validation, stages, validate
 from harness.validate.select import select
@@ -55,6 +56,7 @@ def run_pipeline(config: RunConfig) -> list[SummaryRow]:
         if checkpoint.path is not None:
             check_checkpoint(checkpoint.path)
     prompts.require(stages(config.validation))
+    soundness = open_soundness(config.evaluation.calibration)
     snapshots = collect(instances, open_repository(cache_folder()).snapshot) if config.checkpoints else {}
     with (
         RunFolder(config.output) as folder,
@@ -64,46 +66,7 @@ def run_pipeline(config: RunConfig) -> list[SummaryRow]:
         run = Run(config, instances, snapshots, prompts, folder, session, progress)
         results = run_async(run.all())
         freeze(folder.path / "frozen.yaml", config.model_dump(mode="json"), run.facts())
-        return write_results(folder, results, session.evaluator.log_path)
-
-
-def evaluate_predictions(
-    instances: Sequence[Instance],
-    predictions: str,
-    output: Path,
-    evaluation: EvaluationConfig,
-    recipes: Path | None = None,
-    chosen: bool = False,
-) -> tuple[list[SummaryRow], list[Result]]:
-    """Evaluate predictions (a file, ``gold``, ``empty`` or ``base``; see `load_predictions`) without any model.
-
-    Gives the rows of the table and the single results; writes all records into ``output``.
-    Raises InputError for what the user must mend.
-    """
-    loaded = load_predictions(predictions, instances, chosen)
-    by_id = {instance.instance_id: instance for instance in instances}
-    submitted = [by_id[prediction.instance_id] for prediction in loaded]
-    with (
-        RunFolder(output) as folder,
-        evaluation_session(submitted, evaluation, folder, recipes) as session,
-        Progress() as progress,
-    ):
-        stage = progress.stage("tests", len(loaded))
-        futures = [
-            session.submit_base(by_id[p.instance_id])
-            if predictions == BASE
-            else session.submit(by_id[p.instance_id], p.model_patch)
-            for p in loaded
-        ]
-        for future in futures:
-            future.add_done_callback(lambda _: stage.add())
-        results = [
-            reference_result(by_id[p.instance_id], p, future.result())
-            for p, future in zip(loaded, futures, strict=True)
-        ]
-        facts = {"predictions": predictions, "images": session.images}
-        freeze(folder.path / "frozen.yaml", {"evaluation": evaluation.model_dump(mode="json")}, facts)
-        return write_results(folder, results, session.evaluator.log_path), results
+        return write_results(folder, results, session.evaluator.log_path, soundness)
 
 
 def run_async(work: Coroutine[Any, Any, list[Result]]) -> list[Result]:

@@ -7,6 +7,8 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from harness.evaluate.images import ImageInfo
+    from harness.report.spread import Spread
+    from harness.soundness import Exclusions
     from harness.verdict import Verdict
 
 
@@ -23,6 +25,20 @@ def verdict_list(verdicts: "Iterable[Verdict]") -> "Table":
             "; ".join([*([verdict.detail] if verdict.detail else []), *(f"! {flag}" for flag in verdict.flags)]),
         )
     return table
+
+
+def judged_notes(exclusions: "Iterable[Exclusions]", spread: "Spread | None") -> list[str]:
+    """What stands beside a table in one line each: instances that a score should not rest on, and unsteady ones."""
+    notes = [
+        f"excluded by {found.source}: {', '.join(f'{i} ({reason})' for i, reason in found.reasons.items())}"
+        for found in exclusions
+        if found.reasons
+    ]
+    if spread:
+        rates = ", ".join(f"{rate:.1%}" for rate in spread.rates)
+        notes.append(f"{len(spread.rates)} repeats: {rates}; standard deviation {spread.standard_deviation:.1%}")
+        notes += [f"unstable: {i}: {', '.join(outcomes)}" for i, outcomes in spread.unstable.items()]
+    return notes
 
 
 def image_table(images: "Iterable[ImageInfo]") -> "Table":

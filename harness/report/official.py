@@ -1,8 +1,8 @@
 """The report of a whole evaluation under the official harness' own keys, with ours beside them.
 
 As there, an instance counts as completed when its tests ran and were graded, and as an error when it was submitted
-but not completed. What the machine failed on stays in both denominators; the rate without it stands apart, and so do the
-rates without instances that a quarantine or a calibration speaks against.
+but not completed. What the machine failed on stays in both denominators; the rate without it stands apart, and so
+do the rates without instances that a quarantine or a calibration speaks against.
 """
 
 from collections import Counter
@@ -24,13 +24,17 @@ AMBIGUOUS = {Outcome.NO_RESULTS, Outcome.OUT_OF_MEMORY, Outcome.TIMEOUT}  # of t
 
 
 def official_report(
-    instance_ids: Sequence[str], predictions: Mapping[str, str | None], verdicts: Mapping[str, Verdict]
+    instance_ids: Sequence[str],
+    predictions: Mapping[str, str | None],
+    verdicts: Mapping[str, Verdict],
+    soundness: Soundness,
 ) -> dict[str, Any]:
     """JSON-serialisable report over all instances of the data set, under the official report's keys.
 
     ``predictions`` and ``verdicts`` go by instance id. The key ``harness`` holds what the official report does not
-    tell apart: how each evaluation ended, the resolve rate with and without infrastructure failures, each
-    with its own numerator and denominator, and the flags of verdicts that need a reader's eye.
+    tell apart: how each evaluation ended, the resolve rate with and without infrastructure failures and with and
+    without the instances that ``soundness`` speaks against, each with its own numerator and denominator, the flags of
+    verdicts that need a reader's eye, and what the benchmark's defective test ids did.
     """
     ended = {instance_id: _outcome(instance_id, predictions, verdicts) for instance_id in instance_ids}
     ids = _official_ids(ended)
@@ -43,7 +47,12 @@ def official_report(
         **{name: sorted(members) for name, members in ids.items()},
         "failure_reasons": {instance_id: str(ended[instance_id]) for instance_id in sorted(marked)},
         "schema_version": SCHEMA_VERSION,
-        "harness": {**_own_part(list(ended.values())), "flagged": _flagged(instance_ids, verdicts)},
+        "harness": {
+            **_own_part(list(ended.values())),
+            **_exclusions_part(ended, soundness.exclusions(list(verdicts.values()))),
+            "defective_test_ids": _defects_part(list(verdicts.values()), soundness),
+            "flagged": _flagged(instance_ids, verdicts),
+        },
     }
 
 

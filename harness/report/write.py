@@ -11,6 +11,7 @@ from harness.report.official import official_report
 from harness.report.stage_tables import stages_csv, stages_markdown
 from harness.report.stages import StageScores, summarise_stages
 from harness.report.tables import csv, markdown
+from harness.soundness import Soundness
 from harness.verdict import Verdict
 
 
@@ -25,14 +26,17 @@ class Result:
 
 
 def write_results(
-    folder: RunFolder, results: Sequence[Result], log_path: Callable[[Verdict], Path]
+    folder: RunFolder, results: Sequence[Result], log_path: Callable[[Verdict], Path], soundness: Soundness
 ) -> list[SummaryRow]:
-    """Write everything derived from ``results`` into the run's folder; gives the rows of its tables."""
+    """Write everything derived from ``results`` into the run's folder; gives the rows of its tables.
+
+    Each report says which instances ``soundness`` excludes, with the rates over all and over the rest.
+    """
     groups: dict[tuple[str, str | None], list[Result]] = {}
     for result in results:
         groups.setdefault((result.attempt.checkpoint, result.attempt.condition), []).append(result)
     for (checkpoint, condition), group in groups.items():
-        _write_group(folder, folder.part(checkpoint, condition), group, log_path)
+        _write_group(folder, folder.part(checkpoint, condition), group, log_path, soundness)
     rows = summarise(result.attempt for result in results)
     stages = summarise_stages(
         (r.attempt.checkpoint, r.attempt.condition or "", r.stages) for r in results if r.stages is not None
@@ -43,7 +47,13 @@ def write_results(
     return rows
 
 
-def _write_group(folder: RunFolder, part: Path, group: Iterable[Result], log_path: Callable[[Verdict], Path]) -> None:
+def _write_group(
+    folder: RunFolder,
+    part: Path,
+    group: Iterable[Result],
+    log_path: Callable[[Verdict], Path],
+    soundness: Soundness,
+) -> None:
     group = list(group)
     first = group[0].attempt
     name = f"{first.checkpoint}.{first.condition}" if first.condition else first.checkpoint
@@ -58,7 +68,7 @@ def _write_group(folder: RunFolder, part: Path, group: Iterable[Result], log_pat
     )
     write_jsonl(part / "trail.jsonl", ({"instance_id": r.attempt.instance_id, **r.trail} for r in group))
     write_jsonl(part / "verdicts.jsonl", (v.model_dump(mode="json") for v in verdicts.values()))
-    write_json(part / "report.json", official_report(list(patches), patches, verdicts))
+    write_json(part / "report.json", official_report(list(patches), patches, verdicts, soundness))
     for result in group:
         verdict = result.attempt.verdict
         folder.write_attempt(part, verdict.instance_id, result.patch, log_path(verdict) if verdict.key else None)

@@ -6,8 +6,10 @@ from pathlib import Path
 import pytest
 
 from harness.report.official import official_report
+from harness.soundness import open_soundness
 from harness.verdict import Outcome, Phase, Verdict
 
+SOUND = open_soundness(None)
 IDS = [f"org__repo-{number}" for number in range(1, 9)]
 ENDED = {
     IDS[0]: Outcome.RESOLVED,
@@ -49,7 +51,7 @@ def _official(folder: Path) -> dict[str, object]:
 def test_same_keys_and_values_as_the_official_report(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     official = _official(tmp_path)
-    ours = official_report(IDS, PREDICTIONS, VERDICTS)
+    ours = official_report(IDS, PREDICTIONS, VERDICTS, SOUND)
     assert set(ours) == {*official, "harness"}
     reasons = {"failure_reasons"}  # ours are named by outcome
     assert {k: ours[k] for k in official if k not in reasons} == {k: official[k] for k in official if k not in reasons}
@@ -57,7 +59,7 @@ def test_same_keys_and_values_as_the_official_report(tmp_path: Path, monkeypatch
 
 
 def test_own_part_tells_outcomes_and_both_rates_with_their_denominators() -> None:
-    own = official_report(IDS, PREDICTIONS, VERDICTS)["harness"]
+    own = official_report(IDS, PREDICTIONS, VERDICTS, SOUND)["harness"]
     assert own["outcomes"]["infrastructure"] == 1
     assert own["outcomes"]["not-submitted"] == 1
     assert sum(own["outcomes"].values()) == len(IDS)
@@ -69,7 +71,7 @@ def test_own_part_tells_outcomes_and_both_rates_with_their_denominators() -> Non
 
 
 def test_prediction_without_a_verdict_is_an_error_not_a_failure_of_the_model() -> None:
-    report = official_report(["a", "b"], {"a": "diff"}, {})
+    report = official_report(["a", "b"], {"a": "diff"}, {}, SOUND)
     assert report["error_ids"] == ["a"]
     assert report["incomplete_ids"] == ["b"]
     assert report["unresolved_ids"] == []
@@ -77,30 +79,30 @@ def test_prediction_without_a_verdict_is_an_error_not_a_failure_of_the_model() -
 
 
 def test_none_is_an_empty_patch() -> None:
-    assert official_report(["a"], {"a": None}, {})["empty_patch_ids"] == ["a"]
+    assert official_report(["a"], {"a": None}, {}, SOUND)["empty_patch_ids"] == ["a"]
 
 
 def test_no_patch_because_the_machine_failed_is_not_the_models_empty_patch() -> None:
     verdict = Verdict(instance_id="a", outcome=Outcome.INFRASTRUCTURE, phase=Phase.PREPARE)
-    report = official_report(["a"], {"a": ""}, {"a": verdict})
+    report = official_report(["a"], {"a": ""}, {"a": verdict}, SOUND)
     assert (report["empty_patch_ids"], report["error_ids"], report["infra_failure_ids"]) == ([], ["a"], ["a"])
 
 
 def test_no_instances_and_nothing_but_failures_have_no_rate() -> None:
-    rate = official_report([], {}, {})["harness"]["resolve_rate"]
+    rate = official_report([], {}, {}, SOUND)["harness"]["resolve_rate"]
     assert rate == {"resolved": 0, "instances": 0, "rate": None, "wilson_95": None}
     verdict = Verdict(instance_id="a", outcome=Outcome.INFRASTRUCTURE, phase=Phase.PREPARE)
-    own = official_report(["a"], {"a": "diff"}, {"a": verdict})["harness"]
+    own = official_report(["a"], {"a": "diff"}, {"a": verdict}, SOUND)["harness"]
     assert own["resolve_rate"]["rate"] == 0
     assert own["resolve_rate_without_infrastructure_failures"]["rate"] is None
 
 
 def test_can_be_written_as_json() -> None:
-    report = official_report(IDS, PREDICTIONS, VERDICTS)
+    report = official_report(IDS, PREDICTIONS, VERDICTS, SOUND)
     assert json.loads(json.dumps(report)) == report
 
 
 def test_flagged_verdicts_are_listed() -> None:
     flagged = VERDICTS[IDS[0]].model_copy(update={"flags": ("test configuration: conftest.py",)})
-    report = official_report(IDS, PREDICTIONS, {**VERDICTS, IDS[0]: flagged})
+    report = official_report(IDS, PREDICTIONS, {**VERDICTS, IDS[0]: flagged}, SOUND)
     assert report["harness"]["flagged"] == {IDS[0]: ["test configuration: conftest.py"]}

@@ -1,0 +1,147 @@
+"""Judging given predictions without any model: by running their tests, or again from the logs of an earlier run."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from harness.config import EvaluationConfig
+from harness.evaluate.predictions import BASE, Prediction, load_predictions
+from harness.evaluate.regrade import regraded, stored_verdicts
+from harness.evaluate.session import Session, evaluation_session, specifications_of
+from harness.instance import Instance
+from harness.progress import Progress
+from harness.proposal import reference_result
+from harness.records import RunFolder, freeze, write_json
+from harness.report.metrics import SummaryRow
+from harness.report.spread import Spread, spread
+from harness.report.write import Result, write_results
+from harness.soundness import (
+    CALIBRATION_NAME,
+    Exclusions,
+    Soundness,
+    calibrate,
+    open_soundness,
+    write_calibration,
+)
+from harness.verdict import Verdict
+
+GOLD = "gold"
+Runs = list[list[Verdict]]  # repeat by repeat, one verdict for each prediction
+
+
+@dataclass(frozen=True)
+class Submission:
+    """Predictions to be judged, and where the records go."""
+
+    instances: Sequence[Instance]
+    predictions: str  # a file, ``gold``, ``empty`` or ``base``; see `load_predictions`
+    output: Path
+    evaluation: EvaluationConfig
+    recipes: Path | None = None
+    chosen: bool = False  # ``instances`` is a part of the data set that the user picked
+    repeats: int = 1  # evaluations of every patch
+
+
+@dataclass(frozen=True)
+class Judged:
+    """What the verdicts on a submission come to. Where patches were evaluated repeatedly, the first counts."""
+
+    rows: list[SummaryRow]
+    results: list[Result]
+    exclusions: list[Exclusions]
+    spread: Spread | None  # of several repeats
+
+
+def evaluate_predictions(submission: Submission) -> Judged:
+    """Run the tests on every prediction that has no verdict yet, and write all records into the output folder.
+
+    Raises InputError for what the user must mend.
+    """
+    submitted = _submitted(submission)
+    soundness = open_soundness(submission.evaluation.calibration)
+    instances = [instance for instance, _ in submitted]
+    with (
+        RunFolder(submission.output) as folder,
+        evaluation_session(instances, submission.evaluation, folder, submission.recipes) as session,
+        Progress() as progress,
+    ):
+        runs = _run(submission, submitted, session, progress)
+        facts = {"predictions": submission.predictions, "repeats": submission.repeats, "images": session.images}
+        freeze(folder.path / "frozen.yaml", {"evaluation": submission.evaluation.model_dump(mode="json")}, facts)
+        return _write(folder, submission, submitted, runs, soundness)
+
+
+def regrade_predictions(submission: Submission) -> Judged:
+    """Grade the stored logs of every prediction again, and write the reports anew; needs no Docker daemon.
+
+    Raises InputError for what the user must mend.
+    """
+    submitted = _submitted(submission)
+    soundness = open_soundness(submission.evaluation.calibration)
+    specifications = specifications_of([instance for instance, _ in submitted], submission.recipes)
+    with RunFolder(submission.output) as folder, folder.journal("evaluations") as journal:
+        stored = stored_verdicts(journal)
+        runs = [
+            [
+                regraded(
+                    instance,
+                    specifications[instance.instance_id],
+                    _patch(submission, prediction),
+                    repeat,
+                    stored,
+                    folder.logs,
+                )
+                for instance, prediction in submitted
+            ]
+            for repeat in range(submission.repeats)
+        ]
+        return _write(folder, submission, submitted, runs, soundness)
+
+
+def _submitted(submission: Submission) -> list[tuple[Instance, Prediction]]:
+    by_id = {instance.instance_id: instance for instance in submission.instances}
+    loaded = load_predictions(submission.predictions, submission.instances, submission.chosen)
+    return [(by_id[prediction.instance_id], prediction) for prediction in loaded]
+
+
+def _patch(submission: Submission, prediction: Prediction) -> str | None:
+    """The patch to test; None for the base state, which is tested although there is none."""
+    return None if submission.predictions == BASE else prediction.model_patch or ""
+
+
+def _run(
+    submission: Submission, submitted: Sequence[tuple[Instance, Prediction]], session: Session, progress: Progress
+) -> Runs:
+    stage = progress.stage("tests", len(submitted) * submission.repeats)
+    runs = []
+    for repeat in range(submission.repeats):
+        futures = [
+            session.submit_base(instance, repeat)
+            if (patch := _patch(submission, prediction)) is None
+            else session.submit(instance, patch, repeat)
+            for instance, prediction in submitted
+        ]
+        for future in futures:
+            future.add_done_callback(lambda _: stage.add())
+        runs.append(futures)
+    return [[future.result() for future in futures] for futures in runs]
+
+
+def _write(
+    folder: RunFolder,
+    submission: Submission,
+    submitted: Sequence[tuple[Instance, Prediction]],
+    runs: Runs,
+    soundness: Soundness,
+) -> Judged:
+    results = [
+        reference_result(instance, prediction, verdict)
+        for (instance, prediction), verdict in zip(submitted, runs[0], strict=True)
+    ]
+    rows = write_results(folder, results, lambda verdict: folder.logs / f"{verdict.key}.log", soundness)
+    if submission.predictions == GOLD:
+        write_calibration(folder.path / CALIBRATION_NAME, calibrate(runs))
+    found = spread(runs) if len(runs) > 1 and submitted else None
+    if found:
+        write_json(folder.path / "repeats.json", asdict(found))
+    return Judged(rows, results, soundness.exclusions(runs[0]), found)
