@@ -68,6 +68,52 @@ class SamplingConfig(Section):
     concurrency: int = Field(default=64, ge=1)  # requests under way at one server
 
 
+class FoldersConfig(Section):
+    """Folders that the model finds irrelevant, for retrieval to leave out."""
+
+    enabled: bool = False
+    sampling: Sampling = Sampling(temperature=0.0, max_tokens=300)
+
+
+class RetrievalConfig(Section):
+    """Files by BM25 over their text, combined with those that the model names by votes."""
+
+    files: int = Field(default=0, ge=0)  # that retrieval votes for; none: switched off
+    unit: Literal["file", "class", "function"] = "function"  # what is a document
+
+
+class ElementsConfig(Section):
+    """Classes, functions and variables that the model names from the located files' skeletons."""
+
+    enabled: bool = False
+    sampling: Sampling = Sampling(temperature=0.0, max_tokens=500)
+
+
+class LinesConfig(Section):
+    """Lines and elements to change that the model names from numbered source."""
+
+    samples: int = Field(default=0, ge=0)  # none: switched off
+    greedy: bool = False  # whether the first of them is drawn at temperature 0
+    merged: bool = False  # one set of locations for repair, of all samples; otherwise one for each sample
+    context_lines: int = Field(default=10, ge=0)  # around what is shown, and around what is named
+    sampling: Sampling = Sampling(temperature=0.8, max_tokens=500)
+
+
+class LocalizationConfig(Section):
+    """The stages of localization beside naming files from the tree, which `SamplingConfig` has."""
+
+    folders: FoldersConfig = FoldersConfig()
+    retrieval: RetrievalConfig = RetrievalConfig()
+    elements: ElementsConfig = ElementsConfig()
+    lines: LinesConfig = LinesConfig()
+
+    @model_validator(mode="after")
+    def _folders_for_retrieval(self) -> Self:
+        if self.folders.enabled and not self.retrieval.files:
+            raise ValueError("folders.enabled serves retrieval only: set retrieval.files, too")
+        return self
+
+
 class RegressionConfig(Section):
     """Tests of the base state that a candidate should not break."""
 
@@ -136,6 +182,7 @@ class RunConfig(Section):
     references: tuple[Reference, ...] = ()
     prompts: str = "agentless"  # folder of prompts/, or a path to a folder of one's own
     sampling: SamplingConfig = SamplingConfig()
+    localization: LocalizationConfig = LocalizationConfig()
     validation: ValidationConfig = ValidationConfig()
     serving: ServingConfig = ServingConfig()
     evaluation: EvaluationConfig = EvaluationConfig()

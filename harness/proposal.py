@@ -9,7 +9,9 @@ from harness.candidate import Candidate
 from harness.config import CheckpointConfig, Condition
 from harness.evaluate.predictions import Prediction
 from harness.instance import Instance
+from harness.localize.asking import Cost
 from harness.localize.files import FileLocalization
+from harness.localize.stages import Localization
 from harness.location import Location
 from harness.report.metrics import Attempt
 from harness.report.similarity import similarity
@@ -43,16 +45,16 @@ class Proposal:
     instance: Instance
     snapshot: Snapshot
     locations: Sequence[Location]
-    localization: FileLocalization | None  # what the model localized; None under the ground-truth conditions
+    localization: Localization | None  # what the model localized; None under the ground-truth conditions
     candidates: Sequence[Candidate]
     plan: Plan
 
     def result(self, trial: Trial) -> Result:
         """The attempt with its scores, its patch and the trail that led to it."""
-        costs: list[Candidate | FileLocalization | Regression | ReproductionTest] = [*self.candidates]
+        costs: list[Candidate | Cost | FileLocalization | Regression | ReproductionTest] = [*self.candidates]
         costs += self.plan.costs()
         if self.localization:
-            costs.append(self.localization)
+            costs += self.localization.costs()
         patch = trial.selection.patch
         attempt = Attempt(
             checkpoint=self.checkpoint.name,

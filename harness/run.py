@@ -18,8 +18,9 @@ from harness.evaluate.predictions import reference_predictions
 from harness.evaluate.session import Session, collect, evaluation_session
 from harness.instance import Instance, load_instances
 from harness.journal import Journal, content_key
-from harness.localize.files import FileLocalization, localize_files
+from harness.localize.names import union
 from harness.localize.oracle import gold_files, gold_locations
+from harness.localize.stages import Localization, Localizer
 from harness.location import Location
 from harness.model.checkpoint import check_checkpoint
 from harness.model.client import open_model
@@ -30,6 +31,7 @@ from harness.proposal import Proposal, Trial, reference_result
 from harness.records import RunFolder, freeze
 from harness.repair.sample import Drawing, repair
 from harness.repo.snapshot import open_repository
+from harness.repo.store import derived_store
 from harness.report.metrics import SummaryRow
 from harness.report.write import Result, write_results
 from harness.seams import Model, Snapshot
@@ -60,10 +62,12 @@ def run_pipeline(config: RunConfig) -> list[SummaryRow]:
     snapshots = collect(instances, open_repository(cache_folder()).snapshot) if config.checkpoints else {}
     with (
         RunFolder(config.output) as folder,
+        derived_store(cache_folder()) as store,
         evaluation_session(instances, config.evaluation, folder, dataset.recipes) as session,
         Progress() as progress,
     ):
-        run = Run(config, instances, snapshots, prompts, folder, session, progress)
+        localizer = Localizer(prompts, config.localization, config.sampling, store)
+        run = Run(config, instances, snapshots, prompts, localizer, folder, session, progress)
         results = run_async(run.all())
         freeze(folder.path / "frozen.yaml", config.model_dump(mode="json"), run.facts())
         return write_results(folder, results, session.evaluator.log_path, soundness)
@@ -88,6 +92,7 @@ class Run:
     instances: Sequence[Instance]
     snapshots: dict[str, Snapshot]
     prompts: Prompts
+    localizer: Localizer
     folder: RunFolder
     session: Session
     progress: Progress
@@ -137,9 +142,10 @@ class Run:
         async def attempt(model: Model, instance: Instance, condition: Condition) -> None:
             async with bound:
                 with stage.running(f"{checkpoint.name} {condition} {instance.instance_id}"):
-                    localization, locations = await self._localize(model, instance, condition)
+                    localization, sets = await self._localize(model, instance, condition)
+                    locations = union(sets)
                     candidates, plan = await asyncio.gather(
-                        self._repair(model, instance, locations), self._plan(model, instance, locations)
+                        self._repair(model, instance, sets), self._plan(model, instance, locations)
                     )
             stage.add()
             snapshot = self.snapshots[instance.instance_id]
@@ -157,19 +163,22 @@ class Run:
 
     async def _localize(
         self, model: Model, instance: Instance, condition: Condition
-    ) -> tuple[FileLocalization | None, Sequence[Location]]:
+    ) -> tuple[Localization | None, Sequence[Sequence[Location]]]:
+        """What the model located, None under the ground-truth conditions, and the sets of locations to repair."""
         snapshot, sampling = self.snapshots[instance.instance_id], self.config.sampling
         if condition == "gt-file":
-            return None, gold_files(instance, snapshot)
+            return None, [gold_files(instance, snapshot)]
         if condition == "gt-location":
-            return None, gold_locations(instance, snapshot, sampling.context_lines)
-        found = await localize_files(model, self.prompts, sampling.localize, instance, snapshot, sampling.files)
-        return found, found.locations
+            return None, [gold_locations(instance, snapshot, sampling.context_lines)]
+        found = await self.localizer.localize(model, instance, snapshot)
+        return found, found.sets
 
-    async def _repair(self, model: Model, instance: Instance, locations: Sequence[Location]) -> list[Candidate]:
+    async def _repair(
+        self, model: Model, instance: Instance, location_sets: Sequence[Sequence[Location]]
+    ) -> list[Candidate]:
         snapshot, sampling = self.snapshots[instance.instance_id], self.config.sampling
         drawing = Drawing(sampling.repair, sampling.samples, sampling.greedy)
-        return await repair(model, self.prompts, drawing, instance, snapshot, [locations])
+        return await repair(model, self.prompts, drawing, instance, snapshot, location_sets)
 
     async def _plan(self, model: Model, instance: Instance, locations: Sequence[Location]) -> Plan:
         snapshot, bench = self.snapshots[instance.instance_id], self._bench(instance)

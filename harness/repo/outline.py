@@ -1,6 +1,7 @@
 """The elements of a snapshot's files, parsed when first asked for and kept by content across runs."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import astuple
 
 from harness.repo.store import BlobStore
@@ -9,8 +10,6 @@ from harness.seams import Snapshot
 
 ELIDED = "..."
 VARIABLE_LINES = 4  # lines of a variable that a skeleton shows
-
-NumberedLine = tuple[int | None, str]  # a line of a file with its number, or what stands for lines left out
 
 
 class Outlines:
@@ -46,20 +45,24 @@ def decode_elements(data: bytes) -> tuple[Element, ...]:
     )
 
 
-def skeleton(lines: list[str], elements: tuple[Element, ...]) -> list[NumberedLine]:
-    """A file's headers of classes and functions and its top-level variables; what is between is elided.
+def text_lines(data: bytes) -> list[str]:
+    """The lines of a file as a prompt shows them: without their endings, bytes that are no UTF-8 replaced."""
+    lines = [line.rstrip("\r") for line in data.decode("utf-8", "replace").split("\n")]
+    return lines[:-1] if lines[-1] == "" else lines
 
-    ``lines`` are the file's lines without their endings. A file without elements is elided as a whole.
-    """
+
+def skeleton(lines: Sequence[str], elements: Sequence[Element]) -> str:
+    """A file's headers of classes and functions and its top-level variables; what is between is elided."""
     kept: set[int] = set()
     for element in elements:
         end = min(element.last, element.first + VARIABLE_LINES - 1) if element.kind == "variable" else element.body - 1
-        kept.update(range(element.first, min(end, len(lines)) + 1))
-    shown: list[NumberedLine] = []
+        kept.update(range(element.first, end + 1))
+    shown: list[str] = []
+    elided = False
     for number, line in enumerate(lines, 1):
         if number in kept:
-            shown.append((number, line))
-        elif line.strip() and (not shown or shown[-1][0] is not None):
-            indent = line[: len(line) - len(line.lstrip())]
-            shown.append((None, f"{indent}{ELIDED}"))
-    return shown
+            shown.append(line)
+        elif line.strip() and not elided:
+            shown.append(line[: len(line) - len(line.lstrip())] + ELIDED)
+        elided = number not in kept and (elided or bool(line.strip()))
+    return "\n".join(shown)

@@ -62,3 +62,8 @@ class BlobStore:
 
     def _failure(self, error: sqlite3.Error) -> InfrastructureError:
         return InfrastructureError(f"{self.path}: {error}; remove the file, it is only a cache")
+
+
+def derived_store(cache: Path) -> BlobStore:
+    """The store in the cache folder that all runs of this machine share."""
+    return BlobStore(cache / "derived.sqlite3")

@@ -12,7 +12,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Literal, cast
 
 if TYPE_CHECKING:
-    from tree_sitter import Node, Parser, Query
+    from tree_sitter import Language, Node, Query
 
 ElementKind = Literal["class", "function", "method", "variable"]
 
@@ -72,11 +72,11 @@ def parse_elements(data: bytes, language: str) -> tuple[Element, ...]:
 
     Never fails: broken source gives what can be made out of it, bytes that are no UTF-8 are read around.
     """
-    from tree_sitter import QueryCursor
+    from tree_sitter import Parser, QueryCursor
 
-    parser, query = _grammar(language)
+    grammar, query = _grammar(language)
     found: dict[tuple[int, int, str], _Found] = {}
-    for _, captures in QueryCursor(query).matches(parser.parse(data).root_node):
+    for _, captures in QueryCursor(query).matches(Parser(grammar).parse(data).root_node):
         node = _Found.of(captures)
         place = node.outer.start_byte, node.outer.end_byte, node.name
         if place not in found or node.kind != "variable":  # a function bound to a name is no variable
@@ -188,9 +188,9 @@ def _query_text(name: str) -> str:
 
 
 @cache
-def _grammar(language: str) -> tuple["Parser", "Query"]:
-    from tree_sitter import Language, Parser, Query
+def _grammar(language: str) -> tuple["Language", "Query"]:
+    from tree_sitter import Language, Query
 
     package, function, query, _ = _LANGUAGES[language]
     grammar = Language(getattr(import_module(package), function)())
-    return Parser(grammar), Query(grammar, _query_text(query))
+    return grammar, Query(grammar, _query_text(query))

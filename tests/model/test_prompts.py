@@ -4,12 +4,14 @@ import sys
 import pytest
 
 from harness.errors import InputError
+from harness.localize.elements import SkeletonFile
 from harness.localize.files import tree
 from harness.model.prompts import Prompts
 from harness.repair.source import Piece, ShownFile
 
 INERT = "{{ 7 * 7 }} {% raise %} {# gone #} {{ undefined }} {% raw %}"
 SETS = ("agentless", "compact")
+PLACES = ("localize_elements", "localize_folders", "localize_lines")
 
 
 def localize_prompt(prompts: Prompts, issue: str = "It fails.", paths=("a.py",), left_out: int = 0) -> str:
@@ -19,6 +21,14 @@ def localize_prompt(prompts: Prompts, issue: str = "It fails.", paths=("a.py",),
 
 def repair_prompt(prompts: Prompts, issue: str = "It fails.", files=()) -> str:
     return prompts.render("repair", issue=issue, files=files)
+
+
+def place_prompt(prompts: Prompts, stage: str, issue: str = "It fails.", path: str = "a.py", text: str = "x") -> str:
+    """A prompt of one of the later stages of localization, with one file or none in it."""
+    if stage == "localize_folders":
+        return prompts.render(stage, issue=issue, folders=[path] if path else [])
+    shown = [SkeletonFile(path, text)] if path else []
+    return prompts.render(stage, issue=issue, files=shown, pieces=shown)
 
 
 def shown(path: str, text: str, length: int | None = None) -> ShownFile:
@@ -32,7 +42,7 @@ def prompts(request) -> Prompts:
 
 
 def test_every_template_is_rendered_in_a_test(prompts):
-    here, with_validation = ["localize_files", "repair"], ["regression", "reproduction"]
+    here, with_validation = ["localize_files", "repair", *PLACES], ["regression", "reproduction"]
     assert prompts.stages() == sorted(here + with_validation)
 
 
@@ -62,6 +72,19 @@ def test_template_syntax_in_data_is_inert(prompts):
     assert INERT in localize_prompt(prompts, paths=[INERT])
     text = repair_prompt(prompts, INERT, [shown(INERT, f"1 {INERT}")])
     assert text.count(INERT) == 3
+
+
+@pytest.mark.parametrize("stage", PLACES)
+def test_later_stages_of_localization_at_their_boundaries(prompts, stage):
+    assert place_prompt(prompts, stage, "", "")
+    assert "Größe → 0 💥\n" in place_prompt(prompts, stage, "Größe → 0 💥")
+    assert "src/ä" in place_prompt(prompts, stage, path="src/ä")
+    assert place_prompt(prompts, stage, INERT, INERT).count(INERT) == 2
+    assert "?" in place_prompt(prompts, stage, path="\udcff")
+    if stage != "localize_folders":
+        enormous = "\n".join(f"{i}|line_{i}" for i in range(200_000))
+        assert f"{enormous}\n" in place_prompt(prompts, stage, text=enormous)
+        assert INERT in place_prompt(prompts, stage, text=INERT)
 
 
 def test_a_prompt_is_valid_unicode(prompts):
@@ -104,7 +127,7 @@ def test_unknown_sets(tmp_path):
 
 def test_importing_the_stages_loads_nothing_heavy():
     code = (
-        "import sys, harness.localize.files, harness.localize.oracle, harness.repair.sample, harness.validate.select, "
+        "import sys, harness.localize.stages, harness.localize.oracle, harness.repair.sample, harness.validate.select, "
         "harness.report.similarity; "
         "print(sorted({'jinja2', 'unidiff', 'cydifflib', 'git', 'numpy'} & set(sys.modules)))"
     )

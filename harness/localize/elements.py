@@ -1,0 +1,70 @@
+"""Related elements: the model names classes, functions and variables from the skeletons of the located files."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from harness.instance import Instance
+from harness.localize.asking import NO_COST, Cost, PlaceReason, Question, ask, fit_question
+from harness.localize.names import read_places, resolve_places
+from harness.location import Location
+from harness.model.prompts import Prompts
+from harness.repo.outline import Outlines, skeleton, text_lines
+from harness.seams import Model, Sampling, Snapshot
+
+STAGE = "localize_elements"
+
+
+@dataclass(frozen=True)
+class ElementLocalization:
+    """The elements that the model named, and what that cost."""
+
+    locations: tuple[Location, ...]  # empty exactly where there is a reason
+    reason: PlaceReason | None = None
+    names: tuple[str, ...] = ()  # what was found, as ``path: name``
+    unresolved: tuple[str, ...] = ()  # names that stand for no element that was shown, or for several
+    left_out: tuple[str, ...] = ()  # files that the prompt had no room for, the last ones first
+    cost: Cost = NO_COST
+
+
+@dataclass(frozen=True)
+class SkeletonFile:
+    """A file as the prompt shows it."""
+
+    path: str
+    text: str
+
+
+async def localize_elements(
+    model: Model,
+    prompts: Prompts,
+    sampling: Sampling,
+    instance: Instance,
+    snapshot: Snapshot,
+    outlines: Outlines,
+    files: Sequence[str],
+) -> ElementLocalization:
+    """The elements of ``files`` (the likeliest first) that the model relates to the issue; only these are parsed.
+
+    Raises InfrastructureError where the model can't be asked.
+    """
+    texts = {path: text_lines(snapshot.read(path)) for path in files}
+    elements = {path: outlines.elements(snapshot, path) for path in files}
+    known = [path for path in files if elements[path]]
+    shown = [SkeletonFile(path, skeleton(texts[path], elements[path])) for path in known]
+    question = await fit_question(
+        model,
+        sampling,
+        lambda count: prompts.render(STAGE, issue=instance.problem_statement, files=shown[:count]),
+        len(shown),
+    )
+    if not isinstance(question, Question):
+        return ElementLocalization((), question, left_out=tuple(known))
+    left_out = tuple(known[question.shown :])
+    text, cost = await ask(model, sampling, question.prompt)
+    if isinstance(text, PlaceReason):
+        return ElementLocalization((), text, left_out=left_out, cost=cost)
+    places = [place for place in read_places(text) if place.kind != "line"]
+    lengths = {path: len(texts[path]) for path in known[: question.shown]}
+    found = resolve_places(places, lengths, elements.__getitem__)
+    reason = None if found.locations else PlaceReason.UNRESOLVED if places else PlaceReason.NO_NAMES
+    return ElementLocalization(found.locations, reason, found.names, found.unresolved, left_out, cost)

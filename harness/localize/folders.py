@@ -1,0 +1,61 @@
+"""Irrelevant folders: the model names folders of the repository that retrieval shall leave out."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from harness.instance import Instance
+from harness.localize.asking import NO_COST, Cost, PlaceReason, Question, ask, fit_question
+from harness.location import resolve_path
+from harness.model.answers import read_file_names
+from harness.model.prompts import Prompts
+from harness.seams import Model, Sampling
+
+STAGE = "localize_folders"
+
+
+@dataclass(frozen=True)
+class FolderFilter:
+    """The folders to leave out, and what naming them cost."""
+
+    folders: tuple[str, ...]  # without a slash at the end
+    reason: PlaceReason | None = None
+    unresolved: tuple[str, ...] = ()
+    cost: Cost = NO_COST
+
+    def kept(self, paths: Sequence[str]) -> list[str]:
+        """The paths that lie in none of the folders; all of them where none would be left."""
+        left_out = tuple(f"{folder}/" for folder in self.folders)
+        return [path for path in paths if not path.startswith(left_out)] or list(paths)
+
+
+async def filter_folders(
+    model: Model, prompts: Prompts, sampling: Sampling, instance: Instance, paths: Sequence[str]
+) -> FolderFilter:
+    """The folders above ``paths`` that the model finds irrelevant to the issue.
+
+    Raises InfrastructureError where the model can't be asked.
+    """
+    folders = folders_of(paths)
+    question = await fit_question(
+        model,
+        sampling,
+        lambda count: prompts.render(STAGE, issue=instance.problem_statement, folders=sorted(folders[:count])),
+        len(folders),
+    )
+    if not isinstance(question, Question):
+        return FolderFilter((), question)
+    text, cost = await ask(model, sampling, question.prompt)
+    if isinstance(text, PlaceReason):
+        return FolderFilter((), text, cost=cost)
+    names = read_file_names(text)
+    found = {name: resolve_path(name.rstrip("/"), folders) for name in names}
+    resolved = tuple(dict.fromkeys(folder for folder in found.values() if folder))
+    unresolved = tuple(name for name, folder in found.items() if not folder)
+    reason = None if resolved else PlaceReason.UNRESOLVED if names else PlaceReason.NO_NAMES
+    return FolderFilter(resolved, reason, unresolved, cost)
+
+
+def folders_of(paths: Sequence[str]) -> list[str]:
+    """Every folder above the paths, the shallow ones first."""
+    found = {path[:end] for path in paths for end, character in enumerate(path) if character == "/"}
+    return sorted(found, key=lambda folder: (folder.count("/"), folder))

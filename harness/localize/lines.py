@@ -1,0 +1,119 @@
+"""Edit locations: the model names lines and elements to change from numbered source, in several samples."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from harness.instance import Instance
+from harness.localize.asking import NO_COST, Cost, PlaceReason, Question, ask, fit_question
+from harness.localize.names import read_places, resolve_places, widened
+from harness.location import Location, merge_intervals
+from harness.model.prompts import Prompts
+from harness.repo.outline import Outlines, text_lines
+from harness.repo.search import relevance
+from harness.seams import Model, Sampling, Snapshot
+
+STAGE = "localize_lines"
+PIECE_LINES = 40  # source is shown or left out in pieces of at most so many lines
+
+
+@dataclass(frozen=True)
+class LineSample:
+    """What one sample named."""
+
+    locations: tuple[Location, ...]  # empty exactly where there is a reason
+    reason: PlaceReason | None = None
+    unresolved: tuple[str, ...] = ()
+    cost: Cost = NO_COST
+
+
+@dataclass(frozen=True)
+class LineLocalization:
+    """The samples' edit locations."""
+
+    samples: tuple[LineSample, ...]
+    left_out: tuple[Location, ...] = ()  # located lines that the prompt had no room for
+
+
+@dataclass(frozen=True)
+class NumberedPiece:
+    """Lines of a file as the prompt shows them, each with its number."""
+
+    path: str
+    text: str
+
+
+async def localize_lines(
+    model: Model,
+    prompts: Prompts,
+    samplings: Sequence[Sampling],
+    instance: Instance,
+    snapshot: Snapshot,
+    outlines: Outlines,
+    located: Sequence[Location],
+    context_lines: int,
+) -> LineLocalization:
+    """One sample for each of ``samplings``, all from one prompt with ``context_lines`` around what is ``located``.
+
+    The same number of lines is around each location that a sample names. Raises InfrastructureError where the model
+    can't be asked.
+    """
+    source = NumberedSource(instance.problem_statement, snapshot, located, context_lines)
+
+    def render(count: int) -> str:
+        return prompts.render(STAGE, issue=instance.problem_statement, pieces=source.pieces(count))
+
+    longest = max(samplings, key=lambda sampling: sampling.max_tokens)
+    question = await fit_question(model, longest, render, len(source.parts))
+    if not isinstance(question, Question):
+        return LineLocalization((LineSample((), question),) * len(samplings), source.shown(0, None))
+
+    async def draw(index: int, sampling: Sampling) -> LineSample:
+        text, cost = await ask(model, sampling, question.prompt, index)
+        if isinstance(text, PlaceReason):
+            return LineSample((), text, cost=cost)
+        places = read_places(text)
+        found = resolve_places(places, source.lengths, lambda path: outlines.elements(snapshot, path))
+        reason = None if found.locations else PlaceReason.UNRESOLVED if places else PlaceReason.NO_NAMES
+        return LineSample(widened(found.locations, source.lengths, context_lines), reason, found.unresolved, cost)
+
+    samples = await asyncio.gather(*(draw(index, sampling) for index, sampling in enumerate(samplings)))
+    return LineLocalization(tuple(samples), source.shown(question.shown, None))
+
+
+class NumberedSource:
+    """The source at some locations in pieces, the most relevant to an issue first."""
+
+    def __init__(self, issue: str, snapshot: Snapshot, located: Sequence[Location], context_lines: int) -> None:
+        self._texts = {place.path: text_lines(snapshot.read(place.path)) for place in located}
+        self.lengths = {path: len(lines) for path, lines in self._texts.items()}
+        whole = [Location(p.path, p.intervals or ((1, max(1, self.lengths[p.path])),)) for p in located]
+        parts = [
+            Location(place.path, ((start, min(start + PIECE_LINES - 1, last)),))
+            for place in widened(whole, self.lengths, context_lines)
+            for first, last in place.intervals
+            for start in range(first, last + 1, PIECE_LINES)
+        ]
+        scores = relevance(issue, ["\n".join(self._lines(part)) for part in parts])
+        # stable: of pieces that are as relevant the earlier location comes first
+        self.parts = [parts[i] for i in sorted(range(len(parts)), key=lambda i: -scores[i])]
+
+    def shown(self, start: int, end: int | None) -> tuple[Location, ...]:
+        """Some of the parts, joined, in the order of the files."""
+        chosen = self.parts[start:end]
+        found = (
+            Location(path, merge_intervals(span for part in chosen if part.path == path for span in part.intervals))
+            for path in self._texts
+        )
+        return tuple(place for place in found if place.intervals)
+
+    def pieces(self, count: int) -> list[NumberedPiece]:
+        """The ``count`` most relevant parts as a prompt shows them."""
+        return [
+            NumberedPiece(place.path, "\n".join(f"{n}|{self._texts[place.path][n - 1]}" for n in range(a, b + 1)))
+            for place in self.shown(0, count)
+            for a, b in place.intervals
+        ]
+
+    def _lines(self, part: Location) -> list[str]:
+        return [line for a, b in part.intervals for line in self._texts[part.path][a - 1 : b]]

@@ -1,0 +1,134 @@
+"""Localization as a whole: files, then elements, then lines, as far as the run file switches them on (PEERS.md)."""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from harness.config import LocalizationConfig, SamplingConfig
+from harness.instance import Instance
+from harness.localize import elements as element_stage
+from harness.localize import files as file_stage
+from harness.localize import folders as folder_stage
+from harness.localize import lines as line_stage
+from harness.localize.asking import Cost
+from harness.localize.names import union
+from harness.location import Location
+from harness.model.prompts import Prompts
+from harness.repo.outline import Outlines
+from harness.repo.store import BlobStore
+from harness.seams import Model, Sampling, Snapshot
+
+
+@dataclass(frozen=True)
+class Localization:
+    """What each stage located, and the sets of locations that came of it. A stage that did not run is None."""
+
+    sets: tuple[tuple[Location, ...], ...]  # repair asks about each; empty where nothing was located
+    files: file_stage.FileLocalization
+    folders: folder_stage.FolderFilter | None = None
+    retrieved: tuple[str, ...] = ()  # files that retrieval votes for, the best first
+    elements: element_stage.ElementLocalization | None = None
+    lines: line_stage.LineLocalization | None = None
+
+    @property
+    def locations(self) -> tuple[Location, ...]:
+        """All that any set locates."""
+        return union(self.sets)
+
+    def costs(self) -> Iterator[Cost | file_stage.FileLocalization]:
+        """What each request took."""
+        yield self.files
+        yield from (stage.cost for stage in (self.folders, self.elements) if stage)
+        yield from (sample.cost for sample in (self.lines.samples if self.lines else ()))
+
+
+class Localizer:
+    """Localizes instances as a run file asks for it."""
+
+    def __init__(
+        self, prompts: Prompts, config: LocalizationConfig, sampling: SamplingConfig, store: BlobStore
+    ) -> None:
+        """Raises InputError where the prompt set lacks a stage that is switched on."""
+        self._prompts, self._config, self._sampling, self._store = prompts, config, sampling, store
+        self._outlines = Outlines(store)
+        switched = {
+            file_stage.STAGE: True,
+            folder_stage.STAGE: config.folders.enabled,
+            element_stage.STAGE: config.elements.enabled,
+            line_stage.STAGE: config.lines.samples,
+        }
+        prompts.require(stage for stage, on in switched.items() if on)
+
+    async def localize(self, model: Model, instance: Instance, snapshot: Snapshot) -> Localization:
+        """The instance's locations. A stage that locates nothing leaves what the stage before it located.
+
+        Raises InfrastructureError where the model can't be asked.
+        """
+        found = await self._files(model, instance, snapshot)
+        if found.sets and self._config.elements.enabled:
+            found = await self._elements(model, instance, snapshot, found)
+        if found.sets and self._config.lines.samples:
+            found = await self._lines(model, instance, snapshot, found)
+        return found
+
+    async def _files(self, model: Model, instance: Instance, snapshot: Snapshot) -> Localization:
+        sampling, config = self._sampling, self._config
+        ask = (model, self._prompts, sampling.localize, instance, snapshot, sampling.files)
+        if not config.retrieval.files:
+            named = await file_stage.localize_files(*ask)
+            return Localization((named.locations,) if named.locations else (), named)
+        named, (left_out, retrieved) = await asyncio.gather(
+            file_stage.localize_files(*ask), self._retrieve(model, instance, snapshot)
+        )
+        voted = vote_files([[place.path for place in named.locations], retrieved])[: sampling.files]
+        sets = (tuple(map(Location, voted)),) if voted else ()
+        return Localization(sets, named, left_out, tuple(retrieved))
+
+    async def _retrieve(
+        self, model: Model, instance: Instance, snapshot: Snapshot
+    ) -> tuple[folder_stage.FolderFilter | None, list[str]]:
+        from harness.repo.retrieval import Retrieval
+
+        config, paths, left_out = self._config, file_stage.source_paths(snapshot.paths()), None
+        if config.folders.enabled:
+            left_out = await folder_stage.filter_folders(model, self._prompts, config.folders.sampling, instance, paths)
+            paths = left_out.kept(paths)
+        retrieval, issue = Retrieval(self._store), instance.problem_statement
+        found = await asyncio.to_thread(retrieval.search, snapshot, paths, issue, config.retrieval.unit)
+        return left_out, list(dict.fromkeys(document.path for document in found))[: config.retrieval.files]
+
+    async def _elements(
+        self, model: Model, instance: Instance, snapshot: Snapshot, found: Localization
+    ) -> Localization:
+        paths = [place.path for place in found.locations]
+        sampling = self._config.elements.sampling
+        named = await element_stage.localize_elements(
+            model, self._prompts, sampling, instance, snapshot, self._outlines, paths
+        )
+        return replace(found, sets=(named.locations,) if named.locations else found.sets, elements=named)
+
+    async def _lines(self, model: Model, instance: Instance, snapshot: Snapshot, found: Localization) -> Localization:
+        config = self._config.lines
+        located, samplings = found.locations, list(_samplings(config.sampling, config.samples, config.greedy))
+        drawn = await line_stage.localize_lines(
+            model, self._prompts, samplings, instance, snapshot, self._outlines, located, config.context_lines
+        )
+        sets = tuple(dict.fromkeys(sample.locations for sample in drawn.samples if sample.locations))
+        if config.merged and sets:
+            sets = (union(sets),)
+        return replace(found, sets=sets or found.sets, lines=drawn)
+
+
+def vote_files(rankings: Sequence[Sequence[str]]) -> list[str]:
+    """Files by how many rankings name them; of equals those that stand higher, of these the first ranking's."""
+    votes: defaultdict[str, list[float]] = defaultdict(list)
+    for ranking in rankings:
+        for rank, path in enumerate(ranking, 1):
+            votes[path].append(1 / rank)
+    return sorted(votes, key=lambda path: (-len(votes[path]), -sum(votes[path])))
+
+
+def _samplings(sampling: Sampling, samples: int, greedy: bool) -> Iterator[Sampling]:
+    for number in range(samples):
+        yield sampling.model_copy(update={"temperature": 0.0}) if greedy and number == 0 else sampling
