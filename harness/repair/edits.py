@@ -145,7 +145,12 @@ def _read(snapshot: Snapshot, path: str) -> SourceFile | None:
 
 
 def _replacements(path: str, file: SourceFile | None, matches: list[Match]) -> tuple[Replacement, ...]:
-    matches = sorted(matches, key=lambda match: match.start)
-    if any(after.start < before.end or after.start == before.start for before, after in pairwise(matches)):
+    """The changes of all matches in order. What two of them agree on counts once, lines they only repeat do not count.
+
+    Raises EditRefused where two edits change the same lines differently.
+    """
+    changes = {change for match in matches for change in match.replacements(file or SourceFile(b""))}
+    ordered = sorted(changes, key=lambda change: (change.start, change.end))
+    if any(after.start < before.end or after.start == before.start for before, after in pairwise(ordered)):
         raise EditRefused(Reason.OVERLAPPING_EDITS, f"{path}: two edits change the same lines")
-    return tuple(replacement for match in matches for replacement in match.replacements(file or SourceFile(b"")))
+    return tuple(ordered)

@@ -113,6 +113,12 @@ def test_edits_of_the_same_lines_are_refused_unless_they_are_one():
     assert applied(b"a\nb\n", edit("a\n", "x\n"), edit("a\n", "x\n")) == (b"x\nb\n", (Grade.EXACT,))
 
 
+def test_edits_may_share_lines_that_neither_changes_and_agree_on_a_change():
+    first, second = edit("a\nb\nc\n", "A\nb\nc\n"), edit("b\nc\nd\n", "b\nc\nD\n")
+    assert applied(b"a\nb\nc\nd\n", first, second)[0] == b"A\nb\nc\nD\n"
+    assert applied(b"a\nb\nc\n", edit("a\nb\n", "x\nb\n"), edit("a\nb\nc\n", "x\nb\nc\n"))[0] == b"x\nb\nc\n"
+
+
 def test_nothing_changed_is_a_no_op():
     assert refusal(SOURCE, edit("    return y\n", "    return y\n")) is Reason.NO_OP
 

@@ -108,7 +108,7 @@ async def test_several_files_and_a_new_one_with_any_bytes(instance, snapshot, tm
         (block("data.bin", "x\n", "y\n"), Reason.BINARY_FILE),
         (block("src/a.py", "def h(x):\n", "y\n"), Reason.NO_MATCH),
         (block("src/a.py", "    return x\n", "y\n"), Reason.AMBIGUOUS_MATCH),
-        (FIX + block("src/a.py", "def f(x):\n", "def f(y):\n"), Reason.OVERLAPPING_EDITS),
+        (FIX + FIX.replace("x + 1", "x + 2"), Reason.OVERLAPPING_EDITS),
         (block("notes.txt", "open since 1990\n", "since → 1990\n"), Reason.UNENCODABLE),
         (block("src/a.py", "def f(x):\n", "def f(x):\n"), Reason.NO_OP),
         (block("src/a.py", "def f(x):\n", "def f(x:\n"), Reason.SYNTAX_ERROR),

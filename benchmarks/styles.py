@@ -1,0 +1,93 @@
+"""Gold patches given as drifted answers: python benchmarks/styles.py [--check]; HARNESS_SWEBENCH_ROWS names the rows.
+
+Each row whose base state was rebuilt on this machine (`harness images build`) has its gold patch turned into
+search/replace answers in eleven styles. An answer comes back as the gold patch - the same bytes in the same files,
+by git - or is refused; it must never come back as another patch. Only the styles that lose something (indentation,
+lines) may be refused, and only because their search text then stands in several places.
+With --check the exit status is 1 when that does not hold.
+"""
+
+import argparse
+import asyncio
+import os
+import sys
+from collections import Counter
+
+from gold_answers import STYLES, gold_blocks, gold_contents, rebuilt_rows
+
+from harness.candidate import Reason
+from harness.instance import Instance
+from harness.localize.oracle import gold_files
+from harness.model.answers import read_edits
+from harness.repair.edits import apply_edits
+from harness.repair.sample import read_answer
+from harness.seams import Answer, Snapshot
+
+GOLD, WRONG = "gold", "wrong"
+LOSSY = ("re-indented", "tabs for spaces", "lines left out", "trailing spaces")
+CUT = "cut short"
+
+
+async def outcome(instance: Instance, snapshot: Snapshot, text: str, finish: str = "stop") -> str:
+    """``gold``, ``wrong`` or the reason for which the answer was refused."""
+    shown = gold_files(instance, snapshot)
+    fields = await read_answer(Answer(text, finish, 0, 0, 0.0), snapshot, shown)
+    if reason := fields.get("reason"):
+        return str(reason.value)
+    applied = apply_edits(read_edits(text).edits, snapshot, shown)
+    made = {change.path: None if change.deleted else change.content for change in applied.changes}
+    return GOLD if made == gold_contents(instance, snapshot) else WRONG
+
+
+async def measure(rows: str) -> tuple[dict[str, Counter[str]], int]:
+    """Outcomes by style, and the number of rows."""
+    outcomes: dict[str, Counter[str]] = {style: Counter() for style in (*STYLES, CUT)}
+    count = 0
+    for instance, snapshot in rebuilt_rows(rows):
+        count += 1
+        for style, (write, context) in STYLES.items():
+            found = await outcome(instance, snapshot, write(gold_blocks(instance, snapshot, context)))
+            outcomes[style][found] += 1
+            if found != GOLD:
+                print(f"{instance.instance_id}: {style}: {found}", file=sys.stderr)
+        text = STYLES["plain"][0](gold_blocks(instance, snapshot))
+        outcomes[CUT][await outcome(instance, snapshot, text[: len(text) // 2], "length")] += 1
+    return outcomes, count
+
+
+def missed(outcomes: dict[str, Counter[str]], count: int) -> list[str]:
+    """The targets that do not hold."""
+    problems = [] if count else ["no row's base state is on this machine"]
+    for style, found in outcomes.items():
+        allowed = {GOLD} | ({Reason.AMBIGUOUS_MATCH.value} if style in LOSSY else set())
+        allowed = {Reason.TRUNCATED.value} if style == CUT else allowed
+        problems += [f"{style}: {number} {name}" for name, number in found.items() if name not in allowed]
+    return problems
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--check", action="store_true")
+    check = parser.parse_args().check
+    rows = os.environ.get("HARNESS_SWEBENCH_ROWS")
+    if not rows:
+        parser.error("HARNESS_SWEBENCH_ROWS names no file of SWE-bench rows")
+    outcomes, count = asyncio.run(measure(rows))
+    print(f"{count} rows with a rebuilt base state; answers by style\n")
+    print(f"{'style':24}{'gold':>6}{'wrong':>7}  refused")
+    for style, found in outcomes.items():
+        refused = ", ".join(f"{number} {name}" for name, number in found.items() if name not in (GOLD, WRONG))
+        print(f"{style:24}{found[GOLD]:6}{found[WRONG]:7}  {refused}")
+    problems = missed(outcomes, count)
+    for problem in problems:
+        print(f"missed: {problem}")
+    gold = sum(found[GOLD] for style, found in outcomes.items() if style != CUT)
+    print(
+        f"rows {count}, styles {len(STYLES)}, gold {gold} of {count * len(STYLES)}, wrong "
+        f"{sum(found[WRONG] for found in outcomes.values())}"
+    )
+    return 1 if check and problems else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
