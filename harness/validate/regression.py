@@ -68,20 +68,23 @@ async def find_regression(
     asked; a machine that can't run the tests is a reason.
     """
     command = read_suite(bench.instance, bench.specification)
-    files = pick_test_files(bench, locations, command.eligible(snapshot.paths()), config.files)
+    eligible = command.eligible(snapshot.paths()) if command.end else []
+    files = pick_test_files(bench, locations, eligible, config.files)
     if command.end and not files:
         return Regression(reason=RegressionReason.NO_TEST_FILES, detail="no test file that its command can be given")
-    script = suite_script(bench.instance, bench.specification, command, files)
-    ran = tuple(files) if command.end else ()
-    try:
-        statuses, problem = await _statuses(bench, await bench.run(script))
-    except InfrastructureError as error:
-        return Regression(reason=RegressionReason.INFRASTRUCTURE, detail=str(error), files=ran)
-    passing = sorted(test for test, status in statuses.items() if status in HOLDING)
-    if not passing:
-        detail = problem or "no test of the base state passes"
-        return Regression(reason=RegressionReason.NO_PASSING_TESTS, detail=detail, files=ran)
-    return await _strike(model, prompts, config, bench.instance.problem_statement, passing, ran, script)
+    problem = ""
+    # one file that can't be collected may end the run of all; then the most relevant one stands alone
+    for ran in dict.fromkeys((tuple(files), tuple(files[:1]))):
+        script = suite_script(bench.instance, bench.specification, command, ran)
+        try:
+            statuses, problem = await _statuses(bench, await bench.run(script))
+        except InfrastructureError as error:
+            return Regression(reason=RegressionReason.INFRASTRUCTURE, detail=str(error), files=ran)
+        passing = sorted(test for test, status in statuses.items() if status in HOLDING)
+        if passing:
+            return await _strike(model, prompts, config, bench.instance.problem_statement, passing, ran, script)
+    detail = problem or "no test of the base state passes"
+    return Regression(reason=RegressionReason.NO_PASSING_TESTS, detail=detail, files=tuple(files))
 
 
 def pick_test_files(bench: Bench, locations: Sequence[Location], paths: Sequence[str], limit: int) -> list[str]:

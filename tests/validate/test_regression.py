@@ -69,6 +69,26 @@ async def test_every_lack_of_tests_has_its_reason(instance, answer, run, reason)
     assert found.detail
 
 
+async def test_a_file_that_ends_the_run_of_all_leaves_the_most_relevant_one(instance):
+    """pytest runs nothing where one of several files can't be collected: seen in pytest's own example scripts."""
+
+    def collect(script, patch):
+        return printed("ERROR tests/test_other.py", status=2) if "test_other" in script.text else BASE
+
+    scripted = ScriptedBench(instance, collect)
+    found = await find_regression(
+        ScriptedModel(["none"]),
+        Prompts("compact"),
+        RegressionConfig(enabled=True, files=2),
+        scripted.bench,
+        SNAPSHOT,
+        [Location("a.py")],
+    )
+    assert (found.files, len(found.tests)) == (("tests/test_a.py",), 2)
+    assert len(scripted.runs) == 2
+    assert found.script == scripted.runs[1][0]
+
+
 async def test_a_repository_without_test_files(instance):
     scripted = ScriptedBench(instance, lambda *_: BASE)
     snapshot = MemorySnapshot({"a.py": b""})
