@@ -1,0 +1,149 @@
+"""Many evaluations with tests that take no time: throughput, and whether anything grows or is left over.
+
+    .venv/bin/python benchmarks/scale.py [--instances 500] [--checkpoints 7] [--workers 2] [--check]
+
+Every evaluation is another patch on one little image, so nothing is answered from the journal. With ``--check`` the
+exit status is 1 when the harness' memory grows, or containers, descriptors or threads are left.
+"""
+
+import argparse
+import gc
+import json
+import os
+import sys
+import tempfile
+import threading
+import time
+from pathlib import Path
+
+from harness.config import EvaluationConfig
+from harness.evaluate.bases import make_base
+from harness.evaluate.build import build_images
+from harness.evaluate.container import RUN_LABEL, connect
+from harness.evaluate.images import remove_images
+from harness.evaluate.recipes import Environment, FolderSource, Recipe, RecipeBook
+from harness.evaluate.session import Session, evaluation_session
+from harness.instance import Instance
+from harness.records import RunFolder
+from harness.verdict import Outcome
+
+INSTANCE_ID = "harness-Bench__scale-1"
+TEST = "tests/test_a.py::test_new"
+MEMORY_GROWTH_MIB = 32  # between a tenth of the way and the end: verdicts held in memory, and nothing else
+NEW_FILE = "diff --git a/{path} b/{path}\nnew file mode 100644\n--- /dev/null\n+++ b/{path}\n@@ -0,0 +1 @@\n+{line}\n"
+
+
+def make_instance(folder: Path) -> tuple[Instance, RecipeBook]:
+    """An instance whose tests are one line of output."""
+    (folder / "source" / "tests").mkdir(parents=True)
+    (folder / "source" / "a.py").write_text("x = 1\n")
+    recipe = Recipe(
+        instance_id=INSTANCE_ID,
+        environment="bare",
+        source=FolderSource(path=folder / "source"),
+        install=None,
+        test_cmd=f"echo PASSED {TEST}; echo == 1 passed in 0.00s ==",
+        log_parser="parse_log_pytest",
+    )
+    instance = Instance(
+        instance_id=INSTANCE_ID,
+        repo="harness-bench/scale",
+        base_commit="0" * 40,
+        patch="",
+        test_patch=NEW_FILE.format(path="tests/test_a.py", line="pass"),
+        problem_statement="",
+        fail_to_pass=(TEST,),
+        pass_to_pass=(),
+    )
+    environment = Environment(python="3.11", requirements=("iniconfig==2.0.0",))
+    return instance, RecipeBook(environments={"bare": environment}, instances={INSTANCE_ID: recipe})
+
+
+def resident_mib() -> float:
+    """Memory of this process that is its own."""
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
+
+
+def descriptors() -> int:
+    """Open file descriptors of this process."""
+    return sum(1 for _ in Path("/proc/self/fd").iterdir())
+
+
+def evaluate_all(session: Session, instance: Instance, count: int) -> list[float]:
+    """Evaluate ``count`` patches; gives the memory (MiB) after each tenth of them."""
+    memory = []
+    step = max(count // 10, 1)
+    for start in range(0, count, step):
+        patches = [NEW_FILE.format(path="b.py", line=f"y = {n}") for n in range(start, min(start + step, count))]
+        verdicts = [future.result() for future in [session.submit(instance, patch) for patch in patches]]
+        wrong = [verdict for verdict in verdicts if verdict.outcome is not Outcome.RESOLVED]
+        if wrong:
+            sys.exit(f"not resolved: {wrong[0]}")
+        gc.collect()
+        memory.append(resident_mib())
+        print(f"{start + len(patches):>6} done, {memory[-1]:.1f} MiB, {descriptors()} descriptors", flush=True)
+    return memory
+
+
+def main() -> None:
+    """Run the benchmark and print its figures."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--instances", type=int, default=500)
+    parser.add_argument("--checkpoints", type=int, default=7)
+    parser.add_argument("--workers", type=int, default=os.cpu_count())
+    parser.add_argument("--check", action="store_true")
+    arguments = parser.parse_args()
+    count = arguments.instances * arguments.checkpoints
+    client = connect()
+    make_base(client, "3.11", "auto")
+    with tempfile.TemporaryDirectory() as name:
+        figures = measure(client, Path(name), count, arguments.workers)
+    remove_images(client, [INSTANCE_ID])
+    figures["load_1min"] = round(os.getloadavg()[0], 1)
+    print(f"{count} evaluations, {arguments.workers} workers, {os.cpu_count()} CPUs, tests of 0 s")
+    print(json.dumps(figures))
+    clean = not (figures["containers_left"] or figures["threads_left"] or figures["descriptors_left"])
+    if arguments.check and not (clean and figures["memory_growth_mib"] <= MEMORY_GROWTH_MIB):
+        sys.exit(1)
+
+
+def measure(client, folder: Path, count: int, workers: int) -> dict[str, float]:  # noqa: ANN001 - the SDK's client
+    """Figures of ``count`` evaluations."""
+    instance, book = make_instance(folder)
+    [built] = build_images(client, [instance], book, folder / "cache")
+    if built.error:
+        sys.exit(built.error)
+    recipes = folder / "recipes.json"
+    recipes.write_text(written(book))
+    threads, files = threading.active_count(), descriptors()
+    with RunFolder(folder / "run") as records:
+        started = time.monotonic()
+        with evaluation_session([instance], EvaluationConfig(workers=workers), records, recipes) as session:
+            memory = evaluate_all(session, instance, count)
+        seconds = time.monotonic() - started
+        label = f"{RUN_LABEL}={records.label}"
+    gc.collect()
+    more_threads, more_files = threading.active_count() - threads, descriptors() - files
+    left = client.containers.list(all=True, filters={"label": label}, ignore_removed=True)
+    return {
+        "evaluations": count,
+        "seconds": round(seconds, 1),
+        "per_second": round(count / seconds, 2),
+        "memory_growth_mib": round(memory[-1] - memory[len(memory) // 10], 1),
+        "containers_left": len(left),
+        "threads_left": more_threads,
+        "descriptors_left": more_files,
+    }
+
+
+def written(book: RecipeBook) -> str:
+    """The recipes as a file."""
+    [recipe] = book.instances.values()
+    entry = recipe.model_dump(mode="json") | {"folder": {"path": str(recipe.source.path)}}
+    environments = {name: environment.model_dump(mode="json") for name, environment in book.environments.items()}
+    return json.dumps({"environments": environments, "instances": [entry]})
+
+
+if __name__ == "__main__":
+    main()
