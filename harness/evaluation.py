@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from harness.config import EvaluationConfig
+from harness.errors import InputError
 from harness.evaluate.predictions import BASE, Prediction, load_predictions
 from harness.evaluate.regrade import regraded, stored_verdicts
 from harness.evaluate.session import Session, evaluation_session, specifications_of
@@ -74,13 +75,17 @@ def evaluate_predictions(submission: Submission) -> Judged:
 def regrade_predictions(submission: Submission) -> Judged:
     """Grade the stored logs of every prediction again, and write the reports anew; needs no Docker daemon.
 
-    Raises InputError for what the user must mend.
+    Raises InputError for what the user must mend, and where the output folder holds no evaluation at all.
     """
     submitted = _submitted(submission)
     soundness = open_soundness(submission.evaluation.calibration)
     specifications = specifications_of([instance for instance, _ in submitted], submission.recipes)
     with RunFolder(submission.output) as folder, folder.journal("evaluations") as journal:
         stored = stored_verdicts(journal)
+        if not stored:
+            raise InputError(
+                f"{submission.output}: nothing was evaluated in this folder; run it without --regrade first"
+            )
         runs = [
             [
                 regraded(

@@ -60,3 +60,12 @@ def row() -> Callable[..., dict[str, Any]]:
 def instance(row: Callable[..., dict[str, Any]]) -> Instance:
     """A classic instance of no real repository."""
     return Instance.model_validate(row())
+
+
+@pytest.fixture(scope="session")
+def lite_rows() -> str:
+    """Path of the file of SWE-bench Lite rows, which is not ours to ship; without it the test is skipped."""
+    path = os.environ.get("HARNESS_SWEBENCH_ROWS")
+    if not path:
+        pytest.skip("HARNESS_SWEBENCH_ROWS does not name the file of SWE-bench Lite rows")
+    return path

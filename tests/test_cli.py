@@ -107,3 +107,16 @@ def test_importing_and_helping_load_nothing_heavy() -> None:
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
     assert done.stdout.strip() == "[]", done.stdout + done.stderr
+
+
+def test_grading_again_where_nothing_was_evaluated(tmp_path: Path, row) -> None:
+    rows = tmp_path / "known.jsonl"
+    rows.write_text(json.dumps(row(repo="pallets/flask", version="2.3")) + "\n")
+    arguments = ("evaluate", "--dataset", rows, "--predictions", "gold", "--output", tmp_path / "out", "--regrade")
+    refused(harness(*arguments, DOCKER_HOST="tcp://127.0.0.1:1"), "nothing was evaluated in this folder")
+
+
+def test_a_calibration_that_is_none(rows: Path, tmp_path: Path) -> None:
+    arguments = ("evaluate", "--dataset", rows, "--predictions", "gold", "--output", tmp_path / "out")
+    refused(harness(*arguments, "--calibration", "gone.json"), "gone.json: no such calibration")
+    refused(harness(*arguments, "--calibration", rows), "not a calibration file")

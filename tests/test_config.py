@@ -113,3 +113,15 @@ def test_configuration_can_be_frozen_and_read_again(run_file: Path, tmp_path: Pa
     config = load_run_file(run_file)
     frozen = yaml.safe_load(yaml.safe_dump(config.model_dump(mode="json")))
     assert RunConfig.model_validate(frozen) == config
+
+
+def test_a_calibration_is_found_from_the_run_file_and_must_be_there(tmp_path: Path) -> None:
+    path = tmp_path / "run.yaml"
+    path.write_text(
+        "dataset: {path: hub/name}\nreferences: [gold]\nevaluation:\n  calibration: c.json\noutput: out\n",
+        encoding="utf-8",
+    )
+    with pytest.raises(InputError, match=r"line 4: evaluation.calibration: no such file: .*c\.json"):
+        load_run_file(path)
+    (tmp_path / "c.json").touch()
+    assert load_run_file(path).evaluation.calibration == tmp_path / "c.json"

@@ -64,3 +64,21 @@ def test_verdicts_equal_the_official_grading_of_the_same_log(instance: Instance,
                 official = get_eval_report(spec, prediction, str(path), False)[instance.instance_id]["resolved"]
                 ours = grade(instance, SPECIFICATION, text, status).outcome is Outcome.RESOLVED
                 assert ours == official, (new, old, status)
+
+
+@pytest.mark.parametrize(
+    ("lines", "matched", "ambiguous", "holds"),
+    [
+        (("PASSED t.py::t[a", "FAILED t.py::t[a-b]"), (), (), True),
+        (("PASSED t.py::t[a-b]",), ("t.py::t[a",), (), True),
+        (("PASSED t.py::t[a-b]", "XFAIL t.py::t[a-c]"), ("t.py::t[a",), (), True),
+        (("PASSED t.py::t[a-b]", "FAILED t.py::t[a-c]"), (), ("t.py::t[a",), False),
+        (("FAILED t.py::t[a-b]",), ("t.py::t[a",), (), False),
+        (("PASSED t.py::t[b]",), (), (), False),
+    ],
+)
+def test_cut_ids_stand_for_tests_that_agree_and_are_counted(row, lines, matched, ambiguous, holds: bool) -> None:
+    instance = Instance.model_validate(row(PASS_TO_PASS='["t.py::t[a"]'))
+    found = grade(instance, SPECIFICATION, log(f"PASSED {NEW}", *lines), None)
+    assert (found.cut_ids_matched, found.cut_ids_ambiguous) == (matched, ambiguous)
+    assert bool(found.pass_to_pass_success) is holds

@@ -30,11 +30,8 @@ NAMES = {"test_cmd": "test_command", "no_use_env": "environment_updated"}
 
 
 @pytest.fixture(scope="session")
-def lite() -> list[Instance]:
-    path = os.environ.get("HARNESS_SWEBENCH_ROWS")
-    if not path:
-        pytest.skip("HARNESS_SWEBENCH_ROWS does not name the file of SWE-bench Lite rows")
-    return load_instances(path)
+def lite(lite_rows: str) -> list[Instance]:
+    return load_instances(lite_rows)
 
 
 @pytest.fixture(scope="session")

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from harness.report.official import official_report
-from harness.soundness import open_soundness
+from harness.soundness import calibrate, open_soundness, write_calibration
 from harness.verdict import Outcome, Phase, Verdict
 
 SOUND = open_soundness(None)
@@ -106,3 +106,38 @@ def test_flagged_verdicts_are_listed() -> None:
     flagged = VERDICTS[IDS[0]].model_copy(update={"flags": ("test configuration: conftest.py",)})
     report = official_report(IDS, PREDICTIONS, {**VERDICTS, IDS[0]: flagged}, SOUND)
     assert report["harness"]["flagged"] == {IDS[0]: ["test configuration: conftest.py"]}
+
+
+def test_exclusions_stand_beside_the_rate_over_everything(tmp_path: Path) -> None:
+    def ended(instance_id: str, outcome: Outcome) -> Verdict:
+        return Verdict(instance_id=instance_id, outcome=outcome, phase=Phase.GRADE, image_digest="sha256:1")
+
+    flaky, unsound, good = "psf__requests-2317", "org__repo-1", "org__repo-2"
+    gold = [ended(unsound, Outcome.UNRESOLVED), ended(good, Outcome.RESOLVED), ended(flaky, Outcome.RESOLVED)]
+    write_calibration(tmp_path / "calibration.json", calibrate([gold]))
+    verdicts = {
+        flaky: ended(flaky, Outcome.UNRESOLVED),
+        unsound: ended(unsound, Outcome.UNRESOLVED),
+        good: ended(good, Outcome.RESOLVED),
+    }
+    soundness = open_soundness(tmp_path / "calibration.json")
+    own = official_report(list(verdicts), dict.fromkeys(verdicts, "diff"), verdicts, soundness)["harness"]
+    by_quarantine, by_calibration = own["exclusions"]
+    assert by_quarantine["excluded"] == {flaky: "flaky"}
+    assert list(by_calibration["excluded"]) == [unsound]
+    assert by_calibration["resolve_rate_without"]["rate"] == 0.5
+    assert own["resolve_rate"]["rate"] == pytest.approx(1 / 3)
+    assert own["resolve_rate_without_exclusions"]["rate"] == 1.0
+    assert own["resolve_rate_without_exclusions"]["instances"] == 1
+
+
+def test_what_defective_ids_did_is_counted() -> None:
+    verdict = Verdict(
+        instance_id="a",
+        outcome=Outcome.UNRESOLVED,
+        phase=Phase.GRADE,
+        pass_to_pass_failure=("[100%]",),
+        cut_ids_matched=("t[a", "t[b"),
+    )
+    found = official_report(["a"], {"a": "diff"}, {"a": verdict}, SOUND)["harness"]["defective_test_ids"]
+    assert found == {"cut_matched": 2, "cut_ambiguous": 0, "unresolved_by_them_alone": {"a": ["[100%]"]}}

@@ -1,0 +1,35 @@
+from harness.report.listing import judged_notes
+from harness.report.spread import spread
+from harness.soundness import Exclusions
+from harness.verdict import Outcome, Phase, Verdict
+
+
+def run(*outcomes: Outcome) -> list[Verdict]:
+    return [Verdict(instance_id=f"i{n}", outcome=outcome, phase=Phase.GRADE) for n, outcome in enumerate(outcomes)]
+
+
+def test_the_spread_of_repeats() -> None:
+    good, bad, machine = Outcome.RESOLVED, Outcome.UNRESOLVED, Outcome.INFRASTRUCTURE
+    found = spread([run(good, good), run(good, bad), run(good, machine)])
+    assert found.rates == (1.0, 0.5, 0.5)
+    assert round(found.mean, 4) == 0.6667
+    assert round(found.standard_deviation, 4) == 0.2887
+    assert found.unstable == {"i1": (good, bad, machine)}
+
+
+def test_repeats_that_agree_have_none() -> None:
+    found = spread([run(Outcome.RESOLVED)] * 2)
+    assert (found.standard_deviation, found.unstable) == (0.0, {})
+    assert spread([run(Outcome.RESOLVED)]).standard_deviation == 0.0
+
+
+def test_notes_say_what_is_excluded_and_what_is_unstable() -> None:
+    notes = judged_notes(
+        [Exclusions("quarantine", {"a": "flaky"}), Exclusions("calibration", {})],
+        spread([run(Outcome.RESOLVED), run(Outcome.TIMEOUT)]),
+    )
+    assert notes == [
+        "excluded by quarantine: a (flaky)",
+        "2 repeats: 100.0%, 0.0%; standard deviation 70.7%",
+        "unstable: i0: resolved, timeout",
+    ]
