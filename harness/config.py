@@ -128,9 +128,7 @@ class ReproductionConfig(Section):
     samples: int = Field(default=0, ge=0)  # scripts asked for; none: switched off
     greedy: bool = True  # the first of them at temperature 0
     sampling: Sampling = Sampling(temperature=0.8, max_tokens=1024)
-    tests: int = Field(
-        default=1, ge=1
-    )  # distinct scripts used, the most often sampled first; several vote by consensus
+    tests: int = Field(default=1, ge=1)  # distinct scripts used, those sampled most first; several vote by consensus
 
 
 class ValidationConfig(Section):

@@ -7,9 +7,9 @@ from harness.report.stages import StageRow
 from harness.report.tables import markdown_table
 
 NOTES = (
-    "Recall / precision at k, in percent: of the first k files localized, what of them was meant, against the files "
-    "and lines of the base state that the gold patch changes (lines only put in count as the lines on either side); "
-    "mean over the instances.",
+    "Recall / precision at k, in percent: of the first k files localized, what of them was meant, against the files, "
+    "elements and lines of the base state that the gold patch changes (lines only put in count as the lines on either "
+    "side; a line's element is the innermost around it; a whole file means all of them); mean over the instances.",
     "Answers: share of all candidates in percent, by the reason why they made no patch.",
     "Voted on: what the candidates had passed among which the vote was held, in instances.",
     "Pass@k: unbiased estimator 1 - C(n-c, k) / C(n, k) (Chen et al. 2021) over all candidates, those without a patch "

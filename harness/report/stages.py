@@ -6,6 +6,7 @@ Localization is held against the gold patch, candidates and their selection agai
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from math import comb
 from statistics import fmean
 
@@ -14,6 +15,7 @@ from harness.instance import Instance
 from harness.localize.oracle import gold_locations
 from harness.location import Location
 from harness.repo.diff import split_lines
+from harness.repo.symbols import language_of, parse_elements
 from harness.seams import Snapshot
 from harness.verdict import Outcome, Verdict
 
@@ -74,10 +76,11 @@ class StageRow:
 def localization_hits(
     instance: Instance, snapshot: Snapshot, locations: Sequence[Location]
 ) -> dict[tuple[str, int], Hits]:
-    """Files and lines of the first k located files, held against the gold patch, for each k of `CUTOFFS`.
+    """Files, elements and lines of the first k located files, held against the gold patch, for each k of `CUTOFFS`.
 
     Lines that are only put in count as the lines on either side; a location without intervals means its whole file.
-    Empty where the gold patch is no diff or touches nothing that is there.
+    An element is meant where it is the innermost one around a line that is. Empty where the gold patch is no diff or
+    touches nothing that is there.
     """
     try:
         gold = _lines(gold_locations(instance, snapshot, 0), snapshot)
@@ -85,16 +88,17 @@ def localization_hits(
         return {}
     if not gold:
         return {}
+    things = {"element": _elements(gold, snapshot), "line": {(p, line) for p in gold for line in gold[p]}}
     ordered = list(dict.fromkeys(location.path for location in locations))
     hits = {}
     for k in CUTOFFS:
         first = set(ordered[:k])
         named = _lines([location for location in locations if location.path in first], snapshot)
         hits["file", k] = Hits(len(gold.keys() & first), len(gold), len(first))
-        lines = sum(map(len, gold.values()))
-        if lines:
-            found = sum(len(gold[path] & named[path]) for path in gold.keys() & first)
-            hits["line", k] = Hits(found, lines, sum(map(len, named.values())))
+        located = {"element": _elements(named, snapshot), "line": {(p, line) for p in named for line in named[p]}}
+        for kind, meant in things.items():
+            if meant:
+                hits[kind, k] = Hits(len(meant & located[kind]), len(meant), len(located[kind]))
     return hits
 
 
@@ -105,6 +109,26 @@ def _lines(locations: Iterable[Location], snapshot: Snapshot) -> dict[str, set[i
         for first, last in location.intervals or whole:
             lines.setdefault(location.path, set()).update(range(first, last + 1))
     return lines
+
+
+def _elements(lines: Mapping[str, set[int]], snapshot: Snapshot) -> set[tuple[str, int]]:
+    """The innermost elements around the lines, each as its path and its place in the file."""
+    found: set[tuple[str, int]] = set()
+    for path, numbers in lines.items():
+        innermost: dict[int, int] = {}
+        # an element comes after those around it, so the last one to take a line keeps it
+        for place, (first, last) in enumerate(_ranges(path, snapshot.read(path))):
+            innermost.update(dict.fromkeys(range(first, last + 1), place))
+        found |= {(path, innermost[number]) for number in numbers if number in innermost}
+    return found
+
+
+@lru_cache(maxsize=256)
+def _ranges(path: str, data: bytes) -> tuple[tuple[int, int], ...]:
+    """First and last lines of a file's elements, the outer ones first; none for a language without grammar."""
+    language = language_of(path)
+    elements = parse_elements(data, language) if language else ()
+    return tuple((element.first, element.last) for element in elements)
 
 
 def count_resolving(candidates: int, verdicts: Mapping[int, Verdict]) -> tuple[int, int]:

@@ -52,6 +52,18 @@ def test_files_and_lines_against_the_gold_patch(gold):
     assert (hits["line", 3].recall, hits["line", 3].precision) == (0.75, 3 / 7)
 
 
+def test_elements_are_the_innermost_around_the_lines(row):
+    methods = "".join(f"    def {name}(self):\n        return 1\n\n" for name in "fg")
+    source = f"import os\n\n\nclass A:\n    x = 1\n\n{methods}".encode()
+    gold = "--- a/m.py\n+++ b/m.py\n@@ -8 +8 @@\n-        return 1\n+        return 3\n"
+    instance, snapshot = Instance.model_validate(row(patch=gold)), MemorySnapshot({"m.py": source})
+    hits = localization_hits(instance, snapshot, [Location("m.py", ((7, 11),))])
+    assert hits["element", 1] == Hits(1, 1, 3), "f, g, and the class by the line between them"
+    whole = localization_hits(instance, snapshot, [Location("m.py")])
+    assert whole["element", 1].recall == 1.0
+    assert localization_hits(instance, snapshot, [Location("m.py", ((10, 11),))])["element", 1].recall == 0.0
+
+
 def test_nothing_localized_is_no_recall_and_no_precision(gold):
     hits = localization_hits(gold, SNAPSHOT, [])
     assert {(hit.recall, hit.precision) for hit in hits.values()} == {(0.0, 0.0)}
