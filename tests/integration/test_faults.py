@@ -1,0 +1,170 @@
+"""What happens to the machine in the middle of a run changes no verdict and leaves nothing behind."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+from victim import FIXED, INSTANCE_ID, diff, make_victim, open_evaluator
+
+from harness.evaluate.container import RUN_LABEL
+from harness.evaluate.images import remove_images
+from harness.verdict import Outcome
+
+pytestmark = pytest.mark.docker
+RUN = "test-faults"
+FAKETIME = Path("/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1")
+SLOW = "import time\ntime.sleep(2)\n" + FIXED
+PATCHES = [diff({"calc.py": f"# {n}\n" + (SLOW if n % 2 else "def add(a, b):\n    return 7\n")}) for n in range(8)]
+RUN_EIGHT = """
+import json, sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from harness.evaluate.container import DockerSandbox, connect
+from harness.evaluate.evaluate import Evaluator
+from harness.evaluate.spec import Specification
+from harness.instance import Instance
+from harness.journal import Journal
+from harness.seams import Limits
+
+given = json.loads(Path(sys.argv[1]).read_text())
+folder = Path(sys.argv[2])
+instance = Instance.model_validate(given["instance"])
+specification = Specification(**given["specification"])
+client = connect()
+with DockerSandbox(client, given["run"], turns=2) as sandbox, Journal(folder / "journal.jsonl") as journal:
+    sandbox.reap()
+    evaluator = Evaluator(
+        sandbox, lambda _: given["image"], lambda _: specification, journal, folder / "logs", Limits(seconds=60.0)
+    )
+    with ThreadPoolExecutor(3) as pool:
+        verdicts = list(pool.map(lambda patch: evaluator.evaluate(instance, patch), given["patches"]))
+client.close()
+print(json.dumps([verdict.outcome for verdict in verdicts]))
+"""
+
+
+def ours(client) -> list:
+    return client.containers.list(all=True, filters={"label": f"{RUN_LABEL}={RUN}"}, ignore_removed=True)
+
+
+def nothing_left(client) -> bool:
+    deadline = time.monotonic() + 15
+    while ours(client):
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.1)
+    return True
+
+
+@pytest.fixture(scope="module")
+def victim(docker_client, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("victim")
+    yield make_victim(docker_client, folder)
+    remove_images(docker_client, [INSTANCE_ID])
+
+
+@pytest.fixture
+def given(victim, tmp_path):
+    """A file that tells a process of its own what to evaluate."""
+    from harness.evaluate.spec import specify
+
+    instance, recipe, image = victim
+    path = tmp_path / "given.json"
+    path.write_text(
+        json.dumps(
+            {
+                "instance": instance.model_dump(mode="json"),
+                "specification": vars(specify(instance, recipe)),
+                "image": image,
+                "run": RUN,
+                "patches": PATCHES,
+            }
+        )
+    )
+    return path
+
+
+def start(given: Path, folder: Path, **environment: str) -> subprocess.Popen:
+    folder.mkdir(exist_ok=True)
+    return subprocess.Popen(
+        [sys.executable, "-c", RUN_EIGHT, str(given), str(folder)],
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, **environment},
+    )
+
+
+def outcomes(process: subprocess.Popen) -> list[str]:
+    output, _ = process.communicate(timeout=240)
+    assert process.returncode == 0
+    return json.loads(output.splitlines()[-1])
+
+
+EXPECTED = ["unresolved", "resolved"] * 4
+
+
+def test_the_harness_killed_in_the_middle_of_eight_evaluations(docker_client, given, tmp_path) -> None:
+    first = start(given, tmp_path / "run")
+    journal = tmp_path / "run" / "journal.jsonl"
+    while not (journal.exists() and journal.read_bytes().count(b"\n") >= 2 and ours(docker_client)):
+        assert first.poll() is None
+        time.sleep(0.05)
+    first.send_signal(signal.SIGKILL)
+    first.communicate()
+    done = journal.read_bytes()
+    assert ours(docker_client)
+    assert outcomes(start(given, tmp_path / "run")) == EXPECTED
+    lines = journal.read_bytes()
+    assert lines.startswith(done[: done.rfind(b"\n") + 1])
+    assert lines.count(b"\n") == len(PATCHES)
+    assert nothing_left(docker_client)
+
+
+def test_a_container_removed_from_outside_is_asked_again(docker_client, victim, tmp_path) -> None:
+    instance, recipe, image = victim
+    removed = []
+
+    def remove() -> None:
+        for _ in range(200):
+            if found := ours(docker_client):
+                time.sleep(1.5)
+                found[0].remove(force=True)
+                removed.append(found[0].id)
+                return
+            time.sleep(0.05)
+
+    thread = threading.Thread(target=remove)
+    thread.start()
+    with open_evaluator(docker_client, instance, recipe, image, tmp_path, RUN) as make:
+        verdict = make(seconds=60.0).evaluate(instance, diff({"calc.py": "import time\ntime.sleep(4)\n" + FIXED}))
+    thread.join()
+    assert removed
+    assert verdict.outcome is Outcome.RESOLVED
+    assert nothing_left(docker_client)
+
+
+def test_a_clock_that_jumps(docker_client, given, tmp_path) -> None:
+    """Half a day ahead in the middle, for this process alone: no verdict turns into a timeout."""
+    if not FAKETIME.exists():
+        pytest.skip("libfaketime is not installed (apt-get install libfaketime)")
+    stamp = tmp_path / "offset"
+    stamp.write_text("+0d\n")
+    environment = {
+        "LD_PRELOAD": str(FAKETIME), "FAKETIME_TIMESTAMP_FILE": str(stamp), "FAKETIME_NO_CACHE": "1",
+        "FAKETIME_DONT_FAKE_MONOTONIC": "1",
+    }  # fmt: skip
+    process = start(given, tmp_path / "run", **environment)
+    while not ours(docker_client):
+        assert process.poll() is None
+        time.sleep(0.05)
+    stamp.write_text("+43200\n")
+    time.sleep(3)
+    stamp.write_text("-43200\n")
+    assert outcomes(process) == EXPECTED
+    assert nothing_left(docker_client)
