@@ -37,7 +37,7 @@ from harness.report.write import Result, write_results
 from harness.seams import Model, Snapshot
 from harness.soundness import open_soundness
 from harness.validate.bench import Bench
-from harness.validate.check import Plan, plan_validation, stages, validate
+from harness.validate.check import Plan, plan_validation, require_validation, validate
 from harness.validate.select import select
 from harness.verdict import Verdict
 
@@ -57,7 +57,6 @@ def run_pipeline(config: RunConfig) -> list[SummaryRow]:
     for checkpoint in config.checkpoints:
         if checkpoint.path is not None:
             check_checkpoint(checkpoint.path)
-    prompts.require(stages(config.validation))
     soundness = open_soundness(config.evaluation.calibration)
     snapshots = collect(instances, open_repository(cache_folder()).snapshot) if config.checkpoints else {}
     with (
@@ -66,6 +65,7 @@ def run_pipeline(config: RunConfig) -> list[SummaryRow]:
         evaluation_session(instances, config.evaluation, folder, dataset.recipes) as session,
         Progress() as progress,
     ):
+        require_validation(config.validation, prompts, instances, session.specifications)
         localizer = Localizer(prompts, config.localization, config.sampling, store)
         run = Run(config, instances, snapshots, prompts, localizer, folder, session, progress)
         results = run_async(run.all())

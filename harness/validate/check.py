@@ -4,12 +4,14 @@ The first runs while the checkpoint is served; the second may run while the next
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from harness.candidate import Candidate
 from harness.config import ValidationConfig
+from harness.evaluate.spec import Specification
+from harness.instance import Instance
 from harness.location import Location
 from harness.model.prompts import Prompts
 from harness.seams import Model, Snapshot
@@ -24,6 +26,7 @@ from harness.validate.reproduction import (
     sample_reproductions,
     shows_resolved,
 )
+from harness.validate.scripts import check_separable
 from harness.validate.select import Check
 
 
@@ -62,10 +65,18 @@ class Validation:
         }
 
 
-def stages(config: ValidationConfig) -> list[str]:
-    """The prompts that validation needs under this configuration."""
-    wanted = [REGRESSION_STAGE] if config.regression.enabled else []
-    return wanted + ([REPRODUCTION_STAGE] if config.reproduction.samples else [])
+def require_validation(
+    config: ValidationConfig,
+    prompts: Prompts,
+    instances: Sequence[Instance],
+    specifications: Mapping[str, Specification],
+) -> None:
+    """Raises InputError where a prompt is missing, or hidden tests can't be kept out of what validation runs."""
+    stages = [REGRESSION_STAGE] if config.regression.enabled else []
+    stages += [REPRODUCTION_STAGE] if config.reproduction.samples else []
+    prompts.require(stages)
+    if stages:
+        check_separable(instances, specifications)
 
 
 async def plan_validation(

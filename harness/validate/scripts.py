@@ -6,11 +6,12 @@ names are replaced by files of the base state, so that nothing a candidate is ch
 
 import re
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from harness.errors import InputError
 from harness.evaluate.commands import Script
+from harness.evaluate.session import collect
 from harness.evaluate.spec import END_MARKER, START_MARKER, Specification, files_of
 from harness.instance import Instance
 from harness.resources import resource, templates
@@ -65,6 +66,11 @@ def read_suite(instance: Instance, specification: Specification) -> Suite:
         return Suite(text)
     separator = found["separator"] or (", " if found["quote"] else " ")
     return Suite(text, found.start(), found.end(), found["quote"], separator, found["name"] in dotted)
+
+
+def check_separable(instances: Sequence[Instance], specifications: Mapping[str, Specification]) -> None:
+    """Raises InputError naming every instance whose hidden tests can't be kept out of what validation runs."""
+    collect(instances, lambda instance: _set_up(instance, specifications[instance.instance_id]))
 
 
 def suite_script(instance: Instance, specification: Specification, command: Suite, paths: Sequence[str]) -> Script:

@@ -1,13 +1,17 @@
 """Validation of candidates whose outcome is known, over a scripted machine."""
 
+from dataclasses import replace
+
 import pytest
 from benches import NOT_APPLIED, ScriptedBench, printed
 from doubles import MemorySnapshot, ScriptedModel
 
 from harness.candidate import Candidate, Reason
 from harness.config import RegressionConfig, ReproductionConfig, ValidationConfig
+from harness.errors import InputError
+from harness.evaluate.spec import END_MARKER, START_MARKER
 from harness.model.prompts import Prompts
-from harness.validate.check import Plan, plan_validation, stages, validate
+from harness.validate.check import Plan, plan_validation, require_validation, validate
 from harness.validate.select import Pool, select
 
 CONFIG = ValidationConfig(
@@ -93,7 +97,7 @@ async def test_switched_off_nothing_is_asked_or_run(scripted):
     model = TwoStages([])
     plan = await plan_validation(model, Prompts("compact"), config, scripted.bench, SNAPSHOT, ())
     await validate(plan, config, scripted.bench, CANDIDATES)
-    assert (plan, model.prompts, scripted.runs, stages(config)) == (Plan(None, []), [], [], [])
+    assert (plan, model.prompts, scripted.runs) == (Plan(None, []), [], [])
 
 
 async def test_without_a_patch_nothing_is_run(scripted):
@@ -101,3 +105,17 @@ async def test_without_a_patch_nothing_is_run(scripted):
     del scripted.runs[:]
     assert (await validate(plan, CONFIG, scripted.bench, [CANDIDATES[3]])).checks == {}
     assert scripted.runs == []
+
+
+def test_what_validation_needs_is_told_before_anything_runs(instance, scripted, tmp_path):
+    (tmp_path / "repair.jinja").write_text("{{ issue }}")
+    own, compact = Prompts(str(tmp_path)), Prompts("compact")
+    specifications = {instance.instance_id: scripted.bench.specification}
+    require_validation(ValidationConfig(), own, [instance], specifications)
+    require_validation(CONFIG, compact, [instance], specifications)
+    with pytest.raises(InputError, match=r"has no regression.jinja, reproduction.jinja"):
+        require_validation(CONFIG, own, [instance], specifications)
+    plain = replace(scripted.bench.specification, script=f"{instance.test_patch}\n: '{START_MARKER}'\n: '{END_MARKER}'")
+    with pytest.raises(InputError, match=f"{instance.instance_id}: the hidden tests can't be told apart"):
+        require_validation(CONFIG, compact, [instance], {instance.instance_id: plain})
+    require_validation(ValidationConfig(), compact, [instance], {instance.instance_id: plain})
