@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numba.cpython.unsafe.numbers import trailing_zeros
 
-from harness.packing.compiled import IntArray, compiled, wide
+from harness.packing.compiled import Columns, IntArray, compiled, wide
 
 NOBODY = -1
 
@@ -147,49 +147,73 @@ def decreasing(until: IntArray, most: int, size_of: IntArray, sequence: IntArray
     bitmap = _bitmap(context)
     ends = np.empty((context + 1, 2), sequence.dtype)
     # A run is a stretch of sequences, first..first + count - 1, that have the same room left.
-    first = np.empty(most, sequence.dtype)
-    count = np.empty(most, sequence.dtype)
-    following = np.empty(most, sequence.dtype)
+    first, count, following = np.empty((3, most), sequence.dtype)
     runs = opened = rank = 0
     for size in range(context, 0, -1):
-        left = wide(until[size]) - rank
-        while left > 0:
+        while rank < until[size]:
+            left = wide(until[size]) - rank
             room = _smallest_room(bitmap, size)
-            run = runs
             fresh = room == NOBODY
             if fresh:
                 room = context
-            each = 1
-            if left > 1 and room >= 2 * size:
-                each = min(room // size, left)
+            each = min(room // size, left) if left > 1 and room >= 2 * size else 1
             taken = left // each if each > 1 else left
+            begin, run = opened, runs
             if fresh:
-                begin = opened
                 opened += taken
-                runs += 1
             else:
-                front = ends[room, 0]
+                front = wide(ends[room, 0])
                 begin = wide(first[front])
                 taken = min(taken, wide(count[front]))
                 if taken == count[front]:
                     _dequeue(bitmap, ends, following, room)
-                    run = wide(front)
+                    run = front
                 else:
                     first[front] += taken
                     count[front] -= taken
-                    runs += 1
-            for member in range(begin, begin + taken):
-                for _ in range(each):
-                    size_of[rank] = size
-                    sequence[rank] = member
-                    rank += 1
-            left -= taken * each
+            runs += run == runs
+            first[run], count[run] = begin, taken
+            rank = _assign(size_of, sequence, rank, size, each, begin, taken)
             room -= each * size
-            first[run] = begin
-            count[run] = taken
             if room > 0:
                 _enqueue(bitmap, ends, following, room, run)
     return opened
+
+
+@compiled
+def _take(
+    bitmap: Bitmap,
+    ends: IntArray,
+    first: IntArray,
+    count: IntArray,
+    following: IntArray,
+    room: int,
+    wanted: int,
+    unused: int,
+) -> tuple[int, int, int]:
+    """Take sequences off the first run of ``room``, at most ``wanted``.
+
+    Gives the first of them, how many they are, and the run to hold them: the same where all of it was taken.
+    """
+    front = wide(ends[room, 0])
+    begin = wide(first[front])
+    if wanted >= count[front]:
+        _dequeue(bitmap, ends, following, room)
+        return begin, wide(count[front]), front
+    first[front] += wanted
+    count[front] -= wanted
+    return begin, wanted, unused
+
+
+@compiled
+def _assign(size_of: IntArray, sequence: IntArray, rank: int, size: int, each: int, begin: int, taken: int) -> int:
+    """Give ``each`` documents to every one of the sequences taken, from ``rank`` on; the rank after them."""
+    for member in range(begin, begin + taken):
+        for _ in range(each):
+            size_of[rank] = size
+            sequence[rank] = member
+            rank += 1
+    return rank
 
 
 @compiled
@@ -199,22 +223,18 @@ def in_order(
     full_document: IntArray,
     context: int,
     most: int,
-    ranked: IntArray,
-    offset_of: IntArray,
-    size_of: IntArray,
-    sequence: IntArray,
+    placed: Columns,
     full_sequence: IntArray,
 ) -> int:
-    """Best-fit in the order of the documents: fills the four arrays with every document of non-zero size.
+    """Best-fit in the order of the documents: fills ``placed`` with every document of non-zero size.
 
     ``full_document`` lists (sorted) the document of every piece that fills a sequence by itself; these
     open their sequences, put into ``full_sequence``, when their document comes. ``most`` bounds
     the number of sequences that are shared. Returns how many were opened in all.
     """
     bitmap = _bitmap(context)
-    ends = np.empty((context + 1, 2), sequence.dtype)
-    number = np.empty(most, sequence.dtype)  # of a shared sequence, among all sequences
-    following = np.empty(most, sequence.dtype)
+    ends = np.empty((context + 1, 2), full_sequence.dtype)
+    number, following = np.empty((2, most), full_sequence.dtype)  # of a shared sequence: its number among all
     shared = opened = full = rank = 0
     for document in range(len(sizes)):
         while full < len(full_document) and full_document[full] == document:
@@ -234,12 +254,16 @@ def in_order(
         else:
             member = wide(ends[room, 0])
             _dequeue(bitmap, ends, following, room)
-        ranked[rank] = document
-        offset_of[rank] = lengths[document] - size
-        size_of[rank] = size
-        sequence[rank] = number[member]
+        _place(placed, rank, document, lengths[document] - size, size, number[member])
         rank += 1
-        room -= size
-        if room > 0:
-            _enqueue(bitmap, ends, following, room, member)
+        if room > size:
+            _enqueue(bitmap, ends, following, room - size, member)
     return opened
+
+
+@compiled
+def _place(placed: Columns, rank: int, document: int, offset: int, length: int, sequence: int) -> None:
+    placed[0][rank] = document
+    placed[1][rank] = offset
+    placed[2][rank] = length
+    placed[3][rank] = sequence

@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 
 IntArray = NDArray[Any]  # of int32 or int64
 
+Columns = tuple[IntArray, IntArray, IntArray, IntArray]  # of pieces: document, offset, length, sequence
+
 wide: Any = np.int64  # what compiled code computes with, whichever of the two its arrays hold
 
 Function = TypeVar("Function", bound=Callable[..., Any])

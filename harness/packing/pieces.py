@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.packing.compiled import IntArray, compiled, wide
+from harness.packing.compiled import Columns, IntArray, compiled, wide
 from harness.packing.overlong import Cut
 
 
@@ -33,7 +33,7 @@ class Packing:
         return starts
 
 
-def piece_columns(pieces: int, dtype: Any) -> tuple[IntArray, IntArray, IntArray, IntArray]:
+def piece_columns(pieces: int, dtype: Any) -> Columns:
     """Room for document, offset, length and sequence of so many pieces, to be filled.
 
     One block of memory for the four: the larger it is, the larger the pages that the system gives it.
@@ -53,22 +53,14 @@ def _starts(sequence: IntArray, full_sequence: IntArray, starts: IntArray) -> No
 
 
 @compiled
-def _place(
-    ranked: IntArray,
-    offset_of: IntArray,
-    size_of: IntArray,
-    sequence: IntArray,
-    cursor: IntArray,
-    document: IntArray,
-    offset: IntArray,
-    length: IntArray,
-) -> None:
-    for rank in range(len(ranked)):
-        place = cursor[sequence[rank]]
-        cursor[sequence[rank]] += 1
-        document[place] = ranked[rank]
-        offset[place] = offset_of[rank]
-        length[place] = size_of[rank]
+def _arrange(given: Columns, cursor: IntArray, columns: Columns) -> None:
+    """Put pieces where their sequence's cursor stands."""
+    for piece in range(len(given[0])):
+        place = cursor[given[3][piece]]
+        cursor[given[3][piece]] += 1
+        columns[0][place] = given[0][piece]
+        columns[1][place] = given[1][piece]
+        columns[2][place] = given[2][piece]
 
 
 @compiled
@@ -82,7 +74,7 @@ def group(
     strategy: str,
     context: int,
     sequences: int,
-    placed: tuple[IntArray, IntArray, IntArray, IntArray],
+    placed: Columns,
     cut: Cut,
     full_sequence: IntArray,
 ) -> Packing:
@@ -94,13 +86,13 @@ def group(
     dtype = full_sequence.dtype
     starts = np.zeros(sequences + 1, dtype)
     _starts(placed[3], full_sequence, starts)
-    document, offset, length, sequence = piece_columns(starts[-1], dtype)
+    columns = piece_columns(starts[-1], dtype)
     cursor = starts[:-1].copy()
-    _place(*placed, cursor, document, offset, length)
-    filling = (cut.full_document, cut.full_offset, np.full_like(full_sequence, context), full_sequence)
-    _place(*filling, cursor, document, offset, length)
-    _number(starts, sequence)
-    return Packing(strategy, context, sequences, document, offset, length, sequence)
+    _arrange(placed, cursor, columns)
+    full_length = np.full_like(full_sequence, context)
+    _arrange((cut.full_document, cut.full_offset, full_length, full_sequence), cursor, columns)
+    _number(starts, columns[3])
+    return Packing(strategy, context, sequences, *columns)
 
 
 @compiled

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.packing.compiled import IntArray, compiled, wide
+from harness.packing.compiled import Columns, compiled, wide
 from harness.packing.corpus import Corpus
 from harness.packing.pieces import Packing, repeated_heads
 
@@ -26,29 +26,17 @@ class Rows:
 
 @compiled
 def _fill(
-    members: Any,
-    starts: Any,
-    pieces: tuple[IntArray, IntArray, IntArray, IntArray],
-    tokens: Any,
-    begins: Any,
-    ids_of: Any,
-    separator: int,
-    padding: int,
-    ids: Any,
-    labels: Any,
-    positions: Any,
-    seq_lengths: Any,
-    seq_bounds: Any,
+    members: Any, starts: Any, pieces: Columns, source: tuple[Any, Any, Any], separator: int, padding: int, rows: Any
 ) -> None:
+    """Fill ``rows``, the arrays of `Rows`; ``pieces`` has the masked tokens at its end for the sequence."""
     document, offset, length, masked = pieces
+    ids, labels, positions, seq_lengths, seq_bounds = rows
     segment = 0
     for row in range(len(members)):
         place = 0
         for piece in range(starts[members[row]], starts[members[row] + 1]):
-            index = document[piece]
             for step in range(length[piece]):
-                inner = wide(offset[piece]) + step
-                token = tokens[begins[index] + inner] if inner < ids_of[index] else separator
+                token = _token(source, document[piece], wide(offset[piece]) + step, separator)
                 ids[row, place] = token
                 labels[row, place] = token if step >= masked[piece] else IGNORED
                 positions[row, place] = step
@@ -58,11 +46,18 @@ def _fill(
         if place < ids.shape[1]:
             seq_lengths[segment] = ids.shape[1] - place
             segment += 1
-            for step in range(ids.shape[1] - place):
-                ids[row, place + step] = padding
-                labels[row, place + step] = IGNORED
-                positions[row, place + step] = step
+            ids[row, place:] = padding
+            labels[row, place:] = IGNORED
+            positions[row, place:] = np.arange(ids.shape[1] - place)
         seq_bounds[row + 1] = segment
+
+
+@compiled
+def _token(source: tuple[Any, Any, Any], document: int, place: int, separator: int) -> int:
+    """The id at a place of a document; behind its ids stands the separator."""
+    tokens, starts, lengths = source
+    token: int = tokens[starts[document] + place] if place < lengths[document] else separator
+    return token
 
 
 class Gatherer:
@@ -92,6 +87,7 @@ class Gatherer:
         seq_lengths = np.empty(segments, np.int32)
         bounds = np.zeros(len(members) + 1, np.int64)
         store = self._store
-        sources = (store.tokens, store.starts, store.lengths, self._separator, self._padding)
-        _fill(members, self._starts, self._pieces, *sources, ids, labels, positions, seq_lengths, bounds)
+        source = (store.tokens, store.starts, store.lengths)
+        rows = (ids, labels, positions, seq_lengths, bounds)
+        _fill(members, self._starts, self._pieces, source, self._separator, self._padding, rows)
         return Rows(ids, labels, positions, seq_lengths[: bounds[-1]], bounds)

@@ -131,9 +131,9 @@ def _sequential(lengths: IntArray, context: int, strategy: str) -> Packing:
     # every document ends once and is begun a second time at most; the rest are cuts at full sequences
     most = len(lengths) * (2 if rule == RESTART else 1) + total // context + 1
     dtype = _dtype(most, longest, context)
-    arrays = piece_columns(most, dtype)
-    pieces, sequences = walk(lengths, context, rule, *arrays)
-    return Packing(strategy, context, sequences, *(array[:pieces] for array in arrays))
+    columns = piece_columns(most, dtype)
+    pieces, sequences = walk(lengths, context, rule, columns)
+    return Packing(strategy, context, sequences, *(column[:pieces] for column in columns))
 
 
 def _best_fit(lengths: IntArray, context: int, strategy: str, stride: int) -> Packing:
@@ -195,5 +195,5 @@ def _in_order(lengths: IntArray, cut: Cut, context: int, strategy: str) -> Packi
     placed = piece_columns(int(np.count_nonzero(cut.sizes)), dtype)
     full_sequence = np.empty_like(cut.full_document)
     most = _most_shared(len(placed[0]), int(cut.sizes.sum(dtype=np.int64)), context)
-    opened = bestfit.in_order(cut.sizes, lengths, cut.full_document, context, most, *placed, full_sequence)
+    opened = bestfit.in_order(cut.sizes, lengths, cut.full_document, context, most, placed, full_sequence)
     return group(strategy, context, opened, placed, cut, full_sequence)
