@@ -7,6 +7,7 @@ does only what is missing. Tests of one checkpoint's patches run while the next 
 
 import asyncio
 from collections.abc import Callable, Coroutine, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from typing import Any
 from harness.candidate import Candidate
 from harness.config import CheckpointConfig, Condition, Reference, RunConfig
 from harness.errors import InputError
+from harness.evaluate.checkout import ImageFinder
 from harness.evaluate.predictions import reference_predictions
 from harness.evaluate.session import Session, collect, evaluation_session
 from harness.instance import Instance, load_instances
@@ -30,6 +32,7 @@ from harness.progress import Progress, Stage
 from harness.proposal import Proposal, Trial, reference_result
 from harness.records import RunFolder, freeze
 from harness.repair.sample import Drawing, repair
+from harness.repo.image import ImageRepository
 from harness.repo.snapshot import open_repository
 from harness.repo.store import derived_store
 from harness.report.metrics import SummaryRow
@@ -58,7 +61,7 @@ def run_pipeline(config: RunConfig) -> list[SummaryRow]:
         if checkpoint.path is not None:
             check_checkpoint(checkpoint.path)
     soundness = open_soundness(config.evaluation.calibration)
-    snapshots = collect(instances, open_repository(cache_folder()).snapshot) if config.checkpoints else {}
+    snapshots = read_snapshots(instances, config.evaluation.pull) if config.checkpoints else {}
     with (
         RunFolder(config.output) as folder,
         derived_store(cache_folder()) as store,
@@ -71,6 +74,16 @@ def run_pipeline(config: RunConfig) -> list[SummaryRow]:
         results = run_async(run.all())
         freeze(folder.path / "frozen.yaml", config.model_dump(mode="json"), run.facts())
         return write_results(folder, results, session.evaluator.log_path, soundness)
+
+
+def read_snapshots(instances: Sequence[Instance], pull: bool) -> dict[str, Snapshot]:
+    """The instances' base states: rebuilt, from a mirror, or out of the instance's own image.
+
+    Raises InputError naming the instances that none of these holds.
+    """
+    with closing(ImageFinder(pull)) as images:
+        repository = open_repository(cache_folder(), ImageRepository(cache_folder() / "images", images))
+        return collect(instances, repository.snapshot)
 
 
 def run_async(work: Coroutine[Any, Any, list[Result]]) -> list[Result]:

@@ -159,6 +159,11 @@ class BareRepository:
             tree = self.git("write-tree", env=index)
         return str(self.git("commit-tree", tree, "-m", BASE_MESSAGE, env=IDENTITY))
 
+    def fetch_head(self, source: Path, reference: str) -> None:
+        """Take over the commit that another repository has checked out, without its history, as a reference."""
+        options = ("--quiet", "--no-tags", "--no-write-fetch-head", "--depth=1")
+        self.git("fetch", *options, f"file://{source.absolute()}", f"+HEAD:{reference}")
+
     def point(self, reference: str, commit: str) -> None:
         """Make a reference name a commit."""
         self.git("update-ref", reference, commit)

@@ -145,6 +145,9 @@ def rebuilt_folder(cache: Path) -> Path:
     return cache / "repos"
 
 
-def open_repository(cache: Path) -> Repository:
-    """What this machine holds of the instances: rebuilt base states first, then mirrors in ``<cache>/mirrors``."""
-    return FirstRepository((RebuiltRepository(rebuilt_folder(cache)), MirrorRepository(cache / "mirrors")))
+def open_repository(cache: Path, *others: Repository) -> Repository:
+    """What this machine holds of the instances.
+
+    Rebuilt base states come first, then mirrors in ``<cache>/mirrors``, then the ``others``.
+    """
+    return FirstRepository((RebuiltRepository(rebuilt_folder(cache)), MirrorRepository(cache / "mirrors"), *others))
