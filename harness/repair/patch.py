@@ -1,11 +1,12 @@
 """What an answer's edits come to: the patch, whether Python still parses, and what of it counts in a vote."""
 
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 
 from harness.candidate import Effect
 from harness.journal import content_key
-from harness.python_syntax import read_syntax
 from harness.repair.edits import FileChange
+from harness.repair.statements import Module, change_module, read_module
 from harness.repo.diff import change_patch, creation_patch, deletion_patch, split_lines
 
 PYTHON = (".py", ".pyi")
@@ -27,10 +28,9 @@ def _file_patch(change: FileChange) -> str:
 def syntax_problem(changes: Sequence[FileChange]) -> str:
     """The first Python file that the changes break, and how; empty where all that parsed before still does."""
     for change in changes:
-        if change.path.endswith(PYTHON) and not change.deleted and not read_syntax(_old_content(change)).problem:
-            problem = read_syntax(change.content).problem
-            if problem:
-                return f"{change.path}: {problem}"
+        before, after = _python(change)
+        if after.problem and not before.problem:
+            return f"{change.path}: {after.problem}"
     return ""
 
 
@@ -42,7 +42,7 @@ def normalise(changes: Sequence[FileChange]) -> str:
     """
     parts = []
     for change in changes:
-        before, after = _meaning(change, _old_content(change)), _meaning(change, change.content)
+        before, after = (module.meaning for module in _python(change))
         effect = after if before and after else _plain_effect(change)
         if effect == before:
             effect = ""
@@ -60,7 +60,7 @@ def read_effect(changes: Sequence[FileChange]) -> Effect:
 def _file_effect(change: FileChange) -> Effect:
     if change.old is None or change.deleted:
         return Effect.CODE
-    before, after = _meaning(change, change.old.data), _meaning(change, change.content)
+    before, after = (module.meaning for module in _python(change))
     if before != after:
         return Effect.CODE  # also where a blank line was in a string
     old, new = change.old.lines, split_lines(change.content)
@@ -69,12 +69,14 @@ def _file_effect(change: FileChange) -> Effect:
     return Effect.FORMATTING if before else Effect.CODE
 
 
-def _old_content(change: FileChange) -> bytes:
-    return change.old.data if change.old else b""
-
-
-def _meaning(change: FileChange, content: bytes) -> str:
-    return read_syntax(content).meaning if change.path.endswith(PYTHON) else ""
+@lru_cache(maxsize=32)
+def _python(change: FileChange) -> tuple[Module, Module]:
+    """What Python makes of the file before and after; nothing of another file, or of one that is deleted."""
+    if not change.path.endswith(PYTHON) or change.deleted:
+        return Module(None), Module(None)
+    if change.old is None:
+        return read_module(b""), read_module(change.content)
+    return read_module(change.old.data), change_module(change.old.data, change.replacements)
 
 
 def _plain_effect(change: FileChange) -> str:
