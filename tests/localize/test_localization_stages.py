@@ -2,16 +2,19 @@
 
 import pytest
 from doubles import MemorySnapshot, ScriptedModel
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from harness.config import LocalizationConfig, SamplingConfig
 from harness.errors import InfrastructureError, InputError
 from harness.localize.asking import PlaceReason
 from harness.localize.files import LocalizationReason
-from harness.localize.names import Named, read_places, union
+from harness.localize.names import Named, read_places, resolve_places, union
 from harness.localize.stages import Localizer, vote_files
 from harness.location import Location
 from harness.model.prompts import Prompts
 from harness.repo.store import BlobStore
+from harness.repo.symbols import parse_elements
 from harness.seams import Answer, ContextOverflow
 
 SHAPES = """\
@@ -214,3 +217,17 @@ def test_a_file_meant_as_a_whole_stays_whole():
     part, whole = Location("a", ((2, 3),)), Location("a")
     assert union([[part], [whole], [part]]) == (whole,)
     assert union([[part], [Location("a", ((4, 4),))]]) == (Location("a", ((2, 4),)),)
+
+
+LINES = st.sampled_from(
+    ["app/shapes.py", "```", "class: Circle", "method: Circle.area", "lines: 3-9", "line: 99999999", "lines: 9-3"]
+)
+
+
+@settings(max_examples=300, deadline=None)
+@given(lines=st.lists(LINES | st.text(max_size=20), max_size=12))
+def test_whatever_the_model_writes_only_lines_that_are_there_are_located(lines):
+    places = read_places("\n".join(lines))
+    found = resolve_places(places, {"app/shapes.py": 18}, lambda _: parse_elements(SHAPES.encode(), "python"))
+    assert all(1 <= a <= b <= 18 for place in found.locations for a, b in place.intervals)
+    assert len(found.names) + len(found.unresolved) == len(places)
