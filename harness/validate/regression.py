@@ -7,7 +7,7 @@ strikes out the tests that a right fix must change (Agentless 1.5; its own test 
 import asyncio
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from harness.config import RegressionConfig
@@ -21,7 +21,7 @@ from harness.model.prompts import Prompts
 from harness.repo.search import relevance
 from harness.seams import Answer, ContextOverflow, Model, Snapshot
 from harness.validate.bench import Bench
-from harness.validate.scripts import read_suite, suite_script
+from harness.validate.scripts import Suite, read_suite, suite_script
 
 STAGE = "regression"
 HOLDING = ("PASSED", "XFAIL")  # the statuses that the benchmark's grading takes for a pass
@@ -72,6 +72,12 @@ async def find_regression(
     files = pick_test_files(bench, locations, eligible, config.files)
     if command.end and not files:
         return Regression(reason=RegressionReason.NO_TEST_FILES, detail="no test file that its command can be given")
+    base = await _run_base(bench, command, files)
+    return await _strike(model, prompts, config, bench.instance.problem_statement, base) if base.tests else base
+
+
+async def _run_base(bench: Bench, command: Suite, files: Sequence[str]) -> Regression:
+    """The tests of these files that pass on the base state, or why there are none."""
     problem = ""
     # one file that can't be collected may end the run of all; then the most relevant one stands alone
     for ran in dict.fromkeys((tuple(files), tuple(files[:1]))):
@@ -82,7 +88,7 @@ async def find_regression(
             return Regression(reason=RegressionReason.INFRASTRUCTURE, detail=str(error), files=ran)
         passing = sorted(test for test, status in statuses.items() if status in HOLDING)
         if passing:
-            return await _strike(model, prompts, config, bench.instance.problem_statement, passing, ran, script)
+            return Regression(tuple(passing), files=ran, script=script)
     detail = problem or "no test of the base state passes"
     return Regression(reason=RegressionReason.NO_PASSING_TESTS, detail=detail, files=tuple(files))
 
@@ -115,42 +121,34 @@ async def _statuses(bench: Bench, run: CommandRun) -> tuple[dict[str, str], str]
     return await asyncio.to_thread(read_statuses, bench.instance, bench.specification, run.output, run.exit_status)
 
 
-async def _strike(
-    model: Model,
-    prompts: Prompts,
-    config: RegressionConfig,
-    issue: str,
-    passing: Sequence[str],
-    files: tuple[str, ...],
-    script: Script,
-) -> Regression:
+async def _strike(model: Model, prompts: Prompts, config: RegressionConfig, issue: str, base: Regression) -> Regression:
+    """The tests that the model leaves of those that pass on the base state."""
+
     def render(count: int) -> str:
-        return prompts.render(STAGE, issue=issue, tests=passing[:count])
+        return prompts.render(STAGE, issue=issue, tests=base.tests[:count])
 
     answer: Answer | None = None
-    fitted = await fit_prompt(model, config.strike, render, len(passing))
+    fitted = await fit_prompt(model, config.strike, render, len(base.tests))
     try:
         if fitted is not None and fitted.parts:
             answer = await model.answer(fitted.prompt, config.strike, 0)
     except ContextOverflow:
         answer = None
     if answer is None:
-        unread = "the issue leaves no room for the tests and an answer"
-        return Regression(tuple(passing), files=files, unread=unread, script=script)
+        return replace(base, unread="the issue leaves no room for the tests and an answer")
     cut = answer.finish_reason == "length"
-    struck = () if cut else read_test_names(answer.text, passing)
-    tests = tuple(test for test in passing if test not in struck)
-    return Regression(
-        tests,
-        None if tests else RegressionReason.ALL_STRUCK,
-        "" if tests else f"the model struck out all {len(passing)} tests",
-        files,
-        struck,
-        f"cut after {answer.completion_tokens} tokens" if cut else "",
-        script,
-        answer.prompt_tokens,
-        answer.completion_tokens,
-        answer.seconds,
+    struck = () if cut else read_test_names(answer.text, base.tests)
+    tests = tuple(test for test in base.tests if test not in struck)
+    return replace(
+        base,
+        tests=tests,
+        reason=None if tests else RegressionReason.ALL_STRUCK,
+        detail="" if tests else f"the model struck out all {len(struck)} tests",
+        struck=struck,
+        unread=f"cut after {answer.completion_tokens} tokens" if cut else "",
+        prompt_tokens=answer.prompt_tokens,
+        completion_tokens=answer.completion_tokens,
+        seconds=answer.seconds,
     )
 
 

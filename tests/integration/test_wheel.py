@@ -10,6 +10,7 @@ RENDER = """
 import harness
 from harness.model.prompts import Prompts
 from harness.evaluate.layers import render
+from harness.presets import preset_names
 from harness.resources import resource
 assert "site-packages" in harness.__file__, harness.__file__
 prompt = Prompts("agentless").render(
@@ -17,6 +18,7 @@ prompt = Prompts("agentless").render(
 )
 assert "the issue" in prompt
 assert render("base.Dockerfile.jinja", root="debian:x", has_git=True).startswith("FROM debian:x")
+assert preset_names()
 assert (resource("docker") / "pypi_instances.json").is_file()
 print("rendered")
 """
