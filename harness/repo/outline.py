@@ -60,9 +60,11 @@ def skeleton(lines: Sequence[str], elements: Sequence[Element]) -> str:
     shown: list[str] = []
     elided = False
     for number, line in enumerate(lines, 1):
+        if not line.strip():
+            continue
         if number in kept:
             shown.append(line)
-        elif line.strip() and not elided:
+        elif not elided:
             shown.append(line[: len(line) - len(line.lstrip())] + ELIDED)
-        elided = number not in kept and (elided or bool(line.strip()))
+        elided = number not in kept
     return "\n".join(shown)
