@@ -247,7 +247,7 @@ async def open_model(
     Raises InputError for a checkpoint, an endpoint or a recording that can't be used.
     """
     if checkpoint.answers is not None:
-        yield await asyncio.to_thread(RecordedModel, checkpoint)
+        yield await asyncio.to_thread(RecordedModel, checkpoint, serving)
     elif checkpoint.endpoint is None:
         reap_servers(folder)
         source = await asyncio.to_thread(ServedCheckpoint, checkpoint, serving, concurrency, folder)

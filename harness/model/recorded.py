@@ -17,7 +17,7 @@ from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
-from harness.config import CheckpointConfig
+from harness.config import CheckpointConfig, ServingConfig
 from harness.errors import InputError
 from harness.journal import content_key
 from harness.model.checkpoint import argument, checkpoint_revision, context_length
@@ -108,7 +108,7 @@ class Recording:
 class RecordedModel:
     """A `harness.seams.Model` that looks its answers up. What is missing is an empty answer, named in the log."""
 
-    def __init__(self, checkpoint: CheckpointConfig) -> None:
+    def __init__(self, checkpoint: CheckpointConfig, serving: ServingConfig) -> None:
         """Read the recording; a ``path`` beside it measures prompts as the checkpoint there does, unserved.
 
         Raises InputError for a recording or a checkpoint that can't be used.
@@ -119,7 +119,8 @@ class RecordedModel:
         self._recording = Recording(checkpoint.answers)
         self._tokens: PromptTokens | None = None
         self._context = UNBOUNDED
-        path, args, wanted = checkpoint.path, checkpoint.server_args, checkpoint.revision
+        path, wanted = checkpoint.path, checkpoint.revision
+        args = (*serving.args, *checkpoint.server_args)  # as a server would get them
         if path is not None:
             self._tokens = PromptTokens(path, args)
             wanted = wanted or checkpoint_revision(path, args)

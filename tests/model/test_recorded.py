@@ -15,6 +15,7 @@ from harness.model.prompts import Prompt
 from harness.model.recorded import RecordedModel, Recording
 from harness.seams import Answer, ContextOverflow, Sampling
 
+SERVING = ServingConfig(args=("--enforce-eager",))
 SAMPLING = Sampling(temperature=0.5, max_tokens=10, seed=3)
 LINE = {"instance_id": "a__b-1", "stage": "repair", "sample": 0, "text": "first"}
 
@@ -26,7 +27,7 @@ def written(tmp_path, *lines, name="answers.jsonl"):
 
 
 def recorded(file, **options) -> RecordedModel:
-    return RecordedModel(CheckpointConfig(name="told", answers=file, **options))
+    return RecordedModel(CheckpointConfig(name="told", answers=file, **options), SERVING)
 
 
 async def journaled(tmp_path, name="journal.jsonl", text="yes", **options):
@@ -139,7 +140,7 @@ async def test_a_path_measures_prompts_as_the_checkpoint_would(tmp_path, monkeyp
     args = ("--max-model-len=64",)
     model = recorded(written(tmp_path, LINE), path=folder, server_args=args)
     assert await model.context_length() == 64
-    assert checkpoint_revision(folder, args) in model.revision
+    assert checkpoint_revision(folder, (*SERVING.args, *args)) in model.revision
     with pytest.raises(ContextOverflow):
         await model.answer("word " * 100, SAMPLING, 0)
     assert await recorded(written(tmp_path, LINE), server_args=("--max-model-len=4k",)).context_length() == 4000

@@ -1,0 +1,56 @@
+"""A run's own journal stands for its model: the same candidates again, and a typed reason for what it lacks."""
+
+import subprocess
+import sys
+
+import pytest
+from doubles import MemorySnapshot
+from fake_openai import FakeOpenAI, completion
+
+from harness.candidate import Reason
+from harness.config import CheckpointConfig, ServingConfig
+from harness.journal import Journal
+from harness.location import Location
+from harness.model.client import open_model
+from harness.model.prompts import Prompts
+from harness.repair.sample import Drawing, repair
+from harness.seams import Sampling
+
+FIX = "a.py\n<<<<<<< SEARCH\nx = 1\n=======\nx = 2\n>>>>>>> REPLACE\n"
+LOCATIONS = [[Location("a.py")], [Location("b.py")]]
+SNAPSHOT = MemorySnapshot({"a.py": b"x = 1\n", "b.py": b"y = 1\n"})
+
+
+@pytest.fixture
+def candidates(instance, tmp_path):
+    """Called with a checkpoint and how to draw: its candidates."""
+
+    async def draw(checkpoint: CheckpointConfig, drawing: Drawing, prompts: str = "compact"):
+        with Journal(tmp_path / f"{checkpoint.name}.jsonl") as journal:
+            async with open_model(checkpoint, ServingConfig(), 4, tmp_path, journal) as model:
+                about = model.about(instance.instance_id)
+                return await repair(about, Prompts(prompts), drawing, instance, SNAPSHOT, LOCATIONS)
+
+    return draw
+
+
+async def test_a_journal_gives_the_same_candidates_and_names_what_it_lacks(candidates, tmp_path):
+    drawing = Drawing(Sampling(max_tokens=20), 2, greedy=True)
+    fake = FakeOpenAI(
+        completion(FIX), completion("no"), completion(FIX, finish="length"), completion(FIX), context=4000
+    )
+    async with fake.running():
+        asked = await candidates(CheckpointConfig(name="asked", endpoint=fake.base_url), drawing)
+    assert sorted(str(candidate.reason) for candidate in asked) == ["None", "None", "no-edits", "truncated"]
+    replayed = CheckpointConfig(name="replayed", answers=tmp_path / "asked.jsonl")
+    assert await candidates(replayed, drawing) == asked
+    for other, prompts in ((Drawing(Sampling(max_tokens=21), 2), "compact"), (drawing, "agentless")):
+        missing = await candidates(replayed, other, prompts)
+        assert [candidate.reason for candidate in missing] == [Reason.NOT_RECORDED] * 4
+    assert len(fake.questions) == 4
+
+
+def test_importing_recorded_answers_loads_nothing_heavy():
+    code = "import sys, harness.model.recorded; print(sorted({'tokenizers', 'openai', 'jinja2'} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
