@@ -12,9 +12,9 @@ END, PAD = "<|end|>", "<|pad|>"
 
 @pytest.fixture(scope="session")
 def sources() -> list[str]:
-    """Every top-level module of the running Python's standard library, as text, and an empty one."""
+    """Every other top-level module of the running Python's standard library, as text, and an empty one."""
     folder = Path(sysconfig.get_path("stdlib"))
-    return ["", *(file.read_text(encoding="utf-8") for file in sorted(folder.glob("*.py")))]
+    return ["", *(file.read_text(encoding="utf-8") for file in sorted(folder.glob("*.py"))[::2])]
 
 
 @pytest.fixture(scope="session")
@@ -29,7 +29,7 @@ def tokenizer_folder(tmp_path_factory, sources) -> Path:
         initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
         show_progress=False,
     )
-    tokenizer.train_from_iterator(sources[:60], trainer)
+    tokenizer.train_from_iterator(sources[:40], trainer)
     folder = tmp_path_factory.mktemp("tokenizer")
     tokenizer.save(str(folder / "tokenizer.json"))
     (folder / "tokenizer_config.json").write_text(json.dumps({"eos_token": END, "pad_token": {"content": PAD}}))

@@ -69,7 +69,7 @@ def test_nothing_to_measure_gives_zeros(strategy):
 
 
 @pytest.mark.parametrize("strategy", TAKING_ALL)
-@settings(deadline=None)
+@settings(deadline=None, max_examples=60)
 @given(st.lists(st.integers(0, 60), max_size=50), st.integers(1, 20))
 def test_the_numbers_agree_with_counting_every_token(strategy, lengths, context):
     packing = pack(lengths, context, strategy)

@@ -37,7 +37,7 @@ def sequences(packing: Packing) -> list[list[tuple[int, int, int]]]:
 
 
 @pytest.mark.parametrize("strategy", TAKING_ALL)
-@settings(deadline=None)  # the first example may wait for the compiler
+@settings(deadline=None, max_examples=60)  # the first example may wait for the compiler
 @given(CORPORA)
 def test_equals_the_reference_bin_by_bin(strategy, corpus):
     context, stride, lengths = corpus
@@ -46,7 +46,7 @@ def test_equals_the_reference_bin_by_bin(strategy, corpus):
 
 
 @pytest.mark.parametrize("strategy", ["best-fit", "best-fit-stream"])
-@settings(deadline=None)
+@settings(deadline=None, max_examples=60)
 @given(CORPORA)
 def test_best_fit_without_handling_equals_the_reference_or_refuses(strategy, corpus):
     context, stride, lengths = corpus
@@ -58,7 +58,7 @@ def test_best_fit_without_handling_equals_the_reference_or_refuses(strategy, cor
 
 
 @pytest.mark.parametrize("strategy", TAKING_ALL)
-@settings(deadline=None)
+@settings(deadline=None, max_examples=60)
 @given(CORPORA)
 def test_a_packing_is_well_formed(strategy, corpus):
     context, stride, lengths = corpus
@@ -76,7 +76,7 @@ def test_a_packing_is_well_formed(strategy, corpus):
 
 
 @pytest.mark.parametrize("strategy", KEEPING_ALL)
-@settings(deadline=None)
+@settings(deadline=None, max_examples=60)
 @given(CORPORA)
 def test_no_token_is_lost_and_only_restart_and_slide_repeat(strategy, corpus):
     context, stride, lengths = corpus
@@ -91,7 +91,7 @@ def test_no_token_is_lost_and_only_restart_and_slide_repeat(strategy, corpus):
         assert (counts == 1).all()
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=60)
 @given(CORPORA)
 def test_drop_loses_just_the_overlong_and_truncate_just_their_tails(corpus):
     context, _, lengths = corpus
@@ -104,7 +104,7 @@ def test_drop_loses_just_the_overlong_and_truncate_just_their_tails(corpus):
     ]
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=60)
 @given(CORPORA)
 def test_pad_cuts_nothing_but_overlong_documents(corpus):
     context, _, lengths = corpus
