@@ -80,6 +80,7 @@ class DockerSandbox:
         self._client = client
         self._run = run
         self._quota = keeps_quotas(client)
+        self._unremoved = False  # whether a container could not be taken away when its job was over
         self._removal = ThreadPoolExecutor(max_workers=4, thread_name_prefix="remove")
 
     def __enter__(self) -> "DockerSandbox":
@@ -91,6 +92,11 @@ class DockerSandbox:
     def close(self) -> None:
         """Wait until the engine has taken away every container, or is about to."""
         self._removal.shutdown(wait=True)
+        if self._unremoved:
+            try:
+                self.reap()
+            except InfrastructureError as error:
+                log.warning("%s; the next run in this folder takes them away", error)
 
     def reap(self) -> int:
         """Remove the containers that an earlier process of the same run left behind; gives their number."""
@@ -152,7 +158,7 @@ class DockerSandbox:
     def _execute(self, container: "Container", command: Command, job: Job) -> CommandResult:
         with translated(f"running {command.argv[0]} in a container"):
             result = execute(self._client, container, command.argv, job.workdir, job.limits)
-        if result.exit_status != 0 and NO_SPACE in result.output and not self._quota:
+        if NO_SPACE in result.output and not self._quota:
             # Under a quota the disk that is full is the container's own share.
             with translated("a command found the disk full"):
                 container.put_archive("/", packed(PROBE))
@@ -177,3 +183,4 @@ class DockerSandbox:
             cause = error.__cause__
             if not isinstance(cause, NotFound) and not (isinstance(cause, APIError) and cause.status_code == 409):
                 log.warning("%s", error)
+                self._unremoved = True
