@@ -63,10 +63,9 @@ class RunFolder:
         return Journal(self.path / "journal" / f"{name}.jsonl")
 
     def part(self, checkpoint: str, condition: str | None) -> Path:
-        """Folder of one checkpoint under one condition, or of a reference."""
-        return (
-            self.path / "checkpoints" / checkpoint / condition if condition else self.path / "checkpoints" / checkpoint
-        )
+        """Folder of one checkpoint under one condition, or of a reference; slashes in its name become ``__``."""
+        folder = self.path / "checkpoints" / checkpoint.replace("/", "__")
+        return folder / condition if condition else folder
 
     def write_attempt(self, folder: Path, instance_id: str, patch: str, log: Path | None) -> None:
         """One instance's patch and test log below a checkpoint's folder; equal logs are one file on the disk."""

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
 
 from harness.errors import InputError
 from harness.instance import Instance, nearest
@@ -20,8 +20,15 @@ class Prediction(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore", protected_namespaces=())
 
     instance_id: str
-    model_name_or_path: str
+    model_name_or_path: str  # names the folder of its records
     model_patch: str | None
+
+    @field_validator("model_name_or_path")
+    @classmethod
+    def _names_a_folder(cls, value: str) -> str:
+        if value in ("", ".", "..") or not value.isprintable():
+            raise ValueError(f"{value!r} can't name a folder")
+        return value
 
 
 def reference_predictions(kind: str, instances: Iterable[Instance]) -> list[Prediction]:

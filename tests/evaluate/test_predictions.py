@@ -6,6 +6,7 @@ import pytest
 from harness.errors import InputError
 from harness.evaluate.predictions import load_predictions
 from harness.instance import Instance
+from harness.records import RunFolder
 
 
 def prediction(instance_id: str = "owner__name-1", patch: str | None = "p") -> dict[str, str | None]:
@@ -54,3 +55,17 @@ def test_predictions_outside_a_chosen_part_are_passed_over(tmp_path: Path, insta
 def test_missing_file(instance: Instance) -> None:
     with pytest.raises(InputError, match="no such predictions file"):
         load_predictions("gone.jsonl", [instance])
+
+
+@pytest.mark.parametrize("name", ["", ".", "..", "a\nb"])
+def test_a_model_s_name_must_name_a_folder(tmp_path: Path, instance: Instance, name: str) -> None:
+    path = tmp_path / "p.jsonl"
+    path.write_text(json.dumps({**prediction(), "model_name_or_path": name}))
+    with pytest.raises(InputError, match=r"line 1: not a prediction .model_name_or_path.*can't name a folder"):
+        load_predictions(str(path), [instance])
+
+
+@pytest.mark.parametrize(("name", "folder"), [("org/model", "org__model"), ("../../out", "..__..__out")])
+def test_a_model_s_name_never_leaves_the_run_s_folder(tmp_path: Path, name: str, folder: str) -> None:
+    with RunFolder(tmp_path) as run:
+        assert run.part(name, None) == tmp_path / "checkpoints" / folder
