@@ -75,11 +75,23 @@ class FoldersConfig(Section):
     sampling: Sampling = Sampling(temperature=0.0, max_tokens=300)
 
 
+class EmbeddingsConfig(Section):
+    """Retrieval's best documents put in another order by an embeddings endpoint: a further vote."""
+
+    endpoint: str  # base URL of an OpenAI-compatible server, ".../v1"
+    model: str
+    revision: str = ""  # of the endpoint's weights: what tells their vectors apart from the last ones
+    api_key_env: str | None = None  # environment variable that holds the endpoint's key
+    documents: int = Field(default=100, ge=1)  # embedded for each instance
+    characters: int = Field(default=2000, ge=1)  # of each of them, and of the issue
+
+
 class RetrievalConfig(Section):
     """Files by BM25 over their text, combined with those that the model names by votes."""
 
     files: int = Field(default=0, ge=0)  # that retrieval votes for; none: switched off
     unit: Literal["file", "class", "function"] = "function"  # what is a document
+    embeddings: EmbeddingsConfig | None = None  # votes for as many files
 
 
 class ElementsConfig(Section):
@@ -109,8 +121,8 @@ class LocalizationConfig(Section):
 
     @model_validator(mode="after")
     def _folders_for_retrieval(self) -> Self:
-        if self.folders.enabled and not self.retrieval.files:
-            raise ValueError("folders.enabled serves retrieval only: set retrieval.files, too")
+        if (self.folders.enabled or self.retrieval.embeddings) and not self.retrieval.files:
+            raise ValueError("folders and embeddings serve retrieval only: set retrieval.files, too")
         return self
 
 

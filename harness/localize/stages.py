@@ -13,6 +13,7 @@ from harness.localize import folders as folder_stage
 from harness.localize import lines as line_stage
 from harness.localize.asking import Cost
 from harness.localize.names import union
+from harness.localize.retrieve import RetrievedFiles, retrieve_files
 from harness.location import Location
 from harness.model.prompts import Prompts
 from harness.repo.outline import Outlines
@@ -26,8 +27,7 @@ class Localization:
 
     sets: tuple[tuple[Location, ...], ...]  # repair asks about each; empty where nothing was located
     files: file_stage.FileLocalization
-    folders: folder_stage.FolderFilter | None = None
-    retrieved: tuple[str, ...] = ()  # files that retrieval votes for, the best first
+    retrieved: RetrievedFiles | None = None
     elements: element_stage.ElementLocalization | None = None
     lines: line_stage.LineLocalization | None = None
 
@@ -39,7 +39,8 @@ class Localization:
     def costs(self) -> Iterator[Cost | file_stage.FileLocalization]:
         """What each request took."""
         yield self.files
-        yield from (stage.cost for stage in (self.folders, self.elements) if stage)
+        folders = self.retrieved.folders if self.retrieved else None
+        yield from (stage.cost for stage in (folders, self.elements) if stage)
         yield from (sample.cost for sample in (self.lines.samples if self.lines else ()))
 
 
@@ -78,25 +79,14 @@ class Localizer:
         if not config.retrieval.files:
             named = await file_stage.localize_files(*ask)
             return Localization((named.locations,) if named.locations else (), named)
-        named, (left_out, retrieved) = await asyncio.gather(
-            file_stage.localize_files(*ask), self._retrieve(model, instance, snapshot)
+        named, retrieved = await asyncio.gather(
+            file_stage.localize_files(*ask),
+            retrieve_files(model, self._prompts, config, instance, snapshot, self._store),
         )
-        voted = vote_files([[place.path for place in named.locations], retrieved])[: sampling.files]
+        by_model = [place.path for place in named.locations]
+        voted = vote_files([by_model, retrieved.matched, retrieved.embedded])[: sampling.files]
         sets = (tuple(map(Location, voted)),) if voted else ()
-        return Localization(sets, named, left_out, tuple(retrieved))
-
-    async def _retrieve(
-        self, model: Model, instance: Instance, snapshot: Snapshot
-    ) -> tuple[folder_stage.FolderFilter | None, list[str]]:
-        from harness.repo.retrieval import Retrieval
-
-        config, paths, left_out = self._config, file_stage.source_paths(snapshot.paths()), None
-        if config.folders.enabled:
-            left_out = await folder_stage.filter_folders(model, self._prompts, config.folders.sampling, instance, paths)
-            paths = left_out.kept(paths)
-        retrieval, issue = Retrieval(self._store), instance.problem_statement
-        found = await asyncio.to_thread(retrieval.search, snapshot, paths, issue, config.retrieval.unit)
-        return left_out, list(dict.fromkeys(document.path for document in found))[: config.retrieval.files]
+        return Localization(sets, named, retrieved)
 
     async def _elements(
         self, model: Model, instance: Instance, snapshot: Snapshot, found: Localization

@@ -1,6 +1,8 @@
 """The stages of localization together: what each is shown, what is made of its answer, what stays when it fails."""
 
 import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
 from doubles import MemorySnapshot, ScriptedModel
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -88,7 +90,7 @@ def locate(tmp_path, instance):
 async def test_files_only_where_nothing_is_switched_on(locate):
     model, found = await locate({}, files="app/shapes.py")
     assert found.sets == ((Location("app/shapes.py"),),)
-    assert (found.elements, found.lines, found.folders, found.retrieved) == (None, None, None, ())
+    assert (found.elements, found.lines, found.retrieved) == (None, None, None)
     assert list(model.asked) == ["files"]
 
 
@@ -168,19 +170,56 @@ async def test_what_does_not_fit_is_left_out_least_relevant_first(locate):
 async def test_retrieval_votes_beside_the_model(locate):
     config = {"retrieval": {"files": 2}}
     _, found = await locate(config, files="app/io.py\napp/shapes.py")
-    assert set(found.retrieved) == {"app/shapes.py", "docs/conf.py"}
+    assert set(found.retrieved.matched) == {"app/shapes.py", "docs/conf.py"}
     assert [place.path for place in found.locations] == ["app/shapes.py", "app/io.py", "docs/conf.py"]
     _, alone = await locate(config, files="I do not know.")
-    assert set(found.retrieved) == {place.path for place in alone.locations}
+    assert set(found.retrieved.matched) == {place.path for place in alone.locations}
 
 
 async def test_irrelevant_folders_are_left_out_of_retrieval(locate):
     config = {"retrieval": {"files": 2}, "folders": {"enabled": True}}
     _, found = await locate(config, files="app/io.py", folders="docs/\nnowhere/")
-    assert found.retrieved == ("app/shapes.py",)
-    assert (found.folders.folders, found.folders.unresolved) == (("docs",), ("nowhere/",))
+    assert found.retrieved.matched == ("app/shapes.py",)
+    assert (found.retrieved.folders.folders, found.retrieved.folders.unresolved) == (("docs",), ("nowhere/",))
     _, found = await locate(config, files="app/io.py", folders="docs/\napp/")
-    assert set(found.retrieved) == {"app/shapes.py", "docs/conf.py"}
+    assert set(found.retrieved.matched) == {"app/shapes.py", "docs/conf.py"}
+
+
+async def test_an_embeddings_endpoint_votes_too_and_is_asked_once_for_a_text(locate):
+    """The vectors say that app/io.py is what is meant, though it shares the fewest words with the issue."""
+    asked = []
+
+    async def vectors(request):
+        question = await request.json()
+        asked.extend(question["input"])
+        data = [
+            {"object": "embedding", "index": i, "embedding": [1.0, 0.0] if meant(text) else [0.0, 1.0]}
+            for i, text in enumerate(question["input"])
+        ]
+        return web.json_response({"object": "list", "data": data[::-1], "model": "m", "usage": {}})
+
+    def meant(text):
+        return text.startswith(("app/io.py", "The area"))
+
+    tree = FILES | {"app/io.py": b"def read(path):\n    return 'wrong'\n"}
+    app = web.Application()
+    app.router.add_post("/v1/embeddings", vectors)
+    async with TestServer(app) as server:
+        embeddings = {"endpoint": str(server.make_url("/v1")), "model": "m"}
+        config = {"retrieval": {"files": 1, "embeddings": embeddings}}
+        _, found = await locate(config, tree, files="I do not know.")
+        count = len(asked)
+        _, again = await locate(config, tree, files="I do not know.")
+    assert found.retrieved.matched != ("app/io.py",)
+    assert found.retrieved.embedded == ("app/io.py",)
+    assert (count, len(asked)) == (len(set(asked)), count)
+    assert again.retrieved == found.retrieved
+
+
+async def test_an_embeddings_endpoint_whose_key_is_not_set(locate):
+    embeddings = {"endpoint": "http://127.0.0.1:9/v1", "model": "m", "api_key_env": "NO_SUCH_VARIABLE"}
+    with pytest.raises(InputError, match="NO_SUCH_VARIABLE"):
+        await locate({"retrieval": {"files": 1, "embeddings": embeddings}}, files="app/io.py")
 
 
 async def test_a_machine_that_fails_is_not_the_models_failure(locate):

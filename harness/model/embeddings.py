@@ -1,0 +1,60 @@
+"""Embeddings of texts from an OpenAI-compatible endpoint, kept by content."""
+
+import array
+import os
+from collections.abc import Sequence
+from hashlib import sha256
+
+from harness.config import EmbeddingsConfig
+from harness.errors import InfrastructureError, InputError
+from harness.model.endpoint import connect
+from harness.repo.store import BlobStore
+
+AT_ONCE = 64  # texts in one request
+
+
+async def embed(config: EmbeddingsConfig, texts: Sequence[str], store: BlobStore) -> list[list[float]]:
+    """A vector for each text, from the store or from the endpoint.
+
+    Raises InputError where the endpoint's key is not set, InfrastructureError where the endpoint does not answer, or
+    not with a vector for each text.
+    """
+    keys = [_key(config, text) for text in texts]
+    held = store.get(list(dict.fromkeys(keys)))
+    missing = {key: text for key, text in zip(keys, texts, strict=True) if key not in held}
+    if missing:
+        made = await _ask(config, list(missing.values()))
+        fresh = {key: array.array("f", vector).tobytes() for key, vector in zip(missing, made, strict=True)}
+        store.put(fresh)
+        held |= fresh
+    return [array.array("f", held[key]).tolist() for key in keys]
+
+
+def _key(config: EmbeddingsConfig, text: str) -> str:
+    digest = sha256(text.encode("utf-8", "replace")).hexdigest()
+    return f"embedding {config.endpoint} {config.model} {config.revision} {digest}"
+
+
+async def _ask(config: EmbeddingsConfig, texts: Sequence[str]) -> list[list[float]]:
+    from openai import OpenAIError
+
+    vectors: list[list[float]] = []
+    try:
+        async with connect(config.endpoint, _secret(config)) as client:
+            for start in range(0, len(texts), AT_ONCE):
+                part = list(texts[start : start + AT_ONCE])
+                reply = await client.embeddings.create(model=config.model, input=part, encoding_format="float")
+                vectors += [item.embedding for item in sorted(reply.data, key=lambda item: item.index)]
+    except OpenAIError as error:
+        raise InfrastructureError(f"embeddings at {config.endpoint}: {error}") from error
+    if len(vectors) != len(texts):
+        raise InfrastructureError(f"embeddings at {config.endpoint}: {len(vectors)} vectors for {len(texts)} texts")
+    return vectors
+
+
+def _secret(config: EmbeddingsConfig) -> str:
+    if config.api_key_env is None:
+        return "none"
+    if config.api_key_env not in os.environ:
+        raise InputError(f"embeddings: the environment variable {config.api_key_env} is not set")
+    return os.environ[config.api_key_env]
