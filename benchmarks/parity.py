@@ -159,7 +159,7 @@ def main() -> int:
     parser.add_argument("--instances", help="comma-separated ids; every built instance where not given")
     parser.add_argument("--mutants", type=int, default=MUTANTS)
     parser.add_argument("--workers", type=int, default=os.cpu_count())
-    parser.add_argument("--timeout", type=float, default=900.0)
+    parser.add_argument("--timeout", type=float, default=600.0)
     parser.add_argument("--output", type=Path, default=Path("results/parity"))
     parser.add_argument("--check", action="store_true")
     given = parser.parse_args()
