@@ -191,7 +191,10 @@ def main() -> int:
     held = rebuilt(given.rows)
     figures: dict[str, dict[str, float]] = {}
     print(f"{'repository':16} {'.py files':>9} {'MB':>6}  {'way':22} {'cpu s':>7} {'wall s':>7} {'MB used':>8}")
-    for repository in (name for name in REPOSITORIES if name in held):
+    for repository in REPOSITORIES:
+        if repository not in held:
+            print(f"{repository}: no base state of it is rebuilt here, so it is left out")
+            continue
         ids, differing = neighbours(held[repository])
         files, size = extent(next(i for i in held[repository] if i.instance_id == ids[0]))
         print(f"{repository}: {ids[0]}, whose neighbour {ids[1]} differs in {differing} files")
