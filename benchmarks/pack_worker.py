@@ -15,7 +15,7 @@ from typing import Any
 
 SEED = 20_260_300
 MEDIAN, SIGMA, CAP = 1500, 1.25, 1 << 20
-ENOUGH_SECONDS, LEAST_REPEATS, MOST_REPEATS = 2.0, 3, 200
+ENOUGH_SECONDS, LEAST_REPEATS, MOST_REPEATS = 3.0, 5, 300
 
 
 def draw_lengths(count: int, seed: int = SEED) -> Any:
