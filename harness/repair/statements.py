@@ -62,14 +62,17 @@ def read_module(source: bytes) -> Module:
 def change_module(source: bytes, replacements: Sequence[Replacement]) -> Module:
     """What Python makes of a file after some of its lines were replaced (in order, apart)."""
     lines = split_lines(source)
-    before = read_module(source)
-    if before.block and replacements and _lines_are_plain(source, lines, replacements):
-        start, end = replacements[0].start, replacements[-1].end
-        growth = sum(len(change.lines) - (change.end - change.start) for change in replacements)
-        after = split_lines(replaced(lines, replacements))
-        if block := _changed(before.block, after, start, end, growth):
-            return Module(block)
-    return read_module(replaced(lines, replacements))
+    block = read_module(source).block
+    if not block or not _lines_are_plain(source, lines, replacements):
+        return read_module(replaced(lines, replacements))
+    after = list(lines)
+    for change in reversed(replacements):  # the last one first: what stands before a change keeps its line numbers
+        after[change.start : change.end] = change.lines
+        growth = len(change.lines) - (change.end - change.start)
+        block = _changed(block, after, change.start, change.end, growth)
+        if not block:
+            return read_module(replaced(lines, replacements))
+    return Module(block)
 
 
 def _lines_are_plain(source: bytes, lines: Sequence[bytes], replacements: Sequence[Replacement]) -> bool:
@@ -77,13 +80,13 @@ def _lines_are_plain(source: bytes, lines: Sequence[bytes], replacements: Sequen
     new = b"".join(line for change in replacements for line in change.lines)
     if b"\r" in source.replace(b"\r\n", b"") or b"\r" in new.replace(b"\r\n", b"") or b"\f" in source + new:
         return False
-    return b"coding" not in b"".join(lines[:2]) and not (replacements[0].start < 2 and b"coding" in new)
+    return b"coding" not in b"".join(lines[:2]) and not (b"coding" in new and replacements[0].start < 2)
 
 
 def _changed(block: Block, after: Sequence[bytes], start: int, end: int, growth: int) -> Block | None:
     """The block when lines ``start`` to ``end`` have grown by so many; None where only the whole file can tell.
 
-    Good for its meaning only: the statements behind the change keep the line numbers that they had.
+    Line numbers are right again for its own statements, not for those in the bodies of classes behind the change.
     """
     known = block.statements
     first = bisect_right(known, start, key=lambda s: s.end)
@@ -91,7 +94,7 @@ def _changed(block: Block, after: Sequence[bytes], start: int, end: int, growth:
     body = known[first].body if last - first == 1 else None
     if body and body.statements[0].first <= start and end <= known[first].end:
         inner = _changed(body, after, start, end, growth)
-        middle = [replace(known[first], body=inner)] if inner else None
+        middle = [replace(known[first], end=known[first].end + growth, body=inner)] if inner else None
     else:
         first, last = _whole(known, first, last)
         top = min([start, *(s.first for s in known[first:last])])
@@ -99,7 +102,10 @@ def _changed(block: Block, after: Sequence[bytes], start: int, end: int, growth:
         middle = _read_part(block.column, after[top : bottom + growth], top, docstring=first == 0)
     if middle is None or not (first or middle):
         return None  # also where another statement comes first, which may be a docstring now
-    return Block(block.column, (*known[:first], *middle, *known[last:]))
+    tail = (
+        replace(statement, first=statement.first + growth, end=statement.end + growth) for statement in known[last:]
+    )
+    return Block(block.column, (*known[:first], *middle, *tail))
 
 
 def _whole(known: Sequence[Statement], first: int, last: int) -> tuple[int, int]:
