@@ -16,7 +16,10 @@ PROGRAMS = ("bash", "git", "sleep", "cat", "sed", "tr", "readlink", "grep", "rm"
 
 
 class Daemon:
-    """``dockerd`` with its own root, socket and containerd; no bridge, no firewall rules."""
+    """``dockerd`` with its own root, socket, containerd and network namespace; no bridge, no firewall rules.
+
+    Told to have no bridge, dockerd deletes docker0: in the machine's namespace that is the other daemon's.
+    """
 
     def __init__(self, folder: Path, root: Path) -> None:
         self._folder = folder
@@ -27,7 +30,7 @@ class Daemon:
     def start(self) -> None:
         """Start it and wait until it answers."""
         socket = self._folder / "docker.sock"
-        command = ["dockerd", f"--data-root={self._root}", f"--exec-root={self._folder / 'exec'}"]
+        command = ["unshare", "--net", "dockerd", f"--data-root={self._root}", f"--exec-root={self._folder / 'exec'}"]
         command += [f"--pidfile={self._folder / 'pid'}", "-H", f"unix://{socket}", "--bridge=none", "--iptables=false"]
         with (self._folder / "dockerd.log").open("ab") as log:
             self._process = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
