@@ -163,10 +163,10 @@ class EvaluationConfig(Section):
     """How a patch is tested."""
 
     workers: int | None = Field(default=None, ge=1)  # containers at a time; from CPUs and memory where not given
-    timeout: float = Field(default=1800.0, gt=0)  # seconds for the tests of one patch
-    memory: int = Field(default=4096, ge=64)  # MiB for one container, no swap
-    processes: int = Field(default=512, ge=8)
-    cpus: float = Field(default=1.0, gt=0)
+    timeout: float = Field(default=1800.0, gt=0, le=604800)  # seconds for the tests of one patch; a week at most
+    memory: int = Field(default=4096, ge=64, le=1 << 24)  # MiB for one container, no swap
+    processes: int = Field(default=512, ge=8, le=1 << 22)  # Linux has no more process ids
+    cpus: float = Field(default=1.0, gt=0, allow_inf_nan=False)
     network: bool = False
     pull: bool = False  # whether an image that is not here may be pulled from its registry
     calibration: Path | None = None  # what the gold patches did here; reports say which instances it excludes
@@ -239,12 +239,14 @@ def load_run_file(path: Path, overrides: Sequence[str] = ()) -> RunConfig:
     """
     if not path.is_file():
         raise InputError(f"{path}: no such run file")
-    text = path.read_text(encoding="utf-8")
     try:
+        text = path.read_text(encoding="utf-8")
         root = yaml.compose(text, Loader=yaml.SafeLoader)
         raw = yaml.safe_load(text)
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, ValueError, RecursionError) as error:  # ValueError: not UTF-8, or a date that is none
         raise InputError(f"{path}: not YAML: {' '.join(str(error).split())}") from error
+    if repeated := [f"line {line}: {key}" for line, key in _repeated_keys(root)]:
+        raise InputError(f"{path}: a key comes twice in one mapping; keep one: {' | '.join(repeated)}")
     if not isinstance(raw, dict):
         raise InputError(f"{path}: a run file is a mapping with the keys {', '.join(RunConfig.model_fields)}")
     _anchor(raw, path.parent)
@@ -253,6 +255,25 @@ def load_run_file(path: Path, overrides: Sequence[str] = ()) -> RunConfig:
     if raw.get("preset") in preset_names():
         raw = merged(load_preset(raw["preset"]), raw)
     return _validate(raw, str(path), root)
+
+
+def _repeated_keys(root: yaml.Node | None) -> Iterator[tuple[int, str]]:
+    """Line and name of every key that its mapping already has: YAML would let the last one win without a word."""
+    nodes, seen = [root], set()
+    for node in nodes:
+        if id(node) in seen or not isinstance(node, yaml.CollectionNode):
+            continue
+        seen.add(id(node))  # an alias may lead back to where it stands
+        if isinstance(node, yaml.SequenceNode):
+            nodes += node.value
+            continue
+        keys: set[str] = set()
+        for key, value in node.value:
+            nodes.append(value)
+            if isinstance(key, yaml.ScalarNode):
+                if key.value in keys:
+                    yield key.start_mark.line + 1, key.value
+                keys.add(key.value)
 
 
 def _anchor(raw: dict[str, Any], folder: Path) -> None:
@@ -266,7 +287,8 @@ def _anchor(raw: dict[str, Any], folder: Path) -> None:
         dataset["path"] = anchored(dataset["path"])
     if isinstance(dataset, dict) and "recipes" in dataset:
         dataset["recipes"] = anchored(dataset["recipes"])
-    for checkpoint in raw.get("checkpoints") or ():
+    checkpoints = raw.get("checkpoints")
+    for checkpoint in checkpoints if isinstance(checkpoints, list) else ():
         if isinstance(checkpoint, dict):
             for key in {"path", "answers", "packing_metrics"} & checkpoint.keys():
                 checkpoint[key] = anchored(checkpoint[key])
@@ -327,7 +349,9 @@ def _validate(raw: dict[str, Any], source: str, root: yaml.Node | None) -> RunCo
 
 def _problem(detail: Any) -> tuple[tuple[str | int, ...], str]:
     where = tuple(
-        part for part in detail["loc"] if not str(part).startswith(("dict[", "path", "function-")) or part == "path"
+        part
+        for part in detail["loc"]
+        if not str(part).startswith(("dict[", "path", "function-", "lax-or-strict[")) or part == "path"
     )
     name = ".".join(map(str, where))
     if detail["type"] == "extra_forbidden":
@@ -338,7 +362,7 @@ def _problem(detail: Any) -> tuple[tuple[str | int, ...], str]:
         )
     if detail["type"] == "missing":
         return where, f"missing key {name}"
-    message = detail["msg"].removeprefix("Value error, ")
+    message = detail["msg"].removeprefix("Value error, ").removesuffix(" for <class 'pathlib.Path'>")
     shown = "" if isinstance(detail["input"], dict | list) else f" (given: {detail['input']!r})"
     choices = detail.get("ctx", {}).get("expected", "")
     hint = nearest(str(detail["input"]), [c.strip("' ") for c in choices.replace(" or ", ",").split(",")], 1)

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from harness.errors import InputError
 
+ID = r"^[A-Za-z0-9][A-Za-z0-9._+-]{0,199}$"  # safe and short enough for a file name
 FILE_FORMATS = {".jsonl": "json", ".json": "json", ".parquet": "parquet"}
 
 
@@ -22,7 +23,7 @@ class Instance(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="ignore", populate_by_name=True)
 
-    instance_id: str
+    instance_id: str = Field(pattern=ID)  # names folders, images and records
     repo: str  # owner/name
     base_commit: str
     patch: str  # the gold patch
@@ -107,9 +108,12 @@ def load_instances(
 ) -> list[Instance]:
     """Instances of a data set: a hub id, or a local ``.jsonl``, ``.json`` or ``.parquet`` file.
 
-    Raises InputError for a missing or torn file, an unreachable hub, bad rows and unknown ids.
+    Raises InputError for a missing or torn file, an unreachable hub, bad rows, unknown ids, and where none is left.
     """
-    return select(parse_rows(_read_rows(dataset, split), dataset), ids, limit)
+    instances = select(parse_rows(_read_rows(dataset, split), dataset), ids, limit)
+    if not instances:
+        raise InputError(f"{dataset}: no instance is chosen; name some, or leave `instances` out for all")
+    return instances
 
 
 def _read_rows(dataset: str, split: str) -> Iterable[dict[str, Any]]:
@@ -127,6 +131,8 @@ def _read_rows(dataset: str, split: str) -> Iterable[dict[str, Any]]:
 
 
 def _check_lines(path: Path) -> None:
+    if path.stat().st_size == 0:
+        raise InputError(f"{path}: the file is empty")
     with path.open("rb") as lines:
         for number, line in enumerate(lines, 1):
             try:

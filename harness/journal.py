@@ -5,6 +5,7 @@ A record is one JSON line with its key, a hash of everything that determines it.
 most the record it had not yet reported. A torn last line, left by such a death, is cut off on opening.
 """
 
+import errno
 import hashlib
 import json
 import logging
@@ -65,10 +66,16 @@ class Journal:
             return list(self._records.values())
 
     def put(self, key: str, record: Record) -> None:
-        """Write the record under its key and return when it is on disk. A later record of one key wins."""
-        line = json.dumps({"key": key, **record}, ensure_ascii=True) + "\n"
+        """Write the record under its key and return when it is on disk. A later record of one key wins.
+
+        Raises OSError where the disk is full; what was written of the line is then taken back.
+        """
+        line = (json.dumps({"key": key, **record}, ensure_ascii=True) + "\n").encode()
         with self._lock:
-            self._file.write(line.encode())
+            written = self._file.write(line)
+            if written != len(line):
+                self._file.truncate(self._file.tell() - written)
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self.path))
             os.fsync(self._file.fileno())
             self._records[key] = {"key": key, **record}
 

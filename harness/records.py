@@ -23,10 +23,14 @@ class RunFolder:
     """The folder of one run, locked against a second process while it is open."""
 
     def __init__(self, path: Path) -> None:
-        """Make the folder where it is not there. Raises InputError when another process holds it."""
+        """Make the folder where it is not there. Raises InputError when it can't be, or another process holds it."""
         self.path = path
-        path.mkdir(parents=True, exist_ok=True)
-        self._lock = (path / ".lock").open("a")
+        try:
+            path.mkdir(parents=True, exist_ok=True)
+            self._lock = (path / ".lock").open("a")
+        except (OSError, ValueError) as error:  # ValueError: a null byte in the name
+            reason = "it is a file" if isinstance(error, FileExistsError) else error
+            raise InputError(f"{path}: can't be the output folder ({reason}); name another") from error
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:

@@ -25,7 +25,7 @@ from harness.localize.oracle import gold_files, gold_locations
 from harness.localize.stages import Localization, Localizer
 from harness.location import Location
 from harness.model.checkpoint import check_checkpoint
-from harness.model.client import open_model
+from harness.model.client import api_key, open_model
 from harness.model.prompts import Prompts
 from harness.paths import cache_folder
 from harness.progress import Progress, Stage
@@ -58,6 +58,8 @@ def run_pipeline(config: RunConfig) -> list[SummaryRow]:
     instances = load_instances(dataset.path, dataset.split, dataset.instances, dataset.limit)
     prompts = Prompts(config.prompts)
     for checkpoint in config.checkpoints:
+        read_packing_metrics(checkpoint)
+        api_key(checkpoint)
         if checkpoint.path is not None:
             check_checkpoint(checkpoint.path)
     soundness = open_soundness(config.evaluation.calibration)

@@ -125,3 +125,24 @@ def test_a_calibration_is_found_from_the_run_file_and_must_be_there(tmp_path: Pa
         load_run_file(path)
     (tmp_path / "c.json").touch()
     assert load_run_file(path).evaluation.calibration == tmp_path / "c.json"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (b"# caf\xe9\n", "not YAML"),
+        (b"output: 2020-99-99\n", "not YAML"),
+        (b"x: " + b"[" * 2000, "not YAML"),
+        (b"references: [gold]\nreferences: [empty]\n", "line 2: references"),
+        (b"dataset: &a {path: hub/name, self: *a, path: b}\n", "line 1: path"),
+        (b"checkpoints: 5\noutput: o\n", "checkpoints"),
+        (b"dataset: {path: a/b}\nreferences: [gold]\noutput: o\nevaluation: {timeout: .inf}\n", "evaluation.timeout"),
+        (b"dataset: {path: a/b}\nreferences: [gold]\noutput: o\nevaluation: {memory: 99999999999999}\n", "memory"),
+        (b"checkpoints: [{name: a, packing_metrics: {padding: x}}]\n", r"0.packing_metrics: Input is not a valid path"),
+    ],
+)
+def test_damaged_run_files(tmp_path: Path, text: bytes, expected: str) -> None:
+    path = tmp_path / "run.yaml"
+    path.write_bytes(text)
+    with pytest.raises(InputError, match=expected):
+        load_run_file(path)

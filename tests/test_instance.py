@@ -81,3 +81,19 @@ def test_missing_file_and_unreachable_hub(tmp_path: Path) -> None:
         load_instances(str(tmp_path / "none.jsonl"))
     with pytest.raises(InputError, match="neither a local file nor to be had from the hub"):
         load_instances("nobody/no-such-data-set")
+
+
+@pytest.mark.parametrize("name", ["", "..", "a/../../b", "a b", "x" * 201])
+def test_an_id_must_name_a_folder(row, name: str) -> None:
+    with pytest.raises(InputError, match="instance_id"):
+        parse_rows([row(instance_id=name)], "here")
+
+
+def test_nothing_to_evaluate_is_an_error(tmp_path: Path, row) -> None:
+    path = tmp_path / "rows.jsonl"
+    path.touch()
+    with pytest.raises(InputError, match="empty"):
+        load_instances(str(path))
+    path.write_text(json.dumps(row()) + "\n")
+    with pytest.raises(InputError, match="no instance is chosen"):
+        load_instances(str(path), ids=[])

@@ -1,5 +1,6 @@
 import json
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -70,3 +71,19 @@ def test_keys_depend_on_content_only() -> None:
     assert content_key(a=1, b="x") == content_key(b="x", a=1)
     assert content_key(a=1) != content_key(a="1")
     assert content_key(a=["x", "y"]) != content_key(a=["xy"])
+
+
+def test_a_line_that_the_disk_has_no_room_for_is_taken_back(tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    with Journal(path) as journal:
+        journal.put("first", {"n": 1})
+        try:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (path.stat().st_size + 10, before[1]))
+            with pytest.raises(OSError, match="No space left"):
+                journal.put("second", {"text": "x" * 100})
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        journal.put("third", {"n": 3})
+    with Journal(path) as journal:
+        assert [record["key"] for record in journal.records()] == ["first", "third"]

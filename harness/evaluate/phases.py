@@ -38,7 +38,7 @@ def split_script(script: str) -> tuple[str, str]:
     The container is thrown away, so nothing has to be put back; and the tests' exit status is that of the last
     command before the end marker, as in the official harness.
     """
-    lines = script.splitlines()
+    lines = script.split("\n")  # not splitlines: a test patch in it may hold carriage returns and form feeds
     start = next(number for number, line in enumerate(lines) if START_MARKER in line)
     end = max(number for number, line in enumerate(lines) if END_MARKER in line)
     return _joined(lines[:start]), _joined(lines[start + 1 : end])

@@ -261,7 +261,7 @@ async def open_model(
 
 async def _open_endpoint(checkpoint: CheckpointConfig, serving: ServingConfig, concurrency: int) -> EndpointModel:
     url = checkpoint.endpoint or ""
-    client = connect(url, _key(checkpoint), serving.request_seconds)
+    client = connect(url, api_key(checkpoint), serving.request_seconds)
     try:
         model = await find_model(client, checkpoint.model)
     except InputError:
@@ -280,7 +280,8 @@ async def _open_endpoint(checkpoint: CheckpointConfig, serving: ServingConfig, c
     )
 
 
-def _key(checkpoint: CheckpointConfig) -> str:
+def api_key(checkpoint: CheckpointConfig) -> str:
+    """The key for a checkpoint's endpoint, ``none`` where it needs none. Raises InputError for an unset variable."""
     if checkpoint.api_key_env is None:
         return "none"
     key = os.environ.get(checkpoint.api_key_env)

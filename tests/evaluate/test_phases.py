@@ -77,3 +77,8 @@ def test_markers_of_the_tests_own_do_not_move_the_log(instance: Instance) -> Non
     assert grade(instance, specification, part.decode(), 1).outcome is Outcome.UNRESOLVED
     assert read_log(log, new_nonce()) is None
     assert new_nonce() != new_nonce()
+
+
+def test_a_test_patch_in_a_script_keeps_carriage_returns_and_form_feeds() -> None:
+    setup, _ = split_script(SCRIPT.replace("\n", "\n+a\r\n+\x0cb\u2028c\n", 1))
+    assert "+a\r\n+\x0cb\u2028c\n" in setup

@@ -69,3 +69,10 @@ def test_a_model_s_name_must_name_a_folder(tmp_path: Path, instance: Instance, n
 def test_a_model_s_name_never_leaves_the_run_s_folder(tmp_path: Path, name: str, folder: str) -> None:
     with RunFolder(tmp_path) as run:
         assert run.part(name, None) == tmp_path / "checkpoints" / folder
+
+
+def test_separators_of_lines_that_json_does_not_escape_stay_in_the_patch(tmp_path: Path, instance: Instance) -> None:
+    path = tmp_path / "predictions.jsonl"
+    patch = "+a\u2028b\x85c\n"
+    path.write_text(json.dumps(prediction(instance.instance_id, patch), ensure_ascii=False) + "\n", encoding="utf-8")
+    assert load_predictions(str(path), [instance])[0].model_patch == patch
