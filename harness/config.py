@@ -312,7 +312,7 @@ def _put(raw: dict[str, Any], override: str) -> None:
         target = target[int(part)] if _is_index(target, part) else _child(target, part, override)
     try:
         value = yaml.safe_load(text)
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise InputError(f"override {override!r}: the value is not YAML") from error
     if _is_index(target, last):
         target[int(last)] = value

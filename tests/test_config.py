@@ -103,7 +103,7 @@ def test_missing_run_file(tmp_path: Path) -> None:
         load_run_file(tmp_path / "none.yaml")
 
 
-@pytest.mark.parametrize("override", ["workers", "=4", "output.sub=1", "dataset.limit=[1"])
+@pytest.mark.parametrize("override", ["workers", "=4", "output.sub=1", "dataset.limit=[1", "dataset.limit=2020-99-99"])
 def test_bad_overrides(run_file: Path, override: str) -> None:
     with pytest.raises(InputError, match="override"):
         load_run_file(run_file, [override])
