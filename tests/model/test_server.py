@@ -15,6 +15,7 @@ import pytest
 from harness.errors import InputError, ServerError
 from harness.miniature.checkpoints import write_random_checkpoint
 from harness.model import server
+from harness.model.checkpoint import serves_on_cpu
 from harness.model.leftovers import living, note_server, reap_servers
 from harness.model.server import VllmServer
 from harness.model.serverlog import find_reason
@@ -71,7 +72,8 @@ async def test_starts_quiet_and_offline_and_leaves_nothing(checkpoint, stub, tmp
         assert len(living(leader)) == 3  # supervisor, server, its engine
         log = running.log.read_text()
         assert "offline: 1" in log
-        assert "'--max-model-len', '8192', '--enforce-eager'" in log
+        whole_prompts = "'--no-enable-chunked-prefill', '--max-num-batched-tokens', '8192', " if serves_on_cpu() else ""
+        assert f"'--max-model-len', '8192', {whole_prompts}'--enforce-eager'" in log
     assert living(leader) == []
     assert not (tmp_path / "run" / "tiny.server.json").exists()
 
