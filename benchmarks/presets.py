@@ -25,7 +25,6 @@ import yaml
 from aiohttp import web
 from gold_answers import Block, gold_blocks, plain
 
-from harness.config import load_run_file
 from harness.instance import Instance, load_instances
 from harness.localize.oracle import gold_files
 from harness.paths import cache_folder
@@ -33,6 +32,7 @@ from harness.presets import preset_names
 from harness.repo.diff import parse_patch
 from harness.repo.snapshot import open_repository
 from harness.run import run_pipeline
+from harness.run_file import load_run_file
 from harness.seams import Snapshot
 
 INSTANCES = (

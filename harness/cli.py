@@ -47,9 +47,9 @@ def run(
     overrides: Annotated[list[str] | None, typer.Argument(help="key.sub=value, over the file.")] = None,
 ) -> None:
     """Evaluate every checkpoint of a run file; run it again to do only what is missing."""
-    from harness.config import load_run_file
     from harness.report.tables import terminal_table
     from harness.run import run_pipeline
+    from harness.run_file import load_run_file
 
     config = load_run_file(run_file, overrides or ())
     _show(terminal_table(run_pipeline(config)))
@@ -144,7 +144,7 @@ def remove(
     from harness.evaluate.container import connect
     from harness.evaluate.images import remove_images
 
-    if instances is None and not everything:
+    if not _ids(instances) and not everything:
         raise InputError("name the instances whose images to remove with --instances, or give --all")
     removed = remove_images(connect(), _ids(instances))
     typer.echo(f"removed {len(removed)} images")

@@ -5,10 +5,11 @@ from pathlib import Path
 import yaml
 
 from harness.build import build_instances
-from harness.config import RunConfig, load_run_file
+from harness.config import RunConfig
 from harness.miniature.checkpoints import write_random_checkpoint
 from harness.miniature.generate import generate
 from harness.records import write_whole
+from harness.run_file import load_run_file
 
 SEED = 0
 CHECKPOINTS = 2

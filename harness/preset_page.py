@@ -10,7 +10,8 @@ from harness.presets import describe_preset, load_preset, preset_names
 from harness.records import write_whole
 from harness.resources import resource, templates
 
-PARTS = ("conditions", "prompts", "sampling", "localization", "validation", "evaluate_candidates")  # what makes up a pipeline
+# what makes up a pipeline
+PARTS = ("conditions", "prompts", "sampling", "localization", "validation", "evaluate_candidates")
 
 
 def preset_page() -> str:

@@ -9,6 +9,7 @@ import asyncio
 from collections.abc import Callable, Coroutine, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -130,13 +131,17 @@ class Run:
         attempts = len(config.checkpoints) * len(config.conditions) * len(self.instances)
         repairing = self.progress.stage("repair", attempts)
         testing = self.progress.stage("tests", attempts + len(config.references) * len(self.instances))
+        serving = self.progress.stage("checkpoints", len(config.checkpoints))
         answers = self.folder.journal("answers")
         async with asyncio.TaskGroup() as tests:
             for kind in config.references:
                 for instance in self.instances:
                     tests.create_task(self._test_reference(kind, instance, testing))
             for checkpoint in config.checkpoints:
-                await self._serve(checkpoint, answers, repairing, lambda p: tests.create_task(self._test(p, testing)))
+                with serving.running(checkpoint.name):
+                    start_test = partial(self._start_test, tests, testing)
+                    await self._serve(checkpoint, answers, repairing, start_test)
+                serving.add()
         answers.close()
         return [self.results[place] for place in self._places()]
 
@@ -201,6 +206,9 @@ class Run:
 
     def _bench(self, instance: Instance) -> Bench:
         return Bench(instance, self.session.specifications[instance.instance_id], self.session.submit_script)
+
+    def _start_test(self, tests: asyncio.TaskGroup, stage: Stage, proposal: Proposal) -> None:
+        tests.create_task(self._test(proposal, stage))
 
     async def _test(self, proposal: Proposal, stage: Stage) -> None:
         instance, candidates, config = proposal.instance, proposal.candidates, self.config

@@ -22,7 +22,7 @@ def harness(*args: object, **environment: str) -> subprocess.CompletedProcess[st
     )
 
 
-def refused(done: subprocess.CompletedProcess[str], *expected: str) -> None:
+def check_refused(done: subprocess.CompletedProcess[str], *expected: str) -> None:
     assert done.returncode == 2, done.stderr
     assert "Traceback" not in done.stderr
     lines = done.stderr.strip().splitlines()
@@ -51,34 +51,34 @@ def run_file(tmp_path: Path, rows: Path):
 
 
 def test_missing_run_file() -> None:
-    refused(harness("run", "gone.yaml"), "gone.yaml: no such run file")
+    check_refused(harness("run", "gone.yaml"), "gone.yaml: no such run file")
 
 
 def test_unknown_key(run_file) -> None:
-    refused(harness("run", run_file(evaluatoin={})), "unknown key evaluatoin; did you mean evaluation?")
+    check_refused(harness("run", run_file(evaluatoin={})), "unknown key evaluatoin; did you mean evaluation?")
 
 
 def test_unknown_instance_id(run_file, rows: Path) -> None:
     run = run_file(dataset={"path": str(rows), "instances": ["owner__nam-1"]})
-    refused(harness("run", run), "unknown instance id: owner__nam-1; did you mean owner__name-1")
+    check_refused(harness("run", run), "unknown instance id: owner__nam-1; did you mean owner__name-1")
 
 
 def test_checkpoint_without_config(run_file, tmp_path: Path) -> None:
     (tmp_path / "weights").mkdir()
     run = run_file(checkpoints=[{"name": "a", "path": str(tmp_path / "weights")}])
-    refused(harness("run", run), "checkpoints.0.path", "no config.json")
+    check_refused(harness("run", run), "checkpoints.0.path", "no config.json")
 
 
 def test_docker_not_reachable(run_file) -> None:
     done = harness("run", run_file(dataset={"path": "x"}), DOCKER_HOST="unix:///nowhere.sock")
-    refused(done, "neither a local file nor to be had from the hub")
+    check_refused(done, "neither a local file nor to be had from the hub")
     done = harness("images", "list", DOCKER_HOST="unix:///nowhere.sock")
-    refused(done, "Docker is not reachable", "start the daemon")
+    check_refused(done, "Docker is not reachable", "start the daemon")
 
 
 def test_torn_data_set(run_file, rows: Path) -> None:
     rows.write_text(rows.read_text()[:-40])
-    refused(harness("run", run_file()), "rows.jsonl: line 2 is torn")
+    check_refused(harness("run", run_file()), "rows.jsonl: line 2 is torn")
 
 
 @pytest.mark.parametrize(
@@ -93,7 +93,7 @@ def test_bad_predictions(tmp_path: Path, rows: Path, ids: list[str], expected: s
     lines = [json.dumps({"instance_id": i, "model_name_or_path": "m", "model_patch": "p"}) for i in ids]
     predictions.write_text("\n".join(lines))
     done = harness("evaluate", "--dataset", rows, "--predictions", predictions, "--output", tmp_path / "out")
-    refused(done, expected)
+    check_refused(done, expected)
     assert not (tmp_path / "out").exists()
 
 
@@ -113,10 +113,10 @@ def test_grading_again_where_nothing_was_evaluated(tmp_path: Path, row) -> None:
     rows = tmp_path / "known.jsonl"
     rows.write_text(json.dumps(row(repo="pallets/flask", version="2.3")) + "\n")
     arguments = ("evaluate", "--dataset", rows, "--predictions", "gold", "--output", tmp_path / "out", "--regrade")
-    refused(harness(*arguments, DOCKER_HOST="tcp://127.0.0.1:1"), "nothing was evaluated in this folder")
+    check_refused(harness(*arguments, DOCKER_HOST="tcp://127.0.0.1:1"), "nothing was evaluated in this folder")
 
 
 def test_a_calibration_that_is_none(rows: Path, tmp_path: Path) -> None:
     arguments = ("evaluate", "--dataset", rows, "--predictions", "gold", "--output", tmp_path / "out")
-    refused(harness(*arguments, "--calibration", "gone.json"), "gone.json: no such calibration")
-    refused(harness(*arguments, "--calibration", rows), "not a calibration file")
+    check_refused(harness(*arguments, "--calibration", "gone.json"), "gone.json: no such calibration")
+    check_refused(harness(*arguments, "--calibration", rows), "not a calibration file")
