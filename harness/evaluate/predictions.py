@@ -30,6 +30,17 @@ class Prediction(BaseModel):
             raise ValueError(f"{value!r} can't name a folder")
         return value
 
+    @field_validator("model_patch")
+    @classmethod
+    def _is_bytes(cls, value: str | None) -> str | None:
+        # JSON can write half a surrogate pair, which is no text; those that stand for a raw byte are fine
+        if value is not None:
+            try:
+                value.encode("utf-8", "surrogateescape")
+            except UnicodeEncodeError as error:
+                raise ValueError(f"holds a character that can't be written ({error.reason})") from error
+        return value
+
 
 def reference_predictions(kind: str, instances: Iterable[Instance]) -> list[Prediction]:
     """The gold patch of every instance, or (``empty``, ``base``) none."""

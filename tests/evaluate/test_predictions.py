@@ -76,3 +76,12 @@ def test_separators_of_lines_that_json_does_not_escape_stay_in_the_patch(tmp_pat
     patch = "+a\u2028b\x85c\n"
     path.write_text(json.dumps(prediction(instance.instance_id, patch), ensure_ascii=False) + "\n", encoding="utf-8")
     assert load_predictions(str(path), [instance])[0].model_patch == patch
+
+
+def test_half_a_surrogate_pair_is_refused_and_a_raw_byte_is_not(tmp_path: Path, instance: Instance) -> None:
+    path = tmp_path / "predictions.jsonl"
+    path.write_text(json.dumps(prediction(instance.instance_id, "+\ud800\n")) + "\n")
+    with pytest.raises(InputError, match="line 1: not a prediction .model_patch"):
+        load_predictions(str(path), [instance])
+    path.write_text(json.dumps(prediction(instance.instance_id, "+\udce9\n")) + "\n")
+    assert load_predictions(str(path), [instance])[0].model_patch == "+\udce9\n"
