@@ -3,26 +3,19 @@
 What ran is kept in the journal beside the verdicts, its output in a log of its own.
 """
 
-import logging
-import threading
-import time
 from collections.abc import Callable, Mapping
-from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.errors import InfrastructureError
+from harness.evaluate.once import Once, retried
 from harness.instance import Instance
 from harness.journal import Journal, content_key
 from harness.resources import resource
 from harness.seams import Command, CommandResult, Job, Limits, Sandbox
 
-log = logging.getLogger(__name__)
-
 PATCH_PATH = "/harness/patch.diff"
 APPLY_PATH = "/harness/apply.sh"
 SCRIPT_PATH = "/harness/command.sh"
-RETRY_SECONDS = (1.0, 5.0, 20.0)  # pauses before another try after the machine failed
 
 
 @dataclass(frozen=True)
@@ -55,8 +48,7 @@ class CommandRunner:
         self._journal = journal
         self._logs = logs
         self._limits = limits
-        self._lock = threading.Lock()
-        self._under_way: dict[str, Future[CommandRun]] = {}
+        self._once = Once(self._known)
         logs.mkdir(parents=True, exist_ok=True)
 
     def run(self, instance: Instance, script: Script, patch: str = "") -> CommandRun:
@@ -64,36 +56,18 @@ class CommandRunner:
 
         Raises InfrastructureError where the machine fails again and again; that is not journaled.
         """
-        for pause in RETRY_SECONDS:
-            try:
-                return self._run_once(instance, script, patch)
-            except InfrastructureError as error:
-                log.warning("%s: %s; trying again in %g s", instance.instance_id, error, pause)
-                time.sleep(pause)
-        return self._run_once(instance, script, patch)
+        return retried(instance.instance_id, lambda: self._run_once(instance, script, patch))
 
     def _run_once(self, instance: Instance, script: Script, patch: str) -> CommandRun:
         image = self._image_of(instance)
         key = command_key(script, patch, self._sandbox.digest(image), self._limits)
-        with self._lock:
-            known = self._known(key)
-            if known is not None:
-                return known
-            first = key not in self._under_way
-            future = self._under_way.setdefault(key, Future())
-        if not first:
-            return future.result()
-        try:
+
+        def work() -> CommandRun:
             done = _read(self._sandbox.run(_job(image, script, patch, self._limits)), bool(patch))
             self._keep(key, instance, done)
-            future.set_result(done)
             return done
-        except BaseException as error:
-            future.set_exception(error)
-            raise
-        finally:
-            with self._lock:
-                del self._under_way[key]
+
+        return self._once.get(key, work)
 
     def _known(self, key: str) -> CommandRun | None:
         record, path = self._journal.get(key), self._log_path(key)

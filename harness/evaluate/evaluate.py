@@ -1,26 +1,20 @@
 """Evaluating a patch: a fresh container, the patch, the tests, the verdict; the same question never twice."""
 
-import logging
-import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import Future
 from pathlib import Path
 
 from harness.errors import InfrastructureError, SandboxError
 from harness.evaluate.grade import grader_version
 from harness.evaluate.guard import patch_flags, refusal
 from harness.evaluate.judge import infrastructure, judge
+from harness.evaluate.once import Once, retried
 from harness.evaluate.phases import evaluation_job, new_nonce, protocol, write_log
 from harness.evaluate.spec import Specification
 from harness.instance import Instance
 from harness.journal import Journal, content_key
 from harness.seams import Limits, Sandbox
 from harness.verdict import Outcome, Phase, Verdict
-
-log = logging.getLogger(__name__)
-
-RETRY_SECONDS = (1.0, 5.0, 20.0)  # pauses before another try after the machine failed
 
 
 class Evaluator:
@@ -45,8 +39,7 @@ class Evaluator:
         self._journal = journal
         self._logs = logs
         self._limits = limits
-        self._lock = threading.Lock()
-        self._under_way: dict[str, Future[Verdict]] = {}
+        self._once = Once(self._known)
         logs.mkdir(parents=True, exist_ok=True)
 
     def log_path(self, verdict: Verdict) -> Path:
@@ -65,41 +58,28 @@ class Evaluator:
         return self._evaluate(instance, None, repeat)
 
     def _evaluate(self, instance: Instance, patch: str | None, repeat: int) -> Verdict:
-        for pause in (*RETRY_SECONDS, None):
-            try:
-                return self._evaluate_once(instance, patch, repeat)
-            except InfrastructureError as error:
-                if pause is None:
-                    command = error.command if isinstance(error, SandboxError) else None
-                    return infrastructure(instance, str(error), command)
-                log.warning("%s: %s; trying again in %g s", instance.instance_id, error, pause)
-                time.sleep(pause)
-        raise AssertionError("unreachable")
+        try:
+            return retried(instance.instance_id, lambda: self._evaluate_once(instance, patch, repeat))
+        except InfrastructureError as error:
+            command = error.command if isinstance(error, SandboxError) else None
+            return infrastructure(instance, str(error), command)
 
     def _evaluate_once(self, instance: Instance, patch: str | None, repeat: int) -> Verdict:
         image = self._image_of(instance)
         digest = self._sandbox.digest(image)
         specification = self._specification_of(instance)
         key = evaluation_key(instance, specification, patch, digest, self._limits, repeat)
-        with self._lock:
-            record = self._journal.get(key)
-            if record is not None:
-                return Verdict.model_validate(record["verdict"])
-            first = key not in self._under_way
-            future = self._under_way.setdefault(key, Future())
-        if not first:
-            return future.result()
-        try:
+
+        def work() -> Verdict:
             verdict = self._run(instance, patch, image, digest, specification, key)
             self._journal.put(key, {"verdict": verdict.model_dump(mode="json"), "patch": patch_key(patch, repeat)})
-            future.set_result(verdict)
             return verdict
-        except BaseException as error:
-            future.set_exception(error)
-            raise
-        finally:
-            with self._lock:
-                del self._under_way[key]
+
+        return self._once.get(key, work)
+
+    def _known(self, key: str) -> Verdict | None:
+        record = self._journal.get(key)
+        return Verdict.model_validate(record["verdict"]) if record else None
 
     def _run(
         self, instance: Instance, patch: str | None, image: str, digest: str, specification: Specification, key: str

@@ -5,6 +5,7 @@ import pytest
 
 from harness.errors import InfrastructureError
 from harness.evaluate import commands as module
+from harness.evaluate import once
 from harness.evaluate.commands import CommandRunner, Script
 from harness.instance import Instance
 from harness.journal import Journal
@@ -38,7 +39,7 @@ class Machine:
 
 @pytest.fixture
 def make(tmp_path: Path, monkeypatch):
-    monkeypatch.setattr(module, "RETRY_SECONDS", (0.0, 0.0))
+    monkeypatch.setattr(once, "RETRY_SECONDS", (0.0, 0.0))
     journals = []
 
     def runner(machine: Machine, **limits) -> CommandRunner:

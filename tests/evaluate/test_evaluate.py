@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from harness.errors import InfrastructureError, SandboxError
-from harness.evaluate import evaluate as module
+from harness.evaluate import once
 from harness.evaluate.evaluate import Evaluator
 from harness.evaluate.phases import PATCH_PATH, PATCH_REFUSED
 from harness.evaluate.spec import END_MARKER, START_MARKER, Specification
@@ -47,7 +47,7 @@ class ScriptedSandbox:
 
 @pytest.fixture
 def make(tmp_path: Path, monkeypatch):
-    monkeypatch.setattr(module, "RETRY_SECONDS", (0.0, 0.0))
+    monkeypatch.setattr(once, "RETRY_SECONDS", (0.0, 0.0))
     journals = []
 
     def evaluator(sandbox: ScriptedSandbox, script: str = f"{START_MARKER}\n{END_MARKER}", **limits) -> Evaluator:

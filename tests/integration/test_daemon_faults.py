@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from daemon import Daemon, import_little_image
 
-from harness.evaluate import evaluate as module
+from harness.evaluate import once
 from harness.evaluate.container import RUN_LABEL, DockerSandbox
 from harness.evaluate.evaluate import Evaluator
 from harness.evaluate.spec import END_MARKER, START_MARKER, Specification
@@ -59,7 +59,7 @@ def daemon(tmp_path, caplog):
 @pytest.fixture
 def evaluation(tmp_path, row, monkeypatch):
     """Evaluates the patch with these tests."""
-    monkeypatch.setattr(module, "RETRY_SECONDS", (1.0, 5.0, 5.0))
+    monkeypatch.setattr(once, "RETRY_SECONDS", (1.0, 5.0, 5.0))
     instance = Instance.model_validate(row(test_patch=NEW_TEST, FAIL_TO_PASS=[TEST], PASS_TO_PASS=[]))
 
     def evaluate(client, tests: str):
