@@ -21,6 +21,8 @@ images = typer.Typer(help="Build, list and remove the project's Docker images.",
 app.add_typer(images, name="images")
 app.command()(pack)
 
+INTERRUPTED = 130  # what typer exits with after Ctrl-C
+
 DatasetOption = Annotated[str, typer.Option("--dataset", help="Hub id, or a local .jsonl, .json or .parquet file.")]
 SplitOption = Annotated[str, typer.Option("--split", help="Split of a data set from the hub.")]
 InstancesOption = Annotated[
@@ -188,6 +190,10 @@ def main() -> None:
     except OSError as error:
         typer.echo(f"harness: {error}", err=True)
         sys.exit(1)
+    except SystemExit as error:
+        if error.code == INTERRUPTED:
+            typer.echo("harness: interrupted; the same command goes on from what is done", err=True)
+        raise
 
 
 if __name__ == "__main__":

@@ -120,3 +120,13 @@ def test_a_calibration_that_is_none(rows: Path, tmp_path: Path) -> None:
     arguments = ("evaluate", "--dataset", rows, "--predictions", "gold", "--output", tmp_path / "out")
     check_refused(harness(*arguments, "--calibration", "gone.json"), "gone.json: no such calibration")
     check_refused(harness(*arguments, "--calibration", rows), "not a calibration file")
+
+
+def test_removing_no_instance_at_all_is_refused() -> None:
+    check_refused(harness("images", "remove", "--instances", ","), "--all")
+
+
+def test_an_interrupted_command_says_how_to_go_on() -> None:
+    code = "import harness.cli as c; c.app = lambda: exit(c.INTERRUPTED); c.main()"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr.count("interrupted")) == (130, 1)
