@@ -11,6 +11,7 @@ from harness.errors import InputError
 from harness.instance import Instance, nearest
 
 REFERENCES = ("gold", "empty")
+NAME_BYTES = 200  # file systems take 255, some of which escapes may need
 BASE = "base"  # no patch at all, and the tests run all the same: shows that an instance is sound
 
 
@@ -26,7 +27,7 @@ class Prediction(BaseModel):
     @field_validator("model_name_or_path")
     @classmethod
     def _names_a_folder(cls, value: str) -> str:
-        if value in ("", ".", "..") or not value.isprintable():
+        if value in ("", ".", "..") or not value.isprintable() or len(value.encode()) > NAME_BYTES:
             raise ValueError(f"{value!r} can't name a folder")
         return value
 
@@ -58,8 +59,8 @@ def load_predictions(source: str, instances: Sequence[Instance], chosen: bool = 
     """Predictions from a file, or the reference predictions ``gold``, ``empty`` and ``base``.
 
     ``chosen`` says that ``instances`` is a part of the data set picked by the user: predictions for others
-    are then passed over. Raises InputError for a missing or torn file, an unknown instance, and two
-    predictions for one instance.
+    are then passed over. Raises InputError for a missing or torn file, an unknown instance, two
+    predictions for one instance, and where none is left.
     """
     if source in (*REFERENCES, BASE):
         return reference_predictions(source, instances)
@@ -73,7 +74,10 @@ def load_predictions(source: str, instances: Sequence[Instance], chosen: bool = 
         if prediction.instance_id not in known and not chosen:
             hint = nearest(prediction.instance_id, known)
             raise InputError(f"{source}: prediction for unknown instance {prediction.instance_id}{hint}")
-    return [prediction for prediction in predictions if prediction.instance_id in known]
+    kept = [prediction for prediction in predictions if prediction.instance_id in known]
+    if not kept:
+        raise InputError(f"{source}: holds no prediction{' for the chosen instances' if predictions else ''}")
+    return kept
 
 
 def _read(path: Path) -> list[tuple[str, Any]]:
@@ -81,7 +85,7 @@ def _read(path: Path) -> list[tuple[str, Any]]:
     if not path.is_file():
         raise InputError(f"{path}: no such predictions file (give a .jsonl or .json file, `gold`, `empty` or `base`)")
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
         raise InputError(f"{path}: not UTF-8 text ({error})") from error
     if path.suffix == ".jsonl":

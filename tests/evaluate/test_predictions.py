@@ -57,7 +57,7 @@ def test_missing_file(instance: Instance) -> None:
         load_predictions("gone.jsonl", [instance])
 
 
-@pytest.mark.parametrize("name", ["", ".", "..", "a\nb"])
+@pytest.mark.parametrize("name", ["", ".", "..", "a\nb", "x" * 201])
 def test_a_model_s_name_must_name_a_folder(tmp_path: Path, instance: Instance, name: str) -> None:
     path = tmp_path / "p.jsonl"
     path.write_text(json.dumps({**prediction(), "model_name_or_path": name}))
@@ -81,7 +81,23 @@ def test_separators_of_lines_that_json_does_not_escape_stay_in_the_patch(tmp_pat
 def test_half_a_surrogate_pair_is_refused_and_a_raw_byte_is_not(tmp_path: Path, instance: Instance) -> None:
     path = tmp_path / "predictions.jsonl"
     path.write_text(json.dumps(prediction(instance.instance_id, "+\ud800\n")) + "\n")
-    with pytest.raises(InputError, match="line 1: not a prediction .model_patch"):
+    with pytest.raises(InputError, match=r"line 1: not a prediction .model_patch"):
         load_predictions(str(path), [instance])
     path.write_text(json.dumps(prediction(instance.instance_id, "+\udce9\n")) + "\n")
     assert load_predictions(str(path), [instance])[0].model_patch == "+\udce9\n"
+
+
+def test_no_prediction_at_all_is_an_error(tmp_path: Path, instance: Instance) -> None:
+    path = tmp_path / "predictions.jsonl"
+    path.touch()
+    with pytest.raises(InputError, match="holds no prediction"):
+        load_predictions(str(path), [instance])
+    path.write_text(json.dumps(prediction("owner__other-1")) + "\n")
+    with pytest.raises(InputError, match="for the chosen instances"):
+        load_predictions(str(path), [instance], chosen=True)
+
+
+def test_a_byte_order_mark_is_passed_over(tmp_path: Path, instance: Instance) -> None:
+    path = tmp_path / "predictions.jsonl"
+    path.write_text(json.dumps(prediction(instance.instance_id)), encoding="utf-8-sig")
+    assert len(load_predictions(str(path), [instance])) == 1
