@@ -205,13 +205,13 @@ async def list_models(client: "AsyncOpenAI") -> dict[str, int | None]:
     import openai
 
     try:
-        page = await _for_side_questions(client).models.list()
-    except openai.APIError as error:
+        reply = json.loads(await _for_side_questions(client).get("/models", cast_to=str))
+        lengths = {model["id"]: model.get("max_model_len") for model in reply["data"]}
+    except (openai.APIError, ValueError, KeyError, TypeError, AttributeError) as error:  # not a list of models
         raise InputError(
             f"{client.base_url}: no OpenAI-compatible server answers there ({error.__cause__ or error}); "
             "start it, or correct the checkpoint's endpoint"
         ) from error
-    lengths = {model.id: (model.model_extra or {}).get("max_model_len") for model in page.data}
     return {name: length if isinstance(length, int) else None for name, length in lengths.items()}
 
 
