@@ -18,7 +18,6 @@ from harness.config import (
     RegressionConfig,
     ReproductionConfig,
     ValidationConfig,
-    load_run_file,
 )
 from harness.evaluate.session import Session, evaluation_session
 from harness.instance import Instance, load_instances
@@ -29,6 +28,7 @@ from harness.records import RunFolder
 from harness.repo.diff import Replacement, change_patch, parse_patch, split_lines
 from harness.repo.snapshot import open_repository
 from harness.run import run_pipeline
+from harness.run_file import load_run_file
 from harness.seams import Snapshot
 from harness.validate.bench import Bench
 from harness.validate.check import Validation, plan_validation, validate
