@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 BaseChoice = Literal["auto", "debootstrap", "pull"]
 
 SUITES = {"3.9": "bullseye", "3.11": "bookworm", "3.13": "trixie"}  # Debian release whose python3 it is
-PACKAGES = ("ca-certificates", "git", "python3", "python3-venv")
+PACKAGES = ("ca-certificates", "git", "patch", "python3", "python3-venv")
 LEFT_OUT = ("var/cache/apt/archives/*.deb", "var/lib/apt/lists/*", "usr/share/doc/*", "usr/share/man/*")
 
 
@@ -28,13 +28,13 @@ def base_layer(python: str, choice: Literal["debootstrap", "pull"]) -> Layer:
     Raises InputError for a version that no Debian release carries, where it would have to.
     """
     if choice == "pull":
-        dockerfile = render("base.Dockerfile.jinja", root=f"python:{python}-slim", has_git=False)
+        dockerfile = render("base.Dockerfile.jinja", root=f"python:{python}-slim", has_tools=False)
     else:
         if python not in SUITES:
             raise InputError(
                 f"Python {python} can't be bootstrapped (only {', '.join(SUITES)} can); use `--base pull` instead"
             )
-        dockerfile = render("base.Dockerfile.jinja", root=_root_name(SUITES[python]), has_git=True)
+        dockerfile = render("base.Dockerfile.jinja", root=_root_name(SUITES[python]), has_tools=True)
     return Layer(f"harness/base-py{python}", "base", dockerfile)
 
 

@@ -42,14 +42,15 @@ def built_name(instance_id: str) -> str:
 
 
 def resolve(client: "DockerClient", instance: Instance, pull: bool = False) -> str:
-    """Name of an image of the instance that is on this machine: the row's, our built one, the official one.
+    """Name of an image of the instance that is on this machine: the one that the row names, and no other.
 
-    Where none is, and ``pull`` allows it, the row's image (on a classic row: the official one) is pulled.
+    For a classic row, which names none, our built one or else the official one. Where it is not here, and ``pull``
+    allows it, the row's image (on a classic row: the official one) is pulled.
     Raises InputError where there is none and none may be pulled or no registry holds it,
     InfrastructureError where no registry answers.
     """
-    own = [instance.image] if instance.image else []
-    names = [*own, built_name(instance.instance_id), published_image(instance.instance_id)]
+    ours = [built_name(instance.instance_id), published_image(instance.instance_id)]
+    names = [instance.image] if instance.image else ours
     for name in names:
         if _is_local(client, name):
             return name
@@ -58,9 +59,8 @@ def resolve(client: "DockerClient", instance: Instance, pull: bool = False) -> s
             f"{instance.instance_id}: no image on this machine ({', '.join(names)}); "
             "build it with `harness images build`, or let it be pulled (evaluation.pull=true, or --pull)"
         )
-    wanted = own[0] if own else published_image(instance.instance_id)
-    pull_image(client, wanted)
-    return wanted
+    pull_image(client, names[-1])
+    return names[-1]
 
 
 def _is_local(client: "DockerClient", name: str) -> bool:

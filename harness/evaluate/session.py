@@ -1,7 +1,7 @@
 """Everything that evaluating needs, opened together and closed together: daemon, images, journal, workers."""
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from harness.errors import InputError
 from harness.evaluate.commands import CommandRun, CommandRunner, Script
 from harness.evaluate.container import DockerSandbox, connect
 from harness.evaluate.evaluate import Evaluator
-from harness.evaluate.images import resolve
+from harness.evaluate.images import built_name, resolve
 from harness.evaluate.recipes import load_recipes
 from harness.evaluate.spec import Specification, specify
 from harness.instance import Instance
@@ -60,10 +60,10 @@ def evaluation_session(
     On the way out all containers are gone. Raises InputError when Docker is not reachable, or an
     instance has no image or no specification, naming all of them at once.
     """
-    specifications = specifications_of(instances, recipes)
     workers = evaluation.workers or default_workers(evaluation)
     client = connect(connections=3 * workers + 6)
     names = collect(instances, lambda instance: resolve(client, instance, evaluation.pull))
+    specifications = specifications_of(instances, recipes, names)
     journal = folder.journal("evaluations")
     threads = workers + max(1, round(workers * AHEAD_SHARE))
     with DockerSandbox(client, folder.label, turns=workers) as sandbox, ThreadPoolExecutor(threads, "evaluate") as pool:
@@ -89,10 +89,22 @@ def evaluation_session(
     client.close()
 
 
-def specifications_of(instances: Sequence[Instance], recipes: Path | None) -> dict[str, Specification]:
-    """How each instance is evaluated, by its id. Raises InputError naming every instance of which that is not known."""
+def specifications_of(
+    instances: Sequence[Instance], recipes: Path | None, images: Mapping[str, str] | None = None
+) -> dict[str, Specification]:
+    """How each instance is evaluated, by its id; ``images`` are the names of their local images, where known.
+
+    A recipe speaks for the image that it made: in any other, a classic row is tested the benchmark's own way.
+    Raises InputError naming every instance of which it is not known how.
+    """
     book = load_recipes(recipes)
-    return collect(instances, lambda instance: specify(instance, book.instances.get(instance.instance_id)))
+
+    def specification_of(instance: Instance) -> Specification:
+        instance_id = instance.instance_id
+        made_here = images is None or images[instance_id] == built_name(instance_id)
+        return specify(instance, book.instances.get(instance_id) if made_here else None)
+
+    return collect(instances, specification_of)
 
 
 def collect(instances: Sequence[Instance], make: Callable[[Instance], Value]) -> dict[str, Value]:

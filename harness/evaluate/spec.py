@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from harness.errors import InputError, PatchError
 from harness.evaluate.specifications import directives, specifications, version_facts
-from harness.instance import Instance
+from harness.instance import Instance, nearest
 from harness.repo.diff import parse_patch
 from harness.resources import resource, templates
 
@@ -41,16 +41,32 @@ def specify(instance: Instance, recipe: "Recipe | None" = None) -> Specification
 
     Raises InputError for a row of which neither is known, or whose log parser nobody knows.
     """
+    if not instance.fail_to_pass:
+        raise InputError(f"{instance.instance_id}: the row names no FAIL_TO_PASS test, so nothing could be resolved")
     if instance.eval_script:
         if START_MARKER not in instance.eval_script or END_MARKER not in instance.eval_script:
             raise InputError(f"{instance.instance_id}: the row's eval_script marks no start and end of the test output")
         parser = instance.log_parser or _parser_of(instance, None)
-        return Specification(instance.eval_script, parser, instance.eval_type or PASS_AND_FAIL)
+        return _known(instance, Specification(instance.eval_script, parser, instance.eval_type or PASS_AND_FAIL))
     try:
         script = render_script(instance, recipe.test_cmd) if recipe else _version_script(instance)
     except PatchError as error:
         raise InputError(f"{instance.instance_id}: the row's test_patch is {error}") from error
-    return Specification(script, _parser_of(instance, recipe), PASS_AND_FAIL)
+    return _known(instance, Specification(script, _parser_of(instance, recipe), PASS_AND_FAIL))
+
+
+def _known(instance: Instance, specification: Specification) -> Specification:
+    from swebench.harness.constants import EvalType
+    from swebench.harness.log_parsers import PARSER_REGISTRY
+
+    kinds = {kind.value for kind in EvalType}
+    for column, value, known in (
+        ("log_parser", specification.log_parser, PARSER_REGISTRY),
+        ("eval_type", specification.eval_type, kinds),
+    ):
+        if value not in known:
+            raise InputError(f"{instance.instance_id}: unknown {column} {value!r}{nearest(value, known)}")
+    return specification
 
 
 def _parser_of(instance: Instance, recipe: "Recipe | None") -> str:

@@ -164,3 +164,14 @@ def test_rows_that_say_nothing_are_refused(row) -> None:
         specify(Instance.model_validate(row(eval_script="pytest")))
     with pytest.raises(InputError, match="no log parser is known"):
         specify(Instance.model_validate(row(eval_script=f"{START_MARKER}{END_MARKER}")))
+
+
+def test_rows_that_could_not_be_graded_are_refused(row) -> None:
+    script = f"{START_MARKER}\n{END_MARKER}"
+    for columns, expected in (
+        ({"log_parser": "parse_log_pytset"}, "unknown log_parser 'parse_log_pytset'; did you mean parse_log_pytest"),
+        ({"log_parser": "parse_log_pytest", "eval_type": "pass_or_fail"}, "unknown eval_type 'pass_or_fail'"),
+        ({"log_parser": "parse_log_pytest", "FAIL_TO_PASS": "[]"}, "names no FAIL_TO_PASS test"),
+    ):
+        with pytest.raises(InputError, match=expected):
+            specify(Instance.model_validate(row(eval_script=script, **columns)))

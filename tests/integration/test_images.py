@@ -200,7 +200,7 @@ def empty_image(docker_client):
             docker_client.images.remove(name)
 
 
-def test_a_local_image_is_found_by_any_of_its_names(docker_client, instance, empty_image):
+def test_a_row_has_the_image_it_names_or_else_ours_or_the_official_one(docker_client, instance, empty_image):
     wanted = numbered(instance, 3)
     with pytest.raises(InputError, match=r"harness-Test__demo-3: no image.*harness images build"):
         resolve(docker_client, wanted)
@@ -209,7 +209,8 @@ def test_a_local_image_is_found_by_any_of_its_names(docker_client, instance, emp
     ours = empty_image(built_name(wanted.instance_id), wanted.instance_id)
     assert resolve(docker_client, wanted, pull=True) == ours
     named = wanted.model_copy(update={"image": "harness-test/rows-own:1"})
-    assert resolve(docker_client, named) == ours
+    with pytest.raises(InputError, match=r"no image on this machine \(harness-test/rows-own:1\)"):
+        resolve(docker_client, named)
     empty_image("harness-test/rows-own:1", wanted.instance_id)
     assert resolve(docker_client, named) == "harness-test/rows-own:1"
 

@@ -17,7 +17,7 @@ prompt = Prompts("agentless").render(
     "localize_files", issue="the issue", paths=["a.py"], tree="a.py", left_out=0, limit=1
 )
 assert "the issue" in prompt
-assert render("base.Dockerfile.jinja", root="debian:x", has_git=True).startswith("FROM debian:x")
+assert render("base.Dockerfile.jinja", root="debian:x", has_tools=True).startswith("FROM debian:x")
 assert preset_names()
 assert (resource("docker") / "pypi_instances.json").is_file()
 print("rendered")
