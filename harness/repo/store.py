@@ -1,5 +1,6 @@
 """What was derived from the contents of files, kept across instances and runs under the hash of the content."""
 
+import fcntl
 import sqlite3
 import threading
 from collections.abc import Mapping, Sequence
@@ -20,13 +21,19 @@ class BlobStore:
         self.path = path
         self._lock = threading.Lock()
         try:
-            self._database = sqlite3.connect(path, timeout=60.0, check_same_thread=False)
+            self._open()
+        except sqlite3.Error as error:
+            raise self._failure(error) from error
+
+    def _open(self) -> None:
+        # turning a new file to write-ahead logging is the one thing for which SQLite does not wait its turn
+        with self.path.with_name(f"{self.path.name}.lock").open("a") as turn:
+            fcntl.flock(turn, fcntl.LOCK_EX)
+            self._database = sqlite3.connect(self.path, timeout=60.0, check_same_thread=False)
             self._database.execute("pragma journal_mode = wal")
             # a lost entry is made again: nothing here is worth waiting for the disk
             self._database.execute("pragma synchronous = off")
             self._database.execute("create table if not exists blobs (key text primary key, data blob) without rowid")
-        except sqlite3.Error as error:
-            raise self._failure(error) from error
 
     def __enter__(self) -> Self:
         return self
