@@ -1,5 +1,6 @@
 """The command line: reads arguments, calls the one function that does the work, prints. No logic here."""
 
+import signal
 import sys
 from enum import StrEnum
 from pathlib import Path
@@ -180,8 +181,9 @@ def _show(renderable: object) -> None:
 def main() -> None:
     """Run the command line; what this package raises on purpose becomes one line on stderr.
 
-    Exit status 2 for input that the user must mend, 1 for a machine that failed.
+    Exit status 2 for input that the user must mend, 1 for a machine that failed. SIGTERM ends a run as Ctrl-C does.
     """
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         app()
     except HarnessError as error:

@@ -167,6 +167,28 @@ def test_a_run_killed_in_every_stage_ends_as_an_undisturbed_one(miniature_rows, 
     assert containers(docker_client, disturbed) == []
 
 
+@pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_run_cleans_up_and_says_how_to_go_on(
+    miniature_rows, stub, tmp_path, docker_client, ending
+) -> None:
+    url, _ = stub
+    output = tmp_path / "out"
+    run_file = write_run_file(tmp_path / "run.yaml", miniature_rows, {"name": "stub", "endpoint": url})
+    process = start(run_file, output)
+    while not containers(docker_client, output):
+        assert process.poll() is None
+        time.sleep(0.01)
+    process.send_signal(ending)
+    printed, _ = process.communicate(timeout=60)
+    assert process.returncode == 130, printed
+    assert "interrupted; the same command goes on" in printed
+    assert "Traceback" not in printed
+    deadline = time.monotonic() + 10
+    while containers(docker_client, output) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert containers(docker_client, output) == []
+
+
 @pytest.mark.vllm
 def test_a_run_with_a_real_server_survives_a_kill(miniature_rows, tmp_path, docker_client) -> None:
     write_random_checkpoint(tmp_path / "weights", 0, corpus=[miniature_rows.read_text()])
