@@ -28,7 +28,9 @@ def prepare_demo(folder: Path, count: int) -> RunConfig:
     corpus = [path.read_text(encoding="utf-8") for path in sorted(made.sources.rglob("*.py"))]
     names = [f"random-{number}" for number in range(CHECKPOINTS)]
     for seed, name in enumerate(names):
-        write_random_checkpoint(folder / "checkpoints" / name, seed, corpus=corpus)
+        weights = folder / "checkpoints" / name
+        if not (weights / "model.safetensors").is_file():  # written last
+            write_random_checkpoint(weights, seed, corpus=corpus)
     run_file = {
         "dataset": {"path": str(rows.relative_to(folder))},
         "checkpoints": [{"name": name, "path": f"checkpoints/{name}"} for name in names],

@@ -36,7 +36,7 @@ def comparison_table(strategies: Mapping[str, Metrics]) -> "Table":
     table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), show_edge=False)
     table.add_column("strategy", no_wrap=True)
     for head in COLUMNS:
-        table.add_column(head, justify="right", no_wrap=True)
+        table.add_column(head, justify="right", overflow="fold")  # on a narrow terminal nothing is cut
     for name, metrics in strategies.items():
         table.add_row(name, *(cell(metrics) for cell in COLUMNS.values()))
     return table

@@ -55,7 +55,7 @@ def _table(*columns: str) -> "Table":
 
     table = Table(box=SIMPLE)
     for column in columns:
-        table.add_column(column, overflow="fold", no_wrap=column in ("instance", "image"))
+        table.add_column(column, overflow="fold", no_wrap=column in ("instance", "kind", "outcome"))
     return table
 
 

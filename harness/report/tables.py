@@ -19,6 +19,7 @@ NOTES = (
     "interval.",
     "Similarity to the gold patch: SWE-RL's, difflib's SequenceMatcher ratio of the two patches' hunks in each file, "
     "mean over the files, 0 for an empty patch; mean over the instances.",
+    "Model time: summed over requests, of which many run at a time. Test time: likewise over containers.",
     "Averages: the three conditions with equal weights.",
 )
 

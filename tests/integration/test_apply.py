@@ -8,9 +8,7 @@ from harness.seams import Command, Job, Limits
 
 pytestmark = pytest.mark.docker
 
-SETUP = (
-    "cd /testbed && git init -q && seq 9 > a && git add a && git commit -qm base"
-)
+SETUP = "cd /testbed && git init -q && seq 9 > a && git add a && git commit -qm base"
 EXACT = "--- a/a\n+++ b/a\n@@ -4,3 +4,3 @@\n 4\n-5\n+five\n 6\n"
 DRIFTED = "--- a/a\n+++ b/a\n@@ -3,5 +3,5 @@\n three\n 4\n-5\n+five\n 6\n 7\n"
 FOREIGN = "--- a/a\n+++ b/a\n@@ -1,3 +1,3 @@\n alpha\n-beta\n+BETA\n gamma\n"
