@@ -178,12 +178,19 @@ def _show(renderable: object) -> None:
     Console().print(renderable)
 
 
+def _interrupt(*_: object) -> None:
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as in a script's background job
+        raise KeyboardInterrupt
+    # asyncio ends its tasks in order on this one, wherever they are
+    signal.raise_signal(signal.SIGINT)
+
+
 def main() -> None:
     """Run the command line; what this package raises on purpose becomes one line on stderr.
 
     Exit status 2 for input that the user must mend, 1 for a machine that failed. SIGTERM ends a run as Ctrl-C does.
     """
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    signal.signal(signal.SIGTERM, _interrupt)
     try:
         app()
     except HarnessError as error:
