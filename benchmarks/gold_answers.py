@@ -3,38 +3,20 @@
 import re
 import subprocess
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from harness.errors import InputError
 from harness.instance import Instance, load_instances
 from harness.paths import cache_folder
-from harness.repo.diff import parse_patch, split_lines
+from harness.repair.gold import Block, answer_text
+from harness.repo.diff import parse_patch
 from harness.repo.snapshot import RebuiltRepository, rebuilt_folder
 from harness.seams import Snapshot
 
 CONTEXT, WIDE = 3, 12  # lines around a change; in the style that leaves lines out
 KEPT = 2  # lines kept on either side of what is left out
-
-
-@dataclass(frozen=True)
-class Block:
-    """One search/replace block; lines without their ends. ``new`` marks the replacement's lines that were put in."""
-
-    path: str
-    search: tuple[str, ...]
-    replace: tuple[str, ...]
-    new: tuple[bool, ...]
-
-    def text(self) -> str:
-        """As the prompt asks for it."""
-        parts = ("<<<<<<< SEARCH", *self.search, "=======", *self.replace, ">>>>>>> REPLACE")
-        return "".join(f"{line}\n" for line in parts)
-
-    def indented(self, change: Callable[[str], str]) -> "Block":
-        """With every line changed."""
-        return replace(self, search=tuple(map(change, self.search)), replace=tuple(map(change, self.replace)))
 
 
 def rebuilt_rows(rows: str) -> Iterator[tuple[Instance, Snapshot]]:
@@ -62,74 +44,7 @@ def gold_contents(instance: Instance, snapshot: Snapshot) -> dict[str, bytes | N
         return {path: Path(folder, path).read_bytes() if Path(folder, path).is_file() else None for path in paths}
 
 
-def gold_blocks(instance: Instance, snapshot: Snapshot, context: int = CONTEXT) -> list[Block]:
-    """The gold patch as blocks with at least so many lines of context, and as many as make each one's place unique."""
-    blocks = []
-    for diff in parse_patch(instance.patch):
-        if diff.old_path is None:
-            added = tuple(line[1:] for hunk in diff.hunks for line in hunk.lines if line.startswith("+"))
-            blocks.append(Block(diff.path, (), added, (True,) * len(added)))
-            continue
-        lines = [line.rstrip(b"\r\n").decode() for line in split_lines(snapshot.read(diff.old_path))]
-        changes = [change for hunk in diff.hunks for change in _changes(hunk.old_start, hunk.lines)]
-        blocks += [_block(diff.old_path, lines, group, context) for group in _grouped(changes, context)]
-    return blocks
-
-
-Change = tuple[int, int, tuple[str, ...]]  # first line from 0, after the last, what stands there then
-
-
-def _changes(start: int, lines: Sequence[str]) -> Iterator[Change]:
-    position = start - 1
-    first, added, removed = position, [], 0
-    for line in (*(line for line in lines if not line.startswith("\\")), " "):
-        if line.startswith("-"):
-            removed += 1
-        elif line.startswith("+"):
-            added.append(line[1:])
-        else:
-            if added or removed:
-                yield first, first + removed, tuple(added)
-            position = first + removed + 1
-            first, added, removed = position, [], 0
-
-
-def _grouped(changes: Sequence[Change], context: int) -> list[list[Change]]:
-    groups: list[list[Change]] = []
-    for change in changes:
-        if groups and change[0] - groups[-1][-1][1] <= 2 * context:
-            groups[-1].append(change)
-        else:
-            groups.append([change])
-    return groups
-
-
-def _block(path: str, lines: Sequence[str], changes: Sequence[Change], context: int) -> Block:
-    while True:
-        first, last = max(0, changes[0][0] - context), min(len(lines), changes[-1][1] + context)
-        search = tuple(lines[first:last])
-        if _times(search, lines) == 1 or (first, last) == (0, len(lines)):
-            break
-        context += 1
-    new: list[tuple[str, bool]] = []
-    position = first
-    for start, end, added in changes:
-        new += [(line, False) for line in lines[position:start]] + [(line, True) for line in added]
-        position = end
-    new += [(line, False) for line in lines[position:last]]
-    return Block(path, search, tuple(line for line, _ in new), tuple(put_in for _, put_in in new))
-
-
-def _times(search: tuple[str, ...], lines: Sequence[str]) -> int:
-    return sum(tuple(lines[i : i + len(search)]) == search for i in range(len(lines) - len(search) + 1))
-
-
 # The styles: an answer's text from the blocks of a gold patch
-
-
-def plain(blocks: Sequence[Block]) -> str:
-    """As the prompt asks for it."""
-    return "\n".join(f"{block.path}\n{block.text()}" for block in blocks)
 
 
 def fenced(blocks: Sequence[Block]) -> str:
@@ -145,12 +60,12 @@ def path_on_fence(blocks: Sequence[Block]) -> str:
 
 def thinking(blocks: Sequence[Block]) -> str:
     """A draft of another change in thinking tags first."""
-    return f"<think>\n{plain([replace(b, replace=('no',)) for b in blocks])}\n</think>\n{plain(blocks)}"
+    return f"<think>\n{answer_text([replace(b, replace=('no',)) for b in blocks])}\n</think>\n{answer_text(blocks)}"
 
 
 def carriage_returns(blocks: Sequence[Block]) -> str:
     """Lines that end as on Windows."""
-    return plain(blocks).replace("\n", "\r\n")
+    return answer_text(blocks).replace("\n", "\r\n")
 
 
 def trailing_spaces(blocks: Sequence[Block]) -> str:
@@ -163,12 +78,12 @@ def trailing_spaces(blocks: Sequence[Block]) -> str:
         )
         for block in blocks
     )
-    return plain(list(drifted))
+    return answer_text(list(drifted))
 
 
 def dedented(blocks: Sequence[Block]) -> str:
     """Without the indentation that all lines have, and four spaces instead where they have none."""
-    return plain([_moved(block) for block in blocks])
+    return answer_text([_moved(block) for block in blocks])
 
 
 def _moved(block: Block) -> Block:
@@ -184,17 +99,17 @@ def tabs(blocks: Sequence[Block]) -> str:
         width = len(line) - len(line.lstrip(" "))
         return "\t" * (width // 4) + " " * (width % 4) + line[width:]
 
-    return plain([block.indented(tabbed) for block in blocks])
+    return answer_text([block.indented(tabbed) for block in blocks])
 
 
 def foreign_folder(blocks: Sequence[Block]) -> str:
     """The repository's own folder before every path."""
-    return plain([replace(block, path=f"testbed/{block.path}") for block in blocks])
+    return answer_text([replace(block, path=f"testbed/{block.path}") for block in blocks])
 
 
 def elided(blocks: Sequence[Block]) -> str:
     """The middle of the lines before the first change left out, with dots in its place."""
-    return plain([_elided(block) for block in blocks])
+    return answer_text([_elided(block) for block in blocks])
 
 
 def _elided(block: Block) -> Block:
@@ -210,7 +125,7 @@ def _elided(block: Block) -> Block:
 
 
 STYLES: dict[str, tuple[Callable[[Sequence[Block]], str], int]] = {
-    "plain": (plain, CONTEXT),
+    "plain": (answer_text, CONTEXT),
     "fenced, with prose": (fenced, CONTEXT),
     "path on the fence": (path_on_fence, CONTEXT),
     "after thinking": (thinking, CONTEXT),
@@ -218,7 +133,7 @@ STYLES: dict[str, tuple[Callable[[Sequence[Block]], str], int]] = {
     "trailing spaces": (trailing_spaces, CONTEXT),
     "re-indented": (dedented, CONTEXT),
     "tabs for spaces": (tabs, CONTEXT),
-    "split into blocks": (plain, 0),
+    "split into blocks": (answer_text, 0),
     "wrong leading folder": (foreign_folder, CONTEXT),
     "lines left out": (elided, WIDE),
 }

@@ -17,10 +17,11 @@ import sys
 from collections.abc import Iterator
 from time import perf_counter
 
-from gold_answers import gold_blocks, plain, rebuilt_rows
+from gold_answers import CONTEXT, rebuilt_rows
 
 from harness.instance import Instance
 from harness.localize.oracle import gold_files
+from harness.repair.gold import answer_text, gold_blocks
 from harness.repair.sample import read_answer
 from harness.seams import Answer, Snapshot
 
@@ -43,7 +44,7 @@ class Unproven:
 
 def answers(instance: Instance, snapshot: Snapshot, first: int, count: int) -> Iterator[Answer]:
     """The gold patch as an answer, each time with another comment in what it adds: numbers ``first`` and on."""
-    text = plain(gold_blocks(instance, snapshot))
+    text = answer_text(gold_blocks(instance, snapshot, CONTEXT))
     for number in range(first, first + count):
         yield Answer(text.replace("\n=======\n", f"\n=======\n# {number}\n"), "stop", 0, 0, 0.0)
 

@@ -23,12 +23,13 @@ from typing import Any
 
 import yaml
 from aiohttp import web
-from gold_answers import Block, gold_blocks, plain
+from gold_answers import CONTEXT
 
 from harness.instance import Instance, load_instances
 from harness.localize.oracle import gold_files
 from harness.paths import cache_folder
 from harness.presets import preset_names
+from harness.repair.gold import Block, answer_text, gold_blocks
 from harness.repo.diff import parse_patch
 from harness.repo.snapshot import open_repository
 from harness.run import run_pipeline
@@ -50,13 +51,13 @@ class Answers:
     def __init__(self, instance: Instance, snapshot: Snapshot) -> None:
         self.issue = instance.problem_statement.strip()
         self.files = "\n".join(place.path for place in gold_files(instance, snapshot))
-        gold = gold_blocks(instance, snapshot)
+        gold = gold_blocks(instance, snapshot, CONTEXT)
         self.repairs = (
-            plain([NOTE]),
-            plain([NOTE]),
-            plain(gold).rsplit(">>>>>>>", 1)[0],
-            plain(gold),
-            plain([*gold, NOTE]),
+            answer_text([NOTE]),
+            answer_text([NOTE]),
+            answer_text(gold).rsplit(">>>>>>>", 1)[0],
+            answer_text(gold),
+            answer_text([*gold, NOTE]),
         )
         added = {
             d.path: [line[1:] for h in d.hunks for line in h.lines if line[:1] == "+"]

@@ -13,13 +13,14 @@ import os
 import sys
 from collections import Counter
 
-from gold_answers import STYLES, gold_blocks, gold_contents, rebuilt_rows
+from gold_answers import CONTEXT, STYLES, gold_contents, rebuilt_rows
 
 from harness.candidate import Reason
 from harness.instance import Instance
 from harness.localize.oracle import gold_files
 from harness.model.answers import read_edits
 from harness.repair.edits import apply_edits
+from harness.repair.gold import gold_blocks
 from harness.repair.sample import read_answer
 from harness.seams import Answer, Snapshot
 
@@ -50,7 +51,7 @@ async def measure(rows: str) -> tuple[dict[str, Counter[str]], int]:
             outcomes[style][found] += 1
             if found != GOLD:
                 print(f"{instance.instance_id}: {style}: {found}", file=sys.stderr)
-        text = STYLES["plain"][0](gold_blocks(instance, snapshot))
+        text = STYLES["plain"][0](gold_blocks(instance, snapshot, CONTEXT))
         outcomes[CUT][await outcome(instance, snapshot, text[: len(text) // 2], "length")] += 1
     return outcomes, count
 

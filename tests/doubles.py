@@ -1,34 +1,8 @@
-"""A snapshot in memory and a model that answers from a script, for tests that need neither git nor a server."""
+"""A model that answers from a script, for tests that need no server."""
 
-from collections.abc import Mapping, Sequence
-from hashlib import sha1
+from collections.abc import Sequence
 
 from harness.seams import Answer, ContextOverflow, Sampling
-
-
-class MemorySnapshot:
-    """A `Snapshot` of given files; git is not asked whether a patch applies."""
-
-    commit = tree = "0" * 40
-
-    def __init__(self, files: Mapping[str, bytes], links: Mapping[str, bytes] | None = None) -> None:
-        self._files = dict(files)
-        self._links = dict(links or {})
-
-    def paths(self) -> tuple[str, ...]:
-        return tuple(sorted(self._files))
-
-    def read(self, path: str) -> bytes:
-        return {**self._files, **self._links}[path]
-
-    def mode(self, path: str) -> str:
-        return "120000" if path in self._links else "100644" if self._files[path] is not None else ""
-
-    def blob(self, path: str) -> str:
-        return sha1(self.read(path), usedforsecurity=False).hexdigest()
-
-    def check_applies(self, patch: str) -> str:
-        return ""
 
 
 class ScriptedModel:

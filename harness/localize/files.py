@@ -10,6 +10,7 @@ from harness.location import Location, resolve_path
 from harness.model.answers import read_file_names
 from harness.model.context import fit_prompt
 from harness.model.prompts import Prompts
+from harness.repo.outline import Outlines
 from harness.repo.search import relevance
 from harness.seams import Answer, ContextOverflow, Model, Sampling, Snapshot
 
@@ -56,21 +57,31 @@ class FileLocalization:
 
 
 async def localize_files(
-    model: Model, prompts: Prompts, sampling: Sampling, instance: Instance, snapshot: Snapshot, limit: int
+    model: Model,
+    prompts: Prompts,
+    sampling: Sampling,
+    instance: Instance,
+    snapshot: Snapshot,
+    outlines: Outlines,
+    limit: int,
 ) -> FileLocalization:
     """At most ``limit`` files of the snapshot that the model names for the issue; none is ever guessed for it.
 
-    Raises InfrastructureError where the model can't be asked.
+    Only files whose names the prompt set's template asks for are parsed. Raises InfrastructureError where the
+    model can't be asked.
     """
     issue = instance.problem_statement
     ranked = rank_paths(issue, source_paths(snapshot.paths()))
     if not ranked:
         return _nothing(LocalizationReason.NO_FILES, "the snapshot holds no source files")
 
+    def names(path: str) -> list[str]:
+        return [element.name for element in outlines.elements(snapshot, path)]
+
     def render(count: int) -> str:
         paths = sorted(ranked[:count])
-        left_out = len(ranked) - count
-        return prompts.render(STAGE, issue=issue, paths=paths, tree=tree(paths), left_out=left_out, limit=limit)
+        shown = {"paths": paths, "tree": tree(paths), "left_out": len(ranked) - count, "names": names}
+        return prompts.render(STAGE, issue=issue, limit=limit, **shown)
 
     fitted = await fit_prompt(model, sampling, render, len(ranked))
     if fitted is None or not fitted.parts:

@@ -43,6 +43,18 @@ class Localization:
         yield from (stage.cost for stage in (folders, self.elements) if stage)
         yield from (sample.cost for sample in (self.lines.samples if self.lines else ()))
 
+    def unresolved(self) -> dict[str, int]:
+        """How many of the names given to each stage that ran are not in the snapshot, or could be several things."""
+        folders = self.retrieved.folders if self.retrieved else None
+        lines = [name for sample in self.lines.samples for name in sample.unresolved] if self.lines else None
+        named = {
+            "files": self.files.unresolved,
+            "folders": folders.unresolved if folders else None,
+            "elements": self.elements.unresolved if self.elements else None,
+            "lines": lines,
+        }
+        return {stage: len(names) for stage, names in named.items() if names is not None}
+
 
 class Localizer:
     """Localizes instances as a run file asks for it."""
@@ -75,7 +87,7 @@ class Localizer:
 
     async def _files(self, model: Model, instance: Instance, snapshot: Snapshot) -> Localization:
         sampling, config = self._sampling, self._config
-        ask = (model, self._prompts, sampling.localize, instance, snapshot, sampling.files)
+        ask = (model, self._prompts, sampling.localize, instance, snapshot, self._outlines, sampling.files)
         if not config.retrieval.files:
             named = await file_stage.localize_files(*ask)
             return Localization((named.locations,) if named.locations else (), named)

@@ -28,6 +28,7 @@ _HEADING = re.compile(
 )
 _QUOTED = re.compile(r"`([^`\s]+)`")
 _FOLLOWED = re.compile(r"(\S+?)(?::[ \t]|[ \t]+[-–—(])")  # noqa: RUF001 - the dashes that models write
+_LABELLED = re.compile(r"([^\s:]+):[ \t]+(\S+)")
 _POSITION = re.compile(r":\d+(?:-\d+)?$")
 _WORD = re.compile(r"\w[\w.+-]*")  # a file such as LICENSE, where a path is expected
 _PATH = re.compile(r".*/.*|.*\.\w+|[A-Z]\w*file")
@@ -143,7 +144,9 @@ def _path_in(line: str) -> str:
         return _POSITION.sub("", quoted[1])
     heading = _HEADING.match(line)
     line = line[heading.end() if heading else 0 :]
-    if followed := _FOLLOWED.match(line):
+    if (labelled := _LABELLED.fullmatch(line)) and not _PATH.fullmatch(labelled[1]) and _PATH.fullmatch(labelled[2]):
+        line = labelled[2]
+    elif followed := _FOLLOWED.match(line):
         line = followed[1]
     line = _POSITION.sub("", line.strip(" \t*_\"',:"))
     return line if _PATH.fullmatch(line) and (heading or not re.search(r"\s", line)) else ""

@@ -1,20 +1,28 @@
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
 import pytest
-from doubles import MemorySnapshot, ScriptedModel
+from doubles import ScriptedModel
 
 from harness.errors import InfrastructureError
 from harness.localize.files import LocalizationReason, localize_files, rank_paths, source_paths, tree
 from harness.location import Location
 from harness.model.prompts import Prompts
+from harness.repo.memory import MemorySnapshot
+from harness.repo.outline import Outlines
+from harness.repo.store import BlobStore
 from harness.seams import Answer, ContextOverflow, Sampling
 
 FILES = ("README.md", "setup.py", "src/app/core.py", "src/app/io.js", "src/app/x.py", "tests/test_core.py")
 SAMPLING = Sampling(max_tokens=50)
 
 
-async def localize(instance, answer, files=FILES, context=100_000, limit=3):
+async def localize(instance, answer, files=FILES, context=100_000, limit=3, prompts="agentless"):
     model = ScriptedModel([answer], context)
-    snapshot = MemorySnapshot(dict.fromkeys(files, b"x\n"))
-    return model, await localize_files(model, Prompts("agentless"), SAMPLING, instance, snapshot, limit)
+    snapshot = MemorySnapshot(dict.fromkeys(files, b"def run():\n    pass\n"))
+    with TemporaryDirectory() as folder, BlobStore(Path(folder, "derived.sqlite3")) as store:
+        ask = (model, Prompts(prompts), SAMPLING, instance, snapshot, Outlines(store), limit)
+        return model, await localize_files(*ask)
 
 
 async def test_names_are_resolved_against_the_snapshot(instance):
@@ -27,6 +35,16 @@ async def test_names_are_resolved_against_the_snapshot(instance):
     assert "      core.py\n" not in model.prompts[0]
     assert "src/\n  app/\n    core.py\n    io.js\n    x.py\n" in model.prompts[0]
     assert "test_core" not in model.prompts[0]
+
+
+async def test_the_compact_set_shows_a_small_repository_by_its_names(instance):
+    model, found = await localize(instance, "run: src/app/io.js", prompts="compact")
+    assert found.locations == (Location("src/app/io.js"),)
+    assert "run: setup.py\nrun: src/app/core.py\nsrc/app/io.js\nrun: src/app/x.py\n" in model.prompts[0]
+    many = [f"pkg/m{number}.py" for number in range(41)]
+    model, _ = await localize(instance, "pkg/m3.py", many, prompts="compact")
+    assert "\npkg/m3.py\n" in model.prompts[0]
+    assert "run" not in model.prompts[0]
 
 
 async def test_no_more_files_than_asked_for(instance):

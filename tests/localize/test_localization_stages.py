@@ -3,7 +3,7 @@
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
-from doubles import MemorySnapshot, ScriptedModel
+from doubles import ScriptedModel
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -15,6 +15,7 @@ from harness.localize.names import Named, read_places, resolve_places, union
 from harness.localize.stages import Localizer, vote_files
 from harness.location import Location
 from harness.model.prompts import Prompts
+from harness.repo.memory import MemorySnapshot
 from harness.repo.store import BlobStore
 from harness.repo.symbols import parse_elements
 from harness.seams import Answer, ContextOverflow
@@ -102,6 +103,7 @@ async def test_each_stage_narrows_what_the_one_before_located(locate):
     assert found.elements.unresolved == ("app/shapes.py: nothing",)
     assert found.sets == ((Location("app/shapes.py", ((10, 10), (17, 18))),), (Location("app/shapes.py", ((10, 11),)),))
     assert found.lines.samples[1].unresolved == ("shapes.py: 99",)
+    assert found.unresolved() == {"files": 0, "elements": 1, "lines": 1}
     assert found.locations == (Location("app/shapes.py", ((10, 11), (17, 18))),)
     skeletons, _ = model.asked["elements"][0]
     assert "def area(self):" in skeletons
@@ -181,6 +183,7 @@ async def test_irrelevant_folders_are_left_out_of_retrieval(locate):
     _, found = await locate(config, files="app/io.py", folders="docs/\nnowhere/")
     assert found.retrieved.matched == ("app/shapes.py",)
     assert (found.retrieved.folders.folders, found.retrieved.folders.unresolved) == (("docs",), ("nowhere/",))
+    assert found.unresolved() == {"files": 0, "folders": 1}
     _, found = await locate(config, files="app/io.py", folders="docs/\napp/")
     assert set(found.retrieved.matched) == {"app/shapes.py", "docs/conf.py"}
 

@@ -3,13 +3,13 @@ import os
 from pathlib import Path
 
 import pytest
-from doubles import MemorySnapshot
 
 from harness.errors import InputError
 from harness.instance import Instance
 from harness.localize.oracle import gold_files, gold_locations
 from harness.location import Location
 from harness.repo.diff import Replacement, change_patch, creation_patch
+from harness.repo.memory import MemorySnapshot
 
 LINES = [b"%d\n" % number for number in range(1, 101)]
 SNAPSHOT = MemorySnapshot({"a.py": b"".join(LINES), "b.py": b"x\n", "gone.py": b"1\n2\n3\n"})

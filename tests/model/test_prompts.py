@@ -15,7 +15,14 @@ PLACES = ("localize_elements", "localize_folders", "localize_lines")
 
 
 def localize_prompt(prompts: Prompts, issue: str = "It fails.", paths=("a.py",), left_out: int = 0) -> str:
-    variables = {"issue": issue, "paths": paths, "tree": tree(paths), "left_out": left_out, "limit": 3}
+    variables = {
+        "issue": issue,
+        "paths": paths,
+        "tree": tree(paths),
+        "left_out": left_out,
+        "limit": 3,
+        "names": lambda path: [],
+    }
     return prompts.render("localize_files", **variables)
 
 

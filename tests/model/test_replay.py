@@ -4,7 +4,6 @@ import subprocess
 import sys
 
 import pytest
-from doubles import MemorySnapshot
 from fake_openai import FakeOpenAI, completion
 
 from harness.candidate import Reason
@@ -14,6 +13,7 @@ from harness.location import Location
 from harness.model.client import open_model
 from harness.model.prompts import Prompts
 from harness.repair.sample import Drawing, repair
+from harness.repo.memory import MemorySnapshot
 from harness.seams import Sampling
 
 FIX = "a.py\n<<<<<<< SEARCH\nx = 1\n=======\nx = 2\n>>>>>>> REPLACE\n"

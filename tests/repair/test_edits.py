@@ -1,5 +1,4 @@
 import pytest
-from doubles import MemorySnapshot
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -8,6 +7,7 @@ from harness.location import Location
 from harness.model.answers import Edit
 from harness.repair.edits import apply_edits
 from harness.repair.match import EditRefused
+from harness.repo.memory import MemorySnapshot
 
 SOURCE = b"def f(x):\n    y = 1\n    return y\n\n\ndef g(x):\n    y = 1\n    return x\n"
 

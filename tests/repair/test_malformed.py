@@ -3,7 +3,6 @@
 import random
 from collections import Counter
 
-from doubles import MemorySnapshot
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -13,6 +12,7 @@ from harness.model.answers import read_edits
 from harness.repair.edits import apply_edits
 from harness.repair.match import EditRefused
 from harness.repair.sample import read_answer
+from harness.repo.memory import MemorySnapshot
 from harness.seams import Answer
 
 ANSWERS = 10_000

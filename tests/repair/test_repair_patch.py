@@ -1,7 +1,6 @@
 from time import perf_counter
 
 import pytest
-from doubles import MemorySnapshot
 
 from harness.candidate import Effect
 from harness.model.answers import Edit
@@ -9,6 +8,7 @@ from harness.repair.edits import FileChange, apply_edits
 from harness.repair.match import SourceFile
 from harness.repair.patch import make_patch, normalise, read_effect, syntax_problem
 from harness.repo.diff import Replacement
+from harness.repo.memory import MemorySnapshot
 
 SOURCE = b'"""Doc."""\n\n\ndef f(x):\n    """Give x."""\n    return x\n'
 

@@ -4,13 +4,14 @@ import asyncio
 import subprocess
 
 import pytest
-from doubles import MemorySnapshot, ScriptedModel
+from doubles import ScriptedModel
 
 from harness.candidate import Candidate, Effect, Grade, Reason
 from harness.errors import InfrastructureError
 from harness.location import Location
 from harness.model.prompts import Prompts
 from harness.repair.sample import Drawing, repair
+from harness.repo.memory import MemorySnapshot
 from harness.repo.mirror import BareRepository
 from harness.repo.snapshot import GitSnapshot
 from harness.seams import Answer, ContextOverflow, Sampling

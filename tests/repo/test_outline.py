@@ -4,9 +4,9 @@ import subprocess
 import sys
 
 import pytest
-from doubles import MemorySnapshot
 
 from harness.errors import InfrastructureError
+from harness.repo.memory import MemorySnapshot
 from harness.repo.outline import Outlines, decode_elements, encode_elements, skeleton, text_lines
 from harness.repo.store import BlobStore
 from harness.repo.symbols import parse_elements

@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
-from doubles import MemorySnapshot
 
+from harness.repo.memory import MemorySnapshot
 from harness.repo.retrieval import Retrieval
 from harness.repo.store import BlobStore
 from harness.repo.symbols import parse_elements

@@ -1,10 +1,10 @@
 from math import comb
 
 import pytest
-from doubles import MemorySnapshot
 
 from harness.instance import Instance
 from harness.location import Location
+from harness.repo.memory import MemorySnapshot
 from harness.report.stage_tables import stages_csv, stages_markdown
 from harness.report.stages import (
     Hits,
@@ -100,9 +100,11 @@ def test_a_candidate_without_a_patch_counts_and_one_that_the_machine_failed_on_d
 
 
 SCORES = [
-    StageScores({("file", 1): Hits(1, 2, 1)}, 4, {"no-match": 1}, "both", selected=True, graded=4, resolving=1),
-    StageScores({("file", 1): Hits(0, 1, 1)}, 4, {"no-match": 1, "no-op": 1}, "all", False, 4, 2),
-    StageScores({}, 4, {"truncated": 4}, "all", False, 3, 0),
+    StageScores({("file", 1): Hits(1, 2, 1)}, {"files": 0}, 4, {"no-match": 1}, "both", True, graded=4, resolving=1),
+    StageScores(
+        {("file", 1): Hits(0, 1, 1)}, {"files": 1, "lines": 2}, 4, {"no-match": 1, "no-op": 1}, "all", False, 4, 2
+    ),
+    StageScores({}, {}, 4, {"truncated": 4}, "all", False, 3, 0),
 ]
 
 
@@ -110,6 +112,7 @@ def test_rows_are_means_over_the_instances_that_have_the_score():
     [row] = summarise_stages([("one", "model", scores) for scores in SCORES])
     assert row.recall == {("file", 1): 0.25}
     assert row.precision == {("file", 1): 0.5}
+    assert row.unresolved == {"files": 1, "lines": 2}
     assert row.reasons == {"truncated": 4, "no-match": 2, "no-op": 1}
     assert row.pools == {"all": 2, "both": 1}
     assert row.graded_instances == 2, "the machine failed on a candidate of the third"
@@ -120,17 +123,18 @@ def test_rows_are_means_over_the_instances_that_have_the_score():
 def test_tables():
     rows = summarise_stages([("one", "model", scores) for scores in SCORES])
     text = stages_markdown(rows)
-    assert "| 25.0 / 50.0 |" in text
+    assert "| 25.0 / 50.0 | files 1, lines 2 |" in text
     assert "patch 41.7, truncated 33.3, no-match 16.7, no-op 8.3" in text
     assert "| 2 of 3 | @1 37.5, @2 66.7, @4 100.0 | 50.0 | 100.0 |" in text
     assert "Chen et al. 2021" in text
     lines = stages_csv(rows).splitlines()
     assert lines[0] == "checkpoint,condition,score,value,instances"
     assert "one,model,oracle,1.0,2" in lines
+    assert "one,model,unresolved_lines,2.0,3" in lines
 
 
 def test_without_tested_candidates_no_pass_at_k_is_claimed():
-    text = stages_markdown(summarise_stages([("one", "model", StageScores({}, 4, {}, "all"))]))
+    text = stages_markdown(summarise_stages([("one", "model", StageScores(candidates=4, pool="all"))]))
     assert "ass@k" not in text
     assert stages_markdown([]) == ""
     assert stages_csv([]).splitlines() == ["checkpoint,condition,score,value,instances"]

@@ -4,13 +4,14 @@ from dataclasses import replace
 
 import pytest
 from benches import NOT_APPLIED, ScriptedBench, printed
-from doubles import MemorySnapshot, ScriptedModel
+from doubles import ScriptedModel
 
 from harness.candidate import Candidate, Reason
 from harness.config import RegressionConfig, ReproductionConfig, ValidationConfig
 from harness.errors import InputError
 from harness.evaluate.spec import END_MARKER, START_MARKER
 from harness.model.prompts import Prompts
+from harness.repo.memory import MemorySnapshot
 from harness.validate.check import Plan, plan_validation, require_validation, validate
 from harness.validate.select import Pool, select
 
