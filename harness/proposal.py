@@ -77,7 +77,8 @@ class Proposal:
 
     def _scores(self, trial: Trial) -> StageScores:
         located = localization_hits(self.instance, self.snapshot, self.locations) if self.localization else {}
-        scores = StageScores(located, len(self.candidates), self._reasons(), trial.selection.pool.value)
+        unresolved = self.localization.unresolved() if self.localization else {}
+        scores = StageScores(located, unresolved, len(self.candidates), self._reasons(), trial.selection.pool.value)
         if trial.verdicts is None:
             return scores
         graded, resolving = count_resolving(len(self.candidates), trial.verdicts)

@@ -10,6 +10,8 @@ NOTES = (
     "Recall / precision at k, in percent: of the first k files localized, what of them was meant, against the files, "
     "elements and lines of the base state that the gold patch changes (lines only put in count as the lines on either "
     "side; a line's element is the innermost around it; a whole file means all of them); mean over the instances.",
+    "Unresolved names: how many names in the model's answers stand for nothing that the snapshot holds, or for several "
+    "things, by the stage of localization.",
     "Answers: share of all candidates in percent, by the reason why they made no patch.",
     "Voted on: what the candidates had passed among which the vote was held, in instances.",
     "Pass@k: unbiased estimator 1 - C(n-c, k) / C(n, k) (Chen et al. 2021) over all candidates, those without a patch "
@@ -33,7 +35,7 @@ def stages_markdown(rows: Sequence[StageRow]) -> str:
 
 
 def stages_csv(rows: Sequence[StageRow]) -> str:
-    """One line for each score of each checkpoint and condition; shares from 0 to 1."""
+    """One line for each score of each checkpoint and condition: shares from 0 to 1, and numbers of unresolved names."""
     import pandas as pd
 
     columns = ["checkpoint", "condition", "score", "value", "instances"]
@@ -48,7 +50,7 @@ def _localized(row: StageRow) -> dict[str, str]:
     return {
         f"{kind}@{k} recall / precision": f"{percent(recall)} / {percent(row.precision[kind, k])}"
         for (kind, k), recall in row.recall.items()
-    }
+    } | {"unresolved names": ", ".join(f"{stage} {count}" for stage, count in row.unresolved.items()) or NONE}
 
 
 def _answers(row: StageRow) -> dict[str, str]:
@@ -77,6 +79,7 @@ def _lines(row: StageRow) -> Iterable[tuple[str, str, str, float, int]]:
     scores: list[tuple[str, float, int]] = []
     scores += [(f"{kind}_recall@{k}", value, row.instances) for (kind, k), value in row.recall.items()]
     scores += [(f"{kind}_precision@{k}", value, row.instances) for (kind, k), value in row.precision.items()]
+    scores += [(f"unresolved_{stage}", count, row.instances) for stage, count in row.unresolved.items()]
     scores += [(f"answers_{name}", count / row.candidates, row.instances) for name, count in row.reasons.items()]
     scores += [(f"voted_on_{pool}", count / row.instances, row.instances) for pool, count in row.pools.items()]
     scores += [(f"pass@{k}", value, row.graded_instances) for k, value in row.pass_at.items()]

@@ -47,6 +47,7 @@ class StageScores:
     """One attempt, stage by stage."""
 
     localized: Mapping[tuple[str, int], Hits] = field(default_factory=dict)  # (kind, k) -> hits among the first k files
+    unresolved: Mapping[str, int] = field(default_factory=dict)  # stage of localization -> names that stand for nothing
     candidates: int = 0
     reasons: Mapping[str, int] = field(default_factory=dict)  # why candidates made no patch -> how many of them
     pool: str = ""  # what the candidates voted on had passed
@@ -64,6 +65,7 @@ class StageRow:
     instances: int
     recall: Mapping[tuple[str, int], float]
     precision: Mapping[tuple[str, int], float]
+    unresolved: Mapping[str, int]  # names in all instances together, by the stage of localization
     candidates: int
     reasons: Mapping[str, int]
     pools: Mapping[str, int]
@@ -160,8 +162,10 @@ def _summarise(checkpoint: str, condition: str, group: Sequence[StageScores]) ->
     kinds = list(dict.fromkeys(key for scores in group for key in scores.localized))
     hits = {key: [scores.localized[key] for scores in group if key in scores.localized] for key in kinds}
     reasons: Counter[str] = Counter()
+    unresolved: Counter[str] = Counter()
     for scores in group:
         reasons.update(scores.reasons)
+        unresolved.update(scores.unresolved)
     whole = [s for s in group if s.candidates and s.graded == s.candidates and s.selected is not None]
     draws = [k for k in DRAWS if whole and k <= min(scores.graded for scores in whole)]
     return StageRow(
@@ -170,6 +174,7 @@ def _summarise(checkpoint: str, condition: str, group: Sequence[StageScores]) ->
         instances=len(group),
         recall={key: fmean(hit.recall for hit in found) for key, found in hits.items()},
         precision={key: fmean(hit.precision for hit in found) for key, found in hits.items()},
+        unresolved=dict(unresolved),
         candidates=sum(scores.candidates for scores in group),
         reasons=dict(reasons.most_common()),
         pools=dict(Counter(scores.pool for scores in group if scores.pool).most_common()),
