@@ -1,0 +1,120 @@
+"""The laboratory's corpus: training documents, the tokenizer trained on them, and questions held out for scoring."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from dataclasses import asdict, dataclass, field
+from itertools import islice
+from pathlib import Path
+from random import Random
+from tempfile import TemporaryDirectory
+
+from harness.instance import Instance
+from harness.journal import content_key
+from harness.miniature.checkpoints import tokenizer_config, train_tokenizer
+from harness.miniature.package import Difficulty, draw_packages
+from harness.miniature.texts import Texts, write_texts
+from harness.model.prompts import Prompts
+from harness.records import write_whole
+from harness.repo.memory import MemorySnapshot
+from harness.repo.outline import Outlines
+from harness.repo.store import BlobStore
+from lab.documents import SESSION, Mix, draw, question, write_documents
+from lab.oracle import Questions
+
+PROMPTS = "compact"
+TOKENIZER_DOCUMENTS = 4000  # that the tokenizer is trained on
+CONTEXT = 2048  # tokens that the checkpoints take
+CONDITIONS = ("model", "gt-location", "gt-file")
+
+
+@dataclass(frozen=True)
+class CorpusRecipe:
+    """All that determines a corpus."""
+
+    seed: int = 0
+    tokens: int = 8_000_000  # at least so many, ends of documents included
+    vocabulary: int = 1536
+    mix: Mix = field(default_factory=Mix)
+    ordinary: Difficulty = field(default_factory=Difficulty)  # of packages that single documents and trajectories show
+    large: Difficulty = field(default_factory=lambda: Difficulty(modules=8))  # of those that sessions ask about
+    held_out: int = 1000  # packages with questions for scoring
+
+    @property
+    def key(self) -> str:
+        """Hash of the recipe."""
+        return content_key(**asdict(self))
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """Where a corpus lies."""
+
+    documents: Path  # JSONL with a column text
+    tokenizer: Path  # folder
+    held_out: Path  # JSONL: prompt, answer, kind
+
+
+def make_corpus(folder: Path, recipe: CorpusRecipe) -> Corpus:
+    """Write the corpus to ``folder``, or find it there. The same recipe gives the same bytes."""
+    corpus = Corpus(folder / "documents.jsonl", folder / "tokenizer", folder / "held-out.jsonl")
+    done = folder / "recipe.json"
+    stamp = json.dumps({"key": recipe.key, **asdict(recipe)}, indent=1) + "\n"
+    if done.exists() and done.read_text(encoding="utf-8") == stamp:
+        return corpus
+    folder.mkdir(parents=True, exist_ok=True)
+    done.unlink(missing_ok=True)
+    asyncio.run(_write(corpus, recipe))
+    write_whole(done, stamp)
+    return corpus
+
+
+async def _write(corpus: Corpus, recipe: CorpusRecipe) -> None:
+    with TemporaryDirectory() as folder, BlobStore(Path(folder, "derived.sqlite3")) as store:
+        questions = Questions(Prompts(PROMPTS), Outlines(store))
+        documents = _documents(recipe, questions)
+        first = [await anext(documents) for _ in range(TOKENIZER_DOCUMENTS)]
+        tokenizer = train_tokenizer(first, recipe.vocabulary)
+        corpus.tokenizer.mkdir(exist_ok=True)
+        tokenizer.save(str(corpus.tokenizer / "tokenizer.json"))
+        write_whole(corpus.tokenizer / "tokenizer_config.json", json.dumps(tokenizer_config(CONTEXT), indent=2) + "\n")
+        total = 0
+        with corpus.documents.open("w", encoding="utf-8") as file:
+            while total < recipe.tokens:
+                document = first.pop(0) if first else await anext(documents)
+                file.write(json.dumps({"text": document}) + "\n")
+                total += len(tokenizer.encode(document, add_special_tokens=False).ids)
+        write_whole(corpus.held_out, "".join([json.dumps(q) + "\n" async for q in held_out(recipe, questions)]))
+
+
+async def _documents(recipe: CorpusRecipe, questions: Questions) -> AsyncIterator[str]:
+    """Documents without end."""
+    random = Random(f"documents/{recipe.seed}")
+    ordinary = draw_packages(recipe.seed, "train", recipe.ordinary)
+    large = draw_packages(recipe.seed, "train", recipe.large)
+    while True:
+        kind = draw(random, recipe.mix.kinds)
+        instance, snapshot = described(write_texts(random, next(large if kind == SESSION else ordinary)))
+        for document in await write_documents(kind, random, recipe.mix, questions, instance, snapshot):
+            yield document
+
+
+async def held_out(recipe: CorpusRecipe, questions: Questions) -> AsyncIterator[dict[str, str]]:
+    """Questions about packages that training never sees, each with its answer, as `lab.score` takes them."""
+    random = Random(f"held-out/{recipe.seed}")
+    for package in islice(draw_packages(recipe.seed, "held-out", recipe.ordinary), recipe.held_out):
+        instance, snapshot = described(write_texts(random, package))
+        turns = await questions.localization(instance, snapshot)
+        kinds = [turn.stage for turn in turns]
+        for condition in CONDITIONS:
+            turns.append(await questions.repair(instance, snapshot, condition))
+            kinds.append(f"repair, {condition}")
+        for kind, turn in zip(kinds, turns, strict=True):
+            yield {"prompt": question(turn), "answer": turn.answer, "kind": kind}
+
+
+def described(texts: Texts) -> tuple[Instance, MemorySnapshot]:
+    """A package as the pipeline sees it."""
+    row = {"instance_id": "miniature", "repo": "miniature", "base_commit": "", "test_patch": "", "patch": texts.patch}
+    lists = {"problem_statement": texts.issue, "FAIL_TO_PASS": (), "PASS_TO_PASS": ()}
+    return Instance.model_validate(row | lists), MemorySnapshot({p: t.encode() for p, t in texts.base.items()})

@@ -1,0 +1,82 @@
+"""Training documents: chats about generated packages, rendered with the prompts and the chat template of evaluation.
+
+Three kinds. *Single*: one question of the pipeline and its answer. *Trajectory*: a whole repair, from the tree to the
+edit, in one chat. *Session*: the tree at its head, then question after question that only the head answers; a piece
+of it without its head asks for what can't be known (PAPER.md: context hallucination).
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from random import Random
+
+from harness.instance import Instance
+from harness.localize.files import source_paths
+from harness.miniature.checkpoints import CHAT_TEMPLATE
+from harness.resources import templates
+from harness.seams import Snapshot
+from lab.oracle import Questions, Turn
+
+TEMPLATES = Path(__file__).with_name("templates")
+SINGLE, TRAJECTORY, SESSION = "single", "trajectory", "session"
+FOLLOW_UP = "follow_up"
+BOS, EOS = "<bos>", "<eos>"
+
+
+@dataclass(frozen=True)
+class Mix:
+    """How the documents of a corpus are drawn. Weights are relative."""
+
+    kinds: Mapping[str, float] = field(default_factory=lambda: {SINGLE: 0.5, TRAJECTORY: 0.25, SESSION: 0.25})
+    views: Mapping[str, float] = field(default_factory=lambda: {"model": 0.4, "gt-location": 0.3, "gt-file": 0.3})
+    follow_ups: tuple[int, int] = (4, 24)  # questions of a session after its first: fewest, most
+
+
+def draw(random: Random, weights: Mapping[str, float]) -> str:
+    """One of the keys by their weights."""
+    return random.choices(list(weights), list(weights.values()))[0]
+
+
+async def write_documents(
+    kind: str, random: Random, mix: Mix, questions: Questions, instance: Instance, snapshot: Snapshot
+) -> list[str]:
+    """The documents of a ``kind`` about one instance, each a chat's text with its special tokens.
+
+    The same state of ``random`` gives the same documents. Raises ValueError where the instance's gold patch is no
+    answer that the pipeline accepts.
+    """
+    turns = await questions.localization(instance, snapshot)
+    if kind == SESSION:
+        return [chat([turns[0], *_follow_ups(random, mix, questions, snapshot)])]
+    view = draw(random, mix.views) if kind == SINGLE else "model"
+    turns.append(await questions.repair(instance, snapshot, view))
+    return [chat([turn]) for turn in turns] if kind == SINGLE else [chat(turns)]
+
+
+def chat(turns: Sequence[Turn]) -> str:
+    """The turns as one chat, which ends with the end-of-text token of its last answer."""
+    spoken = [(role, text) for turn in turns for role, text in (("user", turn.prompt), ("assistant", turn.answer))]
+    messages = [{"role": role, "content": text} for role, text in spoken]
+    return _render(messages, add_generation_prompt=False).rstrip("\n")
+
+
+def question(turn: Turn) -> str:
+    """The turn's prompt as the model is asked it, up to where its answer begins."""
+    return _render([{"role": "user", "content": turn.prompt}], add_generation_prompt=True)
+
+
+def _render(messages: Sequence[dict[str, str]], add_generation_prompt: bool) -> str:
+    template = templates(CHAT_TEMPLATE.parent).get_template(CHAT_TEMPLATE.name)
+    return template.render(messages=messages, add_generation_prompt=add_generation_prompt, bos_token=BOS, eos_token=EOS)
+
+
+def _follow_ups(random: Random, mix: Mix, questions: Questions, snapshot: Snapshot) -> list[Turn]:
+    """Questions for the places of some of the names in the snapshot."""
+    names = [
+        (element.name, path)
+        for path in source_paths(snapshot.paths())
+        for element in questions.outlines.elements(snapshot, path)
+    ]
+    drawn = random.sample(names, min(len(names), random.randint(*mix.follow_ups)))
+    template = templates(TEMPLATES).get_template(f"{FOLLOW_UP}.jinja")
+    return [Turn(FOLLOW_UP, template.render(name=name), f"{name}: {path}") for name, path in drawn]
