@@ -1,4 +1,4 @@
-.PHONY: setup docker demo test check instances presets
+.PHONY: setup docker demo test check instances presets lab ablation
 
 setup:
 	@scripts/setup
@@ -24,3 +24,9 @@ instances: setup docker  ## build all rebuildable instances (HARNESS_SWEBENCH_RO
 
 presets:  ## write docs/presets.md anew from presets/
 	.venv/bin/python -m harness.preset_page docs/presets.md
+
+lab: setup  ## train one tiny checkpoint for each packing strategy, as those in checkpoints/
+	.venv/bin/python -m lab make results/lab
+
+ablation: setup docker  ## the study: five checkpoints for each strategy, every one through the whole pipeline
+	.venv/bin/python -m lab ablation results/lab --seeds 5 --output results/ablation

@@ -2,12 +2,13 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import asdict, dataclass, field
 from itertools import islice
 from pathlib import Path
 from random import Random
 from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
 
 from harness.instance import Instance
 from harness.journal import content_key
@@ -22,8 +23,10 @@ from harness.repo.store import BlobStore
 from lab.documents import SESSION, Mix, draw, question, write_documents
 from lab.oracle import Questions
 
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
+
 PROMPTS = "compact"
-TOKENIZER_DOCUMENTS = 4000  # that the tokenizer is trained on
 CONTEXT = 2048  # tokens that the checkpoints take
 CONDITIONS = ("model", "gt-location", "gt-file")
 
@@ -35,9 +38,10 @@ class CorpusRecipe:
     seed: int = 0
     tokens: int = 8_000_000  # at least so many, ends of documents included
     vocabulary: int = 1536
+    tokenizer_documents: int = 4000  # that the tokenizer is trained on, the first
     mix: Mix = field(default_factory=Mix)
     ordinary: Difficulty = field(default_factory=Difficulty)  # of packages that single documents and trajectories show
-    large: Difficulty = field(default_factory=lambda: Difficulty(modules=8))  # of those that sessions ask about
+    large: Difficulty = field(default_factory=lambda: Difficulty(modules=12))  # of those that sessions ask about
     held_out: int = 1000  # packages with questions for scoring
 
     @property
@@ -73,11 +77,8 @@ async def _write(corpus: Corpus, recipe: CorpusRecipe) -> None:
     with TemporaryDirectory() as folder, BlobStore(Path(folder, "derived.sqlite3")) as store:
         questions = Questions(Prompts(PROMPTS), Outlines(store))
         documents = _documents(recipe, questions)
-        first = [await anext(documents) for _ in range(TOKENIZER_DOCUMENTS)]
-        tokenizer = train_tokenizer(first, recipe.vocabulary)
-        corpus.tokenizer.mkdir(exist_ok=True)
-        tokenizer.save(str(corpus.tokenizer / "tokenizer.json"))
-        write_whole(corpus.tokenizer / "tokenizer_config.json", json.dumps(tokenizer_config(CONTEXT), indent=2) + "\n")
+        first = [await anext(documents) for _ in range(recipe.tokenizer_documents)]
+        tokenizer = write_tokenizer(corpus.tokenizer, first, recipe.vocabulary)
         total = 0
         with corpus.documents.open("w", encoding="utf-8") as file:
             while total < recipe.tokens:
@@ -85,6 +86,15 @@ async def _write(corpus: Corpus, recipe: CorpusRecipe) -> None:
                 file.write(json.dumps({"text": document}) + "\n")
                 total += len(tokenizer.encode(document, add_special_tokens=False).ids)
         write_whole(corpus.held_out, "".join([json.dumps(q) + "\n" async for q in held_out(recipe, questions)]))
+
+
+def write_tokenizer(folder: Path, texts: Sequence[str], vocabulary: int) -> "Tokenizer":
+    """Train a tokenizer on ``texts`` and write its files to ``folder``."""
+    tokenizer = train_tokenizer(texts, vocabulary)
+    folder.mkdir(parents=True, exist_ok=True)
+    tokenizer.save(str(folder / "tokenizer.json"))
+    write_whole(folder / "tokenizer_config.json", json.dumps(tokenizer_config(CONTEXT), indent=2) + "\n")
+    return tokenizer
 
 
 async def _documents(recipe: CorpusRecipe, questions: Questions) -> AsyncIterator[str]:

@@ -27,9 +27,9 @@ BOS, EOS = "<bos>", "<eos>"
 class Mix:
     """How the documents of a corpus are drawn. Weights are relative."""
 
-    kinds: Mapping[str, float] = field(default_factory=lambda: {SINGLE: 0.5, TRAJECTORY: 0.25, SESSION: 0.25})
+    kinds: Mapping[str, float] = field(default_factory=lambda: {SINGLE: 0.6, TRAJECTORY: 0.25, SESSION: 0.15})
     views: Mapping[str, float] = field(default_factory=lambda: {"model": 0.4, "gt-location": 0.3, "gt-file": 0.3})
-    follow_ups: tuple[int, int] = (4, 24)  # questions of a session after its first: fewest, most
+    follow_ups: tuple[int, int] = (4, 60)  # questions of a session after its first: fewest, most
 
 
 def draw(random: Random, weights: Mapping[str, float]) -> str:

@@ -31,6 +31,16 @@ def load_metrics(path: Path, strategy: str) -> dict[str, float]:
     """The columns of one strategy that the ablation table shows, by the names of `TABLE_COLUMNS`.
 
     Tokens are the slots of all sequences, padding included, in billions; rates are percentages.
+    Raises InputError as `load_numbers` does.
+    """
+    numbers = load_numbers(path, strategy)
+    numbers = {**numbers, "slots": numbers["sequences"] * numbers["context_length"]}
+    return {column: numbers[name] * factor for column, (name, factor) in TABLE_COLUMNS.items()}
+
+
+def load_numbers(path: Path, strategy: str) -> dict[str, float]:
+    """All that was measured of one strategy, by name.
+
     Raises InputError for a file that is not a metrics file and for a strategy that it does not hold.
     """
     try:
@@ -43,6 +53,5 @@ def load_metrics(path: Path, strategy: str) -> dict[str, float]:
     if strategy not in strategies:
         hint = nearest(strategy, strategies) or f"; it holds {', '.join(strategies)}"
         raise InputError(f"{path}: no packing strategy {strategy!r}{hint}")
-    numbers = strategies[strategy]
-    numbers = {**numbers, "slots": numbers["sequences"] * numbers["context_length"]}
-    return {column: numbers[name] * factor for column, (name, factor) in TABLE_COLUMNS.items()}
+    numbers: dict[str, float] = strategies[strategy]
+    return numbers

@@ -1,0 +1,132 @@
+"""The laboratory, `python -m lab`: reads arguments, calls the one function that does the work, prints."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from harness.errors import HarnessError, InputError
+from lab import LabError
+from lab.recipe import Recipe
+
+app = typer.Typer(name="lab", help=__doc__, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+
+FolderArgument = Annotated[Path, typer.Argument(help="Where corpus, packings and checkpoints lie.")]
+ArmOption = Annotated[list[str] | None, typer.Option("--arm", "-a", help="Repeated; all where not given.")]
+SeedsOption = Annotated[int, typer.Option(help="Checkpoints of each arm, seeds 0, 1, ...", min=1)]
+TokensOption = Annotated[int, typer.Option(help="Of the corpus, and the budget of each training.", min=10_000)]
+LABORATORY = Path("results/lab")
+TOKENS = 8_000_000
+
+
+@app.command()
+def make(
+    folder: FolderArgument = LABORATORY,
+    arm: ArmOption = None,
+    seeds: SeedsOption = 1,
+    tokens: TokensOption = TOKENS,
+    at_once: Annotated[int, typer.Option(help="Trainings at a time.", min=1)] = 1,
+    plan_only: Annotated[bool, typer.Option("--plan-only", help="Corpus, packings and plan; train elsewhere.")] = False,
+) -> None:
+    """Write the corpus, pack it by every strategy, train one checkpoint for each arm and seed."""
+    from lab.arms import arms_named
+    from lab.corpus import CorpusRecipe
+    from lab.laboratory import Laboratory
+
+    laboratory = Laboratory(folder, CorpusRecipe(tokens=tokens))
+    arms, numbers = arms_named(tuple(arm or ())), range(seeds)
+    if plan_only:
+        typer.echo(f"planned: {laboratory.prepare(arms, numbers, _progress)}")
+    else:
+        laboratory.make(arms, numbers, at_once, _progress)
+        typer.echo(f"checkpoints: {folder / 'checkpoints'}")
+
+
+@app.command()
+def tokenizer(
+    corpus: Annotated[Path, typer.Argument(help="JSONL with a column text.")],
+    output: Annotated[Path, typer.Argument(help="Folder for the tokenizer.")],
+    vocabulary: Annotated[int, typer.Option(help="Tokens, at most.", min=300)] = 1536,
+) -> None:
+    """Train a tokenizer on a corpus of one's own."""
+    from itertools import islice
+
+    from harness.packing.documents import read_documents
+    from lab.corpus import CorpusRecipe, write_tokenizer
+
+    texts = [text for text in islice(read_documents(str(corpus)), CorpusRecipe.tokenizer_documents) if isinstance(text, str)]
+    if not texts:
+        raise InputError(f"{corpus}: holds no text to train a tokenizer on")
+    write_tokenizer(output, texts, vocabulary)
+    typer.echo(f"tokenizer: {output}")
+
+
+@app.command()
+def train(
+    data: Annotated[Path, typer.Argument(help="One strategy's folder of what `harness pack --output` wrote.")],
+    tokenizer: Annotated[Path, typer.Argument(help="Folder of the tokenizer that the corpus was packed with.")],
+    output: Annotated[Path, typer.Argument(help="Folder for the checkpoint.")],
+    tokens: Annotated[int, typer.Option(help="Slots to train on, padding included.", min=1)] = TOKENS,
+    seed: Annotated[int, typer.Option(help="Of weights and order of the rows.")] = 0,
+    device: Annotated[str, typer.Option(help="cpu, cuda or auto.")] = "auto",
+) -> None:
+    """Train one checkpoint on packed rows; the same command goes on where it was stopped."""
+    from lab.train import train
+
+    train(data, tokenizer, output, Recipe(), seed, tokens, device)
+    typer.echo(f"checkpoint: {output}")
+
+
+@app.command()
+def score(
+    questions: Annotated[Path, typer.Argument(help="JSONL: prompt, answer, kind (corpus/held-out.jsonl).")],
+    checkpoints: Annotated[list[Path], typer.Argument(help="Checkpoint folders.")],
+    limit: Annotated[int | None, typer.Option(help="Questions of each kind; all where not given.", min=1)] = None,
+    generate: Annotated[
+        bool, typer.Option("--generate", help="Greedy answers too, not teacher-forced ones alone.")
+    ] = False,
+) -> None:
+    """How often a checkpoint's most likely answer to held-out questions is the wanted one, word for word."""
+    from lab.score import score_checkpoint
+
+    for checkpoint in checkpoints:
+        typer.echo(score_checkpoint(checkpoint, questions, limit, generate))
+
+
+@app.command()
+def ablation(
+    folder: FolderArgument = LABORATORY,
+    output: Annotated[Path, typer.Option(help="Folder for the study.")] = Path("results/ablation"),
+    arm: ArmOption = None,
+    seeds: SeedsOption = 5,
+    tokens: TokensOption = TOKENS,
+    count: Annotated[int, typer.Option(help="Held-out instances.", min=1)] = 200,
+    at_once: Annotated[int, typer.Option(help="Trainings at a time.", min=1)] = 1,
+) -> None:
+    """The whole study: train, evaluate every checkpoint through the pipeline and Docker, write tables and page."""
+    from lab.ablation import run_ablation
+    from lab.arms import arms_named
+    from lab.corpus import CorpusRecipe
+    from lab.laboratory import Laboratory
+
+    laboratory = Laboratory(folder, CorpusRecipe(tokens=tokens))
+    run_ablation(laboratory, output, arms_named(tuple(arm or ())), range(seeds), count, at_once, _progress)
+    typer.echo(f"study: {output}")
+
+
+def _progress(line: str) -> None:
+    typer.echo(line, err=True)
+
+
+def main() -> None:
+    """Run the command line; errors become one line, with exit status 2 where the input is wrong."""
+    try:
+        app()
+    except (HarnessError, LabError) as error:
+        typer.echo(f"lab: {' '.join(str(error).split())}", err=True)
+        sys.exit(2 if isinstance(error, InputError | LabError) else 1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,78 @@
+"""Trainings as a list in a file, done one after another or several at a time; like `lab.train` it needs no harness.
+
+    python -m lab.jobs plan.json --at-once 4
+
+does what of the plan is not done yet: on another machine, say, to which the plan's folder was copied.
+"""
+
+import argparse
+import json
+import multiprocessing
+import sys
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from lab import LabError
+from lab.recipe import Recipe
+from lab.train import train
+
+
+@dataclass(frozen=True)
+class Job:
+    """One training; paths are relative to the plan's folder."""
+
+    data: str  # one strategy's packed rows
+    tokenizer: str
+    output: str  # the checkpoint's folder
+    seed: int
+    tokens: int  # slots, padding included
+
+
+def write_plan(path: Path, jobs: Iterable[Job], recipe: Recipe) -> None:
+    """Write the plan of some trainings with one recipe."""
+    plan = {"recipe": asdict(recipe), "jobs": [asdict(job) for job in jobs]}
+    path.write_text(json.dumps(plan, indent=1) + "\n", encoding="utf-8")
+
+
+def run_plan(path: Path, at_once: int = 1, device: str = "auto") -> None:
+    """Do a plan's trainings in its order, ``at_once`` in processes of their own; finished ones are left alone.
+
+    Raises LabError for a plan that can't be read and for data that makes no sense.
+    """
+    try:
+        plan = json.loads(path.read_text(encoding="utf-8"))
+        recipe, jobs = Recipe(**plan["recipe"]), [Job(**job) for job in plan["jobs"]]
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise LabError(f"{path}: not a readable plan ({error})") from error
+    if at_once == 1:
+        for job in jobs:
+            _run(path.parent, job, recipe, device)
+        return
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(at_once, mp_context=context) as pool:
+        for future in [pool.submit(_run, path.parent, job, recipe, device) for job in jobs]:
+            future.result()
+
+
+def _run(folder: Path, job: Job, recipe: Recipe, device: str) -> None:
+    train(folder / job.data, folder / job.tokenizer, folder / job.output, recipe, job.seed, job.tokens, device)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command; gives its exit status."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("plan", type=Path)
+    parser.add_argument("--at-once", type=int, default=1, help="trainings at a time, in processes of their own")
+    parser.add_argument("--device", default="auto", help="cpu, cuda or auto")
+    given = parser.parse_args(arguments)
+    try:
+        run_plan(given.plan, given.at_once, given.device)
+    except LabError as error:
+        parser.exit(2, f"{error}\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

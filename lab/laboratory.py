@@ -1,0 +1,68 @@
+"""`make lab`: the corpus, its packings, and one checkpoint for each arm and seed."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from harness.packing.command import PackRequest, pack_command
+from harness.packing.metrics_file import load_numbers
+from lab.arms import STRATEGIES, Arm
+from lab.corpus import Corpus, CorpusRecipe, make_corpus
+from lab.jobs import Job, run_plan, write_plan
+from lab.recipe import Recipe
+
+CONTEXT = 1024  # tokens of a training sequence
+
+
+@dataclass(frozen=True)
+class Laboratory:
+    """Everything that determines the checkpoints of a folder."""
+
+    folder: Path
+    corpus: CorpusRecipe = field(default_factory=CorpusRecipe)
+    recipe: Recipe = field(default_factory=Recipe)
+    context: int = CONTEXT
+
+    @property
+    def packed(self) -> Path:
+        """What `harness pack` wrote: a folder for each strategy, and the metrics."""
+        return self.folder / "packed"
+
+    def checkpoint(self, arm: Arm, seed: int) -> Path:
+        """The folder of one checkpoint."""
+        return self.folder / "checkpoints" / f"{arm.name}.seed{seed}"
+
+    def prepare(self, arms: Sequence[Arm], seeds: Sequence[int], progress: Callable[[str], None]) -> Path:
+        """Make the corpus, pack it, and plan a training for each arm and seed; gives the plan.
+
+        Raises InputError where another corpus or packing lies in the folder.
+        """
+        progress(f"corpus: {self.folder / 'corpus'}")
+        corpus = make_corpus(self.folder / "corpus", self.corpus)
+        self._pack(corpus, progress)
+        plan = self.folder / "plan.json"
+        write_plan(plan, [self._job(corpus, arm, seed) for seed in seeds for arm in arms], self.recipe)
+        return plan
+
+    def make(self, arms: Sequence[Arm], seeds: Sequence[int], at_once: int, progress: Callable[[str], None]) -> None:
+        """Prepare, and train what is not trained yet."""
+        run_plan(self.prepare(arms, seeds, progress), at_once)
+
+    def _pack(self, corpus: Corpus, progress: Callable[[str], None]) -> None:
+        if self.packed.exists():  # `harness pack` gives its output this name when it is whole
+            return
+        request = PackRequest(
+            corpus=str(corpus.documents),
+            context=self.context,
+            tokenizer=str(corpus.tokenizer),
+            strategies=STRATEGIES,
+            shuffle_seed=self.corpus.seed,
+            output=self.packed,
+        )
+        pack_command(request, progress)
+
+    def _job(self, corpus: Corpus, arm: Arm, seed: int) -> Job:
+        budget = self.corpus.tokens
+        numbers = load_numbers(self.packed / "metrics.json", arm.strategy)
+        paths = (self.packed / arm.strategy, corpus.tokenizer, self.checkpoint(arm, seed))
+        return Job(*(str(path.relative_to(self.folder)) for path in paths), seed, arm.tokens(budget, numbers))
