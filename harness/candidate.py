@@ -43,7 +43,7 @@ class Effect(StrEnum):
     """What a patch can change in what the code does."""
 
     CODE = "code"
-    FORMATTING = "formatting"  # nothing: comments, docstrings and formatting of Python only
+    FORMATTING = "formatting"  # nothing: comments and formatting only, of Python docstrings, too
     BLANK_LINES = "blank-lines"  # nothing: blank lines and trailing white space only
 
 

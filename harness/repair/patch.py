@@ -8,6 +8,8 @@ from harness.journal import content_key
 from harness.repair.edits import FileChange
 from harness.repair.statements import Module, change_module, read_module
 from harness.repo.diff import change_patch, creation_patch, deletion_patch, split_lines
+from harness.repo.meaning import source_meaning
+from harness.repo.symbols import language_of
 
 PYTHON = (".py", ".pyi")
 
@@ -37,12 +39,12 @@ def syntax_problem(changes: Sequence[FileChange]) -> str:
 def normalise(changes: Sequence[FileChange]) -> str:
     """A key that is equal for patches of one snapshot that do the same.
 
-    Python counts as its syntax tree without docstrings, so that comments and formatting drop out; of other files,
-    and of Python that does not parse, white space does.
+    Python counts as its syntax tree without docstrings, other languages as their tokens, so that comments and
+    formatting drop out; of other files, and of source that does not parse, white space does.
     """
     parts = []
     for change in changes:
-        before, after = (module.meaning for module in _python(change))
+        before, after = _meanings(change)
         effect = after if before and after else _plain_effect(change)
         if effect == before:
             effect = ""
@@ -52,7 +54,7 @@ def normalise(changes: Sequence[FileChange]) -> str:
 
 
 def read_effect(changes: Sequence[FileChange]) -> Effect:
-    """What the changes can do: nothing where all of them are in blank lines, or in what Python does not run."""
+    """What the changes can do: nothing where all of them are in blank lines, or in what does not run."""
     effects = {_file_effect(change) for change in changes}
     return next(effect for effect in (Effect.CODE, Effect.FORMATTING, Effect.BLANK_LINES) if effect in effects)
 
@@ -60,13 +62,22 @@ def read_effect(changes: Sequence[FileChange]) -> Effect:
 def _file_effect(change: FileChange) -> Effect:
     if change.old is None or change.deleted:
         return Effect.CODE
-    before, after = (module.meaning for module in _python(change))
+    before, after = _meanings(change)
     if before != after:
         return Effect.CODE  # also where a blank line was in a string
     old, new = change.old.lines, split_lines(change.content)
     if [line.rstrip() for line in old if line.strip()] == [line.rstrip() for line in new if line.strip()]:
         return Effect.BLANK_LINES
     return Effect.FORMATTING if before else Effect.CODE
+
+
+def _meanings(change: FileChange) -> tuple[str, str]:
+    """What the file means before and after, as keys; empty where that can't be told, or the file is deleted."""
+    language = language_of(change.path)
+    if language == "python" or language is None or change.deleted:
+        before, after = _python(change)
+        return before.meaning, after.meaning
+    return source_meaning(change.old.data if change.old else b"", language), source_meaning(change.content, language)
 
 
 @lru_cache(maxsize=32)

@@ -12,7 +12,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Literal, cast
 
 if TYPE_CHECKING:
-    from tree_sitter import Language, Node, Query
+    from tree_sitter import Language, Node, Query, Tree
 
 ElementKind = Literal["class", "function", "method", "variable"]
 
@@ -67,16 +67,23 @@ def rules_version(language: str) -> str:
     return sha256(grammar + _query_text(query).encode() + Path(__file__).read_bytes()).hexdigest()[:16]
 
 
+def parse_tree(data: bytes, language: str) -> "Tree":
+    """The syntax tree of a file's bytes. Never fails: what can't be made out is an ERROR node."""
+    from tree_sitter import Parser
+
+    return Parser(_grammar(language)[0]).parse(data)
+
+
 def parse_elements(data: bytes, language: str) -> tuple[Element, ...]:
     """The elements of a file's bytes in the order of their first lines, outer ones before what they hold.
 
     Never fails: broken source gives what can be made out of it, bytes that are no UTF-8 are read around.
     """
-    from tree_sitter import Parser, QueryCursor
+    from tree_sitter import QueryCursor
 
-    grammar, query = _grammar(language)
+    _, query = _grammar(language)
     found: dict[tuple[int, int, str], _Found] = {}
-    for _, captures in QueryCursor(query).matches(Parser(grammar).parse(data).root_node):
+    for _, captures in QueryCursor(query).matches(parse_tree(data, language).root_node):
         node = _Found.of(captures)
         place = node.outer.start_byte, node.outer.end_byte, node.name
         if place not in found or node.kind != "variable":  # a function bound to a name is no variable

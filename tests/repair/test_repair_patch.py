@@ -102,6 +102,31 @@ def test_blank_lines_in_a_string_and_indentation_elsewhere_are_code():
     assert read_effect(rewritten(b"a:\n\nb  \n", "a.yaml", b"a:\nb\n")) is Effect.BLANK_LINES
 
 
+@pytest.mark.parametrize(
+    ("new", "effect"),
+    [
+        ("// one\nint f() {\n  return 1;\n}\n", Effect.FORMATTING),
+        ("int f() {\n\n  return 1;  \n}\n", Effect.BLANK_LINES),
+        ("int f() {\n  return 2; // one\n}\n", Effect.CODE),
+        ("int f() {\n  return 1; /* one\n}\n", Effect.CODE),
+    ],
+)
+def test_comments_of_other_languages_do_nothing(new, effect):
+    old = b"int f() {\n  return 1;\n}\n"
+    changes = rewritten(new.encode(), "a.c", old)
+    assert read_effect(changes) is effect
+    real = rewritten(b"def f(x):\n    return 2\n")
+    assert (normalise([*real, *changes]) == normalise(real)) is (effect is not Effect.CODE)
+
+
+def test_candidates_that_differ_in_comments_of_another_language_are_one():
+    one, other, third = (
+        rewritten(f"int f() {{\n  return {value};{note}\n}}\n".encode(), "a.c", b"int f() {\n  return 1;\n}\n")
+        for value, note in ((2, ""), (2, " // two"), (3, ""))
+    )
+    assert normalise(one) == normalise(other) != normalise(third)
+
+
 def test_a_patch_for_a_long_file_takes_under_ten_milliseconds():
     lines = [f"    value_{i} = compute(value_{i % 50})\n" for i in range(5000)]
     snapshot = MemorySnapshot({"a.txt": "".join(lines).encode()})
