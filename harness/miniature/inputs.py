@@ -27,6 +27,17 @@ def _pairs(random: Random, constants: Constants) -> str:
     return str(constants["separator"]).join(pairs)
 
 
+def _sums(random: Random) -> str:
+    """``12+3-40``, or one number alone."""
+    further = [random.choice("+-") + str(random.randint(1, 40)) for _ in range(random.randint(0, 3))]
+    return str(random.randint(1, 40)) + "".join(further)
+
+
+def _runs(random: Random) -> str:
+    """Letters of which some come several times in a row."""
+    return "".join(random.choice("abd") * random.randint(1, 4) for _ in range(random.randint(1, 4)))
+
+
 def _range(random: Random) -> list[int]:
     start = random.randint(0, 12)
     return [start, start + random.randint(1, 6)]
@@ -43,5 +54,7 @@ KINDS: Mapping[str, Callable[[Random, Constants], Any]] = {
     "words": lambda random, _: [_word(random, 4) for _ in range(random.randint(1, 3))],
     "pairs": _pairs,
     "ranges": lambda random, _: [_range(random) for _ in range(random.randint(2, 4))],
+    "sums": lambda random, _: _sums(random),
+    "runs": lambda random, _: _runs(random),
     "brackets": lambda random, _: random.choice(NESTINGS),
 }
