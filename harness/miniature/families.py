@@ -2,9 +2,9 @@
 
 import copy
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 from random import Random
 from string import Template
@@ -14,6 +14,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict
 
 from harness.miniature.inputs import KINDS
+from harness.miniature.split import Split, values_of
 
 DATA = Path(__file__).parent
 
@@ -24,7 +25,7 @@ class Mutation(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     kind: Literal["operator", "bound", "constant", "order"]
-    right: str  # stands exactly once in the body
+    right: str  # stands exactly once in the body, within a line
     wrong: str
 
 
@@ -39,6 +40,21 @@ class Family(BaseModel):
     constants: Mapping[str, tuple[int | str, ...]] = {}
     body: str
     mutations: tuple[Mutation, ...]
+
+    @cached_property
+    def lines(self) -> int:
+        """Of the body."""
+        return len(self.body.strip("\n").splitlines())
+
+    @cached_property
+    def placeholders(self) -> Sequence[str]:
+        """All of them, arguments first, constants and what is counted from them included."""
+        used = Template(self.intent).get_identifiers() + Template(self.body).get_identifiers()
+        return list(dict.fromkeys((*self.arguments, *used)))
+
+    def line_of(self, mutation: Mutation) -> int:
+        """The line of the body that a mutation changes, from 0."""
+        return self.body.strip("\n").split(mutation.right)[0].count("\n")
 
 
 @dataclass(frozen=True)
@@ -55,14 +71,21 @@ class Function:
         """What it is for, in one sentence."""
         return self._filled(self.family.intent)
 
-    def source(self, mutation: Mutation | None = None) -> str:
-        """Source text, right or with one mutation in it."""
+    def source(self, mutations: Sequence[Mutation] = ()) -> str:
+        """Source text, right or with mutations in it."""
         body = self.family.body.strip("\n")
-        if mutation is not None:
+        for mutation in mutations:
             body = body.replace(mutation.right, mutation.wrong)
         arguments = ", ".join(self.words[name] for name in self.family.arguments)
         docstring = f'"""{self.intent}"""'
         return f"def {self.name}({arguments}):\n" + indent(f"{docstring}\n{self._filled(body)}\n", "    ")
+
+    def compiled(self, mutations: Sequence[Mutation] = ()) -> Callable[..., Any]:
+        """The function itself, right or with mutations in it: it does nothing but compute, and it ends."""
+        namespace: dict[str, Any] = {}
+        exec(compile(self.source(mutations), f"<{self.name}>", "exec"), namespace)
+        function: Callable[..., Any] = namespace[self.name]
+        return function
 
     def draw_inputs(self, random: Random) -> tuple[Any, ...]:
         """Arguments for one call."""
@@ -93,41 +116,35 @@ def vocabulary() -> Mapping[str, Sequence[str]]:
     return tomllib.loads((DATA / "words.toml").read_text(encoding="utf-8"))
 
 
-def draw_function(random: Random, family: Family, name: str) -> Function:
-    """``family`` with identifiers and constants of its own."""
-    constants = _draw_constants(random, family)
+def draw_function(random: Random, family: Family, name: str, split: Split) -> Function:
+    """``family`` with identifiers of its own and with constants that the split may show."""
+    constants = _draw_constants(random, family, split)
     words = {key: str(value) for key, value in constants.items()}
     for key, value in constants.items():
         if isinstance(value, int):
             words |= {f"{key}_more": str(value + 1), f"{key}_less": str(value - 1)}
-    used = dict.fromkeys(Template(family.intent).get_identifiers() + Template(family.body).get_identifiers())
-    open_names = [placeholder for placeholder in (*family.arguments, *used) if placeholder not in words]
-    open_names = list(dict.fromkeys(open_names))
+    open_names = [placeholder for placeholder in family.placeholders if placeholder not in words]
     words |= dict(zip(open_names, random.sample(vocabulary()["locals"], len(open_names)), strict=True))
     return Function(name, family, constants, words)
 
 
-def _draw_constants(random: Random, family: Family) -> dict[str, int | str]:
+def _draw_constants(random: Random, family: Family, split: Split) -> dict[str, int | str]:
     drawn: dict[str, int | str] = {}
     for name, choices in family.constants.items():
         match choices:
             case (int(low), int(high)):
-                drawn[name] = random.randint(low, high)
+                drawn[name] = random.choice(values_of(split, range(low, high + 1)))
             case (int(low), int(high), str(other)):
-                drawn[name] = int(drawn[other]) + random.randint(low, high)
+                start = int(drawn[other])
+                drawn[name] = random.choice(values_of(split, range(start + low, start + high + 1)))
             case _:
-                drawn[name] = random.choice(choices)
+                drawn[name] = random.choice(values_of(split, [str(choice) for choice in choices]))
     return drawn
 
 
-def observe(source: str, name: str, inputs: tuple[Any, ...]) -> Observation:
-    """Call the function ``name`` of generated ``source`` with a copy of ``inputs``.
-
-    Only ever for sources that the families make: they do nothing but compute, and they end.
-    """
-    namespace: dict[str, Any] = {}
-    exec(compile(source, f"<{name}>", "exec"), namespace)
+def observe(function: Callable[..., Any], inputs: tuple[Any, ...]) -> Observation:
+    """Call a function of `Function.compiled` with a copy of ``inputs``."""
     try:
-        return Observation(repr(namespace[name](*copy.deepcopy(inputs))), raised=False)
+        return Observation(repr(function(*copy.deepcopy(inputs))), raised=False)
     except (ArithmeticError, LookupError, TypeError, ValueError) as error:
         return Observation(type(error).__name__, raised=True)

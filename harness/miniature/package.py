@@ -1,40 +1,66 @@
-"""One little package with one bug in it, drawn at random: modules of short functions, and calls that show the bug."""
+"""Little packages with a bug each, drawn at random: modules of short functions, and calls that show the bug."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from functools import cache
+from itertools import count
 from random import Random
 
-from harness.errors import HarnessError
-from harness.miniature.families import Family, Function, Mutation, draw_function, families, observe, vocabulary
+from harness.errors import HarnessError, InputError
+from harness.miniature.bugs import Bug, BugKind, draw_bugs
+from harness.miniature.cases import Case, passing_cases, showing_cases
+from harness.miniature.families import Family, Function, Mutation, draw_function, families, vocabulary
+from harness.miniature.split import Split, names_of
 
-MODULES = 3
-FUNCTIONS = (2, 4)  # in a module beside the faulty one: fewest, most
-CASES = 2  # calls in a test
-DRAWS = 60  # calls tried to find some that show the bug and some that do not
-ATTEMPTS = 20  # functions tried where none of those calls shows it
-
-
-@dataclass(frozen=True)
-class Cell:
-    """One mutation of one family: the kind of bug that a package has."""
-
-    family: Family
-    mutation: Mutation
+FUNCTIONS = 12  # in a module, at most
+ATTEMPTS = 20  # functions tried where no call shows the bug
 
 
 @dataclass(frozen=True)
-class Case:
-    """A call with what it should return, and what the package as it stands does instead."""
+class Difficulty:
+    """How large packages are, and how their bugs spread."""
 
-    call: str  # source text
-    expected: str  # repr
-    seen: str  # repr, or the exception's name
-    raised: bool
+    bug: BugKind = "line"  # one fault; or two, in one function or in two modules
+    modules: int = 3
+    functions: tuple[int, int] = (2, 4)  # in a module beside a faulty one: fewest, most
+    lines: tuple[int, int] = (1, 9)  # of a function's body: fewest, most
+
+    def __post_init__(self) -> None:
+        """Raises InputError for what no package can have."""
+        least, most = 2 if self.bug == "two-files" else 1, len(vocabulary()["modules"])
+        if not least <= self.modules <= most:
+            raise InputError(f"{self.bug}: packages have {least} to {most} modules, not {self.modules}")
+        if not 1 <= self.functions[0] <= self.functions[1] <= FUNCTIONS:
+            raise InputError(f"modules have 1 to {FUNCTIONS} functions beside a faulty one, not {self.functions}")
 
     @property
-    def shows_bug(self) -> bool:
-        """Whether the two differ."""
-        return self.raised or self.seen != self.expected
+    def families(self) -> list[Family]:
+        """Those whose functions are of the right length."""
+        shortest, longest = self.lines
+        return [family for family in families() if shortest <= family.lines <= longest]
+
+    @property
+    def label(self) -> str:
+        """What differs from the default, in lower-case letters, digits and hyphens; empty where nothing does."""
+        parts = []
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if value != field.default:
+                parts += [] if field.name == "bug" else [field.name]
+                parts += map(str, value) if isinstance(value, tuple) else [str(value)]
+        return "-".join(parts)
+
+
+ORDINARY = Difficulty()
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One wrong line, and where it is."""
+
+    module: str
+    function: Function
+    mutation: Mutation
 
 
 @dataclass(frozen=True)
@@ -43,77 +69,95 @@ class Package:
 
     name: str
     modules: Mapping[str, Sequence[Function]]
-    cases: Mapping[str, Sequence[Case]]  # function name -> calls
-    faulty_module: str
-    faulty: Function
-    mutation: Mutation
+    faults: tuple[Fault, ...]
+    showing: Mapping[str, Sequence[Case]]  # name of each faulty function -> calls that show its faults
+    seed: str  # of the calls that do not
 
-    @property
-    def showing(self) -> list[Case]:
-        """The calls that show the bug, the shortest to read first."""
-        cases = [case for case in self.cases[self.faulty.name] if case.shows_bug]
-        return sorted(cases, key=lambda case: len(case.call + case.seen))
+    def mutations(self, function: Function) -> list[Mutation]:
+        """What is wrong with one of its functions."""
+        return [fault.mutation for fault in self.faults if fault.function is function]
 
-
-def cells() -> list[Cell]:
-    """Every mutation of every family."""
-    return [Cell(family, mutation) for family in families() for mutation in family.mutations]
+    def passing(self, function: Function) -> list[Case]:
+        """Calls of one of its functions that give the same before and after the fix."""
+        return passing_cases(Random(f"{self.seed}/{function.name}"), function, self.mutations(function))
 
 
-def draw_package(random: Random, cell: Cell) -> Package:
-    """A package whose one bug is ``cell``'s. The same state of ``random`` gives the same package.
+def draw_packages(seed: int, split: Split, difficulty: Difficulty = ORDINARY) -> Iterator[Package]:
+    """Packages without end, as the split allows them. Every bug comes once before one comes again.
 
-    Raises HarnessError where no call shows the bug, which means that the mutation changes nothing.
+    The same arguments give the same packages. Raises InputError where no function is as long as the difficulty
+    wants, or has no bug of its kind in that split.
     """
-    words = vocabulary()
-    name = random.choice(words["heads"]) + random.choice(words["tails"])
-    names = _names(random)
-    faulty, faulty_cases = _draw_faulty(random, cell, next(names))
-    others = [family for family in families() if family is not cell.family]
-    random.shuffle(others)
+    prefix = f"{seed}/{split}/{difficulty}"
+    order: list[Bug] = []
+    for number in count():
+        order = order or draw_bugs(Random(f"{prefix}/order/{number}"), split, difficulty.bug, difficulty.families)
+        if not order:
+            raise InputError(f"no {split} bug of kind {difficulty.bug} fits functions of {difficulty.lines} lines")
+        yield draw_package(f"{prefix}/{number}", order.pop(), split, difficulty)
+
+
+def draw_package(seed: str, bug: Bug, split: Split = "train", difficulty: Difficulty = ORDINARY) -> Package:
+    """The package with that bug. Raises HarnessError where no call shows it: a fault changes nothing."""
+    random = Random(seed)
+    functions = [random.randint(*difficulty.functions) for _ in range(difficulty.modules)]
+    name = random.choice(_package_names(split))
+    names = random.sample(_function_names(split), sum(functions) + len(bug))
+    faulty, showing = _draw_faulty(random, bug, names, split)
+    others = _others(random, difficulty.families, bug)
     modules = {
-        module: [draw_function(random, others.pop(), next(names)) for _ in range(random.randint(*FUNCTIONS))]
-        for module in random.sample(words["modules"], MODULES)
+        module: [draw_function(random, next(others), names.pop(), split) for _ in range(size)]
+        for module, size in zip(random.sample(vocabulary()["modules"], difficulty.modules), functions, strict=True)
     }
-    cases = {
-        function.name: draw_cases(random, function, None, CASES)
-        for functions in modules.values()
-        for function in functions
-    }
-    place = random.choice(list(modules))
-    modules[place].insert(random.randint(0, len(modules[place])), faulty)
-    return Package(name, modules, cases | {faulty.name: faulty_cases}, place, faulty, cell.mutation)
+    places = random.sample(list(modules), len(faulty))
+    for module, function in zip(places, faulty, strict=True):
+        modules[module].insert(random.randint(0, len(modules[module])), function)
+    faults = [
+        Fault(module, function, cell.mutation)
+        for module, function in zip(places, faulty, strict=True)
+        for cell in bug
+        if cell.family is function.family
+    ]
+    return Package(name, modules, tuple(faults), showing, seed)
 
 
-def _names(random: Random) -> Iterator[str]:
-    """Function names, each only once."""
+@cache
+def _package_names(split: Split) -> list[str]:
     words = vocabulary()
-    used: set[str] = set()
+    return names_of(split, [head + tail for head in words["heads"] for tail in words["tails"]])
+
+
+@cache
+def _function_names(split: Split) -> list[str]:
+    words = vocabulary()
+    return names_of(split, [f"{verb}_{noun}" for verb in words["verbs"] for noun in words["nouns"]])
+
+
+def _others(random: Random, chosen: Sequence[Family], bug: Bug) -> Iterator[Family]:
+    """Families of the functions beside the faulty ones; in a package of ordinary size none comes twice."""
+    faulty = [cell.family.name for cell in bug]
+    first = [family for family in chosen if family.name not in faulty]
+    random.shuffle(first)
+    yield from first
     while True:
-        name = f"{random.choice(words['verbs'])}_{random.choice(words['nouns'])}"
-        if name not in used:
-            used.add(name)
-            yield name
+        yield random.choice(chosen)
 
 
-def _draw_faulty(random: Random, cell: Cell, name: str) -> tuple[Function, list[Case]]:
-    """A function of the cell's family, and calls of it, at least one of which shows the mutation."""
-    for _ in range(ATTEMPTS):
-        function = draw_function(random, cell.family, name)
-        cases = draw_cases(random, function, cell.mutation, DRAWS)
-        if any(case.shows_bug for case in cases):
-            return function, cases
-    raise HarnessError(f"no call shows {cell.mutation.right!r} -> {cell.mutation.wrong!r} in {cell.family.name}")
-
-
-def draw_cases(random: Random, function: Function, mutation: Mutation | None, draws: int) -> list[Case]:
-    """Up to ``draws`` different calls, with what the right function and the mutated one make of them."""
-    right, wrong = function.source(), function.source(mutation)
-    cases: dict[str, Case] = {}
-    for _ in range(draws):
-        inputs = function.draw_inputs(random)
-        call = f"{function.name}({', '.join(map(repr, inputs))})"
-        if call not in cases:
-            expected, seen = (observe(source, function.name, inputs) for source in (right, wrong))
-            cases[call] = Case(call, expected.result, seen.result, seen.raised)
-    return list(cases.values())
+def _draw_faulty(
+    random: Random, bug: Bug, names: list[str], split: Split
+) -> tuple[list[Function], dict[str, list[Case]]]:
+    """A function for each family of the bug, named by the last of the names, and calls of each that show its faults."""
+    functions: list[Function] = []
+    showing: dict[str, list[Case]] = {}
+    for family in {cell.family.name: cell.family for cell in bug}.values():
+        mutations = [cell.mutation for cell in bug if cell.family is family]
+        name = names.pop()
+        for _ in range(ATTEMPTS):
+            function = draw_function(random, family, name, split)
+            if cases := showing_cases(random, function, mutations):
+                functions.append(function)
+                showing[name] = cases
+                break
+        else:
+            raise HarnessError(f"no call shows {[mutation.wrong for mutation in mutations]} in {family.name}")
+    return functions, showing

@@ -5,7 +5,7 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from harness.errors import HarnessError, InputError
@@ -14,8 +14,8 @@ PYTEST = ("-m", "pytest", "-rA", "-p", "no:cacheprovider")  # arguments for Pyth
 TIMEOUT = 120.0  # seconds; the tests of a package take well under one
 
 
-def run_tests(files: Mapping[str, str], test_file: str) -> dict[str, bool]:
-    """Whether each test of ``test_file`` passes, by pytest's node id as the benchmark's own parser reads it.
+def run_tests(files: Mapping[str, str], test_files: Sequence[str]) -> dict[str, bool]:
+    """Whether each test of the ``test_files`` passes, by pytest's node id as the benchmark's own parser reads it.
 
     ``files`` is the whole package, path -> text. Raises InputError where pytest is not installed, HarnessError
     where it ends without results.
@@ -26,7 +26,7 @@ def run_tests(files: Mapping[str, str], test_file: str) -> dict[str, bool]:
         raise InputError("generated packages are checked with pytest: install it (`pip install pytest`)")
     with tempfile.TemporaryDirectory(prefix="miniature-") as folder:
         write_files(Path(folder), files)
-        command = [sys.executable, *PYTEST, test_file]
+        command = [sys.executable, *PYTEST, *test_files]
         run = subprocess.run(
             command, cwd=folder, env=_environment(), capture_output=True, text=True, timeout=TIMEOUT, check=False
         )

@@ -1,54 +1,81 @@
-"""The texts of a package: its files before and after the fix, its tests, its patches, its issue."""
+"""The texts of a package: its files before and after the fix, its issue, its tests, its patches."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from difflib import unified_diff
 from random import Random
 from typing import Any
 
-from harness.miniature.families import DATA, Function
-from harness.miniature.package import CASES, Case, Package
+from harness.miniature.cases import REPORTED, Case, all_shown
+from harness.miniature.families import DATA
+from harness.miniature.package import Package
 from harness.resources import templates
 
 VERSION = "1.0"
 TEMPLATES = DATA / "templates"
+Named = Mapping[str, Any]  # a test as its template takes it
 ISSUES = sorted(path.name for path in TEMPLATES.glob("issue-*.md.jinja"))
 
 
 @dataclass(frozen=True)
-class Texts:
-    """A package as files and patches."""
+class Place:
+    """Where a faulty function is."""
 
-    base: Mapping[str, str]  # path -> text, with the bug, without the tests for it
+    path: str
+    function: str
+
+
+@dataclass(frozen=True)
+class Texts:
+    """A package without its tests."""
+
+    base: Mapping[str, str]  # path -> text, with the bug
+    fixed: Mapping[str, str]
     patch: str  # the fix
-    test_patch: str  # adds tests that the bug fails
-    test_file: str  # the path that it changes
-    fixed: Mapping[str, str]  # as both patches leave the tree
-    tested: Mapping[str, str]  # as the test patch alone leaves it
     issue: str
+    places: tuple[Place, ...]  # one for each fault
+
+
+@dataclass(frozen=True)
+class Suite:
+    """A package's tests."""
+
+    base: Mapping[str, str]  # path -> text, without the tests for the bug
+    added: Mapping[str, str]  # with them
+    patch: str  # the test patch, from the first to the second
+
+    @property
+    def changed(self) -> list[str]:
+        """Paths of the files that the test patch changes."""
+        return [path for path, text in self.added.items() if text != self.base[path]]
 
 
 def write_texts(random: Random, package: Package) -> Texts:
-    """All texts of ``package``; ``random`` chooses how its issue is worded."""
-    base = {
+    """The texts that need no test; ``random`` chooses how the issue is worded."""
+    frame = {
         "pyproject.toml": _render("pyproject.toml.jinja", package=package.name, version=VERSION),
         f"{package.name}/__init__.py": _render("module.py.jinja", docstring=f"The {package.name} package.", sources=[]),
     }
-    for module in package.modules:
-        base[f"{package.name}/{module}.py"] = _module(package, module, faulty=True)
-        base[f"tests/test_{module}.py"] = _tests(package, module, added=False)
-    source_file, test_file = f"{package.name}/{package.faulty_module}.py", f"tests/test_{package.faulty_module}.py"
-    right = {source_file: _module(package, package.faulty_module, faulty=False)}
-    tests = {test_file: _tests(package, package.faulty_module, added=True)}
-    return Texts(
-        base=base,
-        patch=unified_patch(source_file, base[source_file], right[source_file]),
-        test_patch=unified_patch(test_file, base[test_file], tests[test_file]),
-        test_file=test_file,
-        fixed=base | tests | right,
-        tested=base | tests,
-        issue=_issue(random, package),
-    )
+    base = frame | {_path(package, module): _module(package, module, faulty=True) for module in package.modules}
+    faulty = dict.fromkeys(fault.module for fault in package.faults)
+    fixed = base | {_path(package, module): _module(package, module, faulty=False) for module in faulty}
+    places = tuple(Place(_path(package, fault.module), fault.function.name) for fault in package.faults)
+    return Texts(base, fixed, _patches(base, fixed), _issue(random, package), places)
+
+
+def write_suite(package: Package) -> Suite:
+    """The tests: those that pass whatever the state, and those that show the bug."""
+    base, added = {}, {}
+    faulty = {fault.function.name: fault.module for fault in package.faults}
+    for module, functions in package.modules.items():
+        passing = [_test(function.name, package.passing(function)) for function in functions]
+        showing: list[Named] = []
+        for name in (name for name, place in faulty.items() if place == module):
+            cases = package.showing[name]
+            showing += [_test(f"{name}_as_reported", cases[:REPORTED]), _test(f"{name}_further", cases[REPORTED:])]
+        path = f"tests/test_{module}.py"
+        base[path], added[path] = _tests(package, module, passing), _tests(package, module, passing + showing)
+    return Suite(base, added, _patches(base, added))
 
 
 def unified_patch(path: str, before: str, after: str) -> str:
@@ -57,45 +84,49 @@ def unified_patch(path: str, before: str, after: str) -> str:
     return f"diff --git a/{path} b/{path}\n" + "".join(unified_diff(old, new, f"a/{path}", f"b/{path}"))
 
 
+def _patches(before: Mapping[str, str], after: Mapping[str, str]) -> str:
+    changed = sorted(path for path in before if before[path] != after[path])
+    return "".join(unified_patch(path, before[path], after[path]) for path in changed)
+
+
+def _path(package: Package, module: str) -> str:
+    return f"{package.name}/{module}.py"
+
+
 def _module(package: Package, module: str, faulty: bool) -> str:
-    def source(function: Function) -> str:
-        return function.source(package.mutation if faulty and function is package.faulty else None)
-
-    return _render(
-        "module.py.jinja", docstring=f"Helpers for {module}.", sources=[*map(source, package.modules[module])]
-    )
+    sources = [f.source(package.mutations(f) if faulty else ()) for f in package.modules[module]]
+    return _render("module.py.jinja", docstring=f"Helpers for {module}.", sources=sources)
 
 
-def _tests(package: Package, module: str, added: bool) -> str:
-    """Tests of one module: those that pass whatever the state, and where ``added`` those that show the bug."""
-    functions = package.modules[module]
-    tests = [_test(f.name, [case for case in package.cases[f.name] if not case.shows_bug]) for f in functions]
-    if added:
-        name, showing = package.faulty.name, package.showing
-        tests += [_test(f"{name}_as_reported", showing[:CASES]), _test(f"{name}_further", showing[CASES:])]
-    return _render(
-        "tests.py.jinja",
-        package=package.name,
-        module=module,
-        functions=sorted(function.name for function in functions),
-        tests=[test for test in tests if test["cases"]],
-    )
+def _tests(package: Package, module: str, tests: Sequence[Named]) -> str:
+    functions = sorted(function.name for function in package.modules[module])
+    written = [test for test in tests if test["cases"]]
+    return _render("tests.py.jinja", package=package.name, module=module, functions=functions, tests=written)
 
 
-def _test(name: str, cases: list[Case]) -> dict[str, Any]:
-    return {"name": f"test_{name}", "cases": cases[:CASES]}
+def _test(name: str, cases: Sequence[Case]) -> Named:
+    return {"name": f"test_{name}", "cases": cases}
 
 
 def _issue(random: Random, package: Package) -> str:
-    return _render(
-        random.choice(ISSUES),
-        package=package.name,
-        module=package.faulty_module,
-        version=VERSION,
-        function=package.faulty.name,
-        intent=package.faulty.intent,
-        cases=package.showing[:CASES],
-    )
+    functions = {fault.function.name: fault for fault in package.faults}  # once, where both faults are in one
+    reports = [
+        {
+            "module": fault.module,
+            "function": name,
+            "intent": fault.function.intent,
+            "cases": package.showing[name][:REPORTED],
+            "needed": _needed(package.showing[name]),
+        }
+        for name, fault in functions.items()
+    ]
+    return _render(random.choice(ISSUES), package=package.name, version=VERSION, reports=reports)
+
+
+def _needed(showing: Sequence[Case]) -> int:
+    """How many of the first calls show every fault between them."""
+    counts = range(1, len(showing) + 1)
+    return next(count for count in counts if all_shown(showing[:count]))
 
 
 def _render(template: str, **values: Any) -> str:

@@ -5,9 +5,9 @@ from random import Random
 
 import pytest
 
+from harness.miniature.bugs import Cell, can_be_shown, cells
 from harness.miniature.families import Family, draw_function, families, observe, vocabulary
-from harness.miniature.package import Cell, cells, draw_cases, draw_package
-from harness.miniature.texts import ISSUES, write_texts
+from harness.miniature.split import Split
 
 SEED = 5
 
@@ -16,43 +16,46 @@ def _name(cell: Cell) -> str:
     return f"{cell.family.name}: {cell.mutation.wrong}"
 
 
-def test_there_are_at_least_a_dozen_families_with_several_mutations_each() -> None:
-    assert len(families()) >= 12
+def test_there_are_many_families_with_several_mutations_each() -> None:
     assert min(len(family.mutations) for family in families()) >= 3
     assert {cell.mutation.kind for cell in cells()} == {"operator", "bound", "constant", "order"}
     assert len({family.name for family in families()}) == len(families())
+    assert len({family.body for family in families()}) == len(families())
+    assert len({_name(cell) for cell in cells()}) == len(cells())
 
 
+@pytest.mark.parametrize("split", ["train", "held-out"])
 @pytest.mark.parametrize("family", families(), ids=lambda family: family.name)
-def test_right_functions_return_and_end(family: Family) -> None:
+def test_right_functions_return_and_end(family: Family, split: Split) -> None:
     assert "while" not in family.body
     random = Random(SEED)
     for _ in range(5):
-        function = draw_function(random, family, "work_it")
+        function = draw_function(random, family, "work_it", split)
+        compiled = function.compiled()
         for _ in range(40):
             inputs = function.draw_inputs(random)
-            assert not observe(function.source(), "work_it", inputs).raised, (function.source(), inputs)
+            assert not observe(compiled, inputs).raised, (function.source(), inputs)
 
 
 @pytest.mark.parametrize("cell", cells(), ids=_name)
-def test_a_mutation_stands_once_and_calls_show_it(cell: Cell) -> None:
+def test_a_mutation_stands_once_in_one_line_and_calls_show_it(cell: Cell) -> None:
     assert cell.family.body.count(cell.mutation.right) == 1
-    function = draw_function(Random(SEED), cell.family, "work_it")
-    assert function.source(cell.mutation) != function.source()
-    cases = draw_cases(Random(SEED), function, cell.mutation, 200)
-    assert any(case.shows_bug for case in cases)
+    assert "\n" not in cell.mutation.right + cell.mutation.wrong
+    function = draw_function(Random(SEED), cell.family, "work_it", "train")
+    assert function.source([cell.mutation]) != function.source()
+    assert can_be_shown((cell,))
 
 
 def test_calls_do_not_change_the_inputs() -> None:
     merge = next(family for family in families() if family.name == "merge-ranges")
-    function = draw_function(Random(SEED), merge, "work_it")
+    function = draw_function(Random(SEED), merge, "work_it", "train").compiled()
     inputs = ([[1, 3], [2, 5]],)
-    assert observe(function.source(), "work_it", inputs).result == "[[1, 5]]"
+    assert observe(function, inputs).result == "[[1, 5]]"
     assert inputs == ([[1, 3], [2, 5]],)
 
 
 def test_an_exception_is_an_observation() -> None:
-    seen = observe("def work_it(x):\n    return [1][x]\n", "work_it", (4,))
+    seen = observe(lambda x: [1][x], (4,))
     assert (seen.result, seen.raised) == ("IndexError", True)
 
 
@@ -62,31 +65,14 @@ def test_identifiers_of_a_function_differ_and_are_no_keywords() -> None:
     for words in vocabulary().values():
         assert len(set(words)) == len(words)
     for family in families():
-        function = draw_function(Random(SEED), family, "work_it")
+        function = draw_function(Random(SEED), family, "work_it", "train")
         names = [word for word in function.words.values() if word in vocabulary()["locals"]]
         assert len(set(names)) == len(names)
 
 
-@pytest.mark.parametrize("cell", cells()[::7], ids=_name)
-def test_every_wording_of_the_issue_names_function_values_and_no_template_syntax(
-    cell: Cell, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    package = draw_package(Random(SEED), cell)
-    shown = package.showing[0]
-    for issue in ISSUES:
-        monkeypatch.setattr("harness.miniature.texts.ISSUES", [issue])
-        text = write_texts(Random(SEED), package).issue
-        for value in (package.faulty.name, shown.call, shown.expected, shown.seen):
-            assert value in text, issue
-        assert "{%" not in text
-        assert "\n\n\n" not in text
-        assert text == text.strip() + "\n"
-
-
-def test_an_issue_says_that_an_exception_was_raised() -> None:
-    raising = next(cell for cell in cells() if cell.mutation.wrong == "$value, $key =")
-    package = draw_package(Random(SEED), raising)
-    assert package.showing[0].raised
-    texts = [write_texts(Random(seed), package).issue for seed in range(12)]
-    assert len(set(texts)) > 1
-    assert all("ValueError" in text and package.showing[0].expected in text for text in texts)
+def test_lines_are_those_of_the_body() -> None:
+    by_name = {family.name: family for family in families()}
+    assert by_name["difference-at-least"].lines == 1
+    clamp = by_name["clamp"]
+    assert clamp.lines == 5
+    assert [clamp.line_of(mutation) for mutation in clamp.mutations] == [2, 1, 0, 2]

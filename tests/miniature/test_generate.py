@@ -85,7 +85,7 @@ def test_all_patches_apply_and_rows_tell_what_pytest_says(
         ):
             tree = _tree(miniature, instance, tmp_path, *patches)
             files = {str(path.relative_to(tree)): path.read_text() for path in tree.rglob("*") if path.is_file()}
-            assert {test for test, passed in run_tests(files, test_file).items() if passed} == passing
+            assert {test for test, passed in run_tests(files, [test_file]).items() if passed} == passing
         assert instance.fail_to_pass
         assert instance.pass_to_pass
 
@@ -154,4 +154,4 @@ def test_a_set_of_nothing_is_refused(tmp_path: Path) -> None:
 
 def test_tests_that_do_not_run_are_an_error_not_a_result() -> None:
     with pytest.raises(HarnessError, match="no results"):
-        run_tests({"tests/test_nothing.py": "x = 1\n"}, "tests/test_nothing.py")
+        run_tests({"tests/test_nothing.py": "x = 1\n"}, ["tests/test_nothing.py"])

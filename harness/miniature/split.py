@@ -1,0 +1,44 @@
+"""What training may show and what is held back: names, constants and kinds of bug, parted by rules that never change.
+
+Train and the two others, held-out and transfer, share words, module names, local identifiers and constants with fewer
+than three possible values. They share no function name, no package name and no other constant. A tenth of the kinds
+of bug come in transfer alone. The rules hold for right code and for constants: a mutation may name a neighbouring
+number, and arguments of calls are drawn alike in all splits.
+"""
+
+from collections.abc import Sequence
+from typing import Literal, TypeVar
+from zlib import crc32
+
+Split = Literal["train", "held-out", "transfer"]
+NAMES_PER_HELD_OUT = 5
+VALUES_PER_HELD_OUT = 3
+CELLS_PER_TRANSFER = 10
+
+Value = TypeVar("Value", int, str)
+
+
+def names_of(split: Split, names: Sequence[str]) -> list[str]:
+    """Those of the names that packages of the split may have, about a fifth of them outside training."""
+    return [name for name in names if (crc32(name.encode()) % NAMES_PER_HELD_OUT == 0) == (split != "train")]
+
+
+def values_of(split: Split, values: Sequence[Value]) -> list[Value]:
+    """Those of a constant's possible values that the split may show: each third number or text is not for training.
+
+    Numbers go by their value, so that a range parts in the same way wherever it begins; texts go by their place.
+    """
+    if len(values) < VALUES_PER_HELD_OUT:
+        return list(values)
+    marks = [value if isinstance(value, int) else place for place, value in enumerate(values)]
+    last = VALUES_PER_HELD_OUT - 1
+    return [
+        value
+        for value, mark in zip(values, marks, strict=True)
+        if (mark % VALUES_PER_HELD_OUT == last) == (split != "train")
+    ]
+
+
+def is_transfer(place: int) -> bool:
+    """Whether the bug at this place, in the families' order, is kept for transfer."""
+    return place % CELLS_PER_TRANSFER == CELLS_PER_TRANSFER // 2
