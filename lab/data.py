@@ -1,0 +1,161 @@
+"""Packed rows as `harness pack --output` writes them, with what each token counts in the loss.
+
+Packing is not repeated here. Attention is causal over the whole row, over the borders of documents too: there is no
+mask between documents, and positions run from 0 to the row's end (the column ``position_ids`` is not used).
+"""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lab import LabError
+
+IGNORED = -100  # label of a token that takes no part in the loss
+NOTHING, PROMPT, ANSWER = 0, 1, 2  # what a token counts as
+SPECIAL_TOKENS = ("<pad>", "<bos>", "<eos>", "<|system|>", "<|user|>", "<|assistant|>")
+METRICS = "metrics.json"  # beside the strategies' folders
+
+
+@dataclass(frozen=True)
+class Specials:
+    """Ids of the tokens that show the form of a chat, and the number of all ids."""
+
+    pad: int
+    bos: int
+    eos: int
+    system: int
+    user: int
+    assistant: int
+    vocabulary: int
+
+    @property
+    def markers(self) -> tuple[int, ...]:
+        """Ids of the special tokens: each begins or ends something."""
+        return (self.pad, self.bos, self.eos, self.system, self.user, self.assistant)
+
+
+@dataclass(frozen=True)
+class PackedRows:
+    """All rows of one data set."""
+
+    tokens: NDArray[np.int32]  # (rows, context)
+    kinds: NDArray[np.uint8]  # (rows, context): NOTHING, PROMPT or ANSWER, of the token as one to be predicted
+    sha256: str  # of ids and labels
+    packing: dict[str, Any]  # strategy, and its metrics where they lie beside
+
+    @property
+    def context(self) -> int:
+        """Tokens of a row."""
+        return int(self.tokens.shape[1])
+
+
+def load_specials(tokenizer: Path) -> Specials:
+    """Find the chat's special tokens in a tokenizer folder; raises LabError where one is missing."""
+    from tokenizers import Tokenizer
+
+    file = tokenizer / "tokenizer.json"
+    if not file.is_file():
+        raise LabError(f"{tokenizer}: no tokenizer.json there")
+    loaded = Tokenizer.from_file(str(file))
+    ids = [loaded.token_to_id(token) for token in SPECIAL_TOKENS]
+    missing = [token for token, found in zip(SPECIAL_TOKENS, ids, strict=True) if found is None]
+    if missing:
+        raise LabError(f"{file}: lacks the special tokens {', '.join(missing)}")
+    return Specials(*ids, vocabulary=loaded.get_vocab_size())
+
+
+def load_rows(data: Path, specials: Specials) -> PackedRows:
+    """Read all shards of one strategy's folder.
+
+    Raises LabError where there are none, where rows differ in length and where ids are not the tokenizer's.
+    """
+    shards = sorted(data.glob("shard-*.parquet"))
+    if not shards:
+        raise LabError(f"{data}: no shards there; name one strategy's folder of what `harness pack --output` wrote")
+    tokens, labels = (np.concatenate(columns) for columns in zip(*map(_read_shard, shards), strict=True))
+    if not 0 <= tokens.min() <= tokens.max() < specials.vocabulary:
+        raise LabError(f"{data}: ids up to {tokens.max()}, but the tokenizer has {specials.vocabulary}")
+    digest = hashlib.sha256(str(tokens.shape).encode())
+    for array in (tokens, labels):
+        digest.update(array.astype("<i4").tobytes())
+    kinds = token_kinds(tokens, labels, specials)
+    return PackedRows(tokens, kinds, digest.hexdigest(), {"strategy": data.name, **_metrics(data)})
+
+
+def _read_shard(path: Path) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+    import pyarrow
+    import pyarrow.compute
+    import pyarrow.parquet
+
+    try:
+        table = pyarrow.parquet.read_table(path, columns=["input_ids", "labels"])
+    except (OSError, pyarrow.ArrowException) as error:
+        raise LabError(f"{path}: not a readable shard ({error})") from error
+    ids, labels = (
+        table.column(name).combine_chunks().flatten().to_numpy(zero_copy_only=False).astype(np.int32)
+        for name in ("input_ids", "labels")
+    )
+    rows = table.num_rows
+    lengths = pyarrow.compute.list_value_length(table.column("input_ids")).unique()
+    if len(lengths) != 1 or ids.shape != labels.shape:
+        raise LabError(f"{path}: rows of different lengths")
+    return ids.reshape(rows, -1), labels.reshape(rows, -1)
+
+
+def _metrics(data: Path) -> dict[str, Any]:
+    """The strategy's numbers from the metrics file beside its folder, where there is one."""
+    file = data.resolve().parent / METRICS
+    if not file.is_file():
+        return {}
+    numbers: dict[str, Any] = json.loads(file.read_text(encoding="utf-8")).get("strategies", {}).get(data.name, {})
+    return numbers
+
+
+def token_kinds(tokens: NDArray[np.int32], labels: NDArray[np.int32], specials: Specials) -> NDArray[np.uint8]:
+    """What each token (rows, context) counts as, read off the stream of tokens alone.
+
+    An answer is what follows ``<|assistant|>`` and its line break, its ``<eos>`` included. A piece that begins inside
+    a document, at the row's beginning or after another document's ``<eos>``, begins in an answer when the first
+    marker in it is an ``<eos>``, otherwise in a prompt.
+    """
+    markers = np.isin(tokens, specials.markers)
+    before, after = _last_marker_before(markers), _first_marker_from(markers)
+    speaker = _at(tokens, before, missing=specials.eos)
+    ended = _at(tokens, after, missing=specials.pad) == specials.eos
+    answer = (speaker == specials.assistant) | ((speaker == specials.eos) & ended)
+    answer[:, 1:] &= tokens[:, :-1] != specials.assistant  # the line break belongs to the prompt
+    answer &= ~markers | (tokens == specials.eos)
+    kinds = np.where(answer, ANSWER, PROMPT).astype(np.uint8)
+    kinds[labels == IGNORED] = NOTHING
+    return kinds
+
+
+def _last_marker_before(markers: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """Place of the last marker left of each token (rows, context), -1 where there is none."""
+    reached = np.maximum.accumulate(np.where(markers, np.arange(markers.shape[1]), -1), axis=1)
+    return np.concatenate([np.full((len(markers), 1), -1), reached[:, :-1]], axis=1)
+
+
+def _first_marker_from(markers: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """Place of the first marker at or right of each token (rows, context), -1 where there is none."""
+    context = markers.shape[1]
+    places = np.where(markers, np.arange(context), context)
+    reached = np.minimum.accumulate(places[:, ::-1], axis=1)[:, ::-1]
+    return np.where(reached == context, -1, reached)
+
+
+def _at(tokens: NDArray[np.int32], places: NDArray[np.int64], missing: int) -> NDArray[np.int32]:
+    """The tokens at ``places`` of their rows, ``missing`` where a place is -1."""
+    return np.where(places < 0, missing, np.take_along_axis(tokens, np.maximum(places, 0), axis=1))
+
+
+def row_order(rows: int, step_rows: int, steps: int, seed: int) -> NDArray[np.int64]:
+    """Numbers of the rows of every step (steps, step_rows): every pass takes all rows once, in a new random order."""
+    passes = -(-steps * step_rows // rows)
+    order = [np.random.default_rng((seed, number)).permutation(rows) for number in range(passes)]
+    return np.concatenate(order)[: steps * step_rows].reshape(steps, step_rows)

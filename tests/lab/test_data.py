@@ -1,0 +1,98 @@
+"""Packed rows: read as `harness pack` wrote them, and what each token counts in the loss."""
+
+import numpy as np
+import pytest
+
+from harness.packing.rows import IGNORED
+from lab import LabError
+from lab.data import Specials, load_rows, load_specials, row_order, token_kinds
+
+CODES = {"P": 0, "B": 1, "E": 2, "S": 3, "U": 4, "A": 5, ".": 6, "n": 7}  # special tokens, text, line break
+SPECIALS = Specials(0, 1, 2, 3, 4, 5, vocabulary=8)
+
+
+def kinds(row: str) -> str:
+    """The kinds of a row of `CODES`, as letters: n for nothing, p for prompt, a for answer."""
+    tokens = np.array([[CODES[letter] for letter in row]], np.int32)
+    labels = np.where(tokens == SPECIALS.pad, IGNORED, tokens)
+    return "".join("npa"[kind] for kind in token_kinds(tokens, labels, SPECIALS)[0])
+
+
+@pytest.mark.parametrize(
+    ("row", "expected"),
+    [
+        ("BUn..nAn..En", "ppppppppaaap"),  # a whole chat
+        ("BSn.nUn.nAn.EnUn.nAn.E", "pppppppppppaapppppppaa"),  # a system's words, two turns
+        ("BUn.nAn..", "pppppppaa"),  # cut inside an answer: what is there of it counts
+        ("BUn.nA", "pppppp"),  # cut right before the answer
+        ("..EnUn.nAn.E", "aaapppppppaa"),  # begins inside an answer
+        ("..nAn.EBUn.", "pppppaapppp"),  # begins inside a question
+        ("EBUn.nAn.E", "apppppppaa"),  # nothing of the answer but its end
+        ("..nUn.nAn.E", "pppppppppaa"),  # begins between turns
+        ("..BUn.", "pppppp"),  # begins in the tail of a document without a chat's end
+        (".....", "ppppp"),  # no marker at all
+        ("BUnAn.E..EBU", "pppppaaaaapp"),  # a whole chat, then the tail of another's answer
+        ("BUnAn.E..nAn.E", "pppppaapppppaa"),  # a whole chat, then the tail of another's question
+        ("Un.nAn.EPPP", "ppppppaannn"),  # padding
+    ],
+)
+def test_answers_and_their_ends_count_as_such(row, expected):
+    assert kinds(row) == expected
+
+
+def test_rows_do_not_see_each_other():
+    rows = np.array([[CODES[c] for c in row] for row in ("BUnAn.", "....E.", "......")], np.int32)
+    assert token_kinds(rows, rows, SPECIALS).tolist() == [[1, 1, 1, 1, 1, 2], [2, 2, 2, 2, 2, 1], [1] * 6]
+
+
+def test_what_the_data_set_masks_counts_nothing():
+    tokens = np.array([[CODES[c] for c in "BUnAn.E"]], np.int32)
+    labels = tokens.copy()
+    labels[0, 5] = IGNORED
+    assert token_kinds(tokens, labels, SPECIALS)[0].tolist() == [1, 1, 1, 1, 1, 0, 2]
+
+
+def test_packed_rows_come_as_they_were_written(workshop):
+    import pyarrow.dataset
+
+    specials = load_specials(workshop.tokenizer)
+    rows = load_rows(workshop.data("pad-last-document"), specials)
+    table = pyarrow.dataset.dataset(sorted(workshop.data("pad-last-document").glob("*.parquet"))).to_table()
+    assert rows.tokens.tolist() == table.column("input_ids").to_pylist()
+    labels = np.array(table.column("labels").to_pylist())
+    assert ((rows.kinds == 0) == (labels == IGNORED)).all()
+    assert rows.packing["strategy"] == "pad-last-document"
+    assert rows.packing["padding_rate"] == pytest.approx((labels == IGNORED).mean())
+    # every answer of the corpus counts, whole: four words and two or fewer digits, and its end
+    assert (rows.tokens[rows.kinds == 2] == specials.eos).sum() == 80
+
+
+def test_the_hash_is_of_the_content(workshop):
+    specials = load_specials(workshop.tokenizer)
+    hashes = [load_rows(workshop.data(name), specials).sha256 for name in ("concat-then-split", "pad-last-document")]
+    assert hashes[0] == load_rows(workshop.data(), specials).sha256
+    assert hashes[0] != hashes[1]
+
+
+def test_wrong_folders_get_a_line(workshop, tmp_path):
+    specials = load_specials(workshop.tokenizer)
+    with pytest.raises(LabError, match="no shards"):
+        load_rows(workshop.packed, specials)
+    with pytest.raises(LabError, match=r"no tokenizer\.json"):
+        load_specials(tmp_path)
+    (tmp_path / "shard-00000-of-00001.parquet").write_bytes(b"PAR1")
+    with pytest.raises(LabError, match="not a readable shard"):
+        load_rows(tmp_path, specials)
+    few = Specials(0, 1, 2, 3, 4, 5, vocabulary=100)
+    with pytest.raises(LabError, match="the tokenizer has 100"):
+        load_rows(workshop.data(), few)
+
+
+def test_every_pass_takes_every_row_once_in_a_new_order():
+    order = row_order(rows=10, step_rows=4, steps=6, seed=3).reshape(-1)
+    assert sorted(order[:10]) == sorted(order[10:20]) == list(range(10))
+    assert list(order[:10]) != list(order[10:20])
+    assert len(set(order[20:])) == 4
+    assert (order == row_order(10, 4, 6, 3).reshape(-1)).all()
+    assert (order != row_order(10, 4, 6, 4).reshape(-1)).any()
+    assert row_order(rows=100, step_rows=4, steps=2, seed=0).shape == (2, 4)  # less than a pass
