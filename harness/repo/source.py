@@ -1,8 +1,10 @@
 """Source packages: fetched from the package index, checked, unpacked."""
 
 import hashlib
+import os
 import shutil
 import tempfile
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +15,8 @@ from harness.repo.index import read_settings
 
 if TYPE_CHECKING:
     from unearth import PackageFinder
+
+_UNPACKING = threading.Lock()  # one at a time: the umask is the whole process's
 
 
 def fetch_package(package: str, filename: str, sha256: str, size: int, cache: Path) -> Path:
@@ -77,6 +81,18 @@ def _finder() -> Iterator["PackageFinder"]:
         yield finder
 
 
+@contextmanager
+def _umask_kept() -> Iterator[None]:
+    """The library sets the process's umask to 0 where an archive holds executables, and leaves it so."""
+    with _UNPACKING:
+        mask = os.umask(0)
+        os.umask(mask)
+        try:
+            yield
+        finally:
+            os.umask(mask)
+
+
 def unpack_package(archive: Path, folder: Path) -> None:
     """Unpack a source package into ``folder``, without its one outer folder.
 
@@ -89,6 +105,7 @@ def unpack_package(archive: Path, folder: Path) -> None:
     from unearth.preparer import unpack_archive
 
     try:
-        unpack_archive(archive, folder)
+        with _umask_kept():
+            unpack_archive(archive, folder)
     except (UnpackError, tarfile.TarError, zipfile.BadZipFile, EOFError, OSError) as error:
         raise InfrastructureError(f"{archive}: can't be unpacked: {error}") from error

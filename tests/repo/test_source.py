@@ -86,12 +86,16 @@ def test_an_index_that_does_not_answer(tmp_path, monkeypatch):
 
 
 def test_unpacking_drops_the_outer_folder_and_keeps_modes_and_links(tmp_path):
+    (tmp_path / "before").touch(0o777)
     path = tmp_path / NAME
     path.write_bytes(archive((file("d/run", 0o755), b"x"), (file("d/a.py"), b"y"), (link("d/to", "a.py"), b"")))
     unpack_package(path, tmp_path / "out")
     assert (tmp_path / "out/run").stat().st_mode & 0o111
     assert not (tmp_path / "out/a.py").stat().st_mode & 0o111
     assert (tmp_path / "out/to").readlink() == Path("a.py")
+    (tmp_path / "later").touch(0o777)
+    modes = [(tmp_path / name).stat().st_mode for name in ("before", "later")]
+    assert modes[0] == modes[1], "the process's umask is what it was"
 
 
 @pytest.mark.parametrize(
