@@ -62,11 +62,11 @@ def load_specials(tokenizer: Path) -> Specials:
     if not file.is_file():
         raise LabError(f"{tokenizer}: no tokenizer.json there")
     loaded = Tokenizer.from_file(str(file))
-    ids = [loaded.token_to_id(token) for token in SPECIAL_TOKENS]
-    missing = [token for token, found in zip(SPECIAL_TOKENS, ids, strict=True) if found is None]
+    ids = {token: loaded.token_to_id(token) for token in SPECIAL_TOKENS}
+    missing = [token for token, found in ids.items() if found is None]
     if missing:
         raise LabError(f"{file}: lacks the special tokens {', '.join(missing)}")
-    return Specials(*ids, vocabulary=loaded.get_vocab_size())
+    return Specials(*(found for found in ids.values() if found is not None), loaded.get_vocab_size())
 
 
 def load_rows(data: Path, specials: Specials) -> PackedRows:

@@ -48,18 +48,20 @@ class Optimiser:
         on_gpu = matrices[0].is_cuda
         self._adam = torch.optim.AdamW(others, lr=rate, betas=BETAS, weight_decay=0.0, fused=True, capturable=on_gpu)
 
-    @torch.no_grad()
     def step(self, factor: Tensor) -> None:
         """Move all parameters by their gradients, at ``factor`` times the recipe's rates."""
-        self._adam.param_groups[0]["lr"].copy_(factor * self._recipe.other_rate)
-        self._adam.step()
-        rate = factor * self._recipe.matrix_rate
-        for matrix, momentum in zip(self._matrices, self._momentum, strict=True):
-            momentum.lerp_(matrix.grad, 1 - MOMENTUM)
-            direction = orthogonalised(matrix.grad.lerp(momentum, MOMENTUM), self._precision)
-            rows, columns = matrix.shape[-2:]
-            scale = max(1.0, rows / columns) ** 0.5
-            matrix.mul_(1 - rate * MATRIX_DECAY).sub_(direction * (rate * scale))
+        with torch.no_grad():
+            self._adam.param_groups[0]["lr"].copy_(factor * self._recipe.other_rate)
+            self._adam.step()
+            for matrix, momentum in zip(self._matrices, self._momentum, strict=True):
+                self._move(matrix, momentum, factor * self._recipe.matrix_rate)
+
+    def _move(self, matrix: Tensor, momentum: Tensor, rate: Tensor) -> None:
+        momentum.lerp_(matrix.grad, 1 - MOMENTUM)
+        direction = orthogonalised(matrix.grad.lerp(momentum, MOMENTUM), self._precision)
+        rows, columns = matrix.shape[-2:]
+        scale = max(1.0, rows / columns) ** 0.5
+        matrix.mul_(1 - rate * MATRIX_DECAY).sub_(direction * (rate * scale))
 
     def state(self) -> dict[str, Any]:
         """What a later `restore` needs to go on."""

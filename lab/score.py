@@ -1,7 +1,8 @@
 """How often a checkpoint's most likely answer is the wanted one, token for token.
 
 Twice: *teacher-forced*, where the model sees the wanted answer so far, in one pass; and *greedy*, where transformers
-generates. In exact arithmetic an answer is right in both or in neither; in bfloat16 near ties may fall differently.
+generates. In exact arithmetic an answer is right in both or in neither. The weights are widened to float32, in which
+near ties hardly ever fall differently; a server that computes in bfloat16 may decide some of them otherwise.
 """
 
 import json
@@ -124,7 +125,7 @@ class _Scored:
         logging.disable_progress_bar()
         self._tokenizer = AutoTokenizer.from_pretrained(checkpoint, local_files_only=True)
         model = AutoModelForCausalLM.from_pretrained(checkpoint, local_files_only=True)
-        self._model = model.to(device, torch.bfloat16).eval()
+        self._model = model.to(device, torch.float32).eval()
         self._device = device
 
     def teacher_forced(self, questions: Sequence[Question]) -> list[tuple[bool, float]]:
@@ -138,7 +139,7 @@ class _Scored:
                 logits = self._model(input_ids=ids, attention_mask=mask).logits
             for row, number in zip(logits, batch, strict=True):
                 prompt, answer = pairs[number]
-                said = row[len(prompt) - 1 : len(texts[number]) - 1].float()
+                said = row[len(prompt) - 1 : len(texts[number]) - 1]
                 wanted = torch.tensor(answer, device=self._device)
                 right = bool((said.argmax(-1) == wanted).all())
                 read[number] = (right, float(torch.nn.functional.cross_entropy(said, wanted)))
@@ -154,7 +155,7 @@ class _Scored:
             new = max(room[number] for number in batch)
             output = self._model.generate(input_ids=ids, attention_mask=mask, max_new_tokens=new, do_sample=False)
             for number, answer in zip(batch, output[:, ids.shape[1] :].tolist(), strict=True):
-                said[number] = self._text(answer)
+                said[number] = self._text(answer[: room[number]])
         return said
 
     def _text(self, ids: list[int]) -> tuple[str, bool]:

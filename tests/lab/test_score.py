@@ -79,7 +79,7 @@ def test_batches_do_not_change_answers(workshop, checkpoint, score, monkeypatch)
     alone = score_checkpoint(checkpoint, workshop.questions, generate=True, device="cpu")
     for one, among in zip(alone.answers, score.answers, strict=True):
         assert (one.teacher_forced, one.greedy) == (among.teacher_forced, among.greedy)
-        assert one.nats == pytest.approx(among.nats, rel=0.1, abs=0.01)
+        assert one.nats == pytest.approx(among.nats, abs=1e-4)
 
 
 def test_the_limit_is_of_each_kind(workshop):
