@@ -66,7 +66,8 @@ def load_specials(tokenizer: Path) -> Specials:
     missing = [token for token, found in ids.items() if found is None]
     if missing:
         raise LabError(f"{file}: lacks the special tokens {', '.join(missing)}")
-    return Specials(*(found for found in ids.values() if found is not None), loaded.get_vocab_size())
+    fields = {token.strip("<|>"): found for token, found in ids.items() if found is not None}
+    return Specials(**fields, vocabulary=loaded.get_vocab_size())
 
 
 def load_rows(data: Path, specials: Specials) -> PackedRows:
