@@ -15,7 +15,8 @@ from harness.miniature.texts import ISSUES, Place, write_texts
 
 SEED = 5
 DRAWS = 1500  # packages of a split
-SMALL = Difficulty(modules=2, functions=(1, 2))
+ALL = (1, 99)  # lines: every family
+SMALL = Difficulty(modules=2, functions=(1, 2), lines=ALL)
 
 
 def _drawn(split: Split, difficulty: Difficulty = SMALL, count: int = DRAWS) -> list[Package]:
@@ -92,8 +93,8 @@ def test_a_bug_has_the_faults_of_its_kind(split: Split, bug: BugKind) -> None:
 def test_faults_of_transfer_come_in_no_other_bug(bug: BugKind) -> None:
     kept = {(cell.family.name, cell.mutation.right, cell.mutation.wrong) for cell in cells() if cell.transfer}
     for split in ("train", "held-out"):
-        assert not _bugs(_drawn(split, Difficulty(bug), 400)) & kept
-    transfer = _drawn("transfer", Difficulty(bug), 400)
+        assert not _bugs(_drawn(split, Difficulty(bug, lines=ALL), 400)) & kept
+    transfer = _drawn("transfer", Difficulty(bug, lines=ALL), 400)
     assert all(_bugs([package]) & kept for package in transfer)
     if bug == "two-files":
         assert _bugs(transfer) == kept
