@@ -18,7 +18,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-images = typer.Typer(help="Build, list and remove the project's Docker images.", no_args_is_help=True)
+images = typer.Typer(help="Build, pull, list and remove Docker images of instances.", no_args_is_help=True)
 app.add_typer(images, name="images")
 app.command()(pack)
 
@@ -33,6 +33,17 @@ InstancesOption = Annotated[
 RecipesOption = Annotated[
     Path | None,
     typer.Option("--recipes", help="Recipe file; the shipped 43 instances where not given."),
+]
+
+
+RegistryOption = Annotated[
+    list[str] | None,
+    typer.Option("--registry", help="Tried after an image's own: a prefix, or a name with {instance}; repeatable."),
+]
+MirrorOption = Annotated[str | None, typer.Option("--mirror", help="Holds Docker Hub's images; tried first.")]
+PinsOption = Annotated[Path | None, typer.Option("--pins", help="JSON object: instance id -> sha256:... digest.")]
+PerHourOption = Annotated[
+    int | None, typer.Option("--per-hour", min=1, help="Pulls begun at a registry in any hour, at most.")
 ]
 
 
@@ -128,14 +139,42 @@ def build(
     typer.echo(f"{len(results)} instances are there and checked: {made} built now, {len(results) - made} already built")
 
 
+@images.command()
+def pull(
+    dataset: DatasetOption,
+    split: SplitOption = "test",
+    instances: InstancesOption = None,
+    workers: Annotated[int, typer.Option(min=1, help="Images at a time.")] = 3,
+    registries: RegistryOption = None,
+    mirror: MirrorOption = None,
+    pins: PinsOption = None,
+    per_hour: PerHourOption = None,
+) -> None:
+    """Pull the images of a data set's instances ahead of a run; start it again to pull what is missing."""
+    from harness.evaluate.prefetch import evaluation_of, prefetch, require_pulled
+    from harness.instance import load_instances
+    from harness.report.listing import pull_table
+
+    evaluation = evaluation_of(registries or (), mirror, pins, per_hour, workers)
+    results = prefetch(load_instances(dataset, split, _ids(instances)), evaluation)
+    _show(pull_table(results))
+    require_pulled(results)
+    here = sum(result.here for result in results)
+    typer.echo(f"{len(results)} images are there: {len(results) - here} pulled now, {here} already here")
+
+
 @images.command(name="list")
 def list_() -> None:
-    """Show the project's images."""
+    """Show the project's images and the benchmark's own, and what they take together."""
     from harness.evaluate.container import connect
+    from harness.evaluate.disk import image_layers, together
     from harness.evaluate.images import list_images
-    from harness.report.listing import image_table
+    from harness.report.listing import image_note, image_table
 
-    _show(image_table(list_images(connect())))
+    client = connect()
+    found = list_images(client)
+    _show(image_table(found))
+    typer.echo(image_note(found, together(image_layers(client, image.digest) for image in found)))
 
 
 @images.command()

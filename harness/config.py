@@ -1,10 +1,11 @@
 """What a run file says: what to evaluate, how, and where the records go. The one place for every default."""
 
 from pathlib import Path
-from typing import Literal, Self, get_args
+from typing import Annotated, Literal, Self, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from harness.evaluate.names import check_registry
 from harness.instance import nearest
 from harness.presets import preset_names
 from harness.seams import Limits, Sampling
@@ -156,6 +157,28 @@ class ServingConfig(Section):
     args: tuple[str, ...] = ()  # for every checkpoint, before its own server_args
 
 
+class ImagesConfig(Section):
+    """Where images come from that are not on this machine, and how hard registries may be asked."""
+
+    registries: tuple[
+        str, ...
+    ] = ()  # tried after the image's own; a prefix, or a name with {instance} or {owner}, {name}
+    mirror: str | None = None  # host[:port][/path] that holds Docker Hub's images under their names; tried first
+    pins: dict[str, Annotated[str, Field(pattern=r"^sha256:[0-9a-f]{64}$")]] = {}  # instance id -> digest
+    pulls: int = Field(default=3, ge=1)  # at a time
+    pulls_per_hour: int | None = Field(default=None, ge=1)  # begun; no bound where not given
+    evict_built: bool = False  # whether images built here may go under the budget as well
+
+    @field_validator("registries", "mirror")
+    @classmethod
+    def _readable(cls, value: tuple[str, ...] | str | None) -> tuple[str, ...] | str | None:
+        for registry in (value,) if isinstance(value, str) else value or ():
+            check_registry(registry)
+        if isinstance(value, str) and "{" in value:
+            raise ValueError("a mirror is a host[:port][/path] without places such as {instance}")
+        return value
+
+
 class EvaluationConfig(Section):
     """How a patch is tested."""
 
@@ -166,6 +189,9 @@ class EvaluationConfig(Section):
     cpus: float = Field(default=1.0, gt=0, allow_inf_nan=False)
     network: bool = False
     pull: bool = False  # whether an image that is not here may be pulled from its registry
+    build: bool = False  # whether one that is neither here nor pulled may be built, where a recipe makes it
+    images: ImagesConfig = ImagesConfig()
+    image_budget: float | None = Field(default=None, gt=0)  # GiB of instances' images; those of finished ones go first
     calibration: Path | None = None  # what the gold patches did here; reports say which instances it excludes
 
     def limits(self) -> Limits:

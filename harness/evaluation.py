@@ -1,7 +1,9 @@
 """Judging given predictions without any model: by running their tests, or again from the logs of an earlier run."""
 
 from collections.abc import Sequence
+from concurrent.futures import Future
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 
 from harness.config import EvaluationConfig
@@ -10,7 +12,7 @@ from harness.evaluate.predictions import BASE, Prediction, load_predictions
 from harness.evaluate.regrade import regraded, stored_verdicts
 from harness.evaluate.session import Session, evaluation_session, specifications_of
 from harness.instance import Instance
-from harness.progress import Progress
+from harness.progress import Progress, Stage
 from harness.proposal import reference_result
 from harness.records import RunFolder, freeze, write_json
 from harness.report.metrics import SummaryRow
@@ -118,18 +120,27 @@ def _run(
     submission: Submission, submitted: Sequence[tuple[Instance, Prediction]], session: Session, progress: Progress
 ) -> Runs:
     stage = progress.stage("tests", len(submitted) * submission.repeats)
-    runs = []
-    for repeat in range(submission.repeats):
-        futures = [
+    runs = [
+        [
             session.submit_base(instance, repeat)
             if (patch := _patch(submission, prediction)) is None
             else session.submit(instance, patch, repeat)
             for instance, prediction in submitted
         ]
+        for repeat in range(submission.repeats)
+    ]
+    for (instance, _), futures in zip(submitted, zip(*runs, strict=True), strict=True):
         for future in futures:
-            future.add_done_callback(lambda _: stage.add())
-        runs.append(futures)
+            future.add_done_callback(partial(_ended, stage, session, instance.instance_id, futures))
     return [[future.result() for future in futures] for futures in runs]
+
+
+def _ended(
+    stage: Stage, session: Session, instance_id: str, futures: Sequence["Future[Verdict]"], _: "Future[Verdict]"
+) -> None:
+    stage.add()
+    if all(future.done() for future in futures):
+        session.finish(instance_id)
 
 
 def _write(

@@ -6,6 +6,7 @@ does only what is missing. Tests of one checkpoint's patches run while the next 
 """
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Coroutine, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -14,10 +15,11 @@ from pathlib import Path
 from typing import Any
 
 from harness.candidate import Candidate
-from harness.config import CheckpointConfig, Condition, Reference, RunConfig
+from harness.config import CheckpointConfig, Condition, EvaluationConfig, Reference, RunConfig
 from harness.errors import InputError
 from harness.evaluate.checkout import ImageFinder
 from harness.evaluate.predictions import reference_predictions
+from harness.evaluate.prepare import prepare_images
 from harness.evaluate.session import Session, collect, evaluation_session
 from harness.instance import Instance, load_instances
 from harness.journal import Journal, content_key
@@ -64,7 +66,8 @@ def run_pipeline(config: RunConfig) -> list[SummaryRow]:
         if checkpoint.path is not None:
             check_checkpoint(checkpoint.path)
     soundness = open_soundness(config.evaluation.calibration)
-    snapshots = read_snapshots(instances, config.evaluation.pull) if config.checkpoints else {}
+    prepare_images(instances, config.evaluation, dataset.recipes)
+    snapshots = read_snapshots(instances, config.evaluation) if config.checkpoints else {}
     with (
         RunFolder(config.output) as folder,
         derived_store(cache_folder()) as store,
@@ -79,12 +82,12 @@ def run_pipeline(config: RunConfig) -> list[SummaryRow]:
         return write_results(folder, results, session.evaluator.log_path, soundness)
 
 
-def read_snapshots(instances: Sequence[Instance], pull: bool) -> dict[str, Snapshot]:
+def read_snapshots(instances: Sequence[Instance], evaluation: EvaluationConfig) -> dict[str, Snapshot]:
     """The instances' base states: rebuilt, from a mirror, or out of the instance's own image.
 
     Raises InputError naming the instances that none of these holds.
     """
-    with closing(ImageFinder(pull)) as images:
+    with closing(ImageFinder(evaluation)) as images:
         repository = open_repository(cache_folder(), ImageRepository(cache_folder() / "images", images))
         return collect(instances, repository.snapshot)
 
@@ -114,6 +117,7 @@ class Run:
     progress: Progress
     revisions: dict[str, str] = field(default_factory=dict)
     results: dict[Place, Result] = field(default_factory=dict)
+    tested: Counter[str] = field(default_factory=Counter)  # instance id -> its results by now
 
     def facts(self) -> dict[str, Any]:
         """What the run saw: data set, images, base trees, and the weights' revisions."""
@@ -230,8 +234,12 @@ class Run:
         self._keep(reference_result(instance, prediction, verdict), stage)
 
     def _keep(self, result: Result, stage: Stage) -> None:
-        attempt = result.attempt
+        attempt, config = result.attempt, self.config
         self.results[attempt.checkpoint, attempt.condition, attempt.instance_id] = result
+        self.tested[attempt.instance_id] += 1
+        wanted = len(config.references) + len(config.checkpoints) * len(config.conditions)
+        if self.tested[attempt.instance_id] == wanted:
+            self.session.finish(attempt.instance_id)
         stage.add()
 
 

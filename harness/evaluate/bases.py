@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Literal
 
 from harness.errors import InfrastructureError, InputError
 from harness.evaluate.container import LABEL, translated
-from harness.evaluate.images import CONTENT_LABEL, KIND_LABEL, pull_image
+from harness.evaluate.images import CONTENT_LABEL, KIND_LABEL
 from harness.evaluate.layers import LINES_SHOWN, Layer, build, content_hash, is_built, render
+from harness.evaluate.pull import Puller
 
 if TYPE_CHECKING:
     from docker import DockerClient
@@ -53,7 +54,7 @@ def make_base(client: "DockerClient", python: str, choice: BaseChoice) -> tuple[
     if is_built(client, layer.name, layer.content):
         return layer.name, False
     if chosen == "pull":
-        pull_image(client, f"python:{python}-slim")
+        Puller(client).pull(f"python:{python}-slim")
     else:
         _bootstrap(client, SUITES[python])
     build(client, layer, layer.name, lambda _: None, network=chosen == "pull")

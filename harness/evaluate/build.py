@@ -5,8 +5,6 @@ of pinned requirements, an image for each instance. The base state that goes int
 written to the bare repository that snapshots are read from, so that the host reads what the tests run on.
 """
 
-import json
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -16,23 +14,23 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from harness.errors import HarnessError, InfrastructureError, InputError, PatchError
+from harness.errors import HarnessError, InfrastructureError
 from harness.evaluate.bases import BaseChoice, make_base
 from harness.evaluate.container import translated
 from harness.evaluate.environments import make_environment, remove_stages
-from harness.evaluate.images import INSTANCE_LABEL, built_name, verify_image
-from harness.evaluate.layers import Layer, build, content_hash, is_built, render
-from harness.evaluate.recipes import FolderSource, Recipe, RecipeBook, SdistSource
+from harness.evaluate.images import INSTANCE_LABEL, verify_image
+from harness.evaluate.layers import Layer, build, is_built, render
+from harness.evaluate.names import built_name
+from harness.evaluate.recipes import Recipe, RecipeBook
+from harness.evaluate.states import write_base_state
 from harness.instance import Instance
 from harness.repo.mirror import BareRepository
-from harness.repo.snapshot import REFERENCES, GitSnapshot, project_path, rebuilt_folder
-from harness.repo.source import fetch_package, unpack_package
+from harness.repo.snapshot import GitSnapshot, project_path, rebuilt_folder
 
 if TYPE_CHECKING:
     from docker import DockerClient
 
 BUILDERS = 2  # builds at a time: they are bound by the disk and the package index
-SOURCES = "refs/sources"  # base states by a hash of what they are made from
 
 Stage = Literal["base", "environment", "instance"]
 State = Literal["begun", "built", "reused", "failed"]
@@ -185,41 +183,3 @@ def _make_instance(
             build(client, layer, name, fill)
         verify_image(client, name, GitSnapshot(repository, commit))
     return name, missing
-
-
-def write_base_state(repository: BareRepository, instance: Instance, recipe: Recipe, cache: Path) -> str:
-    """The commit of an instance's base state, written to the project's bare repository under the instance's id.
-
-    Raises InputError where the recipe's folder is missing or the row's patches do not come out of its
-    package, InfrastructureError where the package can't be had.
-    """
-    if isinstance(recipe.source, FolderSource):
-        commit = _commit_folder(repository, recipe.source.path)
-    else:
-        commit = _commit_package(repository, recipe.source, instance, cache)
-    repository.point(f"{REFERENCES}/{instance.instance_id}", commit)
-    return commit
-
-
-def _commit_folder(repository: BareRepository, folder: Path) -> str:
-    if not folder.is_dir():
-        raise InputError(f"{folder}: no such folder, although a recipe names it as a base state")
-    return repository.commit_folder(folder)
-
-
-def _commit_package(repository: BareRepository, source: SdistSource, instance: Instance, cache: Path) -> str:
-    undo = [instance.test_patch, instance.patch] if source.direction == "reverse" else []
-    reference = f"{SOURCES}/{content_hash(source.sha256, json.dumps(undo))}"
-    if known := repository.resolve(reference):
-        return known
-    archive = fetch_package(source.package, source.filename, source.sha256, source.bytes, cache)
-    with tempfile.TemporaryDirectory() as folder:
-        unpack_package(archive, Path(folder))
-        try:
-            commit = repository.commit_folder(Path(folder), [patch for patch in undo if patch.strip()])
-        except PatchError as error:
-            raise InputError(
-                f"{instance.instance_id}: the row's patches do not come out of {source.filename}: {error}"
-            ) from error
-    repository.point(reference, commit)
-    return commit

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
+from harness.config import EvaluationConfig
 from harness.errors import InputError
 from harness.evaluate.container import RUN_LABEL, connect, translated
-from harness.evaluate.images import resolve
+from harness.evaluate.supply import ImageSupply
 from harness.instance import Instance
 
 if TYPE_CHECKING:
@@ -59,16 +60,24 @@ class DockerImage:
 class ImageFinder:
     """Finds instances' images; asks for Docker only when the first is looked for."""
 
-    def __init__(self, pull: bool = False) -> None:
-        self._pull = pull
+    def __init__(self, evaluation: EvaluationConfig) -> None:
+        """``evaluation`` says where images may come from, and the budget that they are kept within."""
+        # tests are still to come: what only a build would bring back has to stay
+        images = evaluation.images.model_copy(update={"evict_built": False})
+        self._evaluation = evaluation.model_copy(update={"images": images})
         self._client: DockerClient | None = None
+        self._supply: ImageSupply | None = None
+        self._last: Instance | None = None
 
     def __call__(self, instance: Instance) -> DockerImage:
-        """The instance's image. Raises InputError where there is none, or no Docker."""
+        """The instance's image; the one before may go. Raises InputError where there is none, or no Docker."""
         self._client = self._client or connect()
-        name = resolve(self._client, instance, self._pull)
-        with translated(f"looking for image {name}"):
-            return DockerImage(self._client, name, str(self._client.images.get(name).id))
+        self._supply = self._supply or ImageSupply(self._client, self._evaluation)
+        if self._last and self._supply.on_demand:
+            self._supply.finish(self._last)
+        self._last = instance
+        image = self._supply.obtain(instance)
+        return DockerImage(self._client, image.name, image.digest)
 
     def close(self) -> None:
         """Close the connections."""

@@ -1,26 +1,24 @@
-"""Images of instances: their names, finding or pulling one, listing, removing, checking what is inside."""
+"""Images of the project: listing and removing them, checking what is inside."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from harness.errors import InfrastructureError, InputError
 from harness.evaluate.container import LABEL, translated
-from harness.evaluate.specifications import published_image
-from harness.instance import Instance, nearest
+from harness.evaluate.specifications import PLACE, specifications
+from harness.instance import nearest
 from harness.seams import Snapshot
 
 if TYPE_CHECKING:
     from docker import DockerClient
 
 KIND_LABEL = f"{LABEL}.kind"  # "rootfs", "base", "environment", "instance"
+PULLED = "pulled"  # kind of an image that the benchmark publishes
 INSTANCE_LABEL = f"{LABEL}.instance"  # on instance images: the instance's id
 CONTENT_LABEL = f"{LABEL}.content"  # hash of everything that the image was built from
 
 REMOVAL_ORDER = {"environment": 1, "base": 2, "rootfs": 3}  # an image goes before what it stands on
-# of a registry that answered: it does not know the name, or does not let us have it
-REFUSALS = (HTTPStatus.BAD_REQUEST, HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND)
 CHECK = "git rev-parse 'HEAD^{tree}' && git rev-list --count --all && git status --porcelain"
 
 
@@ -30,88 +28,37 @@ class ImageInfo:
 
     name: str
     digest: str  # content id, "sha256:..."
-    kind: str
+    kind: str  # of its label, or PULLED
     instance_id: str | None
     size: int  # bytes, layers shared with other images included
     own_size: int  # bytes in layers that no other image has
 
 
-def built_name(instance_id: str) -> str:
-    """Name of the image that the project builds for an instance."""
-    return f"harness/sweb.eval.x86_64.{instance_id.lower()}:latest"
-
-
-def resolve(client: "DockerClient", instance: Instance, pull: bool = False) -> str:
-    """Name of an image of the instance that is on this machine: the one that the row names, and no other.
-
-    For a classic row, which names none, our built one or else the official one. Where it is not here, and ``pull``
-    allows it, the row's image (on a classic row: the official one) is pulled.
-    Raises InputError where there is none and none may be pulled or no registry holds it,
-    InfrastructureError where no registry answers.
-    """
-    ours = [built_name(instance.instance_id), published_image(instance.instance_id)]
-    names = [instance.image] if instance.image else ours
-    for name in names:
-        if _is_local(client, name):
-            return name
-    if not pull:
-        raise InputError(
-            f"{instance.instance_id}: no image on this machine ({', '.join(names)}); "
-            "build it with `harness images build`, or let it be pulled (evaluation.pull=true, or --pull)"
-        )
-    pull_image(client, names[-1])
-    return names[-1]
-
-
-def _is_local(client: "DockerClient", name: str) -> bool:
-    from docker.errors import ImageNotFound
-
-    with translated(f"looking for image {name}"):
-        try:
-            client.images.get(name)
-        except ImageNotFound:
-            return False
-    return True
-
-
-def pull_image(client: "DockerClient", name: str) -> None:
-    """Pull an image (``latest`` where the name has no tag) from the registry that its name implies.
-
-    Raises InputError when the name is none, or the registry does not hold the image or refuses,
-    InfrastructureError when no registry answers.
-    """
-    from docker.errors import APIError
-
-    with translated(f"image {name} can't be pulled"):
-        try:
-            client.images.pull(name)
-        except APIError as error:
-            said = f"image {name} can't be pulled: {error.explanation}"
-            if error.status_code in REFUSALS:
-                raise InputError(f"{said}; check its name, or `docker login` first") from error
-            raise InfrastructureError(
-                f"{said}; where no registry answers, build it with `harness images build` or load it with `docker load`"
-            ) from error
-
-
 def list_images(client: "DockerClient") -> list[ImageInfo]:
-    """Every image of the project on this machine, by kind and name, with its size and what is its alone."""
+    """Every image of the project on this machine, and the benchmark's own, by kind and name.
+
+    Each comes with its size and what is its alone.
+    """
     with translated("listing images"):
         images = client.api.df()["Images"] or []
     found = [
         ImageInfo(
             name=name,
             digest=image["Id"],
-            kind=image["Labels"][KIND_LABEL],
-            instance_id=image["Labels"].get(INSTANCE_LABEL),
+            kind=kind,
+            instance_id=(image["Labels"] or {}).get(INSTANCE_LABEL),
             size=image["Size"],
             own_size=image["Size"] - max(image["SharedSize"], 0),
         )
         for image in images
-        if KIND_LABEL in (image["Labels"] or {})
         for name in _names(image)
+        if (kind := (image["Labels"] or {}).get(KIND_LABEL) or _published(name))
     ]
     return sorted(found, key=lambda image: (image.kind, image.name))
+
+
+def _published(name: str) -> str | None:
+    return PULLED if name.startswith(specifications().image.partition(PLACE)[0]) else None
 
 
 def _names(image: Mapping[str, Any]) -> list[str]:

@@ -3,8 +3,8 @@
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
@@ -13,11 +13,16 @@ from harness.errors import InputError
 from harness.evaluate.commands import CommandRun, CommandRunner, Script
 from harness.evaluate.container import DockerSandbox, connect
 from harness.evaluate.evaluate import Evaluator
-from harness.evaluate.images import built_name, resolve
+from harness.evaluate.names import built_name
+from harness.evaluate.prepare import bring_images
+from harness.evaluate.pull import find
 from harness.evaluate.recipes import load_recipes
 from harness.evaluate.spec import Specification, specify
+from harness.evaluate.supply import ImageSupply, SuppliedSandbox
 from harness.instance import Instance
+from harness.journal import Journal
 from harness.records import RunFolder
+from harness.seams import Sandbox
 from harness.verdict import Verdict
 
 Value = TypeVar("Value")
@@ -34,9 +39,26 @@ class Session:
     evaluator: Evaluator
     commands: CommandRunner
     specifications: dict[str, Specification]  # by instance id
-    images: dict[str, str]  # instance id -> digest of its local image
     workers: int
+    _instances: dict[str, Instance]  # by id
+    _names: dict[str, str]  # instance id -> name of its image
+    _digests: dict[str, str]  # image name -> digest; of images that come on demand, from then on
+    _supply: ImageSupply
     _pool: ThreadPoolExecutor
+    _finished: set[str] = field(default_factory=set)  # instance ids
+
+    @property
+    def images(self) -> dict[str, str]:
+        """Instance id -> digest of its image, of all that were looked at by now."""
+        return {i: self._digests[name] for i, name in self._names.items() if name in self._digests}
+
+    def finish(self, instance_id: str) -> None:
+        """No further work on this instance is going to come: under a budget its image may go, in the background."""
+        self._finished.add(instance_id)
+        name = self._names[instance_id]
+        if all(i in self._finished for i, other in self._names.items() if other == name):
+            with suppress(RuntimeError):  # the workers are closed already, and the run with them
+                self._pool.submit(self._supply.finish, self._instances[instance_id])
 
     def submit(self, instance: Instance, patch: str | None, repeat: int = 0) -> "Future[Verdict]":
         """Start evaluating; the verdict comes as a future."""
@@ -61,13 +83,21 @@ def evaluation_session(
     instance has no image or no specification, naming all of them at once.
     """
     workers = evaluation.workers or default_workers(evaluation)
-    client = connect(connections=3 * workers + 6)
-    names = collect(instances, lambda instance: resolve(client, instance, evaluation.pull))
+    client = connect(connections=3 * workers + 6 + evaluation.images.pulls)
+    supply = ImageSupply(client, evaluation)
+    bring_images(client, supply, instances, evaluation, recipes)
+    names = collect(instances, lambda instance: _name(supply, instance))
     specifications = specifications_of(instances, recipes, names)
     journal = folder.journal("evaluations")
     threads = workers + max(1, round(workers * AHEAD_SHARE))
-    with DockerSandbox(client, folder.label, turns=workers) as sandbox, ThreadPoolExecutor(threads, "evaluate") as pool:
-        sandbox.reap()
+    with DockerSandbox(client, folder.label, turns=workers) as docker, ThreadPoolExecutor(threads, "evaluate") as pool:
+        docker.reap()
+        digests = {name: docker.digest(name) for name in names.values() if find(client, name)}
+        sandbox: Sandbox = docker
+        if supply.on_demand:
+            by_name = {names[instance.instance_id]: instance for instance in instances}
+            digests = known_digests(journal) | digests
+            sandbox = SuppliedSandbox(docker, supply, by_name, digests)
         evaluator = Evaluator(
             sandbox=sandbox,
             image_of=lambda instance: names[instance.instance_id],
@@ -79,14 +109,28 @@ def evaluation_session(
         commands = CommandRunner(
             sandbox, lambda instance: names[instance.instance_id], journal, folder.command_logs, evaluation.limits()
         )
-        digests = {instance_id: sandbox.digest(name) for instance_id, name in names.items()}
         try:
-            yield Session(evaluator, commands, specifications, digests, workers, pool)
+            by_id = {instance.instance_id: instance for instance in instances}
+            yield Session(evaluator, commands, specifications, workers, by_id, names, digests, supply, pool)
         except BaseException:
+            supply.close()
             pool.shutdown(wait=False, cancel_futures=True)
             raise
     journal.close()
     client.close()
+
+
+def _name(supply: ImageSupply, instance: Instance) -> str:
+    """Name of the instance's image: of the one that is here, else the one that it is pulled under when it is wanted."""
+    if supply.find(instance) is None and supply.on_demand:
+        return supply.wanted(instance)
+    return supply.obtain(instance).name
+
+
+def known_digests(journal: Journal) -> dict[str, str]:
+    """Digests of images by their names, as the verdicts of a journal saw them last."""
+    verdicts = [record["verdict"] for record in journal.records() if "verdict" in record]
+    return {verdict["image"]: verdict["image_digest"] for verdict in verdicts if verdict.get("image_digest")}
 
 
 def specifications_of(

@@ -1,12 +1,13 @@
 """Plain lists for the terminal: verdict by verdict, image by image."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from rich.table import Table
 
     from harness.evaluate.images import ImageInfo
+    from harness.evaluate.prefetch import PullResult
     from harness.report.spread import Spread
     from harness.soundness import Exclusions
     from harness.verdict import Verdict
@@ -47,6 +48,27 @@ def image_table(images: "Iterable[ImageInfo]") -> "Table":
     for image in images:
         table.add_row(image.name, image.kind, f"{image.own_size / 1e6:.0f}", f"{image.size / 1e6:.0f}")
     return table
+
+
+def pull_table(results: "Iterable[PullResult]") -> "Table":
+    """One row for each instance: the image that is here now, and what it took; or why it could not be had."""
+    table = _table("instance", "image", "MB", "seconds", "state")
+    for result in results:
+        state = "here already" if result.here else str(result.error or "pulled")
+        table.add_row(
+            result.instance_id, result.image or "-", f"{result.megabytes:.1f}", f"{result.seconds:.1f}", state
+        )
+    return table
+
+
+def image_note(images: "Sequence[ImageInfo]", unique: int) -> str:
+    """One line under a list of images: what they take together (bytes), and what they would without shared layers."""
+    distinct = {image.digest: image for image in images}.values()
+    alone, each = sum(image.own_size for image in distinct), sum(image.size for image in distinct)
+    return (
+        f"{len(distinct)} images take {unique / 1e6:.0f} MB: {alone / 1e6:.0f} MB in layers of one image, "
+        f"{(unique - alone) / 1e6:.0f} MB in layers that several share; without sharing {each / 1e6:.0f} MB"
+    )
 
 
 def _table(*columns: str) -> "Table":

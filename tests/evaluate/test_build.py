@@ -3,22 +3,27 @@
 import hashlib
 import io
 import tarfile
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
+from git import Repo
 
 from harness.errors import InfrastructureError, InputError
-from harness.evaluate import bases
+from harness.evaluate import bases, once
 from harness.evaluate.bases import base_layer
-from harness.evaluate.build import write_base_state
 from harness.evaluate.environments import environment_layer
-from harness.evaluate.images import built_name
 from harness.evaluate.layers import Layer, render
-from harness.evaluate.recipes import Environment, FolderSource, Recipe, SdistSource
+from harness.evaluate.names import built_name
+from harness.evaluate.recipes import Environment, FolderSource, MirrorSource, Recipe, SdistSource
 from harness.evaluate.specifications import published_image
+from harness.evaluate.states import write_base_state
 from harness.repo.mirror import BareRepository
 from harness.repo.snapshot import RebuiltRepository
 
 FIXED = {"a.py": b"x = 2\n", "tests/test_a.py": b"def test_old():\n    pass\ndef test_new():\n    pass\n"}
+AUTHOR = ("-c", "user.name=a", "-c", "user.email=a@localhost")
 BROKEN = {"a.py": b"x = 1\n", "tests/test_a.py": b"def test_old():\n    pass\n"}
 
 
@@ -90,6 +95,118 @@ def test_a_folder_that_changed_is_read_again(repository, instance, tmp_path):
 def test_a_missing_folder(repository, instance, tmp_path):
     with pytest.raises(InputError, match="no such folder"):
         write_base_state(repository, instance, recipe(FolderSource(path=tmp_path / "none")), tmp_path)
+
+
+def history(folder, *states) -> list[str]:
+    """A repository with one commit for each of the states (path -> content, None for a link to nowhere); the hashes."""
+    git = Repo.init(folder)
+    commits = []
+    for number, state in enumerate(states):
+        for path in state:
+            (folder / path).parent.mkdir(exist_ok=True)
+            (folder / path).write_bytes(state[path])
+        git.git.add("--all")
+        git.git.execute(["git", *AUTHOR, "commit", "--quiet", "-m", f"state {number}"])
+        commits.append(git.head.commit.hexsha)
+    return commits
+
+
+@pytest.fixture
+def upstream(tmp_path):
+    """A bare mirror whose second of three commits is the base state; gives its path and that commit."""
+    commits = history(tmp_path / "work", {"a.py": b"x = 0\n"}, BROKEN, FIXED)
+    mirror = tmp_path / "mirrors/owner__name.git"
+    Repo(tmp_path / "work").clone(str(mirror), mirror=True)
+    return mirror, commits[1]
+
+
+def mirrored(instance, commit):
+    return instance.model_copy(update={"base_commit": commit})
+
+
+@pytest.mark.parametrize("place", ["{mirror}", "file://{mirror}", None])
+def test_a_mirror_gives_the_base_commits_files_and_no_history(repository, instance, tmp_path, upstream, place):
+    """A folder, a URL, or the mirror in the cache: the commit is the one that equal files from a package would make."""
+    mirror, commit = upstream
+    source = recipe(MirrorSource(location=place and place.format(mirror=mirror)))
+    made = write_base_state(repository, mirrored(instance, commit), source, tmp_path)
+    assert contents(tmp_path, instance) == BROKEN
+    assert repository.git("rev-list", "--all", "--objects").count(made) == 1
+    assert repository.git("rev-list", "--all") == made
+    assert not (repository.path / "shallow").exists()
+    other = tmp_path / "sdist-made"
+    other.mkdir()
+    assert made == write_base_state(repository, instance, package(other, BROKEN, "forward"), other)
+
+
+def test_a_known_state_needs_its_mirror_no_more(repository, instance, tmp_path, upstream):
+    mirror, commit = upstream
+    source = recipe(MirrorSource(location=str(mirror)))
+    made = write_base_state(repository, mirrored(instance, commit), source, tmp_path)
+    mirror.rename(tmp_path / "gone.git")
+    assert write_base_state(repository, mirrored(instance, commit), source, tmp_path) == made
+    with pytest.raises(InputError, match=r"owner__name-1: no git repository at .*owner__name\.git"):
+        write_base_state(repository, mirrored(instance, "1" * 40), source, tmp_path)
+
+
+@pytest.mark.parametrize("place", ["{mirror}", "file://{mirror}"])
+def test_a_mirror_without_the_commit(repository, instance, tmp_path, upstream, place, monkeypatch):
+    monkeypatch.setattr(once, "RETRY_SECONDS", ())
+    source = recipe(MirrorSource(location=place.format(mirror=upstream[0])))
+    with pytest.raises(InputError, match=r"owner__name-1: .*owner__name\.git does not hold commit 1111"):
+        write_base_state(repository, mirrored(instance, "1" * 40), source, tmp_path)
+
+
+def test_a_mirror_is_asked_for_nothing_that_moves(repository, instance, tmp_path, upstream):
+    source = recipe(MirrorSource(location=str(upstream[0])))
+    with pytest.raises(InputError, match="full commit hash, not 'main'"):
+        write_base_state(repository, mirrored(instance, "main"), source, tmp_path)
+
+
+def test_a_mirror_that_does_not_answer_is_asked_again(repository, instance, tmp_path, monkeypatch):
+    """Connections that are cut, then a server that answers with an error: the machine's failure, not the row's."""
+    tries = []
+
+    class Broken(BaseHTTPRequestHandler):
+        def do_GET(self):
+            tries.append(self.path)
+            if len(tries) < 3:
+                self.connection.close()
+                return
+            self.send_error(503)
+
+    monkeypatch.setattr(once, "RETRY_SECONDS", (0.0, 0.0, 0.0))
+    with ThreadingHTTPServer(("127.0.0.1", 0), Broken) as server:
+        threading.Thread(target=server.serve_forever).start()
+        location = f"http://127.0.0.1:{server.server_port}/p.git"
+        with pytest.raises(InfrastructureError, match=r"git fetch failed: .*503"):
+            write_base_state(
+                repository, mirrored(instance, "1" * 40), recipe(MirrorSource(location=location)), tmp_path
+            )
+        server.shutdown()
+    assert len(tries) == 4
+    assert set(tries) == {"/p.git/info/refs?service=git-upload-pack"}
+
+
+def test_mirrored_states_may_be_taken_at_the_same_time(instance, tmp_path):
+    """Builds run side by side: taking one commit must not lock out, or cut off, another."""
+    states = [{"a.py": f"x = {number}\n".encode()} for number in range(8)]
+    commits = history(tmp_path / "work", *states)
+    source = recipe(MirrorSource(location=str(tmp_path / "work")))
+
+    def take(number: int) -> str:
+        named = mirrored(instance, commits[number]).model_copy(update={"instance_id": f"owner__name-{number}"})
+        return write_base_state(repository, named, source, tmp_path)
+
+    with (
+        BareRepository.create(tmp_path / "repos/owner__name.git") as repository,
+        ThreadPoolExecutor(4) as pool,
+    ):
+        made = list(pool.map(take, range(8)))
+        assert len(set(made)) == 8
+        for number, commit in enumerate(made):
+            entry = repository.entries(commit)["a.py"]
+            assert repository.read(entry.object) == states[number]["a.py"]
 
 
 def test_names():

@@ -2,6 +2,7 @@
 
 import pytest
 
+from harness.config import EvaluationConfig
 from harness.errors import InputError
 from harness.evaluate.checkout import DockerImage, ImageFinder
 from harness.evaluate.container import RUN_LABEL
@@ -15,7 +16,7 @@ pytestmark = pytest.mark.docker
 
 def test_the_image_holds_what_it_was_built_from(miniature_rows, docker_client, tmp_path):
     instance = load_instances(str(miniature_rows))[0]
-    finder = ImageFinder()
+    finder = ImageFinder(EvaluationConfig())
     with ImageRepository(tmp_path, finder) as repository:
         snapshot = repository.snapshot(instance)
         assert snapshot.tree == open_repository(cache_folder()).snapshot(instance).tree

@@ -6,22 +6,24 @@ from pathlib import Path
 
 import pytest
 
+from harness.config import EvaluationConfig
 from harness.errors import InfrastructureError, InputError
+from harness.evaluate import once
 from harness.evaluate.build import BuildResult, Step, build_images
 from harness.evaluate.environments import environment_layer
 from harness.evaluate.images import (
     CONTENT_LABEL,
     INSTANCE_LABEL,
     KIND_LABEL,
-    built_name,
     list_images,
-    pull_image,
     remove_images,
-    resolve,
     verify_image,
 )
+from harness.evaluate.names import built_name
+from harness.evaluate.pull import Puller
 from harness.evaluate.recipes import Environment, FolderSource, Recipe, RecipeBook, load_recipes
 from harness.evaluate.specifications import published_image
+from harness.evaluate.supply import ImageSupply
 from harness.instance import Instance, load_instances
 from harness.repo.snapshot import RebuiltRepository
 
@@ -200,6 +202,10 @@ def empty_image(docker_client):
             docker_client.images.remove(name)
 
 
+def resolve(client, instance: Instance, pull: bool = False) -> str:
+    return ImageSupply(client, EvaluationConfig(pull=pull)).obtain(instance).name
+
+
 def test_a_row_has_the_image_it_names_or_else_ours_or_the_official_one(docker_client, instance, empty_image):
     wanted = numbered(instance, 3)
     with pytest.raises(InputError, match=r"harness-Test__demo-3: no image.*harness images build"):
@@ -215,7 +221,8 @@ def test_a_row_has_the_image_it_names_or_else_ours_or_the_official_one(docker_cl
     assert resolve(docker_client, named) == "harness-test/rows-own:1"
 
 
-def test_a_registry_that_does_not_answer(docker_client, instance):
+def test_a_registry_that_does_not_answer(docker_client, instance, monkeypatch):
+    monkeypatch.setattr(once, "RETRY_SECONDS", (0.0,))
     named = numbered(instance, 4).model_copy(update={"image": "localhost:9/none:1"})
     with pytest.raises(InfrastructureError, match=r"localhost:9/none:1 can't be pulled: .*no registry answers"):
         resolve(docker_client, named, pull=True)
@@ -223,7 +230,7 @@ def test_a_registry_that_does_not_answer(docker_client, instance):
 
 def test_an_image_name_that_is_none(docker_client):
     with pytest.raises(InputError, match="not a name can't be pulled: invalid reference"):
-        pull_image(docker_client, "not a name")
+        Puller(docker_client).pull("not a name")
 
 
 def test_listing_and_removing(docker_client, empty_image):

@@ -1,0 +1,167 @@
+"""Bringing the images of many instances to this machine: is there room, all at once, with progress, one result each."""
+
+import json
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pydantic import ValidationError
+
+from harness.config import EvaluationConfig, ImagesConfig
+from harness.errors import HarnessError, InfrastructureError, InputError
+from harness.evaluate.container import connect
+from harness.evaluate.disk import GIB, docker_root, expected, free_bytes, image_layers
+from harness.evaluate.supply import ImageSupply
+from harness.evaluate.transfer import Amount
+from harness.instance import Instance
+from harness.progress import Progress
+
+if TYPE_CHECKING:
+    from docker import DockerClient
+
+MEGABYTE = 1_000_000
+
+
+@dataclass(frozen=True)
+class PullResult:
+    """What became of one instance's image."""
+
+    instance_id: str
+    image: str | None  # its local name, None where it could not be had
+    seconds: float
+    megabytes: float  # that were downloaded
+    here: bool = False  # it was on this machine already
+    error: HarnessError | None = None
+
+
+def evaluation_of(
+    registries: Sequence[str], mirror: str | None, pins: Path | None, per_hour: int | None, pulls: int
+) -> EvaluationConfig:
+    """The settings that a command line gives; ``pins`` is a JSON file. Raises InputError for what is wrong in them."""
+    try:
+        images = {
+            "registries": registries,
+            "mirror": mirror,
+            "pins": json.loads(pins.read_text(encoding="utf-8")) if pins else {},
+            "pulls": pulls,
+            "pulls_per_hour": per_hour,
+        }
+        return EvaluationConfig(pull=True, images=ImagesConfig.model_validate(images))
+    except OSError as error:
+        raise InputError(f"{pins}: can't read the pins ({error.strerror})") from error
+    except ValidationError as error:
+        said = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
+        raise InputError(said.replace("Value error, ", "")) from error
+    except ValueError as error:
+        raise InputError(f"{pins}: not JSON ({error})") from error
+
+
+def prefetch(instances: Sequence[Instance], evaluation: EvaluationConfig) -> list[PullResult]:
+    """Bring every instance's image here, as many at a time as ``evaluation`` says: one result each, in their order.
+
+    Started again after an end of whatever kind, it pulls what is missing. Raises InputError where the disk
+    has no room for what is to come, and where Docker is not reachable.
+    """
+    workers = evaluation.images.pulls
+    client = connect(connections=workers + 4)
+    supply = ImageSupply(client, evaluation)
+    require_room(client, supply, instances)
+    results = pull_all(supply, instances, workers)
+    client.close()
+    return results
+
+
+def pull_all(supply: ImageSupply, instances: Sequence[Instance], workers: int) -> list[PullResult]:
+    """One result for each instance, in their order; an interrupt ends the pulls under way."""
+    with Progress() as progress:
+        display = _Display(progress, len(instances))
+        pool = ThreadPoolExecutor(workers, thread_name_prefix="pull")
+        try:
+            return list(pool.map(lambda instance: _pull(supply, instance, display), instances))
+        except BaseException:
+            supply.close()
+            raise
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+def _pull(supply: ImageSupply, instance: Instance, display: "_Display") -> PullResult:
+    began, came = time.monotonic(), _Bytes(display)
+    image, error, here = None, None, False
+    try:
+        if image := supply.find(instance):
+            here = True
+        else:
+            with display.images.running(instance.instance_id):
+                image = supply.obtain(instance, came.add)
+    except HarnessError as failure:
+        error = failure
+    (display.images.skip if here else display.images.add)()
+    name = image.name if image else None
+    return PullResult(instance.instance_id, name, time.monotonic() - began, came.done / MEGABYTE, here, error)
+
+
+class _Display:
+    """Images, layers and megabytes; how many there are of the last two turns up as the daemon tells."""
+
+    def __init__(self, progress: Progress, images: int) -> None:
+        self.images = progress.stage("pull", images)
+        self.layers = progress.stage("layers", 0)
+        self.megabytes = progress.stage("MB", 0)
+
+
+class _Bytes:
+    """What one image has moved, shown in whole megabytes."""
+
+    def __init__(self, display: _Display) -> None:
+        self.done = 0
+        self._all = 0
+        self._display = display
+
+    def add(self, came: Amount) -> None:
+        done, known = self.done // MEGABYTE, self._all // MEGABYTE
+        self.done += came.bytes_done
+        self._all += came.bytes
+        self._display.layers.grow(came.layers)
+        self._display.layers.add(came.layers_done)
+        self._display.megabytes.grow(self._all // MEGABYTE - known)
+        self._display.megabytes.add(self.done // MEGABYTE - done)
+
+
+def require_pulled(results: Sequence[PullResult]) -> None:
+    """Raises one error for all images that could not be had: InputError where every registry answered."""
+    failed = [result for result in results if result.error]
+    said = f"{len(failed)} of {len(results)} images can't be had: " + " | ".join(
+        f"{result.instance_id}: {result.error}" for result in failed
+    )
+    if any(not isinstance(result.error, InputError) for result in failed):
+        raise InfrastructureError(said)
+    if failed:
+        raise InputError(said)
+
+
+def require_room(
+    client: "DockerClient", supply: ImageSupply, instances: Sequence[Instance], budget: float | None = None
+) -> None:
+    """See that the disk under Docker holds the images that are still to be pulled, or the ``budget`` (bytes) of them.
+
+    Raises InputError, saying what is needed and what is free; a daemon elsewhere is not looked at.
+    """
+    local = {instance.instance_id: supply.find(instance) for instance in instances}
+    missing = [instance for instance in instances if local[instance.instance_id] is None]
+    root = docker_root(client)
+    if not missing or root is None:
+        return
+    layers = [image_layers(client, image.name) for image in local.values() if image]
+    need, assumed = expected([supply.places(instance) for instance in missing], layers)
+    need = int(min(need, budget)) if budget else need
+    free = free_bytes(root)
+    if need > free:
+        about = f"about {need / GIB:.1f} GiB{' (partly assumed)' if assumed else ''}"
+        raise InputError(
+            f"{len(missing)} images to pull take {about}, but "
+            f"{root} has {free / GIB:.1f} GiB free: make room, name fewer instances, or set evaluation.image_budget"
+        )

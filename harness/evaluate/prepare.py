@@ -1,0 +1,59 @@
+"""What has to be on this machine before a run: images found, pulled or built, in that order."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from harness.config import EvaluationConfig
+from harness.errors import InfrastructureError
+from harness.evaluate.build import build_images
+from harness.evaluate.container import connect
+from harness.evaluate.disk import GIB
+from harness.evaluate.prefetch import pull_all, require_pulled, require_room
+from harness.evaluate.recipes import RecipeBook, load_recipes
+from harness.evaluate.supply import ImageSupply
+from harness.instance import Instance
+from harness.paths import cache_folder
+
+if TYPE_CHECKING:
+    from docker import DockerClient
+
+
+def prepare_images(instances: Sequence[Instance], evaluation: EvaluationConfig, recipes: Path | None) -> None:
+    """Bring the instances' images here, as far as that is allowed and does not wait until they are wanted.
+
+    Raises InputError where an image can't be had, or the disk has no room for those that are to come.
+    """
+    if evaluation.pull or evaluation.build:
+        client = connect()
+        bring_images(client, ImageSupply(client, evaluation), instances, evaluation, recipes)
+        client.close()
+
+
+def bring_images(
+    client: "DockerClient",
+    supply: ImageSupply,
+    instances: Sequence[Instance],
+    evaluation: EvaluationConfig,
+    recipes: Path | None,
+) -> None:
+    """The same, with a client that is there already."""
+    missing = [instance for instance in instances if supply.find(instance) is None]
+    buildable = load_recipes(recipes) if evaluation.build else RecipeBook(environments={}, instances={})
+    if evaluation.pull and missing:
+        budget = evaluation.image_budget
+        require_room(client, supply, instances, budget * GIB if budget else None)
+        if supply.on_demand:
+            return
+        results = pull_all(supply, missing, evaluation.images.pulls)
+        require_pulled([result for result in results if result.instance_id not in buildable.instances])
+        missing = [instance for instance in missing if supply.find(instance) is None]
+    if evaluation.build and missing:
+        _build(client, missing, buildable)
+
+
+def _build(client: "DockerClient", instances: Sequence[Instance], book: RecipeBook) -> None:
+    results = build_images(client, instances, book, cache_folder())
+    failed = [f"{result.instance_id}: {result.error}" for result in results if result.error]
+    if failed:
+        raise InfrastructureError(f"{len(failed)} of {len(results)} builds failed: {' | '.join(failed)}")

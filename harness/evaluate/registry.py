@@ -1,0 +1,146 @@
+"""Asking a registry about an image without pulling it: its size, and how long a refused client is to wait.
+
+The protocol is the OCI distribution specification's; the daemon does the pulling itself.
+"""
+
+import math
+import re
+from base64 import b64encode
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
+
+from harness.errors import InfrastructureError, InputError
+from harness.evaluate.names import HUB, parse
+
+if TYPE_CHECKING:
+    from requests import Response
+
+HUB_HOST = "registry-1.docker.io"
+ANSWER_SECONDS = 20.0
+PLATFORM = {"os": "linux", "architecture": "amd64"}
+LISTS = ("application/vnd.oci.image.index.v1+json", "application/vnd.docker.distribution.manifest.list.v2+json")
+MANIFESTS = ("application/vnd.oci.image.manifest.v1+json", "application/vnd.docker.distribution.manifest.v2+json")
+CHALLENGE = re.compile(r'(\w+)="([^"]*)"')
+LOCAL = ("localhost", "127.")  # hosts that the daemon speaks plain HTTP with
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """What a registry tells of an image."""
+
+    layers: Mapping[str, int]  # digest -> bytes as they are sent, compressed
+
+    @property
+    def size(self) -> int:
+        """Bytes to download where none of the layers is here."""
+        return sum(self.layers.values())
+
+
+class Registries:
+    """Questions to registries. One for each thread; close it when done."""
+
+    def __init__(self) -> None:
+        from requests import Session
+
+        self._session: Session = Session()
+        self._tokens: dict[tuple[str, str], str] = {}  # registry, repository -> what it let us in with
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._session.close()
+
+    def manifest(self, name: str) -> Manifest:
+        """The manifest of an image for this platform.
+
+        Raises InputError where its registry does not hold it or refuses, InfrastructureError where it does not answer.
+        """
+        found = self._json(name, parse(name).version)
+        if "manifests" in found:
+            fitting = [m["digest"] for m in found["manifests"] if PLATFORM.items() <= m.get("platform", {}).items()]
+            if not fitting:
+                raise InputError(f"image {name} is not made for {PLATFORM['os']}/{PLATFORM['architecture']}")
+            found = self._json(name, fitting[0])
+        return Manifest({layer["digest"]: int(layer["size"]) for layer in found.get("layers", ())})
+
+    def wait_asked(self, name: str) -> float:
+        """Seconds that the image's registry asks us to wait before we pull it, 0 where it says nothing of that."""
+        try:
+            answer = self._answer("HEAD", name, parse(name).version)
+        except InfrastructureError:
+            return 0.0
+        if answer.status_code != HTTPStatus.TOO_MANY_REQUESTS:
+            return 0.0
+        return seconds_asked(answer.headers.get("Retry-After", ""), datetime.now(UTC))
+
+    def _json(self, name: str, version: str) -> dict[str, Any]:
+        answer = self._answer("GET", name, version)
+        if answer.status_code in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND):
+            raise InputError(f"image {name} can't be had: its registry answers {answer.status_code} {answer.reason}")
+        if answer.status_code != HTTPStatus.OK:
+            raise InfrastructureError(f"image {name}: its registry answers {answer.status_code} {answer.reason}")
+        try:
+            found: dict[str, Any] = answer.json()
+        except ValueError as error:
+            raise InfrastructureError(f"image {name}: its registry's answer is not JSON ({error})") from error
+        return found
+
+    def _answer(self, method: str, name: str, version: str) -> "Response":
+        from requests.exceptions import RequestException
+
+        reference = parse(name)
+        host = HUB_HOST if reference.registry == HUB else reference.registry
+        scheme = "http" if host.startswith(LOCAL) else "https"
+        url = f"{scheme}://{host}/v2/{reference.repository}/manifests/{version}"
+        place = (reference.registry, reference.repository)
+        try:
+            answer = self._ask(method, url, place)
+            if answer.status_code == HTTPStatus.UNAUTHORIZED and self._authorize(answer, place):
+                answer = self._ask(method, url, place)
+        except (RequestException, ValueError, KeyError) as error:
+            raise InfrastructureError(f"image {name}: its registry can't be asked ({error})") from error
+        return answer
+
+    def _ask(self, method: str, url: str, place: tuple[str, str]) -> "Response":
+        headers = {"Accept": ", ".join((*MANIFESTS, *LISTS))}
+        if place in self._tokens:
+            headers["Authorization"] = self._tokens[place]
+        return self._session.request(method, url, headers=headers, timeout=ANSWER_SECONDS)
+
+    def _authorize(self, refused: "Response", place: tuple[str, str]) -> bool:
+        """Get what the registry's challenge asks for, with the credentials that `docker login` left, if any."""
+        kind, _, rest = refused.headers.get("WWW-Authenticate", "").partition(" ")
+        user = _credentials(place[0])
+        if kind.lower() == "basic" and user:
+            self._tokens[place] = f"Basic {b64encode(':'.join(user).encode()).decode('ascii')}"
+            return True
+        if kind.lower() != "bearer":
+            return False
+        given = dict(CHALLENGE.findall(rest))
+        asked = {"service": given.get("service", ""), "scope": f"repository:{place[1]}:pull"}
+        answer = self._session.get(given["realm"], params=asked, auth=user, timeout=ANSWER_SECONDS)
+        if answer.status_code != HTTPStatus.OK:
+            return False
+        found = answer.json()
+        self._tokens[place] = f"Bearer {found.get('token') or found['access_token']}"
+        return True
+
+
+def _credentials(registry: str) -> tuple[str, str] | None:
+    """User and password that Docker's own configuration keeps for a registry."""
+    from docker.auth import load_config
+
+    found = load_config().resolve_authconfig(registry) or {}
+    return (found["Username"], found["Password"]) if found.get("Username") else None
+
+
+def seconds_asked(header: str, now: datetime) -> float:
+    """Seconds that a ``Retry-After`` header asks for (a number, or a date), 0 where it can't be read."""
+    try:
+        seconds = float(header) if header.strip().isdigit() else (parsedate_to_datetime(header) - now).total_seconds()
+    except (ValueError, TypeError):
+        return 0.0
+    return max(seconds, 0.0) if math.isfinite(seconds) else 0.0

@@ -1,0 +1,146 @@
+"""Images of instances when they are wanted: found on this machine, pulled, and let go again under a budget."""
+
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from harness.config import EvaluationConfig
+from harness.errors import InfrastructureError, InputError, SandboxError
+from harness.evaluate.budget import Budget
+from harness.evaluate.disk import GIB
+from harness.evaluate.names import local_names, sources
+from harness.evaluate.once import Once
+from harness.evaluate.pull import Puller, find, matches
+from harness.evaluate.transfer import OnAmount
+from harness.instance import Instance
+from harness.seams import CommandResult, Job, Sandbox
+
+if TYPE_CHECKING:
+    from docker import DockerClient
+
+
+@dataclass(frozen=True)
+class LocalImage:
+    """An instance's image on this machine."""
+
+    name: str
+    digest: str  # content id, "sha256:..."
+
+
+class ImageSupply:
+    """Local images of instances. Safe for threads; close it when done."""
+
+    def __init__(self, client: "DockerClient", evaluation: EvaluationConfig) -> None:
+        """``evaluation`` says whether and where from images may be pulled, and the budget that they are kept within."""
+        self._client = client
+        self._images = evaluation.images
+        self._pull = evaluation.pull
+        self._build = evaluation.build  # what is built is built ahead
+        self._puller = Puller(client, evaluation.images)
+        budget = evaluation.image_budget
+        self._budget = Budget(client, budget * GIB, evaluation.images.evict_built) if budget else None
+        self._once: Once[LocalImage] = Once(lambda _: None)
+
+    def close(self) -> None:
+        """End the pulls under way."""
+        self._puller.close()
+
+    @property
+    def on_demand(self) -> bool:
+        """Whether images are pulled when wanted and not before: under a budget they may not all fit at once."""
+        return self._pull and self._budget is not None and not self._build
+
+    def find(self, instance: Instance) -> LocalImage | None:
+        """The instance's image on this machine, None where there is none, or none that fits its pin."""
+        pin = self._images.pins.get(instance.instance_id)
+        for name in local_names(instance):
+            # a name by digest can't be given to an image that comes from elsewhere
+            for known in sources(name, self._images, instance) if "@" in name else [name]:
+                image = find(self._client, known)
+                if image and (pin is None or matches(image, pin)):
+                    return LocalImage(known, str(image.id))
+        return None
+
+    def wanted(self, instance: Instance) -> str:
+        """Name that the instance's image is pulled under. Raises InputError where it may not be pulled."""
+        names = local_names(instance)
+        if not self._pull:
+            pin = self._images.pins.get(instance.instance_id)
+            raise InputError(
+                f"{instance.instance_id}: no image on this machine ({', '.join(names)}{f' as {pin}' if pin else ''}); "
+                "build it with `harness images build`, or let it be pulled (evaluation.pull=true, or --pull)"
+            )
+        return names[-1]
+
+    def places(self, instance: Instance) -> list[str]:
+        """Where the instance's image is pulled from, in the order to try."""
+        return sources(self.wanted(instance), self._images, instance)
+
+    def obtain(self, instance: Instance, on_amount: OnAmount = lambda _: None) -> LocalImage:
+        """The instance's image, which is on this machine now; pulled where it was not.
+
+        Raises InputError where there is none and none may be pulled or no registry holds it,
+        InfrastructureError where no registry answers.
+        """
+        image = self.find(instance) or self._once.get(
+            instance.instance_id, lambda: self.find(instance) or self._pulled(instance, on_amount)
+        )
+        if self._budget:
+            self._budget.use(image.name)
+        return image
+
+    def _pulled(self, instance: Instance, on_amount: OnAmount) -> LocalImage:
+        self._puller.pull(self.wanted(instance), instance, on_amount)
+        image = self.find(instance)
+        if image is None:
+            raise InfrastructureError(f"{instance.instance_id}: its image is gone again after its pull")
+        return image
+
+    def finish(self, instance: Instance) -> None:
+        """Nothing more is wanted of the instance's image: under a budget it may go."""
+        if self._budget and (image := self.find(instance)):
+            self._budget.finish(image.name)
+
+
+class SuppliedSandbox:
+    """The `Sandbox` whose jobs find the images of their instances: an image that is not here is brought first."""
+
+    def __init__(
+        self, sandbox: Sandbox, supply: ImageSupply, instances: Mapping[str, Instance], seen: dict[str, str]
+    ) -> None:
+        """``instances`` by the names of their images; ``seen`` has the digests that earlier verdicts saw, likewise,
+        and gets those seen now.
+        """
+        self._sandbox = sandbox
+        self._supply = supply
+        self._instances = instances
+        self._seen = seen
+        self._told = threading.local()  # a thread asks for a digest, and then runs the job that rests on it
+
+    def digest(self, image: str) -> str:
+        """Content id of an image: of the one that is here, or else of the one that earlier verdicts saw.
+
+        So what is in the journal needs no image. Raises InfrastructureError where there is neither and none comes.
+        """
+        local = self._supply.find(self._instances[image])
+        if local is None and image not in self._seen:
+            local = self._obtained(image)
+        if local is not None:
+            self._seen[image] = local.digest
+        self._told.digest = self._seen[image]
+        return self._seen[image]
+
+    def run(self, job: Job) -> tuple[CommandResult, ...]:
+        """Results of the commands that ran. Raises SandboxError when the machine failed, or another image came."""
+        image = self._obtained(job.image)
+        if image.digest != self._told.digest:
+            raise SandboxError(f"image {image.name} is {image.digest} now, no longer {self._told.digest}")
+        return self._sandbox.run(replace(job, image=image.name))
+
+    def _obtained(self, image: str) -> LocalImage:
+        try:
+            return self._supply.obtain(self._instances[image])
+        except InputError as error:
+            # in the middle of a run a registry that has it no longer is the machine's failure, of one instance
+            raise SandboxError(str(error)) from error
