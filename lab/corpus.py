@@ -20,7 +20,7 @@ from harness.records import write_whole
 from harness.repo.memory import MemorySnapshot
 from harness.repo.outline import Outlines
 from harness.repo.store import BlobStore
-from lab.documents import SESSION, Mix, draw, question, write_documents
+from lab.documents import CONDITIONS, SESSION, Mix, draw, question, write_document
 from lab.oracle import Questions
 
 if TYPE_CHECKING:
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 
 PROMPTS = "compact"
 CONTEXT = 2048  # tokens that the checkpoints take
-CONDITIONS = ("model", "gt-location", "gt-file")
 
 
 @dataclass(frozen=True)
@@ -41,7 +40,7 @@ class CorpusRecipe:
     tokenizer_documents: int = 4000  # that the tokenizer is trained on, the first
     mix: Mix = field(default_factory=Mix)
     ordinary: Difficulty = field(default_factory=Difficulty)  # of packages that single documents and trajectories show
-    large: Difficulty = field(default_factory=lambda: Difficulty(modules=12))  # of those that sessions ask about
+    large: Difficulty = field(default_factory=lambda: Difficulty(modules=8))  # of those that sessions ask about
     held_out: int = 1000  # packages with questions for scoring
 
     @property
@@ -105,8 +104,7 @@ async def _documents(recipe: CorpusRecipe, questions: Questions) -> AsyncIterato
     while True:
         kind = draw(random, recipe.mix.kinds)
         instance, snapshot = described(write_texts(random, next(large if kind == SESSION else ordinary)))
-        for document in await write_documents(kind, random, recipe.mix, questions, instance, snapshot):
-            yield document
+        yield await write_document(kind, random, recipe.mix, questions, instance, snapshot)
 
 
 async def held_out(recipe: CorpusRecipe, questions: Questions) -> AsyncIterator[dict[str, str]]:

@@ -19,6 +19,7 @@ from lab.oracle import Questions, Turn
 
 TEMPLATES = Path(__file__).with_name("templates")
 SINGLE, TRAJECTORY, SESSION = "single", "trajectory", "session"
+CONDITIONS = ("model", "gt-location", "gt-file")
 FOLLOW_UP = "follow_up"
 BOS, EOS = "<bos>", "<eos>"
 
@@ -27,9 +28,11 @@ BOS, EOS = "<bos>", "<eos>"
 class Mix:
     """How the documents of a corpus are drawn. Weights are relative."""
 
-    kinds: Mapping[str, float] = field(default_factory=lambda: {SINGLE: 0.6, TRAJECTORY: 0.25, SESSION: 0.15})
-    views: Mapping[str, float] = field(default_factory=lambda: {"model": 0.4, "gt-location": 0.3, "gt-file": 0.3})
-    follow_ups: tuple[int, int] = (4, 60)  # questions of a session after its first: fewest, most
+    kinds: Mapping[str, float] = field(default_factory=lambda: {SINGLE: 0.86, TRAJECTORY: 0.07, SESSION: 0.07})
+    asked: Mapping[str, float] = field(
+        default_factory=lambda: {"files": 0.2, "elements": 0.15, "model": 0.3, "gt-location": 0.2, "gt-file": 0.15}
+    )  # by single documents: the stages of localization, and repair in each condition
+    follow_ups: tuple[int, int] = (2, 24)  # questions of a session after its first: fewest, most
 
 
 def draw(random: Random, weights: Mapping[str, float]) -> str:
@@ -37,20 +40,23 @@ def draw(random: Random, weights: Mapping[str, float]) -> str:
     return random.choices(list(weights), list(weights.values()))[0]
 
 
-async def write_documents(
+async def write_document(
     kind: str, random: Random, mix: Mix, questions: Questions, instance: Instance, snapshot: Snapshot
-) -> list[str]:
-    """The documents of a ``kind`` about one instance, each a chat's text with its special tokens.
+) -> str:
+    """The document of a ``kind`` about one instance: a chat's text with its special tokens.
 
-    The same state of ``random`` gives the same documents. Raises ValueError where the instance's gold patch is no
+    The same state of ``random`` gives the same document. Raises ValueError where the instance's gold patch is no
     answer that the pipeline accepts.
     """
-    turns = await questions.localization(instance, snapshot)
+    asked = draw(random, mix.asked)
+    if kind == SINGLE and asked in CONDITIONS:
+        return chat([await questions.repair(instance, snapshot, asked)])
+    files, elements = await questions.localization(instance, snapshot)
+    if kind == SINGLE:
+        return chat([files if asked == "files" else elements])
     if kind == SESSION:
-        return [chat([turns[0], *_follow_ups(random, mix, questions, snapshot)])]
-    view = draw(random, mix.views) if kind == SINGLE else "model"
-    turns.append(await questions.repair(instance, snapshot, view))
-    return [chat([turn]) for turn in turns] if kind == SINGLE else [chat(turns)]
+        return chat([files, *_follow_ups(random, mix, questions, snapshot)])
+    return chat([files, elements, await questions.repair(instance, snapshot, "model")])
 
 
 def chat(turns: Sequence[Turn]) -> str:

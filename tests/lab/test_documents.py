@@ -19,8 +19,8 @@ from harness.model.tokens import PromptTokens
 from harness.repair.sample import Drawing, repair
 from harness.repo.outline import Outlines
 from harness.repo.store import BlobStore
-from lab.corpus import CONDITIONS, CorpusRecipe, described, make_corpus
-from lab.documents import SESSION, SINGLE, TRAJECTORY, Mix, chat, question, write_documents
+from lab.corpus import CorpusRecipe, described, make_corpus, write_tokenizer
+from lab.documents import CONDITIONS, SESSION, SINGLE, TRAJECTORY, Mix, chat, question, write_document
 from lab.oracle import SAMPLING, Oracle, Questions
 
 PACKAGES = 12
@@ -83,14 +83,13 @@ async def test_the_gold_answer_makes_the_gold_patch(questions):
 async def test_kinds_of_documents(questions):
     [(instance, snapshot)] = packages(1, modules=6)
     random = random_module.Random(0)
-    singles, trajectories, sessions = [
-        await write_documents(kind, random, Mix(), questions, instance, snapshot)
-        for kind in (SINGLE, TRAJECTORY, SESSION)
-    ]
-    assert [text.count("<|assistant|>") for text in singles] == [1, 1, 1]
-    assert [text.count("<|assistant|>") for text in trajectories] == [3]
-    assert sessions[0].count("<|assistant|>") >= 5
-    for text in (*singles, *trajectories, *sessions):
+    kinds = [*[SINGLE] * 20, TRAJECTORY, SESSION]
+    texts = [await write_document(kind, random, Mix(), questions, instance, snapshot) for kind in kinds]
+    answers = [text.count("<|assistant|>") for text in texts]
+    assert answers[:21] == [*[1] * 20, 3]
+    assert answers[21] >= 3
+    assert len(set(texts[:20])) >= 4  # the questions that a run asks; two conditions may show the same lines
+    for text in texts:
         assert text.startswith("<bos><|user|>\n")
         assert text.endswith("<eos>")
         assert text.count("<eos>") == text.count("<|assistant|>")
@@ -98,8 +97,8 @@ async def test_kinds_of_documents(questions):
 
 async def test_a_server_puts_a_question_as_training_did(questions, tmp_path):
     """The chat template of the checkpoint, as the harness counts and vLLM renders it."""
-    corpus = make_corpus(tmp_path, CorpusRecipe(tokens=1000, tokenizer_documents=20, held_out=1))
-    tokens = PromptTokens(corpus.tokenizer)
+    write_tokenizer(tmp_path, ["def run():\n    pass\n"], 400)
+    tokens = PromptTokens(tmp_path)
     [(instance, snapshot)] = packages(1)
     turn = await questions.repair(instance, snapshot, "model")
     assert chat([turn]) == question(turn) + turn.answer + "<eos>"
