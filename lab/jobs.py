@@ -8,10 +8,11 @@ does what of the plan is not done yet: on another machine, say, to which the pla
 import argparse
 import json
 import multiprocessing
+import os
 import sys
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from lab import LabError
@@ -50,6 +51,7 @@ def run_plan(path: Path, at_once: int = 1, device: str = "auto") -> None:
         for job in jobs:
             _run(path.parent, job, recipe, device)
         return
+    recipe = replace(recipe, threads=recipe.threads or max(1, (os.cpu_count() or 1) // at_once))
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(at_once, mp_context=context) as pool:
         for future in [pool.submit(_run, path.parent, job, recipe, device) for job in jobs]:
