@@ -3,10 +3,12 @@
 The shipped file holds instances whose base state is a published source package, or one whose fix is
 taken back out. A file of one's own has the same two keys: ``environments`` (name -> ``python``,
 ``requirements``) and ``instances``, a list of ``instance_id``, ``environment``, ``install``, ``test_cmd``,
-optional ``log_parser``, and either ``sdist`` with ``direction`` or ``folder: {"path": ...}`` (relative to the file).
+optional ``log_parser``, and one of ``sdist`` with ``direction``, ``folder: {"path": ...}`` (relative to the file)
+and ``mirror: {"location": ...}``: a URL, or a git repository's folder likewise; ``mirror: {}`` is the one in the cache.
 """
 
 import json
+import re
 from pathlib import Path
 from typing import Any, Literal
 
@@ -16,6 +18,7 @@ from harness.errors import InputError
 from harness.instance import nearest
 from harness.resources import resource
 
+URL = re.compile(r"[a-z][a-z0-9+.-]*://|[\w.-]+@[\w.-]+:", re.ASCII)  # with a scheme, or user@host:path
 NO_INSTALL = "PYTHONPATH (no install)"
 
 
@@ -41,6 +44,12 @@ class FolderSource(Part):
     path: Path
 
 
+class MirrorSource(Part):
+    """A git repository that holds the row's base commit."""
+
+    location: str | None  # folder or URL, None for the project's mirror in the cache folder
+
+
 class Environment(Part):
     """A Python and the exact packages beside it."""
 
@@ -53,7 +62,7 @@ class Recipe(Part):
 
     instance_id: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
     environment: str
-    source: SdistSource | FolderSource
+    source: SdistSource | FolderSource | MirrorSource
     install: str | None  # shell command run in the repository's root, None where nothing is installed
     test_cmd: str  # shell command run in the repository's root
     log_parser: str | None = None  # of the benchmark's registry; the one known for the repository where not given
@@ -99,6 +108,11 @@ def load_recipes(path: Path | None = None) -> RecipeBook:
     return book
 
 
+def is_url(location: str) -> bool:
+    """Whether a git repository's place is a URL, no folder."""
+    return bool(URL.match(location))
+
+
 def _joined(entry: Any, folder: Path) -> Any:
     """A file's entry in the shape of `Recipe`: one ``source``, and paths from the working folder."""
     if not isinstance(entry, dict):
@@ -111,6 +125,10 @@ def _joined(entry: Any, folder: Path) -> Any:
             joined["source"] = {**sdist, "direction": entry.get("direction")}
         case {"folder": {"path": str(path)}}:
             joined["source"] = {"path": folder / path}
+        case {"mirror": {"location": str(place)}}:
+            joined["source"] = {"location": place if is_url(place) else str(folder / place)}
+        case {"mirror": dict(mirror)}:
+            joined["source"] = {"location": None, **mirror}
     return joined
 
 

@@ -8,7 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from harness.errors import InfrastructureError, PatchError
+from harness.errors import InfrastructureError, InputError, PatchError
 from harness.repo.touched import index_of, named_paths
 
 if TYPE_CHECKING:
@@ -28,6 +28,16 @@ IDENTITY = {
     for key, value in (("NAME", "harness"), ("EMAIL", "harness@localhost"), ("DATE", "946684800 +0000"))
 }
 BASE_MESSAGE = "Base state"
+# of a remote side: it answered, and has no such repository or commit
+UNKNOWN = ("not our ref", "not found", "does not appear to be a git repository", "unadvertised object")
+# A remote side that sends nothing for so many seconds is given up.
+STALLED = {
+    "GIT_CONFIG_COUNT": "2",
+    "GIT_CONFIG_KEY_0": "http.lowSpeedLimit",  # bytes a second
+    "GIT_CONFIG_VALUE_0": "1",
+    "GIT_CONFIG_KEY_1": "http.lowSpeedTime",
+    "GIT_CONFIG_VALUE_1": "60",
+}
 
 
 @dataclass(frozen=True)
@@ -163,6 +173,29 @@ class BareRepository:
         """Take over the commit that another repository has checked out, without its history, as a reference."""
         options = ("--quiet", "--no-tags", "--no-write-fetch-head", "--depth=1")
         self.git("fetch", *options, f"file://{source.absolute()}", f"+HEAD:{reference}")
+
+    def take_files(self, source: Path | str, commit: str, reference: str) -> str:
+        """Take over the files of another repository's commit, without its history; ``reference`` names what came.
+
+        ``source`` is a folder or a URL, ``commit`` a full hash there. Gives a commit without parent, as
+        `commit_folder` makes it. Raises InputError where the source is no repository or does not hold the
+        commit, InfrastructureError where it does not answer.
+        """
+        place = f"file://{source.absolute()}" if isinstance(source, Path) else source
+        options = ("--quiet", "--no-tags", "--no-write-fetch-head")
+        with tempfile.TemporaryDirectory() as scratch, BareRepository.create(Path(scratch) / "fetched.git") as fetched:
+            # the history is cut off in the scratch repository: what is marked as cut here would bind all of ours
+            try:
+                fetched.git("fetch", *options, "--depth=1", "--", place, f"+{commit}:refs/upstream", env=STALLED)
+            except InfrastructureError as error:
+                said = str(error).removeprefix(f"{fetched.path}: ")
+                if any(sign in said for sign in UNKNOWN):
+                    raise InputError(f"{source} does not hold commit {commit} ({said})") from error
+                raise InfrastructureError(f"{source}: {said}") from error
+            alone = str(fetched.git("commit-tree", f"{commit}^{{tree}}", "-m", BASE_MESSAGE, env=IDENTITY))
+            fetched.point("refs/heads/main", alone)
+            self.git("fetch", *options, f"file://{fetched.path.absolute()}", f"+{alone}:{reference}")
+        return alone
 
     def point(self, reference: str, commit: str) -> None:
         """Make a reference name a commit."""

@@ -145,9 +145,14 @@ def rebuilt_folder(cache: Path) -> Path:
     return cache / "repos"
 
 
+def mirrors_folder(cache: Path) -> Path:
+    """Where git mirrors lie in the cache folder."""
+    return cache / "mirrors"
+
+
 def open_repository(cache: Path, *others: Repository) -> Repository:
     """What this machine holds of the instances.
 
     Rebuilt base states come first, then mirrors in ``<cache>/mirrors``, then the ``others``.
     """
-    return FirstRepository((RebuiltRepository(rebuilt_folder(cache)), MirrorRepository(cache / "mirrors"), *others))
+    return FirstRepository((RebuiltRepository(rebuilt_folder(cache)), MirrorRepository(mirrors_folder(cache)), *others))

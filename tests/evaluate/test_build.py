@@ -177,9 +177,9 @@ def test_a_mirror_that_does_not_answer_is_asked_again(repository, instance, tmp_
 
     monkeypatch.setattr(once, "RETRY_SECONDS", (0.0, 0.0, 0.0))
     with ThreadingHTTPServer(("127.0.0.1", 0), Broken) as server:
-        threading.Thread(target=server.serve_forever).start()
+        threading.Thread(target=server.serve_forever, daemon=True).start()
         location = f"http://127.0.0.1:{server.server_port}/p.git"
-        with pytest.raises(InfrastructureError, match=r"git fetch failed: .*503"):
+        with pytest.raises(InfrastructureError, match=r"^http://127.*/p\.git: git fetch failed: .*503"):
             write_base_state(
                 repository, mirrored(instance, "1" * 40), recipe(MirrorSource(location=location)), tmp_path
             )

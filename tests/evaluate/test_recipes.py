@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from harness.errors import InputError
-from harness.evaluate.recipes import FolderSource, SdistSource, load_recipes
+from harness.evaluate.recipes import FolderSource, MirrorSource, SdistSource, load_recipes
 
 SDIST = {"package": "p", "filename": "p-1.0.tar.gz", "sha256": "0" * 64, "bytes": 10}
 ENTRY = {"instance_id": "o__p-1", "environment": "e", "test_cmd": "python -m pytest", "install": "pip install -e ."}
@@ -35,8 +35,27 @@ def test_a_folder_is_taken_relative_to_the_file(tmp_path):
 
 
 @pytest.mark.parametrize(
+    ("mirror", "location"),
+    [
+        ({}, None),
+        ({"location": "mirrors/p.git"}, "{folder}/mirrors/p.git"),
+        ({"location": "/srv/p.git"}, "/srv/p.git"),
+        ({"location": "https://host/p.git"}, "https://host/p.git"),
+        ({"location": "git@host:o/p.git"}, "git@host:o/p.git"),
+    ],
+)
+def test_a_mirror_is_a_url_or_a_folder_relative_to_the_file_or_the_one_in_the_cache(tmp_path, mirror, location):
+    expected = location and location.format(folder=tmp_path)
+    assert load_recipes(write(tmp_path, {**ENTRY, "mirror": mirror})).recipe("o__p-1").source == MirrorSource(
+        location=expected
+    )
+
+
+@pytest.mark.parametrize(
     ("entry", "said"),
     [
+        ({**ENTRY, "mirror": {"location": 7}}, "location"),
+        ({**ENTRY, "mirror": "https://host/p.git"}, "source"),
         ({**ENTRY}, "source"),
         ({**ENTRY, "sdist": SDIST}, "direction"),
         ({**ENTRY, "sdist": {**SDIST, "sha256": "xyz"}, "direction": "forward"}, "sha256"),

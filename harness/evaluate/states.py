@@ -1,0 +1,80 @@
+"""Base states: what a recipe makes an instance's files from, written to the project's bare repository."""
+
+import json
+import re
+import tempfile
+from pathlib import Path
+
+from harness.errors import InputError, PatchError
+from harness.evaluate.layers import content_hash
+from harness.evaluate.once import retried
+from harness.evaluate.recipes import FolderSource, MirrorSource, Recipe, SdistSource, is_url
+from harness.instance import Instance
+from harness.repo.mirror import BareRepository
+from harness.repo.snapshot import REFERENCES, mirrors_folder, project_path
+from harness.repo.source import fetch_package, unpack_package
+
+SOURCES = "refs/sources"  # base states by a hash of what they are made from
+FULL_HASH = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?")
+
+
+def write_base_state(repository: BareRepository, instance: Instance, recipe: Recipe, cache: Path) -> str:
+    """The commit of an instance's base state, written to the project's bare repository under the instance's id.
+
+    Raises InputError where the recipe's folder is missing, its mirror does not hold the base commit, or the
+    row's patches do not come out of its package, InfrastructureError where package or mirror can't be had.
+    """
+    match recipe.source:
+        case FolderSource(path=path):
+            commit = _commit_folder(repository, path)
+        case MirrorSource(location=location):
+            default = project_path(mirrors_folder(cache), instance.repo)
+            commit = _commit_mirrored(repository, location or str(default), instance)
+        case SdistSource() as sdist:
+            commit = _commit_package(repository, sdist, instance, cache)
+    repository.point(f"{REFERENCES}/{instance.instance_id}", commit)
+    return commit
+
+
+def _commit_folder(repository: BareRepository, folder: Path) -> str:
+    if not folder.is_dir():
+        raise InputError(f"{folder}: no such folder, although a recipe names it as a base state")
+    return repository.commit_folder(folder)
+
+
+def _commit_mirrored(repository: BareRepository, location: str, instance: Instance) -> str:
+    wanted = instance.base_commit
+    if not FULL_HASH.fullmatch(wanted):
+        raise InputError(f"{instance.instance_id}: a mirror is asked for a full commit hash, not {wanted!r}")
+    reference = f"{SOURCES}/{wanted}"
+    if known := repository.resolve(reference):
+        return known
+    if not is_url(location) and not (Path(location) / "HEAD").is_file() and not (Path(location) / ".git").exists():
+        raise InputError(f"{instance.instance_id}: no git repository at {location}, which its recipe names as a mirror")
+
+    def take() -> str:
+        return repository.take_files(location if is_url(location) else Path(location), wanted, reference)
+
+    try:
+        # what is on this machine does not get better by waiting
+        return retried(instance.instance_id, take) if is_url(location) else take()
+    except InputError as error:
+        raise InputError(f"{instance.instance_id}: {error}") from error
+
+
+def _commit_package(repository: BareRepository, source: SdistSource, instance: Instance, cache: Path) -> str:
+    undo = [instance.test_patch, instance.patch] if source.direction == "reverse" else []
+    reference = f"{SOURCES}/{content_hash(source.sha256, json.dumps(undo))}"
+    if known := repository.resolve(reference):
+        return known
+    archive = fetch_package(source.package, source.filename, source.sha256, source.bytes, cache)
+    with tempfile.TemporaryDirectory() as folder:
+        unpack_package(archive, Path(folder))
+        try:
+            commit = repository.commit_folder(Path(folder), [patch for patch in undo if patch.strip()])
+        except PatchError as error:
+            raise InputError(
+                f"{instance.instance_id}: the row's patches do not come out of {source.filename}: {error}"
+            ) from error
+    repository.point(reference, commit)
+    return commit
