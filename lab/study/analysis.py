@@ -1,0 +1,148 @@
+"""Every estimate and comparison that the study shows, computed once."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from typing import Literal, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.config import Condition
+from harness.report.statistics import CONFIDENCE
+from lab.arms import BASELINE
+from lab.study.collect import Record, Study
+from lab.study.statistics import Difference, Estimate, Resampler, Scores, compare, estimate, holm
+
+Measure = Literal["resolved", "similarity", "empty"]
+View = Condition | Literal["average"]  # average: over the conditions with equal weights, as PAPER's "AVG"
+
+MEASURES: tuple[Measure, ...] = get_args(Measure)
+LEVEL = 1 - CONFIDENCE
+Cells = NDArray[np.float64]  # (seeds, conditions, instances)
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """An arm held against another one, as one of a family of comparisons."""
+
+    arm: str
+    other: str
+    difference: Difference  # arm less other
+    adjusted: float | None  # p by Holm over the family; None where a single seed allows no p
+    detectable: float | None  # least true difference that the family's first step would find, see `Difference`
+
+    @property
+    def shown(self) -> bool:
+        """Whether the difference holds over new instances and new seeds at once."""
+        return self.adjusted is not None and self.adjusted < LEVEL
+
+
+@dataclass(frozen=True)
+class Analysis:
+    """What the tables and the page are filled from."""
+
+    baseline: str | None  # None where the study does not have it
+    estimates: Mapping[tuple[str, View, Measure], Estimate]  # by arm
+    subsets: Mapping[tuple[str, str], Estimate]  # by arm and subset of the instances: resolved, average
+    subset_sizes: Mapping[str, int]  # instances
+    against_baseline: Mapping[tuple[View, Measure], tuple[Comparison, ...]]  # each a family
+    pairs: tuple[Comparison, ...]  # all, of resolved, average: a family
+
+
+def analyse(study: Study) -> Analysis:
+    """Compute everything; the same study gives the same numbers."""
+    cells = {measure: _cells(study, measure) for measure in MEASURES}
+    resampler = Resampler(len(study.instance_ids))
+    numbers = {arm: number for number, arm in enumerate(study.arms)}
+    views = views_of(study)
+
+    def scores(arm: str, view: View, measure: Measure) -> Scores:
+        return _viewed(cells[measure][arm], study.conditions, view)
+
+    def family(pairs: Sequence[tuple[str, str]], view: View, measure: Measure) -> tuple[Comparison, ...]:
+        found = [
+            compare(resampler, scores(a, view, measure), scores(b, view, measure), (numbers[a], numbers[b]))
+            for a, b in pairs
+        ]
+        return _family(pairs, found)
+
+    baseline = BASELINE if BASELINE in numbers else None
+    against = [(arm, baseline) for arm in study.arms if arm != baseline] if baseline else []
+    return Analysis(
+        baseline=baseline,
+        estimates={
+            (arm, view, measure): estimate(resampler, scores(arm, view, measure), number)
+            for arm, number in numbers.items()
+            for view in views
+            for measure in MEASURES
+        },
+        subsets=_subsets(study, cells["resolved"]),
+        subset_sizes={name: len(places) for name, places in _subset_places(study).items()},
+        against_baseline={(view, measure): family(against, view, measure) for view in views for measure in MEASURES},
+        pairs=family(list(combinations(study.arms, 2)), "average", "resolved"),
+    )
+
+
+def views_of(study: Study) -> tuple[View, ...]:
+    """The average first, then every condition."""
+    return ("average", *study.conditions)
+
+
+def _family(pairs: Sequence[tuple[str, str]], found: Sequence[Difference]) -> tuple[Comparison, ...]:
+    known = [difference.p for difference in found if difference.p is not None]
+    adjusted = iter(holm(known))
+    return tuple(
+        Comparison(
+            arm=arm,
+            other=other,
+            difference=difference,
+            adjusted=None if difference.p is None else next(adjusted),
+            detectable=difference.detectable(LEVEL / len(found)),
+        )
+        for (arm, other), difference in zip(pairs, found, strict=True)
+    )
+
+
+def _cells(study: Study, measure: Measure) -> dict[str, Cells]:
+    """By arm, the measure of every attempt."""
+    places = {instance_id: place for place, instance_id in enumerate(study.instance_ids)}
+    conditions = {condition: place for place, condition in enumerate(study.conditions)}
+    seeds = {arm: {c.seed: place for place, c in enumerate(study.of(arm))} for arm in study.arms}
+    cells = {arm: np.full((len(seeds[arm]), len(conditions), len(places)), np.nan) for arm in study.arms}
+    for record in study.records:
+        place = seeds[record.arm][record.seed], conditions[record.condition], places[record.instance_id]
+        cells[record.arm][place] = _value(record, measure)
+    return cells
+
+
+def _value(record: Record, measure: Measure) -> float:
+    return float({"resolved": record.resolved, "similarity": record.similarity, "empty": record.empty}[measure])
+
+
+def _viewed(cells: Cells, conditions: Sequence[Condition], view: View) -> Scores:
+    scores: Scores = cells.mean(axis=1) if view == "average" else cells[:, conditions.index(view), :]
+    return scores
+
+
+def _subset_places(study: Study) -> dict[str, list[int]]:
+    numbers = {instance_id: place for place, instance_id in enumerate(study.instance_ids)}
+    subsets = {record.instance_id: record.subset for record in study.records}
+    found: dict[str, list[int]] = {}
+    for instance_id, place in numbers.items():
+        found.setdefault(subsets[instance_id], []).append(place)
+    return found
+
+
+def _subsets(study: Study, cells: Mapping[str, Cells]) -> dict[tuple[str, str], Estimate]:
+    """Resolve rates of each subset, averaged over the conditions; nothing where all instances are of one."""
+    subsets = _subset_places(study)
+    if len(subsets) == 1:
+        return {}
+    estimates = {}
+    for name, places in subsets.items():
+        resampler = Resampler(len(places))
+        for number, arm in enumerate(study.arms):
+            scores = _viewed(cells[arm], study.conditions, "average")[:, places]
+            estimates[arm, name] = estimate(resampler, scores, number)
+    return estimates

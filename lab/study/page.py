@@ -1,0 +1,85 @@
+"""Writes the study: tables, records, the figure, and the page whose sentences are made from the numbers."""
+
+import gzip
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+from harness.packing.output import finished_file
+from harness.records import write_whole
+from harness.report.tables import markdown_table
+from harness.resources import templates
+from lab.study.analysis import LEVEL, Analysis, analyse, views_of
+from lab.study.collect import Study, read_study
+from lab.study.figure import draw
+from lab.study.statistics import POWER, RESAMPLES
+from lab.study.tables import (
+    bounds,
+    checkpoints_csv,
+    comparison_table,
+    condition_table,
+    cost_table,
+    main_table,
+    points,
+    probability,
+    records_csv,
+    study_csv,
+    subset_table,
+)
+
+NOTES = "notes.md"  # in the output folder, written by hand: becomes part of the page
+
+
+def write_study(run_folder: Path, checkpoints_folder: Path, output: Path) -> None:
+    """Write ``README.md``, ``table.md``, ``table.csv``, ``checkpoints.csv``, ``records.csv.gz`` and ``figure.png``.
+
+    ``run_folder`` is the output of a finished `harness run` of checkpoints named ARM.seedN, ``checkpoints_folder``
+    holds their folders with ``lab.json``. ``notes.md`` in ``output`` is taken into the page. The same run gives the
+    same bytes. Raises InputError as `read_study` does.
+    """
+    study = read_study(run_folder, checkpoints_folder)
+    analysis = analyse(study)
+    values = _values(study, analysis, _notes(output))
+    environment = templates(Path(__file__).parent / "templates")
+    write_whole(output / "table.csv", study_csv(study, analysis))
+    write_whole(output / "checkpoints.csv", checkpoints_csv(study))
+    with finished_file(output / "records.csv.gz") as file:
+        file.write(gzip.compress(records_csv(study).encode(), mtime=0))
+    picture = BytesIO()
+    draw(study, analysis, picture)
+    with finished_file(output / "figure.png") as file:
+        file.write(picture.getvalue())
+    write_whole(output / "table.md", environment.get_template("table.md.jinja").render(values))
+    write_whole(output / "README.md", environment.get_template("readme.md.jinja").render(values))
+
+
+def _notes(output: Path) -> str:
+    path = output / NOTES
+    return path.read_text(encoding="utf-8").strip() if path.is_file() else ""
+
+
+def _values(study: Study, analysis: Analysis, notes: str) -> dict[str, Any]:
+    """What the templates may name."""
+    views = views_of(study)
+    return {
+        "study": study,
+        "analysis": analysis,
+        "card": study.checkpoints[0].card,
+        "seeds": [len(study.of(arm)) for arm in study.arms],
+        "main": markdown_table(main_table(study, analysis)),
+        "conditions": {view: markdown_table(condition_table(study, analysis, view)) for view in study.conditions},
+        "against_baseline": {
+            key: markdown_table(comparison_table(family)) for key, family in analysis.against_baseline.items()
+        },
+        "pairs": markdown_table(comparison_table(analysis.pairs)),
+        "subsets": markdown_table(subset_table(study, analysis)),
+        "costs": markdown_table(cost_table(study)),
+        "views": views,
+        "resamples": f"{RESAMPLES:,}",
+        "level": LEVEL,
+        "power": POWER,
+        "notes": notes,
+        "points": points,
+        "bounds": bounds,
+        "probability": probability,
+    }
