@@ -1,39 +1,67 @@
-"""Running the tests of a generated package with pytest, in a process and a folder of its own."""
+"""Running the tests of generated packages with pytest, in processes and folders of their own."""
 
 import importlib.util
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 from harness.errors import HarnessError, InputError
 
 PYTEST = ("-m", "pytest", "-rA", "-p", "no:cacheprovider")  # arguments for Python, here and in the recipes
-TIMEOUT = 120.0  # seconds; the tests of a package take well under one
+TOGETHER = ("--import-mode=importlib", "--continue-on-collection-errors", "--tb=no")  # for many packages at once
+BATCH = 40  # packages that one process tests
+TIMEOUT = 300.0  # seconds; the tests of a batch take a few
+OWN_PACKAGE = Path(__file__).with_name("own_package.py")
 
 
-def run_tests(files: Mapping[str, str], test_files: Sequence[str]) -> dict[str, bool]:
-    """Whether each test of the ``test_files`` passes, by pytest's node id as the benchmark's own parser reads it.
+@dataclass(frozen=True)
+class Tree:
+    """A package, and those of its files that hold the tests to run."""
 
-    ``files`` is the whole package, path -> text. Raises InputError where pytest is not installed, HarnessError
-    where it ends without results.
+    files: Mapping[str, str]  # path -> text
+    test_files: Sequence[str]
+
+
+def run_tests(trees: Sequence[Tree]) -> list[dict[str, bool]]:
+    """For each tree whether each of its tests passes, by pytest's node id as the benchmark's own parser reads it.
+
+    Many trees share a process, which changes nothing of what their tests do. Raises InputError where pytest is not
+    installed, HarnessError where it gives no results for a tree.
     """
-    from swebench.harness.log_parsers.python import parse_log_pytest
-
     if importlib.util.find_spec("pytest") is None:
         raise InputError("generated packages are checked with pytest: install it (`pip install pytest`)")
+    batches = [trees[start : start + BATCH] for start in range(0, len(trees), BATCH)]
+    with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
+        return list(chain.from_iterable(pool.map(_run, batches)))
+
+
+def _run(trees: Sequence[Tree]) -> list[dict[str, bool]]:
+    from swebench.harness.log_parsers.python import parse_log_pytest
+
     with tempfile.TemporaryDirectory(prefix="miniature-") as folder:
-        write_files(Path(folder), files)
-        command = [sys.executable, *PYTEST, *test_files]
+        paths = []
+        for number, tree in enumerate(trees):
+            write_files(Path(folder, str(number)), tree.files)
+            paths += [f"{number}/{path}" for path in tree.test_files]
+        shutil.copyfile(OWN_PACKAGE, Path(folder, "conftest.py"))
+        command = [sys.executable, *PYTEST, *TOGETHER, f"--rootdir={folder}", *paths]
         run = subprocess.run(
             command, cwd=folder, env=_environment(), capture_output=True, text=True, timeout=TIMEOUT, check=False
         )
-    statuses: dict[str, str] = parse_log_pytest(run.stdout, None)
-    if not statuses:
+    results: list[dict[str, bool]] = [{} for _ in trees]
+    for test, status in parse_log_pytest(run.stdout, None).items():
+        number, _, node = test.partition("/")
+        results[int(number)][node] = status == "PASSED"
+    if not all(results):
         raise HarnessError(f"pytest ended with status {run.returncode} and no results: {run.stdout}{run.stderr}")
-    return {test: status == "PASSED" for test, status in statuses.items()}
+    return results
 
 
 def write_files(folder: Path, files: Mapping[str, str]) -> None:

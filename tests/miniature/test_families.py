@@ -7,6 +7,7 @@ import pytest
 
 from harness.miniature.bugs import Cell, can_be_shown, cells
 from harness.miniature.families import Family, draw_function, families, observe, vocabulary
+from harness.miniature.package import Difficulty
 from harness.miniature.split import Split
 
 SEED = 5
@@ -17,6 +18,9 @@ def _name(cell: Cell) -> str:
 
 
 def test_there_are_many_families_with_several_mutations_each() -> None:
+    assert len(families()) >= 40
+    assert len(cells()) >= 150
+    assert sum(family.lines > Difficulty().lines[1] for family in families()) >= 8
     assert min(len(family.mutations) for family in families()) >= 3
     assert {cell.mutation.kind for cell in cells()} == {"operator", "bound", "constant", "order"}
     assert len({family.name for family in families()}) == len(families())
@@ -44,6 +48,17 @@ def test_a_mutation_stands_once_in_one_line_and_calls_show_it(cell: Cell) -> Non
     function = draw_function(Random(SEED), cell.family, "work_it", "train")
     assert function.source([cell.mutation]) != function.source()
     assert can_be_shown((cell,))
+
+
+def test_bodies_of_two_faults_end_and_fail_only_as_an_observation() -> None:
+    random = Random(SEED)
+    for cell in cells():
+        for other in cell.family.mutations:
+            if cell.family.line_of(other) != cell.family.line_of(cell.mutation):
+                function = draw_function(random, cell.family, "work_it", "train")
+                compiled = function.compiled([cell.mutation, other])
+                for _ in range(5):
+                    observe(compiled, function.draw_inputs(random))
 
 
 def test_calls_do_not_change_the_inputs() -> None:

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from swebench.harness.log_parsers.python import parse_log_pytest
 
 from harness.errors import HarnessError, InputError
 from harness.evaluate.grade import grade
@@ -16,7 +17,9 @@ from harness.evaluate.recipes import load_recipes
 from harness.evaluate.spec import END_MARKER, START_MARKER, specify
 from harness.instance import Instance, parse_rows
 from harness.miniature.generate import MiniatureSet, generate
-from harness.miniature.testrun import run_tests
+from harness.miniature.package import Difficulty
+from harness.miniature.split import Split
+from harness.miniature.testrun import PYTEST, Tree, run_tests
 from harness.verdict import Outcome
 
 COUNT = 8
@@ -67,25 +70,26 @@ def test_rows_have_the_benchmarks_columns(miniature: MiniatureSet) -> None:
 def test_gold_resolves_and_the_base_state_does_not(
     miniature: MiniatureSet, instances: list[Instance], tmp_path: Path
 ) -> None:
-    for instance in instances[:3]:
+    for instance in instances[:2]:
         base = _tree(miniature, instance, tmp_path, instance.test_patch)
         fixed = _tree(miniature, instance, tmp_path, instance.test_patch, instance.patch)
         assert _outcome(miniature, instance, base) is Outcome.UNRESOLVED
         assert _outcome(miniature, instance, fixed) is Outcome.RESOLVED
 
 
-def test_all_patches_apply_and_rows_tell_what_pytest_says(
+def test_all_patches_apply_and_rows_tell_what_pytest_says_of_each_package_alone(
     miniature: MiniatureSet, instances: list[Instance], tmp_path: Path
 ) -> None:
-    for instance in instances:
-        (test_file,) = {test.split("::")[0] for test in (*instance.fail_to_pass, *instance.pass_to_pass)}
+    for instance in instances[:4]:
+        test_files = sorted({test.split("::")[0] for test in (*instance.fail_to_pass, *instance.pass_to_pass)})
         for patches, passing in (
             ((instance.test_patch,), {*instance.pass_to_pass}),
             ((instance.test_patch, instance.patch), {*instance.pass_to_pass, *instance.fail_to_pass}),
         ):
             tree = _tree(miniature, instance, tmp_path, *patches)
-            files = {str(path.relative_to(tree)): path.read_text() for path in tree.rglob("*") if path.is_file()}
-            assert {test for test, passed in run_tests(files, [test_file]).items() if passed} == passing
+            run = subprocess.run([sys.executable, *PYTEST, *test_files], cwd=tree, capture_output=True, text=True)
+            statuses = parse_log_pytest(run.stdout, None)
+            assert {test for test, status in statuses.items() if status == "PASSED"} == passing
         assert instance.fail_to_pass
         assert instance.pass_to_pass
 
@@ -152,6 +156,40 @@ def test_a_set_of_nothing_is_refused(tmp_path: Path) -> None:
         generate(tmp_path, SEED, 0)
 
 
+@pytest.mark.parametrize(
+    ("split", "difficulty", "tag", "counts"),
+    [
+        ("transfer", Difficulty(), "transfer", (1, 1)),
+        ("held-out", Difficulty("two-lines"), "two-lines", (1, 2)),
+        ("train", Difficulty("two-files", modules=4), "train-two-files-modules-4", (2, 2)),
+    ],
+)
+def test_ids_tell_split_and_difficulty_and_patches_have_a_line_for_each_fault(
+    tmp_path: Path, split: Split, difficulty: Difficulty, tag: str, counts: tuple[int, int]
+) -> None:
+    miniature = generate(tmp_path, SEED, 3, split, difficulty)
+    recipes = load_recipes(miniature.recipes)
+    for number, line in enumerate(miniature.rows.read_text().splitlines(), 1):
+        row = json.loads(line)
+        assert re.fullmatch(rf"miniature__[a-z]+-{tag}-{number}", row["instance_id"])
+        assert (row["patch"].count("\n+++ "), len(re.findall(r"^\+(?!\+\+)", row["patch"], re.M))) == counts
+        test_files = re.findall(r"^\+\+\+ b/(\S+)$", row["test_patch"], re.M)
+        assert len(test_files) == counts[0]
+        assert recipes.recipe(row["instance_id"]).test_cmd.split()[-counts[0] :] == test_files
+
+
+def test_packages_of_one_name_do_not_see_each_other() -> None:
+    def tree(value: int, name: str) -> Tree:
+        test = f"from oakmill.rows import value\n\n\ndef test_{name}():\n    assert value == 1\n"
+        return Tree(
+            {"oakmill/__init__.py": "", "oakmill/rows.py": f"value = {value}\n", "tests/test_a.py": test},
+            ["tests/test_a.py"],
+        )
+
+    one, two = "tests/test_a.py::test_one", "tests/test_a.py::test_two"
+    assert run_tests([tree(1, "one"), tree(2, "one"), tree(1, "two")]) == [{one: True}, {one: False}, {two: True}]
+
+
 def test_tests_that_do_not_run_are_an_error_not_a_result() -> None:
     with pytest.raises(HarnessError, match="no results"):
-        run_tests({"tests/test_nothing.py": "x = 1\n"}, ["tests/test_nothing.py"])
+        run_tests([Tree({"tests/test_nothing.py": "x = 1\n"}, ["tests/test_nothing.py"])])
