@@ -88,9 +88,12 @@ class Puller:
 
     def _pinned(self, source: str, pin: str, transfer: Transfer) -> "Image":
         """The image under the pin: a registry's digest, or an image's content id. Raises InputError on any other."""
+        by_digest = pinned(source, pin)
         try:
-            return self._fetched(pinned(source, pin), transfer)
-        except InputError as error:
+            self._attempt(by_digest, transfer)
+            return self._arrived(by_digest)
+        except HarnessError as error:
+            # a content id is no digest that can be asked for, and registries differ in how they say so
             log.info("%s; asking for its tag", error)
         had = find(self._client, source)
         image = self._fetched(source, transfer)
@@ -104,21 +107,24 @@ class Puller:
     def _fetched(self, source: str, transfer: Transfer) -> "Image":
         registry = parse(source).registry
         try:
-            retried(source, lambda: self._attempt(source, registry, transfer))
+            retried(source, lambda: self._attempt(source, transfer))
             self._silent.discard(registry)
         except InfrastructureError:
             self._silent.add(registry)
             raise
+        return self._arrived(source)
+
+    def _arrived(self, source: str) -> "Image":
         image = find(self._client, source)
         if image is None:
             raise InfrastructureError(f"image {source} is gone again after its pull")
         return image
 
-    def _attempt(self, source: str, registry: str, transfer: Transfer) -> None:
+    def _attempt(self, source: str, transfer: Transfer) -> None:
         from docker.errors import APIError
         from docker.utils import parse_repository_tag
 
-        gate = self._gates.setdefault(registry, Gate(self._images.pulls, self._images.pulls_per_hour))
+        gate = self._gates.setdefault(parse(source).registry, Gate(self._images.pulls, self._images.pulls_per_hour))
         if self._closed:
             gate.close()
         repository, tag = parse_repository_tag(source)

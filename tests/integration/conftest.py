@@ -1,13 +1,16 @@
 """The real things: a Docker daemon, and the smallest image that the project makes."""
 
+import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from registry import FaultyProxy, Registry, forget
 
 from harness.build import build_instances
-from harness.errors import InputError
-from harness.evaluate.bases import make_base
+from harness.errors import InfrastructureError, InputError
+from harness.evaluate.bases import make_base, run_command
 from harness.evaluate.container import connect
 from harness.miniature.generate import generate
 
@@ -37,3 +40,27 @@ def miniature_rows(docker_client, tmp_path_factory) -> Path:
     rows = folder / "rows-with-images.jsonl"
     build_instances(str(made.rows), recipes=made.recipes, rows=rows)
     return rows
+
+
+@pytest.fixture(scope="session")
+def registry(docker_client, tmp_path_factory) -> Iterator[Registry]:
+    """A registry on this machine; skipped where its program is not there and can't be installed."""
+    if not shutil.which("docker-registry"):
+        if os.geteuid() != 0 or not shutil.which("apt-get"):
+            pytest.skip("docker-registry is not installed, and only root on Debian could do it here")
+        try:
+            run_command("apt-get", "install", "--yes", "--quiet", "--no-install-recommends", "docker-registry")
+        except InfrastructureError as error:
+            pytest.skip(f"docker-registry can't be installed: {error}")
+    registry = Registry(tmp_path_factory.mktemp("registry"))
+    yield registry
+    registry.stop()
+
+
+@pytest.fixture
+def proxy(registry, docker_client) -> Iterator[FaultyProxy]:
+    """A proxy before the registry; images that came through it go in the end."""
+    proxy = FaultyProxy(registry.address)
+    yield proxy
+    proxy.stop()
+    forget(docker_client, proxy.address)
