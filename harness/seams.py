@@ -113,7 +113,7 @@ class Limits:
 
 @dataclass(frozen=True)
 class Command:
-    """A command of a job, and the files whose content is looked at from outside when it has ended."""
+    """A command of a job, and the files that are guarded while it runs and looked at from outside when it has ended."""
 
     argv: tuple[str, ...]
     watched: tuple[str, ...] = ()  # absolute paths
@@ -142,6 +142,7 @@ class CommandResult:
     out_of_memory: bool = False
     lingering: bool = False  # a child of the command outlived it and held on to its output
     contents: Mapping[str, str] = field(default_factory=dict)  # watched path -> git's object id, where there is a file
+    touched: tuple[str, ...] = ()  # watched paths that the command wrote to, whatever they hold now
 
 
 class Sandbox(Protocol):

@@ -6,7 +6,7 @@ have ended, and the container with it, should nobody be left to remove it.
 """
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING
 
 from harness.errors import InfrastructureError, InputError, SandboxError
 from harness.evaluate.cage import cage, keeps_quotas
-from harness.evaluate.execution import contents, execute, packed
+from harness.evaluate.execution import execute, packed
+from harness.evaluate.shield import read_files, shield
 from harness.seams import Command, CommandResult, Job
 
 if TYPE_CHECKING:
@@ -124,10 +125,13 @@ class DockerSandbox:
             container = self._start(job)
             with self._turns:
                 for command in job.commands:
+                    with translated("guarding files of a container"):
+                        shielded = shield(container, command.watched, job.workdir)
                     results.append(self._execute(container, command, job))
                     if results[-1].exit_status != 0:
                         break
-            return self._watched(container, job, results)
+            results[-1] = self._watched(container, command, results[-1], shielded)
+            return tuple(results)
         except InfrastructureError as error:
             at = min(len(results), len(job.commands) - 1) if container else None
             raise SandboxError(str(error), at) from error
@@ -164,13 +168,17 @@ class DockerSandbox:
                 container.put_archive("/", packed(PROBE))
         return result
 
-    def _watched(self, container: "Container", job: Job, results: list[CommandResult]) -> tuple[CommandResult, ...]:
-        """The results with what lies in the files that the last command's author wants watched."""
-        last = results[-1]
-        if not last.timed_out and job.commands[len(results) - 1].watched:
-            with translated("reading files of a container"):
-                results[-1] = replace(last, contents=contents(container, job.commands[len(results) - 1].watched))
-        return tuple(results)
+    def _watched(
+        self, container: "Container", command: Command, result: CommandResult, shielded: Collection[str]
+    ) -> CommandResult:
+        """The result with what lies in the files that the command's author wants watched, and which were written to."""
+        if result.timed_out or not command.watched:
+            return result
+        with translated("reading files of a container"):
+            files = read_files(container, command.watched)
+        contents = {path: file.object_id for path, file in files.items()}
+        touched = tuple(path for path, file in files.items() if path in shielded and not file.untouched)
+        return replace(result, contents=contents, touched=touched)
 
     def _remove(self, container: "Container") -> None:
         from docker.errors import APIError, NotFound

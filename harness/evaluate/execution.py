@@ -1,12 +1,11 @@
-"""One command in a running container, seen from outside: its output, its end, the files it left."""
+"""One command in a running container, seen from outside: its output and its end."""
 
-import hashlib
 import io
 import logging
 import tarfile
 import threading
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from harness.errors import InfrastructureError
@@ -23,7 +22,6 @@ SETTLE_SECONDS = 2.0  # output still awaited after a command's end, should a chi
 KILLED = 137  # exit status of a command that SIGKILL ended
 SIGNALLED = 128  # exit statuses from here on are a signal's
 TAIL = 4096  # bytes at the end of an output in which a command's last words stand
-WATCHED_BYTES = 64 << 20  # a watched file that is longer counts as none
 
 
 class BoundedOutput:
@@ -150,37 +148,6 @@ def _memory_ran_out(container: "Container") -> bool:
     text = answer.decode(errors="replace") if isinstance(answer, bytes) else ""
     fields = [line.split() for line in text.splitlines()]
     return any(field[0] == "oom_kill" and field[-1] != "0" for field in fields if len(field) == 2)
-
-
-def contents(container: "Container", paths: Iterable[str]) -> dict[str, str]:
-    """Path -> git's object id, read by the engine itself: nothing that lies in the container takes part."""
-    from docker.errors import NotFound
-
-    found = {}
-    for path in paths:
-        try:
-            chunks, _ = container.get_archive(path)
-        except NotFound:
-            continue
-        object_id = _object_id(chunks)
-        if object_id:
-            found[path] = object_id
-    return found
-
-
-def _object_id(chunks: Iterator[bytes]) -> str | None:
-    data = bytearray()
-    for chunk in chunks:
-        data += chunk
-        if len(data) > WATCHED_BYTES:
-            return None
-    with tarfile.open(fileobj=io.BytesIO(data)) as archive:
-        member = archive.next()
-        if member is None or not (member.isfile() or member.issym()):
-            return None
-        file = None if member.issym() else archive.extractfile(member)
-        content = file.read() if file else member.linkname.encode("utf-8", "surrogateescape")
-    return hashlib.sha1(b"blob %d\0%b" % (len(content), content), usedforsecurity=False).hexdigest()
 
 
 def packed(files: Mapping[str, bytes]) -> bytes:

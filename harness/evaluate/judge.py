@@ -12,6 +12,7 @@ from harness.verdict import Outcome, Phase, Verdict
 
 # How flags begin.
 TEST_FILE = "test file: "
+TOUCHED = "test file put back: "
 NO_CLOSING = "no closing line: "
 CONTRADICTION = "contradictory results: "
 # The last line of a test runner's own: pytest, unittest and Django, SymPy.
@@ -44,6 +45,7 @@ def judge(
         flags=(
             *flags,
             *(f"{TEST_FILE}{change}" for change in changed),
+            *(f"{TOUCHED}{path}" for path in put_back(tests, changed)),
             *(("test files: their content could not be checked",) if files.expected is None else ()),
             *(("left a process behind: it held on to the tests' output",) if tests.lingering else ()),
             *evidence,
@@ -101,6 +103,12 @@ def changed_files(watched: Sequence[str], files: FileIds, after: Mapping[str, st
     return [f"{path} was not restored" for path in before] + [
         f"{path} changed while the tests ran" for path in ended if path not in before
     ]
+
+
+def put_back(tests: CommandResult, changed: Sequence[str]) -> list[str]:
+    """Test files that were written to while the tests ran and hold in the end what they held."""
+    paths = [path.removeprefix(f"{ROOT}/") for path in tests.touched]
+    return [path for path in paths if not any(change.startswith(f"{path} ") for change in changed)]
 
 
 def run_flags(

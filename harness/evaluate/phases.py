@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import takewhile
 
+from harness.evaluate.shield import FILE_MODE, FOLDER_MODE, OWNER, TIME
 from harness.evaluate.spec import END_MARKER, START_MARKER, Specification, files_of
 from harness.instance import Instance
 from harness.resources import resource
@@ -71,9 +72,10 @@ def evaluation_job(
 
 
 def protocol() -> dict[str, str]:
-    """Everything of ours that runs in a container, for keys."""
+    """Everything of ours that runs in a container or shows there, for keys."""
     names = ("prepare.sh", "apply.sh", "setup_end.sh")
-    return {name: _template(name).decode() for name in names} | {"restore": RESTORE_STATE}
+    shielded = f"{OWNER} {TIME} {FILE_MODE:o} {FOLDER_MODE:o}"
+    return {name: _template(name).decode() for name in names} | {"restore": RESTORE_STATE, "shield": shielded}
 
 
 def _template(name: str) -> bytes:

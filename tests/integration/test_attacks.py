@@ -140,6 +140,74 @@ if "AGAIN" not in os.environ:
     assert f"test file: {TEST_FILE} changed while the tests ran" in verdict.flags
 
 
+PUT_BACK = {
+    "written over": """
+    with open(path, "w") as file:
+        file.write(easy)
+    yield
+    with open(path, "w") as file:
+        file.write(text)
+""",
+    "another file in its place": """
+    os.unlink(path)
+    with open(path, "w") as file:
+        file.write(easy)
+    yield
+    os.unlink(path)
+    with open(path, "w") as file:
+        file.write(text)
+""",
+    "moved away and back": """
+    os.rename(path, "/tmp/kept")
+    with open(path, "w") as file:
+        file.write(easy)
+    yield
+    os.rename("/tmp/kept", path)
+""",
+    "its folder moved away and back": """
+    os.rename("tests", "kept")
+    os.mkdir("tests")
+    with open(path, "w") as file:
+        file.write(easy)
+    yield
+    os.unlink(path)
+    os.rmdir("tests")
+    os.rename("kept", "tests")
+""",
+}
+
+
+@pytest.mark.parametrize("how", PUT_BACK)
+def test_test_files_that_are_put_back(attack, how) -> None:
+    """Content before and after is the data set's; the runner is started anew on an easy file in between."""
+    code = f"""{WRITE}
+import contextlib, subprocess, sys
+
+@contextlib.contextmanager
+def swapped(path, text, times):
+    easy = "def test_zero(): pass\\ndef test_add(): pass\\n"
+{PUT_BACK[how]}
+    with contextlib.suppress(PermissionError):
+        os.utime(path, ns=times)
+
+if "AGAIN" not in os.environ:
+    path = "{TEST_FILE}"
+    stat = os.stat(path)
+    with swapped(path, open(path).read(), (stat.st_atime_ns, stat.st_mtime_ns)):
+        command = [sys.executable, "-m", "pytest", "-rA", path]
+        again = subprocess.run(command, env={{**os.environ, "AGAIN": "1"}}, capture_output=True)
+    write(again.stdout)
+    os._exit(again.returncode)
+"""
+    verdict, output = attack({"calc.py": code + BROKEN})
+    if how == "written over":
+        assert verdict.resolved
+        assert f"test file put back: {TEST_FILE}" in verdict.flags
+    else:
+        assert not verdict.resolved
+        assert b"Operation not permitted" in output or b"cross-device link" in output
+
+
 def test_test_files_of_the_patchs_own_are_replaced(attack) -> None:
     verdict, _ = attack({TEST_FILE: "def test_zero(): pass\n\n\ndef test_add(): pass\n"})
     assert verdict.outcome is Outcome.UNRESOLVED

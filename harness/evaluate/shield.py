@@ -1,0 +1,109 @@
+"""Watched files of a container: what they hold, read by the engine, and whether they were ever written to.
+
+A file that was overwritten and put back holds what it held. So before a command that could do so begins, its watched
+files go to another owner, with a time long ago. All capabilities are gone, so root in the container may write to them
+through its group, but can't set their owner or a chosen time; the folders around them are sticky, so that files of
+another owner can't be moved out of the way and back. Whatever is done to a file, it shows in its owner or its time.
+"""
+
+import hashlib
+import io
+import posixpath
+import tarfile
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from docker.models.containers import Container
+
+WATCHED_BYTES = 64 << 20  # a watched file that is longer counts as none
+OWNER = 65534  # nobody; the group stays root's
+TIME = 946684800  # 2000-01-01 UTC, in seconds; before anything that runs here was written
+FILE_MODE, FOLDER_MODE = 0o664, 0o1775
+
+
+@dataclass(frozen=True)
+class WatchedFile:
+    """A regular file or a symbolic link as the engine reads it."""
+
+    member: tarfile.TarInfo
+    content: bytes  # of a link its target
+
+    @property
+    def object_id(self) -> str:
+        """Git's name for the content."""
+        return hashlib.sha1(b"blob %d\0%b" % (len(self.content), self.content), usedforsecurity=False).hexdigest()
+
+    @property
+    def untouched(self) -> bool:
+        """Whether nobody wrote to the file since it was shielded."""
+        return (self.member.uid, int(self.member.mtime)) == (OWNER, TIME)
+
+
+def read_files(container: "Container", paths: Iterable[str]) -> dict[str, WatchedFile]:
+    """The files that are there, by their absolute paths; nothing that lies in the container takes part."""
+    from docker.errors import NotFound
+
+    found = {}
+    for path in paths:
+        try:
+            chunks, _ = container.get_archive(path)
+        except NotFound:
+            continue
+        file = _unpacked(chunks)
+        if file:
+            found[path] = file
+    return found
+
+
+def shield(container: "Container", paths: Iterable[str], root: str) -> frozenset[str]:
+    """Make every writing to these files show from now on; gives those of them that are there.
+
+    Links are left as they are, and so are ``root`` and the folders above it.
+    """
+    files = {path: file for path, file in read_files(container, paths).items() if file.member.isfile()}
+    if files:
+        container.put_archive("/", _shielding(files, root))
+    return frozenset(files)
+
+
+def _unpacked(chunks: Iterable[bytes]) -> WatchedFile | None:
+    data = bytearray()
+    for chunk in chunks:
+        data += chunk
+        if len(data) > WATCHED_BYTES:
+            return None
+    with tarfile.open(fileobj=io.BytesIO(data)) as archive:
+        member = archive.next()
+        if member is None or not (member.isfile() or member.issym()):
+            return None
+        file = None if member.issym() else archive.extractfile(member)
+        return WatchedFile(member, file.read() if file else member.linkname.encode("utf-8", "surrogateescape"))
+
+
+def _shielding(files: Mapping[str, WatchedFile], root: str) -> bytes:
+    """A tar archive of the files and of the folders around them below ``root``, all of another owner."""
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as archive:
+        for folder in sorted({folder for path in files for folder in _folders(path, root)}):
+            archive.addfile(_entry(folder, tarfile.DIRTYPE, FOLDER_MODE))
+        for path, file in files.items():
+            # what may be run stays so
+            entry = _entry(path, tarfile.REGTYPE, FILE_MODE | (file.member.mode & 0o111))
+            entry.size = len(file.content)
+            archive.addfile(entry, io.BytesIO(file.content))
+    return buffer.getvalue()
+
+
+def _folders(path: str, root: str) -> Iterable[str]:
+    folder = posixpath.dirname(path)
+    while folder.startswith(f"{root}/"):
+        yield folder
+        folder = posixpath.dirname(folder)
+
+
+def _entry(path: str, kind: bytes, mode: int) -> tarfile.TarInfo:
+    entry = tarfile.TarInfo(path.lstrip("/"))
+    entry.type, entry.mode, entry.uid, entry.mtime = kind, mode, OWNER, TIME
+    return entry
