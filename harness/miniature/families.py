@@ -14,7 +14,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict
 
 from harness.miniature.inputs import KINDS
-from harness.miniature.split import Split, values_of
+from harness.miniature.split import Split, may_show, values_of
 
 DATA = Path(__file__).parent
 
@@ -71,14 +71,18 @@ class Function:
         """What it is for, in one sentence."""
         return self._filled(self.family.intent)
 
-    def source(self, mutations: Sequence[Mutation] = ()) -> str:
-        """Source text, right or with mutations in it."""
+    def body(self, mutations: Sequence[Mutation] = ()) -> str:
+        """Source text of its body without the docstring, right or with mutations in it."""
         body = self.family.body.strip("\n")
         for mutation in mutations:
             body = body.replace(mutation.right, mutation.wrong)
+        return self._filled(body)
+
+    def source(self, mutations: Sequence[Mutation] = ()) -> str:
+        """Source text, right or with mutations in it."""
         arguments = ", ".join(self.words[name] for name in self.family.arguments)
         docstring = f'"""{self.intent}"""'
-        return f"def {self.name}({arguments}):\n" + indent(f"{docstring}\n{self._filled(body)}\n", "    ")
+        return f"def {self.name}({arguments}):\n" + indent(f"{docstring}\n{self.body(mutations)}\n", "    ")
 
     def compiled(self, mutations: Sequence[Mutation] = ()) -> Callable[..., Any]:
         """The function itself, right or with mutations in it: it does nothing but compute, and it ends."""
@@ -117,15 +121,18 @@ def vocabulary() -> Mapping[str, Sequence[str]]:
 
 
 def draw_function(random: Random, family: Family, name: str, split: Split) -> Function:
-    """``family`` with identifiers of its own and with constants that the split may show."""
+    """``family`` with constants and identifiers such that the split may show the body."""
     constants = _draw_constants(random, family, split)
     words = {key: str(value) for key, value in constants.items()}
     for key, value in constants.items():
         if isinstance(value, int):
             words |= {f"{key}_more": str(value + 1), f"{key}_less": str(value - 1)}
     open_names = [placeholder for placeholder in family.placeholders if placeholder not in words]
-    words |= dict(zip(open_names, random.sample(vocabulary()["locals"], len(open_names)), strict=True))
-    return Function(name, family, constants, words)
+    while True:  # ends, since every body has a name in it, and dozens of words to choose from for it
+        names = random.sample(vocabulary()["locals"], len(open_names))
+        function = Function(name, family, constants, words | dict(zip(open_names, names, strict=True)))
+        if may_show(split, function.body()):
+            return function
 
 
 def _draw_constants(random: Random, family: Family, split: Split) -> dict[str, int | str]:

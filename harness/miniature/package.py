@@ -10,7 +10,7 @@ from harness.errors import HarnessError, InputError
 from harness.miniature.bugs import Bug, BugKind, draw_bugs
 from harness.miniature.cases import Case, passing_cases, showing_cases
 from harness.miniature.families import Family, Function, Mutation, draw_function, families, vocabulary
-from harness.miniature.split import Split, names_of
+from harness.miniature.split import Split, may_show
 
 FUNCTIONS = 12  # in a module, at most
 ATTEMPTS = 20  # functions tried where no call shows the bug
@@ -124,13 +124,14 @@ def draw_package(seed: str, bug: Bug, split: Split = "train", difficulty: Diffic
 @cache
 def _package_names(split: Split) -> list[str]:
     words = vocabulary()
-    return names_of(split, [head + tail for head in words["heads"] for tail in words["tails"]])
+    return [head + tail for head in words["heads"] for tail in words["tails"] if may_show(split, head + tail)]
 
 
 @cache
 def _function_names(split: Split) -> list[str]:
     words = vocabulary()
-    return names_of(split, [f"{verb}_{noun}" for verb in words["verbs"] for noun in words["nouns"]])
+    names = [f"{verb}_{noun}" for verb in words["verbs"] for noun in words["nouns"]]
+    return [name for name in names if may_show(split, name)]
 
 
 def _others(random: Random, chosen: Sequence[Family], bug: Bug) -> Iterator[Family]:

@@ -1,9 +1,9 @@
-"""What training may show and what is held back: names, constants and kinds of bug, parted by rules that never change.
+"""What training may show and what is held back: names, bodies, constants, kinds of bug, parted by fixed rules.
 
 Train and the two others, held-out and transfer, share words, module names, local identifiers and constants with fewer
-than three possible values. They share no function name, no package name and no other constant. A tenth of the kinds
-of bug come in transfer alone. The rules hold for right code and for constants: a mutation may name a neighbouring
-number, and arguments of calls are drawn alike in all splits.
+than three possible values. They share no function name, no package name, no function's body and no other constant. A
+tenth of the kinds of bug come in transfer alone. The rules hold for right code and for constants: single lines of
+bodies can be equal, a mutation may name a neighbouring number, and arguments of calls are drawn alike in all splits.
 """
 
 from collections.abc import Sequence
@@ -11,16 +11,16 @@ from typing import Literal, TypeVar
 from zlib import crc32
 
 Split = Literal["train", "held-out", "transfer"]
-NAMES_PER_HELD_OUT = 5
+TEXTS_PER_HELD_OUT = 5
 VALUES_PER_HELD_OUT = 3
 CELLS_PER_TRANSFER = 10
 
 Value = TypeVar("Value", int, str)
 
 
-def names_of(split: Split, names: Sequence[str]) -> list[str]:
-    """Those of the names that packages of the split may have, about a fifth of them outside training."""
-    return [name for name in names if (crc32(name.encode()) % NAMES_PER_HELD_OUT == 0) == (split != "train")]
+def may_show(split: Split, text: str) -> bool:
+    """Whether packages of the split may have this name or this body; about a fifth of all is not for training."""
+    return (crc32(text.encode()) % TEXTS_PER_HELD_OUT == 0) == (split != "train")
 
 
 def values_of(split: Split, values: Sequence[Value]) -> list[Value]:

@@ -56,6 +56,16 @@ def test_no_name_of_training_comes_elsewhere(splits: dict[Split, list[Package]],
 
 
 @pytest.mark.parametrize("other", ["held-out", "transfer"])
+def test_no_body_of_training_comes_elsewhere(splits: dict[Split, list[Package]], other: Split) -> None:
+    def bodies(packages: list[Package]) -> set[str]:
+        return {f.body() for package in packages for functions in package.modules.values() for f in functions}
+
+    train, rest = bodies(splits["train"]), bodies(splits[other])
+    assert len(train) > len(rest) > 2000
+    assert not train & rest
+
+
+@pytest.mark.parametrize("other", ["held-out", "transfer"])
 def test_no_constant_of_training_comes_elsewhere(splits: dict[Split, list[Package]], other: Split) -> None:
     train, rest = _constants(splits["train"]), _constants(splits[other])
     assert train.keys() == rest.keys()
