@@ -185,9 +185,10 @@ def main() -> None:
     runs: dict[str, list[Result]] = {"ours": [], "plain": []}
     with tempfile.TemporaryDirectory() as folder:
         write_rows(Path(folder))
-        for _ in range(TURNS):
+        for turn in range(1, TURNS + 1):
             for name, members in runs.items():
                 members.append(measured(name, Path(folder), arguments.device))
+                print(f"{name}, turn {turn} of {TURNS}: {speed(members[-1:]):,.0f} tokens/s", file=sys.stderr)
     ours, plain = runs["ours"], runs["plain"]
     print(conditions(ours[0]["device"]))
     print("tokens a second of the best and the median step, seconds of the first step, peak memory in GB\n")
