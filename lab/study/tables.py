@@ -6,13 +6,13 @@ from statistics import fmean
 
 from harness.report.cells import NONE, number, percent, span, tokens
 from harness.report.statistics import Interval
-from lab.study.analysis import MEASURES, Analysis, Comparison, Measure, View
+from lab.study.analysis import Analysis, Comparison, Measure, View
 from lab.study.collect import Checkpoint, Study
 from lab.study.statistics import Estimate
 
 Cells = dict[str, str]
 
-HEADINGS: Mapping[Measure, str] = {"resolved": "resolved %", "similarity": "similarity %", "empty": "empty %"}
+HEADINGS: Mapping[Measure, str] = {"similarity": "similarity %", "empty": "empty %", "resolved": "resolved %"}
 METRICS = {
     "fragmentation %, pieces": "fragmentation_pieces_percent",
     "fragmentation %, documents": "fragmentation_documents_percent",
@@ -136,7 +136,7 @@ def rate(found: Estimate) -> str:
 
 
 def _scores(analysis: Analysis, arm: str, view: View) -> Cells:
-    return {HEADINGS[measure]: rate(analysis.estimates[arm, view, measure]) for measure in reversed(MEASURES)}
+    return {heading: rate(analysis.estimates[arm, view, measure]) for measure, heading in HEADINGS.items()}
 
 
 def _cost_record(arm: str, group: Sequence[Checkpoint]) -> Cells:
