@@ -8,7 +8,7 @@ from random import Random
 
 from harness.errors import HarnessError, InputError
 from harness.miniature.bugs import Bug, BugKind, draw_bugs
-from harness.miniature.cases import Case, passing_cases, showing_cases
+from harness.miniature.cases import Case, guarding_cases, passing_cases, showing_cases
 from harness.miniature.families import Family, Function, Mutation, draw_function, families, vocabulary
 from harness.miniature.split import Split, may_show
 
@@ -80,6 +80,10 @@ class Package:
     def passing(self, function: Function) -> list[Case]:
         """Calls of one of its functions that give the same before and after the fix."""
         return passing_cases(Random(f"{self.seed}/{function.name}"), function, self.mutations(function))
+
+    def guarding(self, function: Function) -> list[Case]:
+        """Calls of one of its functions: each mistake known of such functions, present or not, makes one wrong."""
+        return guarding_cases(Random(f"{self.seed}/{function.name}/guard"), function, self.mutations(function))
 
 
 def draw_packages(seed: int, split: Split, difficulty: Difficulty = ORDINARY) -> Iterator[Package]:

@@ -66,13 +66,13 @@ def write_texts(random: Random, package: Package) -> Texts:
 def write_suite(package: Package) -> Suite:
     """The tests: those that pass whatever the state, and those that show the bug."""
     base, added = {}, {}
-    faulty = {fault.function.name: fault.module for fault in package.faults}
     for module, functions in package.modules.items():
         passing = [_test(function.name, package.passing(function)) for function in functions]
         showing: list[Named] = []
-        for name in (name for name, place in faulty.items() if place == module):
-            cases = package.showing[name]
+        for function in (function for function in functions if function.name in package.showing):
+            name, cases = function.name, package.showing[function.name]
             showing += [_test(f"{name}_as_reported", cases[:REPORTED]), _test(f"{name}_further", cases[REPORTED:])]
+            showing.append(_test(f"{name}_in_general", package.guarding(function)))
         path = f"tests/test_{module}.py"
         base[path], added[path] = _tests(package, module, passing), _tests(package, module, passing + showing)
     return Suite(base, added, _patches(base, added))
