@@ -83,6 +83,12 @@ def evaluate(
     workers: Annotated[int | None, typer.Option(min=1, help="Containers at a time.")] = None,
     timeout: Annotated[float, typer.Option(min=0.1, help="Seconds for the tests of one patch.")] = 1800.0,
     pull: Annotated[bool, typer.Option("--pull", help="Pull images that are not here.")] = False,
+    registries: RegistryOption = None,
+    mirror: MirrorOption = None,
+    pins: PinsOption = None,
+    image_budget: Annotated[
+        float | None, typer.Option(min=0.001, help="GiB of images, which are then pulled when wanted and go when done.")
+    ] = None,
     repeats: Annotated[int, typer.Option(min=1, help="Evaluations of every patch; the spread is reported.")] = 1,
     regrade: Annotated[
         bool, typer.Option("--regrade", help="Grade again from the logs in the output folder; needs no Docker.")
@@ -94,6 +100,7 @@ def evaluate(
 ) -> None:
     """Run the tests on given patches; run it again to do only what is missing."""
     from harness.config import EvaluationConfig
+    from harness.evaluate.prefetch import images_of
     from harness.evaluation import Submission, evaluate_predictions, regrade_predictions
     from harness.instance import load_instances
     from harness.report.listing import judged_notes, verdict_list
@@ -104,7 +111,14 @@ def evaluate(
         instances=load_instances(dataset, split, ids),
         predictions=predictions,
         output=output,
-        evaluation=EvaluationConfig(workers=workers, timeout=timeout, pull=pull, calibration=calibration),
+        evaluation=EvaluationConfig(
+            workers=workers,
+            timeout=timeout,
+            pull=pull,
+            images=images_of(registries, mirror, pins),
+            image_budget=image_budget,
+            calibration=calibration,
+        ),
         recipes=recipes,
         chosen=ids is not None,
         repeats=repeats,
@@ -151,11 +165,12 @@ def pull(
     per_hour: PerHourOption = None,
 ) -> None:
     """Pull the images of a data set's instances ahead of a run; start it again to pull what is missing."""
-    from harness.evaluate.prefetch import evaluation_of, prefetch, require_pulled
+    from harness.config import EvaluationConfig
+    from harness.evaluate.prefetch import images_of, prefetch, require_pulled
     from harness.instance import load_instances
     from harness.report.listing import pull_table
 
-    evaluation = evaluation_of(registries or (), mirror, pins, per_hour, workers)
+    evaluation = EvaluationConfig(pull=True, images=images_of(registries, mirror, pins, per_hour, workers))
     results = prefetch(load_instances(dataset, split, _ids(instances)), evaluation)
     _show(pull_table(results))
     require_pulled(results)

@@ -51,18 +51,25 @@ class Budget:
                 self._finished.add(name)
                 self._keep()
 
+    def settle(self) -> None:
+        """Try again to remove what containers that were just going may have held."""
+        with self._lock:
+            self._keep()
+
     def _keep(self) -> None:
         for name in [name for name in self._sizes if name in self._finished]:
             if self._used() <= self._limit:
                 return
             if self._evict(name):
                 del self._sizes[name]
-            self._finished.discard(name)
-        if self._used() > self._limit and not self._warned:
+                self._finished.remove(name)
+        wanted = together(sizes for name, sizes in self._sizes.items() if name not in self._finished)
+        if wanted > self._limit and not self._warned:
             self._warned = True
-            used, limit = self._used() / GIB, self._limit / GIB
             log.warning(
-                "images that are still wanted take %.2f GiB, more than the budget of %.2f GiB: going on", used, limit
+                "images that are still wanted take %.2f GiB, more than the budget of %.2f GiB: going on",
+                wanted / GIB,
+                self._limit / GIB,
             )
 
     def _used(self) -> int:

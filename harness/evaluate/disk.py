@@ -25,17 +25,19 @@ Layers = Mapping[str, int]  # what identifies a layer -> its bytes
 def image_layers(client: "DockerClient", image: str) -> Layers:
     """The layers of a local image that hold anything.
 
-    A layer is known by how it and everything below it were made, which images inherit from what they stand on.
+    A layer is known by its content and that of all below it, which is what the daemon shares layers by, and its size:
+    the daemon tells sizes of an image's steps, empty ones among them, without saying which of its layers each made.
     Raises InfrastructureError where Docker fails.
     """
     with translated(f"reading the layers of image {image}"):
+        contents: list[str] = client.images.get(image).attrs["RootFS"].get("Layers") or []
         history: list[dict[str, Any]] = client.api.history(image)  # type: ignore[no-untyped-call]
+    sizes = [step["Size"] for step in reversed(history) if step["Size"]]
     found: dict[str, int] = {}
     below = ""
-    for step in reversed(history):
-        if step["Size"]:
-            below = content_hash(below, str(step["Created"]), step["CreatedBy"], str(step["Size"]))
-            found[below] = step["Size"]
+    for content, size in zip(contents, sizes, strict=False):
+        below = content_hash(below, content)
+        found[content_hash(below, str(size))] = size
     return found
 
 

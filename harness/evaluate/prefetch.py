@@ -37,19 +37,24 @@ class PullResult:
     error: HarnessError | None = None
 
 
-def evaluation_of(
-    registries: Sequence[str], mirror: str | None, pins: Path | None, per_hour: int | None, pulls: int
-) -> EvaluationConfig:
+def images_of(
+    registries: Sequence[str] | None = None,
+    mirror: str | None = None,
+    pins: Path | None = None,
+    per_hour: int | None = None,
+    pulls: int = 3,
+) -> ImagesConfig:
     """The settings that a command line gives; ``pins`` is a JSON file. Raises InputError for what is wrong in them."""
     try:
-        images = {
-            "registries": registries,
-            "mirror": mirror,
-            "pins": json.loads(pins.read_text(encoding="utf-8")) if pins else {},
-            "pulls": pulls,
-            "pulls_per_hour": per_hour,
-        }
-        return EvaluationConfig(pull=True, images=ImagesConfig.model_validate(images))
+        return ImagesConfig.model_validate(
+            {
+                "registries": registries or (),
+                "mirror": mirror,
+                "pins": json.loads(pins.read_text(encoding="utf-8")) if pins else {},
+                "pulls": pulls,
+                "pulls_per_hour": per_hour,
+            }
+        )
     except OSError as error:
         raise InputError(f"{pins}: can't read the pins ({error.strerror})") from error
     except ValidationError as error:

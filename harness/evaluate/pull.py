@@ -1,10 +1,11 @@
 """Pulling images: from several places in turn, rate-limited, tried again, checked against their pins.
 
-The daemon keeps every layer that came whole, so a pull that was cut off goes on with the rest; what is
-done is what is here, and no state is kept beside it.
+What is done is what is here, and no state is kept beside it: whoever was cut off goes on with the images that are
+missing. The daemon (seen: 20.10) drops the layers of an image whose pull ended early, but for those of other images.
 """
 
 import logging
+from functools import partial
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
@@ -78,23 +79,40 @@ class Puller:
         return [place for place in places if parse(place).registry not in self._silent] or places
 
     def _pull_from(self, source: str, name: str, pin: str | None, transfer: Transfer) -> None:
-        image = self._pinned(source, pin, transfer) if pin else self._fetched(source, transfer)
+        image = self._insisted(source, pin, transfer)
         if (source != name or pin) and "@" not in name:
-            from docker.utils import parse_repository_tag
+            self._name(image, name)
 
-            repository, tag = parse_repository_tag(name)
-            with translated(f"naming image {source}"):
-                image.tag(repository, tag or "latest")
+    def _name(self, image: "Image", name: str) -> None:
+        from docker.utils import parse_repository_tag
+
+        repository, tag = parse_repository_tag(name)
+        with translated(f"naming image {name}"):
+            image.tag(repository, tag or "latest")
+
+    def _insisted(self, source: str, pin: str | None, transfer: Transfer) -> "Image":
+        """The image of one place, asked for again while its registry fails."""
+        registry = parse(source).registry
+        ask = partial(self._pinned, source, pin, transfer) if pin else partial(self._fetched, source, transfer)
+        try:
+            image = retried(source, ask)
+            self._silent.discard(registry)
+            return image
+        except InfrastructureError:
+            self._silent.add(registry)
+            raise
 
     def _pinned(self, source: str, pin: str, transfer: Transfer) -> "Image":
         """The image under the pin: a registry's digest, or an image's content id. Raises InputError on any other."""
         by_digest = pinned(source, pin)
+        unanswered = None
         try:
             self._attempt(by_digest, transfer)
             return self._arrived(by_digest)
         except HarnessError as error:
-            # a content id is no digest that can be asked for, and registries differ in how they say so
+            # a content id is no digest that can be asked for, and some registries answer that as if they had failed
             log.info("%s; asking for its tag", error)
+            unanswered = error if isinstance(error, InfrastructureError) else None
         had = find(self._client, source)
         image = self._fetched(source, transfer)
         if matches(image, pin):
@@ -102,16 +120,15 @@ class Puller:
         if had is None or had.id != image.id:
             with translated(f"taking back the name {source}"):
                 self._client.images.remove(source)
-        raise InputError(f"image {source} is {image.id} ({', '.join(digests(image))}), not {pin} as pinned")
+            if had:
+                self._name(had, source)
+        said = f"image {source} is {image.id} ({', '.join(digests(image))}), not {pin} as pinned"
+        if unanswered:  # the tag may have moved since, and the pinned image still be there
+            raise InfrastructureError(f"{said}, and asking for that one failed: {unanswered}")
+        raise InputError(said)
 
     def _fetched(self, source: str, transfer: Transfer) -> "Image":
-        registry = parse(source).registry
-        try:
-            retried(source, lambda: self._attempt(source, transfer))
-            self._silent.discard(registry)
-        except InfrastructureError:
-            self._silent.add(registry)
-            raise
+        self._attempt(source, transfer)
         return self._arrived(source)
 
     def _arrived(self, source: str) -> "Image":

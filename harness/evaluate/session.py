@@ -116,6 +116,7 @@ def evaluation_session(
             supply.close()
             pool.shutdown(wait=False, cancel_futures=True)
             raise
+    supply.settle()
     journal.close()
     client.close()
 

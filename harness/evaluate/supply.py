@@ -102,6 +102,11 @@ class ImageSupply:
         if self._budget and (image := self.find(instance)):
             self._budget.finish(image.name)
 
+    def settle(self) -> None:
+        """Every container is gone: what they kept of finished instances' images may go as well."""
+        if self._budget:
+            self._budget.settle()
+
 
 class SuppliedSandbox:
     """The `Sandbox` whose jobs find the images of their instances: an image that is not here is brought first."""

@@ -3,7 +3,7 @@ import pytest
 from harness.config import ImagesConfig
 from harness.errors import InputError
 from harness.evaluate.names import Reference, built_name, local_names, parse, pinned, sources
-from harness.evaluate.prefetch import evaluation_of
+from harness.evaluate.prefetch import images_of
 from harness.evaluate.specifications import published_image
 
 
@@ -59,7 +59,7 @@ def test_places_in_their_order(instance):
 )
 def test_settings_that_can_not_be(settings, said):
     with pytest.raises(InputError, match=said):
-        evaluation_of(**{"registries": (), "mirror": None, "pins": None, "per_hour": None, "pulls": 1, **settings})
+        images_of(**settings)
 
 
 @pytest.mark.parametrize(
@@ -70,4 +70,4 @@ def test_pins_that_can_not_be(tmp_path, text, said):
     if text is not None:
         path.write_text(text)
     with pytest.raises(InputError, match=said):
-        evaluation_of((), None, path, None, 1)
+        images_of(pins=path)

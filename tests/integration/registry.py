@@ -66,9 +66,9 @@ class Registry:
         self._process.wait(timeout=20)
 
 
-def make_image(client: DockerClient, name: str, layers: Sequence[bytes], **labels: str) -> None:
+def make_image(client: DockerClient, name: str, layers: Sequence[bytes], base: str = "scratch", **labels: str) -> None:
     """An image of one file for each layer."""
-    lines = ["FROM scratch", *(f"COPY {number} /{number}" for number in range(len(layers)))]
+    lines = [f"FROM {base}", *(f"COPY {number} /{number}" for number in range(len(layers)))]
     lines += [f'LABEL {key}="{value}"' for key, value in labels.items()]
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w") as context:

@@ -106,6 +106,27 @@ def test_a_pin_that_nothing_holds_is_refused(docker_client, registry, proxy, wan
         ImageSupply(docker_client, EvaluationConfig(images=ImagesConfig(pins=pins))).obtain(instance)
 
 
+def test_a_pin_outlives_a_passing_fault_after_its_tag_has_moved(docker_client, registry, proxy, wanted):
+    """Bug: one 500 for the pinned digest, and what the tag names by now was refused as not the pinned one."""
+    instance = wanted(11, image=f"{proxy.address}/ns/fault:1")
+    digest = registry.push(docker_client, "ns/fault:1", [noise(KIB)])
+    registry.push(docker_client, "ns/fault:1", [noise(KIB)])
+    proxy.rule = times(1, failing("/manifests/sha256:", HTTPStatus.INTERNAL_SERVER_ERROR))
+    image = supply(docker_client, pins={instance.instance_id: digest}).obtain(instance)
+    assert f"{proxy.address}/ns/fault@{digest}" in digests(find(docker_client, image.name))
+    assert [line for line in proxy.asked if digest in line][1:]
+
+
+def test_a_refused_pull_leaves_the_name_with_the_image_that_had_it(docker_client, registry, proxy, wanted):
+    instance = wanted(12, image=f"{proxy.address}/ns/kept:1")
+    registry.push(docker_client, "ns/kept:1", [noise(KIB)])
+    had = supply(docker_client).obtain(instance)
+    registry.push(docker_client, "ns/kept:1", [noise(KIB)])
+    with pytest.raises(InputError, match="as pinned"):
+        supply(docker_client, pins={instance.instance_id: "sha256:" + "0" * 64}).obtain(instance)
+    assert find(docker_client, instance.image).id == had.digest
+
+
 def pulled(client, registry, proxy: FaultyProxy, path: str, **images) -> float:
     """Seconds that pulling a new image through the proxy takes."""
     registry.push(client, path, [noise(KIB)])
