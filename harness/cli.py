@@ -102,13 +102,13 @@ def evaluate(
     from harness.config import EvaluationConfig
     from harness.evaluate.prefetch import images_of
     from harness.evaluation import Submission, evaluate_predictions, regrade_predictions
-    from harness.instance import load_instances
+    from harness.instance import load_instances, select
     from harness.report.listing import judged_notes, verdict_list
     from harness.report.tables import terminal_table
 
-    ids = _ids(instances)
+    known = load_instances(dataset, split)
     submission = Submission(
-        instances=load_instances(dataset, split, ids),
+        instances=select(known, _ids(instances), None),
         predictions=predictions,
         output=output,
         evaluation=EvaluationConfig(
@@ -120,7 +120,7 @@ def evaluate(
             calibration=calibration,
         ),
         recipes=recipes,
-        chosen=ids is not None,
+        others=frozenset(instance.instance_id for instance in known),
         repeats=repeats,
     )
     judged = (regrade_predictions if regrade else evaluate_predictions)(submission)

@@ -1,6 +1,6 @@
 """Judging given predictions without any model: by running their tests, or again from the logs of an earlier run."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from concurrent.futures import Future
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -41,7 +41,7 @@ class Submission:
     output: Path
     evaluation: EvaluationConfig
     recipes: Path | None = None
-    chosen: bool = False  # ``instances`` is a part of the data set that the user picked
+    others: Collection[str] = ()  # ids in the data set, where ``instances`` may be a part of it only
     repeats: int = 1  # evaluations of every patch
 
 
@@ -82,12 +82,13 @@ def regrade_predictions(submission: Submission) -> Judged:
     submitted = _submitted(submission)
     soundness = open_soundness(submission.evaluation.calibration)
     specifications = specifications_of([instance for instance, _ in submitted], submission.recipes)
+    nothing = InputError(f"{submission.output}: nothing was evaluated in this folder; run it without --regrade first")
+    if not submission.output.is_dir():
+        raise nothing  # and make none
     with RunFolder(submission.output) as folder, folder.journal("evaluations") as journal:
         stored = stored_verdicts(journal)
         if not stored:
-            raise InputError(
-                f"{submission.output}: nothing was evaluated in this folder; run it without --regrade first"
-            )
+            raise nothing
         runs = [
             [
                 regraded(
@@ -107,7 +108,7 @@ def regrade_predictions(submission: Submission) -> Judged:
 
 def _submitted(submission: Submission) -> list[tuple[Instance, Prediction]]:
     by_id = {instance.instance_id: instance for instance in submission.instances}
-    loaded = load_predictions(submission.predictions, submission.instances, submission.chosen)
+    loaded = load_predictions(submission.predictions, submission.instances, submission.others)
     return [(by_id[prediction.instance_id], prediction) for prediction in loaded]
 
 

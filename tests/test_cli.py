@@ -114,6 +114,7 @@ def test_grading_again_where_nothing_was_evaluated(tmp_path: Path, row) -> None:
     rows.write_text(json.dumps(row(repo="pallets/flask", version="2.3")) + "\n")
     arguments = ("evaluate", "--dataset", rows, "--predictions", "gold", "--output", tmp_path / "out", "--regrade")
     check_refused(harness(*arguments, DOCKER_HOST="tcp://127.0.0.1:1"), "nothing was evaluated in this folder")
+    assert not (tmp_path / "out").exists()
 
 
 def test_a_calibration_that_is_none(rows: Path, tmp_path: Path) -> None:

@@ -1,7 +1,7 @@
 """Predictions in SWE-bench's formats (JSONL, a JSON list, a JSON object by instance id), and the built-in ones."""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -55,12 +55,12 @@ def reference_predictions(kind: str, instances: Iterable[Instance]) -> list[Pred
     ]
 
 
-def load_predictions(source: str, instances: Sequence[Instance], chosen: bool = False) -> list[Prediction]:
+def load_predictions(source: str, instances: Sequence[Instance], others: Collection[str] = ()) -> list[Prediction]:
     """Predictions from a file, or the reference predictions ``gold``, ``empty`` and ``base``.
 
-    ``chosen`` says that ``instances`` is a part of the data set picked by the user: predictions for others
-    are then passed over. Raises InputError for a missing or torn file, an unknown instance, two
-    predictions for one instance, and where none is left.
+    ``others`` are ids that the data set holds beside these instances: predictions for them are passed over.
+    Raises InputError for a missing or torn file, an unknown instance, two predictions for one instance, and where
+    none is left.
     """
     if source in (*REFERENCES, BASE):
         return reference_predictions(source, instances)
@@ -71,8 +71,8 @@ def load_predictions(source: str, instances: Sequence[Instance], chosen: bool = 
         if prediction.instance_id in seen:
             raise InputError(f"{source}: two predictions for {prediction.instance_id}; keep one")
         seen.add(prediction.instance_id)
-        if prediction.instance_id not in known and not chosen:
-            hint = nearest(prediction.instance_id, known)
+        if prediction.instance_id not in known and prediction.instance_id not in others:
+            hint = nearest(prediction.instance_id, known.union(others))
             raise InputError(f"{source}: prediction for unknown instance {prediction.instance_id}{hint}")
     kept = [prediction for prediction in predictions if prediction.instance_id in known]
     if not kept:

@@ -49,7 +49,10 @@ def test_bad_predictions(tmp_path: Path, instance: Instance, text: str, expected
 def test_predictions_outside_a_chosen_part_are_passed_over(tmp_path: Path, instance: Instance) -> None:
     path = tmp_path / "p.jsonl"
     path.write_text(json.dumps(prediction()) + "\n" + json.dumps(prediction("owner__name-2")))
-    assert [p.instance_id for p in load_predictions(str(path), [instance], chosen=True)] == ["owner__name-1"]
+    assert [p.instance_id for p in load_predictions(str(path), [instance], ["owner__name-2"])] == ["owner__name-1"]
+    path.write_text(json.dumps(prediction()) + "\n" + json.dumps(prediction("owner__name-3")))
+    with pytest.raises(InputError, match="unknown instance owner__name-3; did you mean owner__name-2"):
+        load_predictions(str(path), [instance], ["owner__name-2"])
 
 
 def test_missing_file(instance: Instance) -> None:
@@ -94,7 +97,7 @@ def test_no_prediction_at_all_is_an_error(tmp_path: Path, instance: Instance) ->
         load_predictions(str(path), [instance])
     path.write_text(json.dumps(prediction("owner__other-1")) + "\n")
     with pytest.raises(InputError, match="for the chosen instances"):
-        load_predictions(str(path), [instance], chosen=True)
+        load_predictions(str(path), [instance], ["owner__other-1"])
 
 
 def test_a_byte_order_mark_is_passed_over(tmp_path: Path, instance: Instance) -> None:
