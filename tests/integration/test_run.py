@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -155,15 +155,54 @@ def test_a_run_killed_in_every_stage_ends_as_an_undisturbed_one(miniature_rows, 
     for reached in moments:
         kill_when(run_file, disturbed, reached)
     finish(run_file, disturbed)
+    assert_ended_alike(disturbed, undisturbed, CONDITIONS)
+    # only the one question that was under way at a kill may have been asked again
+    assert asked <= len(counted.read_text()) - asked <= asked + len(moments)
+    assert containers(docker_client, disturbed) == []
+
+
+def assert_ended_alike(disturbed: Path, undisturbed: Path, conditions: Sequence[str]) -> None:
+    """The same tables, patches and journal keys, and no key twice."""
     assert scores(disturbed) == scores(undisturbed)
-    for name in CONDITIONS:
+    assert (disturbed / "stages.csv").read_text() == (undisturbed / "stages.csv").read_text()
+    for name in conditions:
         part = Path("checkpoints") / "stub" / name / "predictions.jsonl"
         assert (disturbed / part).read_text() == (undisturbed / part).read_text()
     for journal in ("answers", "evaluations"):
         found = keys(disturbed, journal)
         assert sorted(found) == sorted(set(found)) == sorted(keys(undisturbed, journal))
-    # only the one question that was under way at a kill may have been asked again
-    assert asked <= len(counted.read_text()) - asked <= asked + len(moments)
+
+
+def test_a_run_killed_in_validation_ends_as_an_undisturbed_one(miniature_rows, stub, tmp_path, docker_client) -> None:
+    url, _ = stub
+    run_file = write_run_file(
+        tmp_path / "run.yaml",
+        miniature_rows,
+        {"name": "stub", "endpoint": url},
+        dataset={"path": str(miniature_rows), "limit": 1},
+        references=[],
+        conditions=["gt-file"],
+        sampling={"samples": SAMPLES, "concurrency": 1},
+        validation={
+            "regression": {"enabled": True, "files": 1},
+            "reproduction": {"samples": 2, "sampling": {"max_tokens": 128}},
+        },
+    )
+    undisturbed, disturbed = tmp_path / "undisturbed", tmp_path / "disturbed"
+    finish(run_file, undisturbed)
+    runs = len(keys(undisturbed, "evaluations"))
+    assert runs >= 5, "on the base the regression tests and a script, both on a candidate, and the verdict"
+    moments = [
+        lambda: bool(containers(docker_client, disturbed)),  # on the base, before anything is finished
+        lambda: len(keys(disturbed, "evaluations")) >= 1,  # when one is finished
+        lambda: len(keys(disturbed, "evaluations")) >= runs - 2,  # on the candidates
+    ]
+    for reached in moments:
+        kill_when(run_file, disturbed, reached)
+    finish(run_file, disturbed)
+    assert_ended_alike(disturbed, undisturbed, ["gt-file"])
+    logs = [sorted(path.name for path in (run / "logs" / "commands").iterdir()) for run in (disturbed, undisturbed)]
+    assert logs[0] == logs[1]
     assert containers(docker_client, disturbed) == []
 
 
