@@ -6,7 +6,7 @@ from pathlib import Path
 from statistics import mean
 from typing import TYPE_CHECKING, Any
 
-from harness.errors import HarnessError
+from harness.errors import InfrastructureError, InputError
 from harness.evaluate.container import translated
 from harness.evaluate.layers import content_hash
 from harness.evaluate.names import HUB, parse
@@ -72,14 +72,18 @@ def expected(wanted: Sequence[Sequence[str]], local: Sequence[Layers]) -> tuple[
     sent: dict[str, int] = {}
     unknown = 0
     registries = Registries()
+    unasked = {HUB}  # and those that do not answer: waiting for each image again could take hours
     for places in wanted:
         for place in places:
-            if parse(place).registry == HUB:
+            registry = parse(place).registry
+            if registry in unasked:
                 continue
             try:
                 sent.update(registries.manifest(place).layers)
                 break
-            except HarnessError:
+            except InfrastructureError:
+                unasked.add(registry)
+            except InputError:
                 continue  # pulling it will say what is wrong
         else:
             unknown += 1
