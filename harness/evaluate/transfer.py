@@ -54,8 +54,9 @@ class Transfer:
             return
         layer = self._layers.setdefault(layer_id, _Layer())
         detail = event.get("progressDetail") or {}
+        # the daemon leaves out steps of a small layer; both kinds of progress tell its size
+        layer.bytes = max(layer.bytes, detail.get("total", 0))
         if status == "Downloading":
-            layer.bytes = max(layer.bytes, detail.get("total", 0))
             layer.bytes_done = max(layer.bytes_done, min(detail.get("current", 0), layer.bytes))
         elif status in DOWNLOADED:
             layer.bytes_done = layer.bytes

@@ -27,3 +27,10 @@ def test_a_pull_and_a_second_try_count_once():
     assert transfer.amount == Amount(layers_done=2, layers=2, bytes_done=100, bytes=100)
     assert all(min(vars(amount).values()) >= 0 for amount in came)
     assert [sum(column) for column in zip(*(vars(a).values() for a in came), strict=True)] == [2, 2, 100, 100]
+
+
+def test_a_layer_whose_download_was_not_told_of():
+    transfer = Transfer(lambda _: None)
+    for one in (event("Pulling fs layer"), event("Extracting", current=50, total=70), event("Pull complete")):
+        transfer.event(one)
+    assert transfer.amount == Amount(layers_done=1, layers=1, bytes_done=70, bytes=70)
