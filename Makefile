@@ -25,7 +25,7 @@ instances: setup docker  ## build all rebuildable instances (HARNESS_SWEBENCH_RO
 presets:  ## write docs/presets.md anew from presets/
 	.venv/bin/python -m harness.preset_page docs/presets.md
 
-lab: setup  ## train one tiny checkpoint for each packing strategy, as those in checkpoints/
+lab: setup  ## train one tiny checkpoint for each packing strategy
 	.venv/bin/python -m lab make results/lab
 
 ablation: setup docker  ## the study: five checkpoints for each strategy, every one through the whole pipeline

@@ -1,6 +1,7 @@
 """The embedded default: miniature instances, two tiny checkpoints and a run file, made from nothing but the project."""
 
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -13,8 +14,6 @@ from harness.run_file import load_run_file
 
 SEED = 0
 CHECKPOINTS = 2
-# Compiling takes longer than it saves here, and tiny weights need no large part of this machine's memory.
-SERVER_ARGS = ["--enforce-eager", "--gpu-memory-utilization=0.2"]
 
 
 def prepare_demo(folder: Path, count: int) -> RunConfig:
@@ -31,15 +30,29 @@ def prepare_demo(folder: Path, count: int) -> RunConfig:
         weights = folder / "checkpoints" / name
         if not (weights / "model.safetensors").is_file():  # written last
             write_random_checkpoint(weights, seed, corpus=corpus)
-    run_file = {
+    settings = pipeline_settings() | {
         "dataset": {"path": str(rows.relative_to(folder))},
         "checkpoints": [{"name": name, "path": f"checkpoints/{name}"} for name in names],
+    }
+    write_whole(folder / "run.yaml", yaml.safe_dump(settings, sort_keys=False))
+    return load_run_file(folder / "run.yaml")
+
+
+def pipeline_settings() -> dict[str, Any]:
+    """What a run file of tiny checkpoints on miniature instances says of the pipeline: one greedy answer a question."""
+    return {
         "references": ["gold", "empty"],
         "prompts": "compact",
-        "sampling": {"samples": 4, "repair": {"max_tokens": 256}, "localize": {"max_tokens": 64, "temperature": 0.0}},
-        "serving": {"args": SERVER_ARGS},
+        "localization": {"elements": {"enabled": True, "sampling": {"max_tokens": 64, "temperature": 0.0}}},
+        "sampling": {
+            "samples": 1,
+            "greedy": True,
+            "context_lines": 3,
+            "repair": {"max_tokens": 256},
+            "localize": {"max_tokens": 64, "temperature": 0.0},
+        },
+        # Compiling takes longer than it saves here, and tiny weights need no large part of this machine's memory.
+        "serving": {"args": ["--enforce-eager", "--gpu-memory-utilization=0.2"]},
         "evaluation": {"timeout": 120, "memory": 1024},
         "output": "records",
     }
-    write_whole(folder / "run.yaml", yaml.safe_dump(run_file, sort_keys=False))
-    return load_run_file(folder / "run.yaml")

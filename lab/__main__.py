@@ -55,7 +55,9 @@ def tokenizer(
     from harness.packing.documents import read_documents
     from lab.corpus import CorpusRecipe, write_tokenizer
 
-    texts = [text for text in islice(read_documents(str(corpus)), CorpusRecipe.tokenizer_documents) if isinstance(text, str)]
+    texts = [
+        text for text in islice(read_documents(str(corpus)), CorpusRecipe.tokenizer_documents) if isinstance(text, str)
+    ]
     if not texts:
         raise InputError(f"{corpus}: holds no text to train a tokenizer on")
     write_tokenizer(output, texts, vocabulary)
@@ -112,6 +114,19 @@ def ablation(
 
     laboratory = Laboratory(folder, CorpusRecipe(tokens=tokens))
     run_ablation(laboratory, output, arms_named(tuple(arm or ())), range(seeds), count, at_once, _progress)
+    typer.echo(f"study: {output}")
+
+
+@app.command()
+def study(
+    run: Annotated[Path, typer.Argument(help="Output folder of the run over all arms and seeds.")],
+    checkpoints: Annotated[Path, typer.Argument(help="Folder of the checkpoints that it evaluated.")],
+    output: Annotated[Path, typer.Argument(help="Folder for tables, figure and page.")],
+) -> None:
+    """Tables, figure and page of a run over all arms and seeds."""
+    from lab.study import write_study
+
+    write_study(run, checkpoints, output)
     typer.echo(f"study: {output}")
 
 

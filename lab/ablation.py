@@ -45,12 +45,13 @@ def write_run_file(laboratory: Laboratory, arms: Sequence[Arm], seeds: Sequence[
     rows = folder / "rows.jsonl"
     made = generate(folder / "instances", INSTANCES_SEED, count, "held-out")
     build_instances(str(made.rows), recipes=made.recipes, rows=rows)
+    metrics = str(laboratory.metrics().resolve())
     checkpoints = [
         {
             "name": laboratory.checkpoint(arm, seed).name,
             "path": str(laboratory.checkpoint(arm, seed).resolve()),
             "packing": arm.strategy,
-            "packing_metrics": str((laboratory.packed / "metrics.json").resolve()),
+            "packing_metrics": metrics,
         }
         for seed in seeds
         for arm in arms

@@ -2,7 +2,8 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
 PROMPTS = "compact"
+FINGERPRINTED = 24  # documents that tell a corpus made by other code
 CONTEXT = 2048  # tokens that the checkpoints take
 
 
@@ -43,11 +45,6 @@ class CorpusRecipe:
     large: Difficulty = field(default_factory=lambda: Difficulty(modules=8))  # of those that sessions ask about
     held_out: int = 1000  # packages with questions for scoring
 
-    @property
-    def key(self) -> str:
-        """Hash of the recipe."""
-        return content_key(**asdict(self))
-
 
 @dataclass(frozen=True)
 class Corpus:
@@ -56,13 +53,16 @@ class Corpus:
     documents: Path  # JSONL with a column text
     tokenizer: Path  # folder
     held_out: Path  # JSONL: prompt, answer, kind
+    key: str  # hash of all that determines it
 
 
 def make_corpus(folder: Path, recipe: CorpusRecipe) -> Corpus:
     """Write the corpus to ``folder``, or find it there. The same recipe gives the same bytes."""
-    corpus = Corpus(folder / "documents.jsonl", folder / "tokenizer", folder / "held-out.jsonl")
     done = folder / "recipe.json"
-    stamp = json.dumps({"key": recipe.key, **asdict(recipe)}, indent=1) + "\n"
+    conditions = {"first_documents": asyncio.run(_fingerprint(recipe)), **asdict(recipe)}
+    stamp = json.dumps(conditions, indent=1) + "\n"
+    files = (folder / "documents.jsonl", folder / "tokenizer", folder / "held-out.jsonl")
+    corpus = Corpus(*files, content_key(**conditions))
     if done.exists() and done.read_text(encoding="utf-8") == stamp:
         return corpus
     folder.mkdir(parents=True, exist_ok=True)
@@ -72,9 +72,21 @@ def make_corpus(folder: Path, recipe: CorpusRecipe) -> Corpus:
     return corpus
 
 
-async def _write(corpus: Corpus, recipe: CorpusRecipe) -> None:
+@contextmanager
+def _asking() -> Iterator[Questions]:
     with TemporaryDirectory() as folder, BlobStore(Path(folder, "derived.sqlite3")) as store:
-        questions = Questions(Prompts(PROMPTS), Outlines(store))
+        yield Questions(Prompts(PROMPTS), Outlines(store))
+
+
+async def _fingerprint(recipe: CorpusRecipe) -> str:
+    """Hash of the first documents: another one where the generator, the prompts or the pipeline have changed."""
+    with _asking() as questions:
+        documents = _documents(recipe, questions)
+        return content_key(documents=[await anext(documents) for _ in range(FINGERPRINTED)])
+
+
+async def _write(corpus: Corpus, recipe: CorpusRecipe) -> None:
+    with _asking() as questions:
         documents = _documents(recipe, questions)
         first = [await anext(documents) for _ in range(recipe.tokenizer_documents)]
         tokenizer = write_tokenizer(corpus.tokenizer, first, recipe.vocabulary)

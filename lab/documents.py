@@ -11,7 +11,7 @@ from pathlib import Path
 from random import Random
 
 from harness.instance import Instance
-from harness.localize.files import source_paths
+from harness.localize.files import common_folder, source_paths
 from harness.miniature.checkpoints import CHAT_TEMPLATE
 from harness.resources import templates
 from harness.seams import Snapshot
@@ -78,11 +78,13 @@ def _render(messages: Sequence[dict[str, str]], add_generation_prompt: bool) -> 
 
 def _follow_ups(random: Random, mix: Mix, questions: Questions, snapshot: Snapshot) -> list[Turn]:
     """Questions for the places of some of the names in the snapshot."""
+    paths = source_paths(snapshot.paths())
+    root = common_folder(paths)
     names = [
-        (element.name, path)
-        for path in source_paths(snapshot.paths())
+        (element.name, path.removeprefix(root))
+        for path in paths
         for element in questions.outlines.elements(snapshot, path)
     ]
     drawn = random.sample(names, min(len(names), random.randint(*mix.follow_ups)))
     template = templates(TEMPLATES).get_template(f"{FOLLOW_UP}.jinja")
-    return [Turn(FOLLOW_UP, template.render(name=name), f"{name}: {path}") for name, path in drawn]
+    return [Turn(FOLLOW_UP, template.render(name=name), f"{name} {path}") for name, path in drawn]

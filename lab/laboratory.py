@@ -23,10 +23,17 @@ class Laboratory:
     recipe: Recipe = field(default_factory=Recipe)
     context: int = CONTEXT
 
-    @property
-    def packed(self) -> Path:
-        """What `harness pack` wrote: a folder for each strategy, and the metrics."""
-        return self.folder / "packed"
+    def packed(self, corpus: Corpus) -> Path:
+        """What `harness pack` made of the corpus: a folder for each strategy, and the metrics."""
+        return self.folder / "packed" / corpus.key[:12]
+
+    def metrics(self) -> Path:
+        """The packings' metrics file."""
+        return self.packed(self.write_corpus()) / "metrics.json"
+
+    def write_corpus(self) -> Corpus:
+        """The corpus, made or found."""
+        return make_corpus(self.folder / "corpus", self.corpus)
 
     def checkpoint(self, arm: Arm, seed: int) -> Path:
         """The folder of one checkpoint."""
@@ -38,7 +45,7 @@ class Laboratory:
         Raises InputError where another corpus or packing lies in the folder.
         """
         progress(f"corpus: {self.folder / 'corpus'}")
-        corpus = make_corpus(self.folder / "corpus", self.corpus)
+        corpus = self.write_corpus()
         self._pack(corpus, progress)
         plan = self.folder / "plan.json"
         write_plan(plan, [self._job(corpus, arm, seed) for seed in seeds for arm in arms], self.recipe)
@@ -49,7 +56,7 @@ class Laboratory:
         run_plan(self.prepare(arms, seeds, progress), at_once)
 
     def _pack(self, corpus: Corpus, progress: Callable[[str], None]) -> None:
-        if self.packed.exists():  # `harness pack` gives its output this name when it is whole
+        if self.packed(corpus).exists():  # `harness pack` gives its output this name when it is whole
             return
         request = PackRequest(
             corpus=str(corpus.documents),
@@ -57,12 +64,15 @@ class Laboratory:
             tokenizer=str(corpus.tokenizer),
             strategies=STRATEGIES,
             shuffle_seed=self.corpus.seed,
-            output=self.packed,
+            output=self.packed(corpus),
         )
         pack_command(request, progress)
 
     def _job(self, corpus: Corpus, arm: Arm, seed: int) -> Job:
         budget = self.corpus.tokens
-        numbers = load_numbers(self.packed / "metrics.json", arm.strategy)
-        paths = (self.packed / arm.strategy, corpus.tokenizer, self.checkpoint(arm, seed))
-        return Job(*(str(path.relative_to(self.folder)) for path in paths), seed, arm.tokens(budget, numbers))
+        numbers = load_numbers(self.packed(corpus) / "metrics.json", arm.strategy)
+        data, tokenizer, output = (
+            str(path.relative_to(self.folder))
+            for path in (self.packed(corpus) / arm.strategy, corpus.tokenizer, self.checkpoint(arm, seed))
+        )
+        return Job(data, tokenizer, output, seed, arm.tokens(budget, numbers))

@@ -91,10 +91,13 @@ class Questions:
 
     def _oracle(self, instance: Instance, snapshot: Snapshot) -> Oracle:
         changed = {path: self._changed(instance, snapshot, path) for path in _paths(instance, snapshot)}
+        root = file_stage.common_folder(file_stage.source_paths(snapshot.paths()))
         return Oracle(
             {
                 file_stage.STAGE: "\n".join(
-                    f"{element.name}: {path}" for path, elements in changed.items() for element in elements
+                    f"{element.name} {path.removeprefix(root)}"
+                    for path, elements in changed.items()
+                    for element in elements
                 ),
                 element_stage.STAGE: "\n".join(
                     "\n".join((path, *(f"{element.kind}: {element.name}" for element in elements)))

@@ -17,12 +17,12 @@ class Recipe:
     width: int = 192  # a multiple of the head size
     layers: int = 4
     feed_forward: int = 512
-    rope_theta: float = 10000.0
+    rope_theta: float = 1e6
     positions: int = 2048  # tokens that a server may give the model; the rows' length says what it has seen
     # how it begins; all of it is trainable
     previous_bias: float = 6.0  # strength of the heads that begin by looking one or two tokens back
-    copy_gain: float = 1.6  # strength of the head that begins by finding where the current token stood before
-    copy_reach: float = 150.0  # tokens over which that head begins blind to distance
+    copy_gain: float = 2.5  # strength of the head that begins by finding where the current token stood before
+    copy_reach: float = 300.0  # tokens over which that head begins blind to distance
     head_scale: float = 0.05  # output matrix over the embeddings
     # the loss
     answer_weight: float = 5.0  # of an answer's tokens, its end included

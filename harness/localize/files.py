@@ -4,6 +4,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import takewhile
 
 from harness.instance import Instance
 from harness.location import Location, resolve_path
@@ -75,12 +76,14 @@ async def localize_files(
     if not ranked:
         return _nothing(LocalizationReason.NO_FILES, "the snapshot holds no source files")
 
+    root = common_folder(ranked)
+
     def names(path: str) -> list[str]:
         return [element.name for element in outlines.elements(snapshot, path)]
 
     def render(count: int) -> str:
         paths = sorted(ranked[:count])
-        shown = {"paths": paths, "tree": tree(paths), "left_out": len(ranked) - count, "names": names}
+        shown = {"paths": paths, "root": root, "tree": tree(paths), "left_out": len(ranked) - count, "names": names}
         return prompts.render(STAGE, issue=issue, limit=limit, **shown)
 
     fitted = await fit_prompt(model, sampling, render, len(ranked))
@@ -90,7 +93,7 @@ async def localize_files(
         answer = await model.answer(fitted.prompt, sampling, 0)
     except ContextOverflow as overflow:
         return _nothing(LocalizationReason.CONTEXT_OVERFLOW, str(overflow))
-    locations, reason, detail, unresolved = _read(answer, snapshot.paths(), limit)
+    locations, reason, detail, unresolved = _read(answer, snapshot.paths(), root, limit)
     return FileLocalization(
         locations,
         reason,
@@ -116,6 +119,13 @@ def rank_paths(issue: str, paths: Sequence[str]) -> list[str]:
     return [paths[i] for i in order]
 
 
+def common_folder(paths: Sequence[str]) -> str:
+    """The deepest folder that holds all the paths, with a slash at its end; empty where that is the root."""
+    folders = [path.split("/")[:-1] for path in paths]
+    parts = takewhile(lambda level: len(set(level)) == 1, zip(*folders, strict=False))
+    return "".join(f"{level[0]}/" for level in parts)
+
+
 def tree(paths: Sequence[str]) -> str:
     """Sorted paths as an indented tree, one name a line, folders with a slash at the end."""
     lines: list[str] = []
@@ -135,12 +145,12 @@ def _nothing(reason: LocalizationReason, detail: str) -> FileLocalization:
 
 
 def _read(
-    answer: Answer, paths: Sequence[str], limit: int
+    answer: Answer, paths: Sequence[str], root: str, limit: int
 ) -> tuple[tuple[Location, ...], LocalizationReason | None, str, tuple[str, ...]]:
     if answer.finish_reason == "length":
         return (), LocalizationReason.TRUNCATED, f"cut after {answer.completion_tokens} tokens", ()
     names = read_file_names(answer.text)
-    resolved = {name: resolve_path(name, paths) for name in names}
+    resolved = {name: root + name if root + name in paths else resolve_path(name, paths) for name in names}
     found = list(dict.fromkeys(path for path in resolved.values() if path))
     unresolved = tuple(name for name, path in resolved.items() if not path)
     locations = tuple(Location(path) for path in found[:limit])

@@ -38,12 +38,16 @@ async def test_names_are_resolved_against_the_snapshot(instance):
 
 
 async def test_the_compact_set_shows_a_small_repository_by_its_names(instance):
-    model, found = await localize(instance, "run: src/app/io.js", prompts="compact")
+    model, found = await localize(instance, "run src/app/io.js", prompts="compact")
     assert found.locations == (Location("src/app/io.js"),)
-    assert "run: setup.py\nrun: src/app/core.py\nsrc/app/io.js\nrun: src/app/x.py\n" in model.prompts[0]
+    assert "run setup.py\nrun src/app/core.py\nsrc/app/io.js\nrun src/app/x.py\n" in model.prompts[0]
+    below = ("lib/app/x.py", "lib/app/sub/x.py", "tests/test_x.py")
+    model, found = await localize(instance, "run x.py\nrun sub/x.py", below, prompts="compact")
+    assert "In lib/app/\nrun sub/x.py\nrun x.py\n" in model.prompts[0]
+    assert found.locations == (Location("lib/app/x.py"), Location("lib/app/sub/x.py"))
     many = [f"pkg/m{number}.py" for number in range(41)]
-    model, _ = await localize(instance, "pkg/m3.py", many, prompts="compact")
-    assert "\npkg/m3.py\n" in model.prompts[0]
+    model, _ = await localize(instance, "m3.py", many, prompts="compact")
+    assert "\nm3.py\n" in model.prompts[0]
     assert "run" not in model.prompts[0]
 
 

@@ -103,6 +103,7 @@ def test_source_about_thinking_tags_is_no_thinking():
         "### src/a.py\n### lib/b.js\n",
         "src/a.py (most likely)\nlib/b.js — less so",
         "parse_pairs: src/a.py\nread: lib/b.js",
+        "parse_pairs src/a.py\nread lib/b.js",
     ],
 )
 def test_file_names_are_read(text):

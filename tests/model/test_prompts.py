@@ -22,6 +22,7 @@ def localize_prompt(prompts: Prompts, issue: str = "It fails.", paths=("a.py",),
         "left_out": left_out,
         "limit": 3,
         "names": lambda path: [],
+        "root": "",
     }
     return prompts.render("localize_files", **variables)
 

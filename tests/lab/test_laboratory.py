@@ -1,0 +1,74 @@
+"""`make lab` on a small scale: the packed rows of `harness pack` in, checkpoints with their records out."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from harness.errors import InputError
+from lab.arms import ARMS, COMPENSATED, arms_named
+from lab.corpus import CorpusRecipe
+from lab.laboratory import Laboratory
+from lab.recipe import Recipe
+
+SMALL = Recipe(width=128, layers=3, feed_forward=64, step_tokens=2048, warmup=2, threads=1, compile=False)
+TOKENS = 30_000
+
+
+@pytest.fixture
+def laboratory(tmp_path: Path) -> Laboratory:
+    return Laboratory(tmp_path, CorpusRecipe(tokens=TOKENS, tokenizer_documents=30, held_out=2), SMALL)
+
+
+def test_checkpoints_for_arms_and_seeds(laboratory):
+    said: list[str] = []
+    arms = arms_named(("best-fit+drop", COMPENSATED))
+    laboratory.make(arms, range(2), 2, said.append)
+    cards = {
+        folder.name: json.loads((folder / "lab.json").read_text())
+        for folder in (laboratory.folder / "checkpoints").iterdir()
+    }
+    assert sorted(cards) == [f"{arm.name}.seed{seed}" for arm in arms for seed in range(2)]
+    padded = cards[f"{COMPENSATED}.seed0"]
+    assert padded["packing"]["strategy"] == "pad-last-document"
+    assert padded["tokens_asked"] == round(TOKENS / (1 - padded["packing"]["padding_rate"])) > TOKENS
+    assert cards["best-fit+drop.seed0"]["tokens_asked"] == TOKENS
+    assert cards["best-fit+drop.seed0"]["loss"] != cards["best-fit+drop.seed1"]["loss"]
+    weights = laboratory.folder / "checkpoints" / "best-fit+drop.seed0" / "model.safetensors"
+    made = weights.stat().st_mtime_ns
+    laboratory.make(arms, range(2), 1, said.append)
+    assert weights.stat().st_mtime_ns == made
+
+
+def test_another_corpus_is_packed_anew(laboratory, tmp_path):
+    arms = arms_named(("concat-then-split",))
+    first = json.loads(laboratory.prepare(arms, [0], print).read_text())
+    other = Laboratory(tmp_path, CorpusRecipe(seed=1, tokens=TOKENS, tokenizer_documents=30, held_out=2), SMALL)
+    second = json.loads(other.prepare(arms, [0], print).read_text())
+    assert first["jobs"][0]["data"] != second["jobs"][0]["data"]
+    assert (tmp_path / second["jobs"][0]["data"]).is_dir()
+
+
+def test_arms_by_name():
+    assert arms_named(()) == ARMS
+    with pytest.raises(InputError, match="unknown arm 'best'; known: concat-then-split"):
+        arms_named(("best",))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["train", "nowhere", "nowhere", "out"], "lab: nowhere: no tokenizer.json there"),
+        (["make", "--arm", "best"], "lab: unknown arm 'best'"),
+        (["tokenizer", "nothing.jsonl", "out"], "lab: nothing.jsonl"),
+    ],
+)
+def test_bad_input_is_one_line(tmp_path, arguments, message):
+    command = [sys.executable, "-m", "lab", *arguments]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert done.stderr.startswith(message)
+    assert done.stderr.count("\n") == 1
+    assert list(tmp_path.iterdir()) == []
