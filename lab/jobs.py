@@ -10,6 +10,8 @@ import json
 import multiprocessing
 import os
 import sys
+import threading
+import time
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass, replace
@@ -18,6 +20,8 @@ from pathlib import Path
 from lab import LabError
 from lab.recipe import Recipe
 from lab.train import train
+
+WATCH_SECONDS = 1.0
 
 
 @dataclass(frozen=True)
@@ -53,9 +57,20 @@ def run_plan(path: Path, at_once: int = 1, device: str = "auto") -> None:
         return
     recipe = replace(recipe, threads=recipe.threads or max(1, (os.cpu_count() or 1) // at_once))
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(at_once, mp_context=context) as pool:
+    with ProcessPoolExecutor(at_once, mp_context=context, initializer=_die_with, initargs=(os.getpid(),)) as pool:
         for future in [pool.submit(_run, path.parent, job, recipe, device) for job in jobs]:
             future.result()
+
+
+def _die_with(parent: int) -> None:
+    """End this process when its parent is gone: a killed plan must not go on training unseen."""
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(WATCH_SECONDS)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 def _run(folder: Path, job: Job, recipe: Recipe, device: str) -> None:

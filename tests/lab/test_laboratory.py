@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -40,6 +41,22 @@ def test_checkpoints_for_arms_and_seeds(laboratory):
     made = weights.stat().st_mtime_ns
     laboratory.make(arms, range(2), 1, said.append)
     assert weights.stat().st_mtime_ns == made
+
+
+def test_a_killed_plan_leaves_no_training_behind(laboratory):
+    plan = laboratory.prepare(arms_named(("concat-then-split", "best-fit+drop")), range(20), str)
+    command = [sys.executable, "-m", "lab.jobs", str(plan), "--at-once", "2"]
+    process = subprocess.Popen(command, start_new_session=True, stderr=subprocess.DEVNULL)
+    deadline = time.monotonic() + 120
+    while not list((laboratory.folder / "checkpoints").glob("*.partial")):
+        assert process.poll() is None
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    process.kill()
+    process.wait()
+    while subprocess.run(["pgrep", "--session", str(process.pid)], capture_output=True, check=False).stdout:
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
 
 
 def test_another_corpus_is_packed_anew(laboratory, tmp_path):
