@@ -9,13 +9,12 @@ import pytest
 
 pytest.importorskip("torch")
 
+from tiny_recipe import CONTEXT
+
 from harness.miniature.checkpoints import tokenizer_config, train_tokenizer
 from harness.packing.command import PackRequest, pack_command
-from lab.recipe import Recipe
 
-CONTEXT = 96
 STRATEGIES = ("concat-then-split", "pad-last-document")
-TINY = Recipe(width=128, layers=3, feed_forward=64, step_tokens=4 * CONTEXT, warmup=2, threads=1, compile=False)
 WORDS = ("total", "count", "window", "first", "last", "pair", "value", "limit")
 
 

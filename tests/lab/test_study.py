@@ -314,7 +314,7 @@ def test_how_the_machine_was_used_may_differ(tmp_path):
 
 
 def test_cards_are_those_that_training_writes(workshop, tmp_path):
-    from conftest import CONTEXT, TINY
+    from tiny_recipe import CONTEXT, TINY
 
     from lab.train import train
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 import torch
-from conftest import CONTEXT, TINY
+from tiny_recipe import CONTEXT, TINY
 
 from lab import LabError
 from lab import train as trainer
