@@ -25,7 +25,7 @@ class Laboratory:
 
     def packed(self, corpus: Corpus) -> Path:
         """What `harness pack` made of the corpus: a folder for each strategy, and the metrics."""
-        return self.folder / "packed" / corpus.key[:12]
+        return self.folder / "packed" / f"{corpus.key[:12]}-{self.context}"
 
     def metrics(self) -> Path:
         """The packings' metrics file."""
@@ -40,10 +40,7 @@ class Laboratory:
         return self.folder / "checkpoints" / f"{arm.name}.seed{seed}"
 
     def prepare(self, arms: Sequence[Arm], seeds: Sequence[int], progress: Callable[[str], None]) -> Path:
-        """Make the corpus, pack it, and plan a training for each arm and seed; gives the plan.
-
-        Raises InputError where another corpus or packing lies in the folder.
-        """
+        """Make the corpus, pack it, and plan a training for each arm and seed; gives the plan."""
         progress(f"corpus: {self.folder / 'corpus'}")
         corpus = self.write_corpus()
         self._pack(corpus, progress)

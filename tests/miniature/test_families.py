@@ -58,7 +58,8 @@ def test_bodies_of_two_faults_end_and_fail_only_as_an_observation() -> None:
                 function = draw_function(random, cell.family, "work_it", "train")
                 compiled = function.compiled([cell.mutation, other])
                 for _ in range(5):
-                    observe(compiled, function.draw_inputs(random))
+                    seen = observe(compiled, function.draw_inputs(random))
+                    assert seen.raised == seen.result.endswith("Error")
 
 
 def test_calls_do_not_change_the_inputs() -> None:
