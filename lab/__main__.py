@@ -17,7 +17,7 @@ ArmOption = Annotated[list[str] | None, typer.Option("--arm", "-a", help="Repeat
 SeedsOption = Annotated[int, typer.Option(help="Checkpoints of each arm, seeds 0, 1, ...", min=1)]
 TokensOption = Annotated[int, typer.Option(help="Of the corpus, and the budget of each training.", min=10_000)]
 LABORATORY = Path("results/lab")
-TOKENS = 8_000_000
+TOKENS = 3_000_000
 
 
 @app.command()

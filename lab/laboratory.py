@@ -11,7 +11,7 @@ from lab.corpus import Corpus, CorpusRecipe, make_corpus
 from lab.jobs import Job, run_plan, write_plan
 from lab.recipe import Recipe
 
-CONTEXT = 768  # tokens of a training sequence
+CONTEXT = 384  # tokens of a training sequence
 
 
 @dataclass(frozen=True)
