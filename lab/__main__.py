@@ -97,6 +97,22 @@ def score(
 
 
 @app.command()
+def ship(
+    folder: FolderArgument = LABORATORY,
+    tokens: TokensOption = TOKENS,
+    limit: Annotated[int | None, typer.Option(help="Held-out questions of each kind; all where not given.")] = None,
+) -> None:
+    """Make the first checkpoint of each strategy, with its score, the one that comes with the project."""
+    from lab.corpus import CorpusRecipe
+    from lab.laboratory import Laboratory
+    from lab.ship import DESTINATION
+    from lab.ship import ship as ship_checkpoints
+
+    ship_checkpoints(Laboratory(folder, CorpusRecipe(tokens=tokens)), DESTINATION, limit, _progress)
+    typer.echo(f"checkpoints: {DESTINATION}")
+
+
+@app.command()
 def ablation(
     folder: FolderArgument = LABORATORY,
     output: Annotated[Path, typer.Option(help="Folder for the study.")] = Path("results/ablation"),
