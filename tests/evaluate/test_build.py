@@ -232,10 +232,10 @@ def test_content_tells_its_parts_apart():
 
 
 def test_an_install_command_is_one_argument_whatever_it_holds():
-    text = render("instance.Dockerfile.jinja", environment="e", install="echo \"a\" '<b>' &&\necho c")
+    text = render("instance.Dockerfile.jinja", below="e", replacing=False, install="echo \"a\" '<b>' &&\necho c")
     [line] = [line for line in text.splitlines() if line.startswith("RUN [")]
     assert "\\n" in line
-    assert "RUN [" not in render("instance.Dockerfile.jinja", environment="e", install=None)
+    assert "RUN [" not in render("instance.Dockerfile.jinja", below="e", replacing=False, install=None)
 
 
 def test_a_python_that_no_release_carries():
