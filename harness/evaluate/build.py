@@ -23,6 +23,7 @@ from harness.evaluate.images import INSTANCE_LABEL, verify_image
 from harness.evaluate.layers import Layer, build, is_built, render
 from harness.evaluate.names import built_name
 from harness.evaluate.recipes import Environment, Recipe, RecipeBook
+from harness.evaluate.room import require_build_room
 from harness.evaluate.sources import Ground, filling, make_sources, require_older
 from harness.evaluate.states import write_base_state
 from harness.instance import Instance
@@ -92,30 +93,21 @@ def build_images(
     """Base states in ``<cache>/repos`` and images for the instances: one result each, in their order.
 
     What is there already, made from the same content, is checked and not made again. ``on_progress`` is
-    called from several threads. Raises InputError for an instance without a recipe and where this machine
-    can't make a base image, InfrastructureError where making that fails; what fails for a single
+    called from several threads. Raises InputError for an instance without a recipe, where the disk has no room and
+    where this machine can't make a base image, InfrastructureError where making that fails; what fails for a single
     environment or instance is told in its results.
     """
     chosen = {instance.instance_id: recipes.recipe(instance.instance_id) for instance in instances}
+    require_build_room(client, instances, recipes)
     specs = {recipe.environment: recipes.environments[recipe.environment] for recipe in chosen.values()}
     environments = _make_environments(client, specs, base, on_progress)
     for project in {instance.repo for instance in instances}:
         BareRepository.create(project_path(rebuilt_folder(cache), project))
 
-    def environment(recipe: Recipe) -> Ground:
-        return Ground(environments[recipe.environment].need(), specs[recipe.environment].python)
-
-    def lay(instance: Instance, on: str) -> tuple[Ground, bool]:
-        return make_sources(client, instance.repo, recipes, on, environment(chosen[instance.instance_id]), cache)
-
-    shared = {_place(i, r): partial(lay, i, r.on) for i in instances if (r := chosen[i.instance_id]).on}
-    # one at a time: several lie on the same one
-    grounds = _run_stage("sources", shared, on_progress, workers=1)
+    ground_of = _lay_grounds(client, instances, recipes, environments, cache, on_progress)
 
     def make(instance: Instance) -> tuple[str, bool]:
-        recipe = chosen[instance.instance_id]
-        ground = grounds[_place(instance, recipe)].need() if recipe.on else environment(recipe)
-        return _make_instance(client, instance, recipe, ground, cache)
+        return _make_instance(client, instance, chosen[instance.instance_id], ground_of(instance), cache)
 
     jobs = {instance.instance_id: partial(make, instance) for instance in instances}
     ended = _run_stage("instance", jobs, on_progress)
@@ -124,9 +116,36 @@ def build_images(
     return [_result(client, instance_id, ended[instance_id]) for instance_id in jobs]
 
 
-def _place(instance: Instance, recipe: Recipe) -> str:
-    """Name of the sources that an instance shares, with all that tells them from others."""
-    return f"{recipe.on} ({recipe.environment}, {instance.repo})"
+def _lay_grounds(
+    client: "DockerClient",
+    instances: Sequence[Instance],
+    book: RecipeBook,
+    environments: Mapping[str, _Ended[str]],
+    cache: Path,
+    on_progress: OnProgress,
+) -> Callable[[Instance], Ground]:
+    """What each instance's image is laid on: its environment, or sources that it shares. Raises, then, what failed."""
+
+    def environment(recipe: Recipe) -> Ground:
+        return Ground(environments[recipe.environment].need(), book.environments[recipe.environment].python)
+
+    def lay(recipe: Recipe, on: str, project: str) -> tuple[Ground, bool]:
+        return make_sources(client, project, book, on, environment(recipe), cache)
+
+    def place(instance: Instance) -> str:
+        recipe = book.recipe(instance.instance_id)
+        return f"{recipe.on} ({recipe.environment}, {instance.repo})"
+
+    recipes = [(instance, book.recipe(instance.instance_id)) for instance in instances]
+    jobs = {place(i): partial(lay, recipe, recipe.on, i.repo) for i, recipe in recipes if recipe.on}
+    # one at a time: several lie on the same one
+    shared = _run_stage("sources", jobs, on_progress, workers=1)
+
+    def ground(instance: Instance) -> Ground:
+        recipe = book.recipe(instance.instance_id)
+        return shared[place(instance)].need() if recipe.on else environment(recipe)
+
+    return ground
 
 
 def _make_environments(
