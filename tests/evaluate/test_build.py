@@ -16,9 +16,9 @@ from harness.evaluate.bases import base_layer
 from harness.evaluate.environments import environment_layer
 from harness.evaluate.layers import Layer, render
 from harness.evaluate.names import built_name
-from harness.evaluate.recipes import Environment, FolderSource, MirrorSource, Recipe, SdistSource
+from harness.evaluate.recipes import Environment, FolderSource, MirrorSource, Recipe, SdistSource, Sources
 from harness.evaluate.specifications import published_image
-from harness.evaluate.states import write_base_state
+from harness.evaluate.states import write_base_state, write_sources
 from harness.repo.mirror import BareRepository
 from harness.repo.snapshot import RebuiltRepository
 
@@ -137,6 +137,24 @@ def test_a_mirror_gives_the_base_commits_files_and_no_history(repository, instan
     other = tmp_path / "sdist-made"
     other.mkdir()
     assert made == write_base_state(repository, instance, package(other, BROKEN, "forward"), other)
+
+
+def test_a_mirror_gives_older_sources_the_same_way(repository, tmp_path):
+    older, _ = history(tmp_path / "work", BROKEN, FIXED)
+    sources = Sources(source=MirrorSource(location=str(tmp_path / "work")), commit=older)
+    made = write_sources(repository, "owner/name", "p-1", sources, tmp_path)
+    held = {path: repository.read(entry.object) for path, entry in repository.entries(made).items()}
+    assert held == BROKEN
+    assert repository.git("rev-list", "--all") == made
+    missing = sources.model_copy(update={"commit": "1" * 40})
+    with pytest.raises(InputError, match=r"^sources p-1: .*work does not hold commit 1111"):
+        write_sources(repository, "owner/name", "p-1", missing, tmp_path)
+
+
+def test_older_sources_are_a_package_as_it_is(repository, tmp_path):
+    packed = package(tmp_path, FIXED, "forward").source
+    made = write_sources(repository, "owner/name", "p-1", Sources(source=packed), tmp_path)
+    assert {path: repository.read(entry.object) for path, entry in repository.entries(made).items()} == FIXED
 
 
 def test_a_known_state_needs_its_mirror_no_more(repository, instance, tmp_path, upstream):
