@@ -58,7 +58,8 @@ def require_build_room(client: "DockerClient", instances: Sequence[Instance], bo
     if root is None:
         return
     with translated("listing images"):
-        here = {tag for image in client.images.list() for tag in image.tags}
+        # the daemon's bare listing: an image that goes meanwhile does no harm
+        here = {tag for image in client.api.images() for tag in image["RepoTags"] or ()}  # type: ignore[no-untyped-call]
     missing = [instance for instance in instances if built_name(instance.instance_id) not in here]
     need = build_need([instance.instance_id for instance in missing], book, here)
     said = f"{len(missing)} images to build take about {need / GIB:.1f} GiB"
