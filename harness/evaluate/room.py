@@ -59,7 +59,7 @@ def require_build_room(client: "DockerClient", instances: Sequence[Instance], bo
         return
     with translated("listing images"):
         # the daemon's bare listing: an image that goes meanwhile does no harm
-        here = {tag for image in client.api.images() for tag in image["RepoTags"] or ()}  # type: ignore[no-untyped-call]
+        here = {tag for image in client.api.images() for tag in image["RepoTags"] or ()}
     missing = [instance for instance in instances if built_name(instance.instance_id) not in here]
     need = build_need([instance.instance_id for instance in missing], book, here)
     said = f"{len(missing)} images to build take about {need / GIB:.1f} GiB"
