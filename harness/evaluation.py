@@ -9,6 +9,7 @@ from pathlib import Path
 from harness.config import EvaluationConfig
 from harness.errors import InputError
 from harness.evaluate.predictions import BASE, Prediction, load_predictions
+from harness.evaluate.prepare import prepare_images
 from harness.evaluate.regrade import regraded, stored_verdicts
 from harness.evaluate.session import Session, evaluation_session, specifications_of
 from harness.instance import Instance
@@ -63,6 +64,7 @@ def evaluate_predictions(submission: Submission) -> Judged:
     submitted = _submitted(submission)
     soundness = open_soundness(submission.evaluation.calibration)
     instances = [instance for instance, _ in submitted]
+    prepare_images(instances, submission.evaluation, submission.recipes)
     with (
         RunFolder(submission.output) as folder,
         evaluation_session(instances, submission.evaluation, folder, submission.recipes) as session,

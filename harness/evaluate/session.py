@@ -14,7 +14,6 @@ from harness.evaluate.commands import CommandRun, CommandRunner, Script
 from harness.evaluate.container import DockerSandbox, connect
 from harness.evaluate.evaluate import Evaluator
 from harness.evaluate.names import built_name
-from harness.evaluate.prepare import bring_images
 from harness.evaluate.pull import find
 from harness.evaluate.recipes import load_recipes
 from harness.evaluate.spec import Specification, specify
@@ -79,13 +78,13 @@ def evaluation_session(
 ) -> Iterator[Session]:
     """Check every instance's image and specification, reap what a killed run left, and open the workers.
 
-    On the way out all containers are gone. Raises InputError when Docker is not reachable, or an
-    instance has no image or no specification, naming all of them at once.
+    Images that are to be pulled or built ahead `prepare_images` has brought before. On the way out all containers
+    are gone. Raises InputError when Docker is not reachable, or an instance has no image or no specification,
+    naming all of them at once.
     """
     workers = evaluation.workers or default_workers(evaluation)
     client = connect(connections=3 * workers + 6 + evaluation.images.pulls)
     supply = ImageSupply(client, evaluation)
-    bring_images(client, supply, instances, evaluation, recipes)
     names = collect(instances, lambda instance: _name(supply, instance))
     specifications = specifications_of(instances, recipes, names)
     journal = folder.journal("evaluations")
