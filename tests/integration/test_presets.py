@@ -35,7 +35,7 @@ def test_recorded_answers_end_as_known_beforehand_under_every_preset(miniature_r
 
 @pytest.mark.vllm
 def test_random_weights_behind_a_real_server_make_no_patch(miniature_rows) -> None:
-    done = benchmark(miniature_rows, 1, "--checkpoints", "served", "--presets", "agentless-1.5")
+    done = benchmark(miniature_rows, 1, "--checkpoints", "served", "--presets", "qwen3-coder-next")
     assert done.returncode == 0, done.stdout + done.stderr
     assert "answers_served=0" not in done.stdout
-    assert done.stdout.count("| agentless-1.5 | served |") == 3
+    assert done.stdout.count("| qwen3-coder-next | served |") == 3
