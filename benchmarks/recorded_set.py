@@ -62,19 +62,19 @@ def repairs(instance: Instance, snapshot: Snapshot) -> list[Written]:
 
 
 def marked_block(instance: Instance, snapshot: Snapshot) -> Block:
-    """An edit that mends and breaks nothing: a variable before a definition in the first file that gold changes.
+    """An edit that mends and breaks nothing: a variable before a statement of the first file that gold changes.
 
-    Raises ValueError where that file has no definition whose line is its only one of that text.
+    Raises ValueError where no statement can have one before it and begins with a line that comes once.
     """
     path = next(diff.old_path for diff in parse_patch(instance.patch) if diff.old_path)
     source = snapshot.read(path).decode()
     lines = source.split("\n")
     for node in ast.parse(source).body:
-        defines = isinstance(node, ast.FunctionDef | ast.ClassDef) and not node.decorator_list
-        if defines and lines.count(lines[node.lineno - 1]) == 1:
-            line = lines[node.lineno - 1]
+        line = lines[node.lineno - 1]
+        first = isinstance(node, ast.Expr) or (isinstance(node, ast.ImportFrom) and node.module == "__future__")
+        if not first and not getattr(node, "decorator_list", ()) and lines.count(line) == 1:
             return Block(path, (line,), (MARK, line), (True, False))
-    raise ValueError(f"{instance.instance_id}: {path} has no definition to put a line before")
+    raise ValueError(f"{instance.instance_id}: {path} has no statement to put a line before")
 
 
 def recording(instance: Instance, snapshot: Snapshot) -> Iterator[dict[str, Any]]:
