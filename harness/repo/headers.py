@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 _HEADER = re.compile(rb"([ \t]*)((?:async[ \t]+)?def|class)[ \t]+(\w+)[ \t]*(?:[(\[:].*)?")
 _WIDTH = 8  # of a tab, as Python counts it
+_MOST = 5000  # definitions that are looked for in one file: the time grows with their square
 
 
 @dataclass(frozen=True)
@@ -38,10 +39,13 @@ def lost_definitions(data: bytes, found: Sequence[Definition]) -> Iterator[Defin
         starts.append(starts[-1] + len(line) + 1)
     headed = {(d.header, d.name) for d in found}
     known = list(found)
+    most = len(found) + _MOST
     for number, line in enumerate(lines, 1):
         match = _HEADER.fullmatch(line.rstrip())
         if not match or (number, name := match[3].decode("utf-8", "replace")) in headed:
             continue
+        if len(known) == most:
+            return
         last = _last_line(lines, number, _indentation(match[1]))
         lost = Definition(
             kind="class" if match[2] == b"class" else "function",
