@@ -100,7 +100,7 @@ def _pull(supply: ImageSupply, instance: Instance, display: "_Display") -> PullR
                 image = supply.obtain(instance, came.add)
     except HarnessError as failure:
         error = failure
-    (display.images.skip if here else display.images.add)()
+    display.images.count(here)
     name = image.name if image else None
     return PullResult(instance.instance_id, name, time.monotonic() - began, came.done / MEGABYTE, here, error)
 

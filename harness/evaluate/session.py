@@ -4,6 +4,7 @@ import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
+from contextvars import copy_context
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
@@ -61,15 +62,19 @@ class Session:
 
     def submit(self, instance: Instance, patch: str | None, repeat: int = 0) -> "Future[Verdict]":
         """Start evaluating; the verdict comes as a future."""
-        return self._pool.submit(self.evaluator.evaluate, instance, patch, repeat)
+        return self._start(self.evaluator.evaluate, instance, patch, repeat)
 
     def submit_base(self, instance: Instance, repeat: int = 0) -> "Future[Verdict]":
         """Start testing the base state itself."""
-        return self._pool.submit(self.evaluator.evaluate_base, instance, repeat)
+        return self._start(self.evaluator.evaluate_base, instance, repeat)
 
     def submit_script(self, instance: Instance, script: Script, patch: str) -> "Future[CommandRun]":
         """Start a script of ours in the instance's image, with a patch put in first where there is one."""
-        return self._pool.submit(self.commands.run, instance, script, patch)
+        return self._start(self.commands.run, instance, script, patch)
+
+    def _start(self, work: Callable[..., Value], *arguments: object) -> "Future[Value]":
+        # in the context of whoever starts it: see `harness.work`
+        return self._pool.submit(copy_context().run, work, *arguments)
 
 
 @contextmanager
