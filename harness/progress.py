@@ -40,6 +40,13 @@ class Stage:
             self._done += count
         self._changed()
 
+    def count(self, known: bool) -> None:
+        """Count one thing as done: by now, or long before where it was ``known``."""
+        if known:
+            self.skip()
+        else:
+            self.add()
+
     def skip(self, count: int = 1) -> None:
         """Count things as done that were found finished: they say nothing of how long the others take."""
         with self._lock:
@@ -77,6 +84,11 @@ class Stage:
         """(done, total) now."""
         with self._lock:
             return self._done, self._total
+
+    def known(self) -> int:
+        """How many of those done were found finished."""
+        with self._lock:
+            return self._known
 
     def seconds_left(self) -> float | None:
         """Seconds that the rest takes at the pace so far; None before the first thing is done."""
@@ -162,13 +174,13 @@ class Progress:
         grid = Table.grid(padding=(0, 1))
         grid.add_column(no_wrap=True)
         grid.add_column(width=20)
-        grid.add_column(justify="right", no_wrap=True)
-        grid.add_column(justify="right", no_wrap=True)
+        for _ in range(3):
+            grid.add_column(justify="right", no_wrap=True)
         grid.add_column(no_wrap=True, overflow="ellipsis", style="dim")
         for stage in stages:
             done, total = stage.counts()
             bar = ProgressBar(total=max(total, 1), completed=done)
-            grid.add_row(stage.name, bar, f"{done}/{total}", _time_left(stage), stage.runs_now())
+            grid.add_row(stage.name, bar, f"{done}/{total}", _known(stage), _time_left(stage), stage.runs_now())
         return grid
 
 
@@ -196,8 +208,13 @@ def _redirected(handlers: list["logging.StreamHandler[TextIO]"], stream: TextIO)
 
 def _describe(stage: Stage) -> str:
     done, total = stage.counts()
-    names, left = stage.runs_now(), _time_left(stage)
-    return f"{stage.name} {done}/{total}" + (f" ({names})" if names else "") + (f", {left}" if left else "")
+    names = stage.runs_now()
+    more = "".join(f", {told}" for told in (_known(stage), _time_left(stage)) if told)
+    return f"{stage.name} {done}/{total}" + (f" ({names})" if names else "") + more
+
+
+def _known(stage: Stage) -> str:
+    return f"{stage.known()} known" if stage.known() else ""
 
 
 def _time_left(stage: Stage) -> str:

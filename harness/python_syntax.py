@@ -2,15 +2,13 @@
 
 import ast
 import warnings
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TypeVar
 
 from harness.journal import content_key
 
 GIVING_UP = (SyntaxError, ValueError, RecursionError, MemoryError)  # what Python raises for a source it can't take
-
-Tree = TypeVar("Tree", bound=ast.AST)
 
 
 @dataclass(frozen=True)
@@ -25,7 +23,7 @@ class Syntax:
 def read_syntax(source: bytes) -> Syntax:
     """The meaning of a Python file, or why it has none."""
     try:
-        return Syntax(content_key(tree=ast.dump(without_docstrings(parse_python(source)))))
+        return Syntax(content_key(tree=tree_text(parse_python(source))))
     except GIVING_UP as error:
         return Syntax("", syntax_message(error))
 
@@ -42,16 +40,46 @@ def syntax_message(error: Exception) -> str:
     return f"line {error.lineno}: {error.msg}" if isinstance(error, SyntaxError) else f"the parser gave up: {error}"
 
 
-def without_docstrings(tree: Tree) -> Tree:
-    """The same tree, its modules, classes and functions without their docstrings."""
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
-            node.body = _without_docstring(node.body)
-    return tree
+def tree_text(tree: ast.AST) -> str:
+    """A text that is equal for trees that differ in docstrings and line numbers only (`ast.dump` takes twice as long).
+
+    Raises RecursionError for a tree that is too deep.
+    """
+    parts: list[str] = []
+    _write(tree, parts.append)
+    return "".join(parts)
 
 
-def _without_docstring(body: list[ast.stmt]) -> list[ast.stmt]:
-    match body:
-        case [ast.Expr(value=ast.Constant(value=str())), *rest]:
-            return rest
+def _write(node: ast.AST, write: Callable[[str], None]) -> None:
+    write(f"{type(node).__name__}(")
+    for name in node._fields:
+        value = getattr(node, name, None)
+        if value is None or name == "ctx":  # the context follows from where the node stands
+            continue
+        write(f"{name}=")
+        if isinstance(value, ast.AST):
+            _write(value, write)
+        elif isinstance(value, list):
+            _write_list(_code(node, value) if name == "body" else value, write)
+        else:
+            write(repr(value))
+    write(")")
+
+
+def _write_list(values: Iterable[object], write: Callable[[str], None]) -> None:
+    write("[")
+    for value in values:
+        if isinstance(value, ast.AST):
+            _write(value, write)
+        else:
+            write(f"{value!r},")
+    write("]")
+
+
+def _code(node: ast.AST, body: list[ast.stmt]) -> list[ast.stmt]:
+    """The body of a node, of a module, class or function without its docstring."""
+    if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+        match body:
+            case [ast.Expr(value=ast.Constant(value=str())), *rest]:
+                return rest
     return body

@@ -46,6 +46,7 @@ from harness.validate.bench import Bench
 from harness.validate.check import Plan, plan_validation, require_validation, validate
 from harness.validate.select import select
 from harness.verdict import Verdict
+from harness.work import Work, watched
 
 ATTEMPTS_UNDER_WAY = 64  # per checkpoint; bounds how many prompts are held at a time
 
@@ -165,13 +166,13 @@ class Run:
 
         async def attempt(model: Model, instance: Instance, condition: Condition) -> None:
             async with bound:
-                with stage.running(f"{checkpoint.name} {condition} {instance.instance_id}"):
+                with stage.running(f"{checkpoint.name} {condition} {instance.instance_id}"), watched() as work:
                     localization, sets = await self._localize(model, instance, condition)
                     locations = union(sets)
                     candidates, plan = await asyncio.gather(
                         self._repair(model, instance, sets), self._plan(model, instance, locations)
                     )
-            stage.add()
+            stage.count(work.found)
             snapshot = self.snapshots[instance.instance_id]
             place = (checkpoint, metrics, condition, instance, snapshot)
             test(Proposal(*place, locations, localization, candidates, plan))
@@ -216,11 +217,12 @@ class Run:
 
     async def _test(self, proposal: Proposal, stage: Stage) -> None:
         instance, candidates, config = proposal.instance, proposal.candidates, self.config
-        validation = await validate(proposal.plan, config.validation, self._bench(instance), candidates)
-        selection = select(candidates, validation.checks)
-        verdict = await asyncio.wrap_future(self.session.submit(instance, selection.patch))
-        verdicts = await self._test_candidates(instance, candidates) if config.evaluate_candidates else None
-        self._keep(proposal.result(Trial(validation, selection, verdict, verdicts)), stage)
+        with watched() as work:
+            validation = await validate(proposal.plan, config.validation, self._bench(instance), candidates)
+            selection = select(candidates, validation.checks)
+            verdict = await asyncio.wrap_future(self.session.submit(instance, selection.patch))
+            verdicts = await self._test_candidates(instance, candidates) if config.evaluate_candidates else None
+        self._keep(proposal.result(Trial(validation, selection, verdict, verdicts)), stage, work)
 
     async def _test_candidates(self, instance: Instance, candidates: Sequence[Candidate]) -> dict[int, Verdict]:
         patches = {candidate.index: candidate.patch for candidate in candidates if candidate.patch}
@@ -230,17 +232,18 @@ class Run:
 
     async def _test_reference(self, kind: Reference, instance: Instance, stage: Stage) -> None:
         [prediction] = reference_predictions(kind, [instance])
-        verdict = await asyncio.wrap_future(self.session.submit(instance, prediction.model_patch))
-        self._keep(reference_result(instance, prediction, verdict), stage)
+        with watched() as work:
+            verdict = await asyncio.wrap_future(self.session.submit(instance, prediction.model_patch))
+        self._keep(reference_result(instance, prediction, verdict), stage, work)
 
-    def _keep(self, result: Result, stage: Stage) -> None:
+    def _keep(self, result: Result, stage: Stage, work: Work) -> None:
         attempt, config = result.attempt, self.config
         self.results[attempt.checkpoint, attempt.condition, attempt.instance_id] = result
         self.tested[attempt.instance_id] += 1
         wanted = len(config.references) + len(config.checkpoints) * len(config.conditions)
         if self.tested[attempt.instance_id] == wanted:
             self.session.finish(attempt.instance_id)
-        stage.add()
+        stage.count(work.found)
 
 
 def read_packing_metrics(checkpoint: CheckpointConfig) -> dict[str, float]:

@@ -1,8 +1,10 @@
-"""A model that answers from a script, for tests that need no server."""
+"""A model and a sandbox that answer from a script, for tests that need no server and no Docker."""
 
+import threading
 from collections.abc import Sequence
 
-from harness.seams import Answer, ContextOverflow, Sampling
+from harness.errors import InfrastructureError
+from harness.seams import Answer, CommandResult, ContextOverflow, Job, Sampling
 
 
 class ScriptedModel:
@@ -33,3 +35,25 @@ class ScriptedModel:
 
     async def context_length(self) -> int:
         return self._context
+
+
+class ScriptedSandbox:
+    """The deterministic kind of `Sandbox`: every job ends alike, after as many failures as it is given."""
+
+    def __init__(self, *results: CommandResult, failures: int = 0) -> None:
+        self.results = results
+        self.failures = failures
+        self.jobs: list[Job] = []
+        self.id = "sha256:1"
+        self.gate = threading.Event()
+        self.gate.set()
+
+    def digest(self, image: str) -> str:
+        return self.id
+
+    def run(self, job: Job) -> tuple[CommandResult, ...]:
+        self.jobs.append(job)
+        self.gate.wait(10)
+        if len(self.jobs) <= self.failures:
+            raise InfrastructureError("daemon gone")
+        return self.results

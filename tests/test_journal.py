@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import textwrap
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -28,6 +29,13 @@ def test_later_record_of_a_key_wins(tmp_path: Path) -> None:
         journal.put("a", {"value": 2})
     with Journal(tmp_path / "j.jsonl") as again:
         assert again.get("a") == {"key": "a", "value": 2}
+
+
+def test_a_record_that_several_threads_add_is_written_once(tmp_path: Path) -> None:
+    with Journal(tmp_path / "j.jsonl") as journal, ThreadPoolExecutor(8) as threads:
+        list(threads.map(lambda number: journal.add(f"k{number % 4}", {"value": number % 4}), range(64)))
+    written = [json.loads(line) for line in (tmp_path / "j.jsonl").read_text().splitlines()]
+    assert sorted((record["key"], record["value"]) for record in written) == [(f"k{n}", n) for n in range(4)]
 
 
 def test_torn_last_line_is_dropped_and_the_file_stays_usable(tmp_path: Path, caplog) -> None:

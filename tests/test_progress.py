@@ -57,6 +57,21 @@ def test_what_was_found_finished_does_not_quicken_the_estimate(clock: Clock) -> 
         assert stage.seconds_left() == pytest.approx(240)
 
 
+def test_what_was_found_finished_is_told_apart(clock: Clock) -> None:
+    stream = io.StringIO()
+    with Progress(stream, clock=clock) as progress:
+        stage = progress.stage("tests", 6)
+        for known in (True, False, True):
+            clock.now += 10
+            stage.count(known)
+        assert (stage.counts(), stage.known()) == ((3, 6), 2)
+    assert stream.getvalue().splitlines() == [
+        "tests 1/6, 1 known",
+        "tests 2/6, 1 known, 0s left",
+        "tests 3/6, 2 known, 30s left",
+    ]
+
+
 def test_name_stays_while_one_of_two_of_that_name_runs() -> None:
     with Progress(io.StringIO()) as progress:
         stage = progress.stage("repair", 2)

@@ -6,10 +6,14 @@ contradict the test command's exit status is not graded at all.
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from harness.evaluate.spec import END_MARKER, START_MARKER, Specification
 from harness.instance import Instance
 from harness.verdict import Outcome
+
+if TYPE_CHECKING:
+    from swebench.types import TestSpec
 
 GRADER = "2"  # part of every verdict's key: raise it when the same log may get another verdict
 PASSING = ("PASSED", "XFAIL")
@@ -80,19 +84,11 @@ def cut_ids(expected: Iterable[str], statuses: Mapping[str, str]) -> tuple[tuple
     return tuple(matched), tuple(ambiguous)
 
 
-def read_statuses(
-    instance: Instance, specification: Specification, log: str, exit_status: int | None
-) -> tuple[dict[str, str], str]:
-    """Status by test id, and the reason why the log can't be graded (empty when it can)."""
-    from swebench.harness.grading import SUITE_RAN
-    from swebench.harness.log_parsers import PARSER_REGISTRY
+def official_spec(instance: Instance, specification: Specification) -> "TestSpec":
+    """An instance as the benchmark's own parsers and grading take it."""
     from swebench.types import TestSpec
 
-    if START_MARKER not in log:
-        return {}, "the tests never started: the evaluation script failed before them"
-    if END_MARKER not in log:
-        return {}, "the tests ended their own evaluation script before its end"
-    spec = TestSpec(
+    return TestSpec(
         instance_id=instance.instance_id,
         image=instance.image or "",
         eval_script_list=[],
@@ -103,9 +99,23 @@ def read_statuses(
         log_parser=specification.log_parser,
         eval_type=specification.eval_type,
     )
+
+
+def read_statuses(
+    instance: Instance, specification: Specification, log: str, exit_status: int | None
+) -> tuple[dict[str, str], str]:
+    """Status by test id, and the reason why the log can't be graded (empty when it can)."""
+    from swebench.harness.grading import SUITE_RAN
+    from swebench.harness.log_parsers import PARSER_REGISTRY
+
+    if START_MARKER not in log:
+        return {}, "the tests never started: the evaluation script failed before them"
+    if END_MARKER not in log:
+        return {}, "the tests ended their own evaluation script before its end"
     parse = PARSER_REGISTRY[specification.log_parser]
     # The script ends right after the last end marker, so one that the tests print does not close the region.
     region = log.split(START_MARKER, 1)[1].rsplit(END_MARKER, 1)[0]
+    spec = official_spec(instance, specification)
     statuses = parse(region, spec) or parse(log, spec)
     if not statuses and not SUITE_RAN.search(log):
         return {}, "no test result in the log"

@@ -13,12 +13,12 @@ from harness.seams import Snapshot
 if TYPE_CHECKING:
     from docker import DockerClient
 
-KIND_LABEL = f"{LABEL}.kind"  # "rootfs", "base", "environment", "instance"
+KIND_LABEL = f"{LABEL}.kind"  # "rootfs", "base", "environment", "sources", "instance"
 PULLED = "pulled"  # kind of an image that the benchmark publishes
 INSTANCE_LABEL = f"{LABEL}.instance"  # on instance images: the instance's id
 CONTENT_LABEL = f"{LABEL}.content"  # hash of everything that the image was built from
 
-REMOVAL_ORDER = {"environment": 1, "base": 2, "rootfs": 3}  # an image goes before what it stands on
+REMOVAL_ORDER = {"sources": 1, "environment": 2, "base": 3, "rootfs": 4}  # an image goes before what it stands on
 CHECK = "git rev-parse 'HEAD^{tree}' && git rev-list --count --all && git status --porcelain"
 
 
@@ -81,6 +81,7 @@ def remove_images(client: "DockerClient", ids: Sequence[str] | None = None) -> l
             raise InputError(f"no image built for instance {' | '.join(unknown)}")
         images = [image for image in images if image.labels.get(INSTANCE_LABEL) in ids]
     removed = []
+    images.sort(key=lambda image: str(image.attrs["Created"]), reverse=True)  # sources lie on older ones
     for image in sorted(images, key=lambda image: REMOVAL_ORDER.get(image.labels[KIND_LABEL], 0)):
         for name in image.tags or [str(image.id)]:
             with translated(f"removing image {name}"):

@@ -8,6 +8,7 @@ from concurrent.futures import Future
 from typing import Generic, TypeVar
 
 from harness.errors import InfrastructureError
+from harness.work import not_found
 
 log = logging.getLogger(__name__)
 
@@ -33,6 +34,7 @@ class Once(Generic[Value]):
                 return value
             first = key not in self._under_way
             future = self._under_way.setdefault(key, Future())
+        not_found()
         if not first:
             return future.result()
         try:

@@ -6,21 +6,17 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
 from harness.config import EvaluationConfig, ImagesConfig
 from harness.errors import HarnessError, InfrastructureError, InputError
 from harness.evaluate.container import connect
-from harness.evaluate.disk import GIB, docker_root, expected, free_bytes, image_layers
+from harness.evaluate.room import require_room
 from harness.evaluate.supply import ImageSupply
 from harness.evaluate.transfer import Amount
 from harness.instance import Instance
 from harness.progress import Progress
-
-if TYPE_CHECKING:
-    from docker import DockerClient
 
 MEGABYTE = 1_000_000
 
@@ -104,7 +100,7 @@ def _pull(supply: ImageSupply, instance: Instance, display: "_Display") -> PullR
                 image = supply.obtain(instance, came.add)
     except HarnessError as failure:
         error = failure
-    (display.images.skip if here else display.images.add)()
+    display.images.count(here)
     name = image.name if image else None
     return PullResult(instance.instance_id, name, time.monotonic() - began, came.done / MEGABYTE, here, error)
 
@@ -146,27 +142,3 @@ def require_pulled(results: Sequence[PullResult]) -> None:
         raise InfrastructureError(said)
     if failed:
         raise InputError(said)
-
-
-def require_room(
-    client: "DockerClient", supply: ImageSupply, instances: Sequence[Instance], budget: float | None = None
-) -> None:
-    """See that the disk under Docker holds the images that are still to be pulled, or the ``budget`` (bytes) of them.
-
-    Raises InputError, saying what is needed and what is free; a daemon elsewhere is not looked at.
-    """
-    local = {instance.instance_id: supply.find(instance) for instance in instances}
-    missing = [instance for instance in instances if local[instance.instance_id] is None]
-    root = docker_root(client)
-    if not missing or root is None:
-        return
-    layers = [image_layers(client, image.name) for image in local.values() if image]
-    need, assumed = expected([supply.places(instance) for instance in missing], layers)
-    need = int(min(need, budget)) if budget else need
-    free = free_bytes(root)
-    if need > free:
-        about = f"about {need / GIB:.1f} GiB{' (partly assumed)' if assumed else ''}"
-        raise InputError(
-            f"{len(missing)} images to pull take {about}, but "
-            f"{root} has {free / GIB:.1f} GiB free: make room, name fewer instances, or set evaluation.image_budget"
-        )

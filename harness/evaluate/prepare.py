@@ -9,8 +9,9 @@ from harness.errors import InfrastructureError
 from harness.evaluate.build import build_images
 from harness.evaluate.container import connect
 from harness.evaluate.disk import GIB
-from harness.evaluate.prefetch import pull_all, require_pulled, require_room
+from harness.evaluate.prefetch import pull_all, require_pulled
 from harness.evaluate.recipes import RecipeBook, load_recipes
+from harness.evaluate.room import require_room
 from harness.evaluate.supply import ImageSupply
 from harness.instance import Instance
 from harness.paths import cache_folder
@@ -26,18 +27,17 @@ def prepare_images(instances: Sequence[Instance], evaluation: EvaluationConfig, 
     """
     if evaluation.pull or evaluation.build:
         client = connect()
-        bring_images(client, ImageSupply(client, evaluation), instances, evaluation, recipes)
+        _bring(client, ImageSupply(client, evaluation), instances, evaluation, recipes)
         client.close()
 
 
-def bring_images(
+def _bring(
     client: "DockerClient",
     supply: ImageSupply,
     instances: Sequence[Instance],
     evaluation: EvaluationConfig,
     recipes: Path | None,
 ) -> None:
-    """The same, with a client that is there already."""
     missing = [instance for instance in instances if supply.find(instance) is None]
     buildable = load_recipes(recipes) if evaluation.build else RecipeBook(environments={}, instances={})
     if evaluation.pull and missing:

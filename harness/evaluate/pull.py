@@ -27,7 +27,14 @@ log = logging.getLogger(__name__)
 
 # of a registry that answered: it does not know the name, or does not let us have it
 REFUSALS = (HTTPStatus.BAD_REQUEST, HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND)
-REFUSED = ("unauthorized", "denied", "manifest unknown", "no matching manifest", "unsupported manifest")
+REFUSED = (
+    "unauthorized",
+    "no basic auth credentials",
+    "denied",
+    "manifest unknown",
+    "no matching manifest",
+    "unsupported manifest",
+)
 TOO_MANY = ("toomanyrequests", "too many requests", "rate limit")
 LONGEST_WAIT = 900.0  # seconds that a registry may ask for before we give up on it
 UNASKED_WAIT = 10.0  # seconds of pause where it refuses for too many requests and does not say for how long

@@ -5,12 +5,14 @@ taken back out. A file of one's own has the same two keys: ``environments`` (nam
 ``requirements``) and ``instances``, a list of ``instance_id``, ``environment``, ``install``, ``test_cmd``,
 optional ``log_parser``, and one of ``sdist`` with ``direction``, ``folder: {"path": ...}`` (relative to the file)
 and ``mirror: {"location": ...}``: a URL, or a git repository's folder likewise; ``mirror: {}`` is the one in the cache.
+A third key ``sources`` may name older states of the projects that images share: each has one of ``sdist``, ``folder``
+and ``mirror`` (this one with a full hash as ``commit``), and may lie ``on`` another; instances lie ``on`` one likewise.
 """
 
 import json
 import re
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -19,6 +21,7 @@ from harness.instance import nearest
 from harness.resources import resource
 
 URL = re.compile(r"[a-z][a-z0-9+.-]*://|[\w.-]+@[\w.-]+:", re.ASCII)  # with a scheme, or user@host:path
+SourcesName = Annotated[str, Field(pattern=r"^[a-z0-9]+([._-][a-z0-9]+)*$")]  # a part of an image's name
 NO_INSTALL = "PYTHONPATH (no install)"
 
 
@@ -50,6 +53,9 @@ class MirrorSource(Part):
     location: str | None  # folder or URL, None for the project's mirror in the cache folder
 
 
+Source = SdistSource | FolderSource | MirrorSource
+
+
 class Environment(Part):
     """A Python and the exact packages beside it."""
 
@@ -57,14 +63,23 @@ class Environment(Part):
     requirements: tuple[str, ...]  # pinned, name==version
 
 
+class Sources(Part):
+    """An older state of a project, whose files and git objects images of several instances share."""
+
+    source: Source
+    commit: str | None = Field(default=None, pattern=r"^[0-9a-f]{40}([0-9a-f]{24})?$")  # of a mirror
+    on: str | None = None  # name of a still older one, of which only what differs is added
+
+
 class Recipe(Part):
     """How one instance is made and tested."""
 
     instance_id: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
     environment: str
-    source: SdistSource | FolderSource | MirrorSource
+    source: Source
     install: str | None  # shell command run in the repository's root, None where nothing is installed
     test_cmd: str  # shell command run in the repository's root
+    on: str | None = None  # name of the sources that the instance's image shares
     log_parser: str | None = None  # of the benchmark's registry; the one known for the repository where not given
 
 
@@ -73,12 +88,21 @@ class RecipeBook(Part):
 
     environments: dict[str, Environment]
     instances: dict[str, Recipe]  # by instance id
+    sources: dict[SourcesName, Sources] = {}
 
     def recipe(self, instance_id: str) -> Recipe:
         """The recipe of one instance. Raises InputError, with the nearest ids, where there is none."""
         if instance_id not in self.instances:
             raise InputError(f"no recipe makes instance {instance_id}{nearest(instance_id, self.instances)}")
         return self.instances[instance_id]
+
+    def chain(self, name: str | None) -> list[str]:
+        """Names of the sources that an image on ``name`` holds, the lowest first."""
+        below: list[str] = []
+        while name is not None:
+            below.insert(0, name)
+            name = self.sources[name].on
+        return below
 
 
 def load_recipes(path: Path | None = None) -> RecipeBook:
@@ -99,7 +123,9 @@ def load_recipes(path: Path | None = None) -> RecipeBook:
     try:
         recipes = [Recipe.model_validate(_joined(entry, path.parent)) for entry in raw["instances"]]
         book = RecipeBook(
-            environments=raw.get("environments", {}), instances={recipe.instance_id: recipe for recipe in recipes}
+            environments=raw.get("environments", {}),
+            instances={recipe.instance_id: recipe for recipe in recipes},
+            sources=_shared(raw.get("sources", {}), path.parent),
         )
     except ValidationError as error:
         details = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg'].lower()}" for e in error.errors())
@@ -132,6 +158,16 @@ def _joined(entry: Any, folder: Path) -> Any:
     return joined
 
 
+def _shared(entries: Any, folder: Path) -> Any:
+    """The file's ``sources`` in the shape of `Sources`; no row belongs to them whose patches could be taken out."""
+    if not isinstance(entries, dict):
+        return entries
+    return {
+        name: _joined({**entry, "direction": "forward"} if isinstance(entry, dict) else entry, folder)
+        for name, entry in entries.items()
+    }
+
+
 def _check(book: RecipeBook, ids: list[str], path: Path) -> None:
     repeated = sorted({instance_id for instance_id in ids if ids.count(instance_id) > 1})
     if repeated:
@@ -140,3 +176,21 @@ def _check(book: RecipeBook, ids: list[str], path: Path) -> None:
         if recipe.environment not in book.environments:
             hint = nearest(recipe.environment, book.environments)
             raise InputError(f"{path}: {recipe.instance_id} names the unknown environment {recipe.environment}{hint}")
+    _check_sources(book, path)
+
+
+def _check_sources(book: RecipeBook, path: Path) -> None:
+    for who, below in [(r.instance_id, r.on) for r in book.instances.values()] + [
+        (name, sources.on) for name, sources in book.sources.items()
+    ]:
+        if below is not None and below not in book.sources:
+            raise InputError(f"{path}: {who} lies on the unknown sources {below}{nearest(below, book.sources)}")
+    for name, sources in book.sources.items():
+        if isinstance(sources.source, MirrorSource) != (sources.commit is not None):
+            raise InputError(f"{path}: sources {name}: a mirror needs a commit, and nothing else has one")
+        passed, below = {name}, sources.on
+        while below is not None:
+            if below in passed:
+                raise InputError(f"{path}: sources {name} lie on themselves")
+            passed.add(below)
+            below = book.sources[below].on

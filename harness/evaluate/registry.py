@@ -89,6 +89,7 @@ class Registries:
         return found
 
     def _answer(self, method: str, name: str, version: str) -> "Response":
+        from docker.errors import DockerException
         from requests.exceptions import RequestException
 
         reference = parse(name)
@@ -100,7 +101,7 @@ class Registries:
             answer = self._ask(method, url, place)
             if answer.status_code == HTTPStatus.UNAUTHORIZED and self._authorize(answer, place):
                 answer = self._ask(method, url, place)
-        except (RequestException, ValueError, KeyError) as error:
+        except (RequestException, DockerException, ValueError, KeyError) as error:
             raise InfrastructureError(f"image {name}: its registry can't be asked ({error})") from error
         return answer
 
@@ -130,11 +131,15 @@ class Registries:
 
 
 def _credentials(registry: str) -> tuple[str, str] | None:
-    """User and password that Docker's own configuration keeps for a registry."""
+    """User and password that Docker's own configuration, or the helper that it names, keeps for a registry.
+
+    Raises DockerException where the helper fails.
+    """
     from docker.auth import load_config
 
-    found = load_config().resolve_authconfig(registry) or {}
-    return (found["Username"], found["Password"]) if found.get("Username") else None
+    # what a helper gives has its keys in other letters than what the file itself holds
+    found = {key.lower(): value for key, value in (load_config().resolve_authconfig(registry) or {}).items()}
+    return (found["username"], found["password"]) if found.get("username") else None
 
 
 def seconds_asked(header: str, now: datetime) -> float:

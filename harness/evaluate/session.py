@@ -4,6 +4,7 @@ import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
+from contextvars import copy_context
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
@@ -14,7 +15,6 @@ from harness.evaluate.commands import CommandRun, CommandRunner, Script
 from harness.evaluate.container import DockerSandbox, connect
 from harness.evaluate.evaluate import Evaluator
 from harness.evaluate.names import built_name
-from harness.evaluate.prepare import bring_images
 from harness.evaluate.pull import find
 from harness.evaluate.recipes import load_recipes
 from harness.evaluate.spec import Specification, specify
@@ -62,15 +62,19 @@ class Session:
 
     def submit(self, instance: Instance, patch: str | None, repeat: int = 0) -> "Future[Verdict]":
         """Start evaluating; the verdict comes as a future."""
-        return self._pool.submit(self.evaluator.evaluate, instance, patch, repeat)
+        return self._start(self.evaluator.evaluate, instance, patch, repeat)
 
     def submit_base(self, instance: Instance, repeat: int = 0) -> "Future[Verdict]":
         """Start testing the base state itself."""
-        return self._pool.submit(self.evaluator.evaluate_base, instance, repeat)
+        return self._start(self.evaluator.evaluate_base, instance, repeat)
 
     def submit_script(self, instance: Instance, script: Script, patch: str) -> "Future[CommandRun]":
         """Start a script of ours in the instance's image, with a patch put in first where there is one."""
-        return self._pool.submit(self.commands.run, instance, script, patch)
+        return self._start(self.commands.run, instance, script, patch)
+
+    def _start(self, work: Callable[..., Value], *arguments: object) -> "Future[Value]":
+        # in the context of whoever starts it: see `harness.work`
+        return self._pool.submit(copy_context().run, work, *arguments)
 
 
 @contextmanager
@@ -79,13 +83,13 @@ def evaluation_session(
 ) -> Iterator[Session]:
     """Check every instance's image and specification, reap what a killed run left, and open the workers.
 
-    On the way out all containers are gone. Raises InputError when Docker is not reachable, or an
-    instance has no image or no specification, naming all of them at once.
+    Images that are to be pulled or built ahead `prepare_images` has brought before. On the way out all containers
+    are gone. Raises InputError when Docker is not reachable, or an instance has no image or no specification,
+    naming all of them at once.
     """
     workers = evaluation.workers or default_workers(evaluation)
     client = connect(connections=3 * workers + 6 + evaluation.images.pulls)
     supply = ImageSupply(client, evaluation)
-    bring_images(client, supply, instances, evaluation, recipes)
     names = collect(instances, lambda instance: _name(supply, instance))
     specifications = specifications_of(instances, recipes, names)
     journal = folder.journal("evaluations")

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from harness.instance import Instance
 from harness.localize.asking import NO_COST, Cost, PlaceReason, Question, ask, fit_question
 from harness.localize.names import read_places, resolve_places, widened
-from harness.location import Location, merge_intervals
+from harness.location import Location
 from harness.model.prompts import Prompts
 from harness.repo.outline import Outlines, text_lines
-from harness.repo.search import relevance
+from harness.repo.pieces import RankedPieces
 from harness.seams import Model, Sampling, Snapshot
 
 STAGE = "localize_lines"
@@ -64,9 +64,9 @@ async def localize_lines(
         return prompts.render(STAGE, issue=instance.problem_statement, pieces=source.pieces(count))
 
     longest = max(samplings, key=lambda sampling: sampling.max_tokens)
-    question = await fit_question(model, longest, render, len(source.parts))
+    question = await fit_question(model, longest, render, len(source.ranked))
     if not isinstance(question, Question):
-        return LineLocalization((LineSample((), question),) * len(samplings), source.shown(0, None))
+        return LineLocalization((LineSample((), question),) * len(samplings), source.ranked.left_out(0))
 
     async def draw(index: int, sampling: Sampling) -> LineSample:
         text, cost = await ask(model, sampling, question.prompt, index)
@@ -78,42 +78,22 @@ async def localize_lines(
         return LineSample(widened(found.locations, source.lengths, context_lines), reason, found.unresolved, cost)
 
     samples = await asyncio.gather(*(draw(index, sampling) for index, sampling in enumerate(samplings)))
-    return LineLocalization(tuple(samples), source.shown(question.shown, None))
+    return LineLocalization(tuple(samples), source.ranked.left_out(question.shown))
 
 
 class NumberedSource:
-    """The source at some locations in pieces, the most relevant to an issue first."""
+    """The source at some locations, each line behind its number, the most relevant to an issue first."""
 
     def __init__(self, issue: str, snapshot: Snapshot, located: Sequence[Location], context_lines: int) -> None:
         self._texts = {place.path: text_lines(snapshot.read(place.path)) for place in located}
         self.lengths = {path: len(lines) for path, lines in self._texts.items()}
         whole = [Location(p.path, p.intervals or ((1, max(1, self.lengths[p.path])),)) for p in located]
-        parts = [
-            Location(place.path, ((start, min(start + PIECE_LINES - 1, last)),))
-            for place in widened(whole, self.lengths, context_lines)
-            for first, last in place.intervals
-            for start in range(first, last + 1, PIECE_LINES)
-        ]
-        scores = relevance(issue, ["\n".join(self._lines(part)) for part in parts])
-        # stable: of pieces that are as relevant the earlier location comes first
-        self.parts = [parts[i] for i in sorted(range(len(parts)), key=lambda i: -scores[i])]
-
-    def shown(self, start: int, end: int | None) -> tuple[Location, ...]:
-        """Some of the parts, joined, in the order of the files."""
-        chosen = self.parts[start:end]
-        found = (
-            Location(path, merge_intervals(span for part in chosen if part.path == path for span in part.intervals))
-            for path in self._texts
-        )
-        return tuple(place for place in found if place.intervals)
+        self.ranked = RankedPieces(issue, self._texts, widened(whole, self.lengths, context_lines), PIECE_LINES)
 
     def pieces(self, count: int) -> list[NumberedPiece]:
-        """The ``count`` most relevant parts as a prompt shows them."""
+        """The ``count`` most relevant pieces as a prompt shows them."""
         return [
             NumberedPiece(place.path, "\n".join(f"{n}|{self._texts[place.path][n - 1]}" for n in range(a, b + 1)))
-            for place in self.shown(0, count)
+            for place in self.ranked.shown(count)
             for a, b in place.intervals
         ]
-
-    def _lines(self, part: Location) -> list[str]:
-        return [line for a, b in part.intervals for line in self._texts[part.path][a - 1 : b]]

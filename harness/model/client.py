@@ -22,6 +22,7 @@ from harness.model.recorded import RecordedModel, question
 from harness.model.server import VllmServer
 from harness.model.tokens import PromptTokens
 from harness.seams import Answer, Sampling
+from harness.work import not_found
 
 log = logging.getLogger(__name__)
 
@@ -200,6 +201,7 @@ class JournaledModel:
         if record is not None:
             self.found += 1
             return Answer(**record["answer"])
+        not_found()
         task = self._under_way.get(key)
         if task is None:
             task = asyncio.create_task(self._ask(key, asked, prompt, sampling))
@@ -223,8 +225,7 @@ class JournaledModel:
 
     def _write(self, key: str, asked: dict[str, Any], prompt: str, answer: Answer) -> None:
         # a prompt's text is kept once, under its own hash, however many samples it has
-        if self._journal.get(asked["prompt"]) is None:
-            self._journal.put(asked["prompt"], {"kind": "prompt", "text": prompt})
+        self._journal.add(asked["prompt"], {"kind": "prompt", "text": prompt})
         self._journal.put(key, {"kind": "answer", **asked, "answer": asdict(answer)})
 
     async def count_tokens(self, text: str) -> int:

@@ -83,13 +83,13 @@ class _Repair:
     async def candidates(self, number: int, locations: Sequence[Location]) -> list[Candidate]:
         """The candidates of set ``number``."""
         source = LocatedSource(self.instance.problem_statement, self.snapshot, locations)
-        if not source.blocks:
+        if not source.ranked:
             detail = "the located files hold no text to show" if locations else "nothing was localized"
             return self._unasked(number, Reason.NO_LOCATION, detail)
         fitted = await self._fit(source)
         if fitted is None or not fitted.parts:
             return self._unasked(number, Reason.CONTEXT_OVERFLOW, "the issue leaves no room for source and an answer")
-        shown, left_out = source.shown(fitted.parts), source.left_out(fitted.parts)
+        shown, left_out = source.ranked.shown(fitted.parts), source.left_out(fitted.parts)
         samples = range(self.drawing.samples)
         drawn = await asyncio.gather(*(self._draw(number, sample, fitted.prompt, shown) for sample in samples))
         return [_with(candidate, left_out=left_out) for candidate in drawn]
@@ -100,7 +100,7 @@ class _Repair:
         def render(count: int) -> str:
             return self.prompts.render(STAGE, issue=issue, files=source.files(count))
 
-        return await fit_prompt(self.model, self.drawing.sampling, render, len(source.blocks))
+        return await fit_prompt(self.model, self.drawing.sampling, render, len(source.ranked))
 
     async def _draw(self, number: int, sample: int, prompt: str, shown: Sequence[Location]) -> Candidate:
         candidate = self._blank(number, sample)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 
 from harness.journal import content_key
-from harness.python_syntax import GIVING_UP, parse_python, syntax_message, without_docstrings
+from harness.python_syntax import GIVING_UP, parse_python, syntax_message, tree_text
 from harness.repo.diff import Replacement, replaced, split_lines
 
 CLASS = b"class _:\n"  # stands before the statements of a class's body, so that they can be read alone
@@ -149,7 +149,7 @@ def _statement(node: ast.stmt, top: int, docstring: bool) -> Statement:
         node.body = []
     elif docstring and _is_docstring(node):
         return Statement(first, end, "")
-    return Statement(first, end, content_key(tree=ast.dump(without_docstrings(node))), body)
+    return Statement(first, end, content_key(tree=tree_text(node)), body)
 
 
 def _is_docstring(node: ast.stmt) -> bool:

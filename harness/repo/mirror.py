@@ -2,11 +2,11 @@
 
 import tempfile
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, BinaryIO, Self
 
 from harness.errors import InfrastructureError, InputError, PatchError
 from harness.repo.touched import index_of, named_paths
@@ -77,7 +77,13 @@ class BareRepository:
             if reader := self.__dict__.pop("_reader", None):
                 reader.clear_cache()
 
-    def git(self, *arguments: str, env: Mapping[str, str] | None = None, decode: bool = True) -> Any:
+    def git(
+        self,
+        *arguments: str,
+        env: Mapping[str, str] | None = None,
+        decode: bool = True,
+        stdin: BinaryIO | None = None,
+    ) -> Any:
         """The output of one git command, without its last line end: text, or bytes where not ``decode``.
 
         Raises InfrastructureError with git's own message when it fails.
@@ -86,7 +92,11 @@ class BareRepository:
 
         try:
             return self._new_git().execute(
-                ["git", *arguments], env=dict(env or {}), stdout_as_string=decode, strip_newline_in_stdout=decode
+                ["git", *arguments],
+                env=dict(env or {}),
+                istream=stdin,
+                stdout_as_string=decode,
+                strip_newline_in_stdout=decode,
             )
         except CommandError as error:
             raise InfrastructureError(f"{self.path}: git {arguments[0]} failed: {_message(error)}") from error
@@ -133,14 +143,14 @@ class BareRepository:
             data: bytes = self._reader.get_object_data(name)[3]
         return data
 
-    def apply_problem(self, entries: Mapping[str, Entry], patch: str) -> str:
-        """Empty when ``git apply`` takes ``patch`` on these files, else git's message."""
+    def apply_problem(self, entries: Mapping[str, Entry], patch: str, *options: str) -> str:
+        """Empty when ``git apply`` (with ``options``) takes ``patch`` on these files, else git's message."""
         touched = {path: entries[path] for path in named_paths(patch) & entries.keys()}
         with tempfile.TemporaryDirectory() as folder:
             index = Path(folder) / "index"
             index.write_bytes(index_of({path: (entry.mode, entry.object) for path, entry in touched.items()}))
             try:
-                self._apply(patch, Path(folder), {"GIT_INDEX_FILE": str(index)}, "--check")
+                self._apply(patch, Path(folder), {"GIT_INDEX_FILE": str(index)}, "--check", *options)
             except PatchError as error:
                 return str(error)
         return ""
@@ -209,6 +219,18 @@ class BareRepository:
         options = ("--quiet", "--no-tags", "--no-write-fetch-head", "--update-head-ok")
         self.git("fetch", *options, f"file://{self.path.absolute()}", f"{commit}:refs/heads/main", env=inside)
         self.git("reset", "--quiet", "--hard", env=inside | {"GIT_WORK_TREE": str(folder.absolute())})
+
+    def objects(self, name: str) -> set[str]:
+        """Hashes of everything that a commit or a tree holds, its own among them."""
+        return set(self.git("rev-list", "--objects", "--no-object-names", name).split())
+
+    def pack(self, objects: Iterable[str], folder: Path) -> None:
+        """Write a pack of just these objects, with its index, into ``folder``, which is made where it is missing."""
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile() as names:
+            names.write("".join(f"{name}\n" for name in sorted(objects)).encode("ascii"))
+            names.seek(0)
+            self.git("pack-objects", "--quiet", str(folder.absolute() / "pack"), stdin=names)
 
     def repack(self) -> None:
         """Pack all objects together, as deltas of each other."""

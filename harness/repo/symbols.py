@@ -11,6 +11,9 @@ from importlib import import_module
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Literal, cast
 
+from harness.repo import headers
+from harness.repo.headers import Definition, lost_definitions
+
 if TYPE_CHECKING:
     from tree_sitter import Language, Node, Query, Tree
 
@@ -58,13 +61,14 @@ def language_of(path: str) -> str | None:
 
 @cache
 def rules_version(language: str) -> str:
-    """Hash of what determines a language's elements: its query, its grammar's version and this module."""
+    """Hash of what determines a language's elements: its query, its grammar's version and the code here."""
     from hashlib import sha256
     from importlib.metadata import version
 
     package, _, query, _ = _LANGUAGES[language]
     grammar = f"{package} {version(package.replace('_', '-'))}".encode()
-    return sha256(grammar + _query_text(query).encode() + Path(__file__).read_bytes()).hexdigest()[:16]
+    code = Path(__file__).read_bytes() + Path(headers.__file__).read_bytes()
+    return sha256(grammar + _query_text(query).encode() + code).hexdigest()[:16]
 
 
 def parse_tree(data: bytes, language: str) -> "Tree":
@@ -77,19 +81,23 @@ def parse_tree(data: bytes, language: str) -> "Tree":
 def parse_elements(data: bytes, language: str) -> tuple[Element, ...]:
     """The elements of a file's bytes in the order of their first lines, outer ones before what they hold.
 
-    Never fails: broken source gives what can be made out of it, bytes that are no UTF-8 are read around.
+    Never fails: broken source gives what can be made out of it (of Python, whatever has a header), bytes that are no
+    UTF-8 are read around.
     """
     from tree_sitter import QueryCursor
 
     _, query = _grammar(language)
-    found: dict[tuple[int, int, str], _Found] = {}
-    for _, captures in QueryCursor(query).matches(parse_tree(data, language).root_node):
-        node = _Found.of(captures)
-        place = node.outer.start_byte, node.outer.end_byte, node.name
-        if place not in found or node.kind != "variable":  # a function bound to a name is no variable
-            found[place] = node
-    order = sorted(found.values(), key=lambda f: (f.start.start_byte, -f.outer.end_byte))
-    return tuple(_named(order, data))
+    root = parse_tree(data, language).root_node
+    found: dict[tuple[int, int, str], Definition] = {}
+    for _, captures in QueryCursor(query).matches(root):
+        definition = _definition(captures, data)
+        place = definition.start, definition.end, definition.name
+        if place not in found or definition.kind != "variable":  # a function bound to a name is no variable
+            found[place] = definition
+    whole = list(found.values())
+    if language == "python" and root.has_error:
+        whole += lost_definitions(data, whole)
+    return tuple(_named(sorted(whole, key=lambda d: (d.start, -d.end))))
 
 
 def resolve_element(name: str, elements: Sequence[Element]) -> tuple[Element, ...]:
@@ -105,75 +113,71 @@ def resolve_element(name: str, elements: Sequence[Element]) -> tuple[Element, ..
     return ending if len({element.name for element in ending}) == 1 else ()
 
 
-@dataclass(frozen=True)
-class _Found:
+def _definition(captures: dict[str, list["Node"]], data: bytes) -> Definition:
     """A definition as the query found it."""
-
-    kind: str
-    name: str
-    owner: str  # the type that a Go method names as its receiver
-    node: "Node"
-    outer: "Node"  # with what is wrapped around it
-    start: "Node"  # where its decorators begin
-    body: "Node | None"
-
-    @classmethod
-    def of(cls, captures: dict[str, list["Node"]]) -> "_Found":
-        names = {key: _text(nodes[0]) for key, nodes in captures.items() if key in ("name", "owner")}
-        kind = next(key for key in captures if key not in ("name", "owner"))
-        node = outer = captures[kind][0]
-        while outer.parent is not None and outer.parent.type in _WRAPPERS:
-            outer = outer.parent
-        start = outer
-        while start.prev_sibling is not None and start.prev_sibling.type in _MARKS:
-            start = start.prev_sibling
-        declarator = captures["name"][0].parent
-        value = declarator.child_by_field_name("value") if declarator else None  # a function bound to a name
-        body = node.child_by_field_name("body") or (value and value.child_by_field_name("body"))
-        name = names["name"].replace("::", ".")
-        return cls(kind, name, names.get("owner", ""), node, outer, start, body)
-
-    def decorators(self) -> tuple[str, ...]:
-        marks = [child for child in self.outer.children if child.type in _MARKS]
-        sibling = self.outer.prev_sibling
-        while sibling is not None and sibling.type in _MARKS:
-            marks.insert(0, sibling)
-            sibling = sibling.prev_sibling
-        return tuple(_line(_text(mark)) for mark in marks)
-
-    def signature(self, data: bytes) -> str:
-        end = self.body.start_byte if self.body else data.find(b"\n", self.node.start_byte, self.node.end_byte)
-        header = data[self.node.start_byte : self.node.end_byte if end < 0 else end]
-        return _line(header.decode("utf-8", "replace"))
+    names = {key: _text(nodes[0]) for key, nodes in captures.items() if key in ("name", "owner")}
+    kind = next(key for key in captures if key not in ("name", "owner"))
+    node = outer = captures[kind][0]
+    while outer.parent is not None and outer.parent.type in _WRAPPERS:
+        outer = outer.parent
+    before = _marks_before(outer)
+    start = before[0] if before else outer
+    body, last = _body(node, captures["name"][0].parent), _last_line(outer)
+    return Definition(
+        kind=kind,
+        name=names["name"].replace("::", "."),
+        owner=names.get("owner", ""),
+        start=start.start_byte,
+        end=outer.end_byte,
+        first=start.start_point.row + 1,
+        header=node.start_point.row + 1,
+        last=last,
+        body=min(_first_below(node, body, data), last + 1) if body else last + 1,
+        signature=_signature(node, body, data),
+        decorators=tuple(_line(_text(m)) for m in (*before, *(c for c in outer.children if c.type in _MARKS))),
+    )
 
 
-def _named(order: Iterable[_Found], data: bytes) -> Iterable[Element]:
+def _marks_before(outer: "Node") -> list["Node"]:
+    marks: list[Node] = []
+    sibling = outer.prev_sibling
+    while sibling is not None and sibling.type in _MARKS:
+        marks.insert(0, sibling)
+        sibling = sibling.prev_sibling
+    return marks
+
+
+def _body(node: "Node", declarator: "Node | None") -> "Node | None":
+    value = declarator.child_by_field_name("value") if declarator else None  # a function bound to a name
+    return node.child_by_field_name("body") or (value and value.child_by_field_name("body"))
+
+
+def _first_below(node: "Node", body: "Node", data: bytes) -> int:
+    """The first line of a body below the header."""
+    opening = body.start_point.row + 1
+    # a body in braces opens on a line of the header, one of statements mostly on a line of its own
+    braced = opening == node.start_point.row + 1 or data[body.start_byte : body.start_byte + 1] == b"{"
+    return opening + 1 if braced else opening
+
+
+def _signature(node: "Node", body: "Node | None", data: bytes) -> str:
+    end = body.start_byte if body else data.find(b"\n", node.start_byte, node.end_byte)
+    header = data[node.start_byte : node.end_byte if end < 0 else end]
+    return _line(header.decode("utf-8", "replace"))
+
+
+def _named(order: Iterable[Definition]) -> Iterable[Element]:
     """Elements of definitions that are sorted so that outer ones come first."""
     above: list[tuple[int, str, str]] = []  # end, kind and full name of the elements around
-    for found in order:
-        while above and above[-1][0] <= found.start.start_byte:
+    for d in order:
+        while above and above[-1][0] <= d.start:
             above.pop()
-        inside = above[-1] if above else (0, "", found.owner)
-        name = f"{inside[2]}.{found.name}" if inside[2] else found.name
-        kind = found.kind
-        if kind == "function" and (inside[1] == "class" or found.owner):
-            kind = "method"
+        inside = above[-1] if above else (0, "", d.owner)
+        name = f"{inside[2]}.{d.name}" if inside[2] else d.name
+        kind = "method" if d.kind == "function" and (inside[1] == "class" or d.owner) else d.kind
         if kind != "variable":
-            above.append((found.outer.end_byte, kind, name))
-        yield _element(found, cast(ElementKind, kind), name, data)
-
-
-def _element(found: _Found, kind: ElementKind, name: str, data: bytes) -> Element:
-    first, last = found.start.start_point.row + 1, _last_line(found.outer)
-    body = last + 1
-    if found.body:
-        opening = found.body.start_point.row + 1
-        # a body in braces opens on a line of the header, one of statements mostly on a line of its own
-        braced = (
-            opening == found.node.start_point.row + 1 or data[found.body.start_byte : found.body.start_byte + 1] == b"{"
-        )
-        body = min(opening + 1 if braced else opening, last + 1)
-    return Element(kind, name, first, last, body, found.signature(data), found.decorators())
+            above.append((d.end, kind, name))
+        yield Element(cast(ElementKind, kind), name, d.first, d.last, d.body, d.signature, d.decorators)
 
 
 def _last_line(node: "Node") -> int:

@@ -16,6 +16,7 @@ from harness.location import Location
 from harness.model.prompts import Prompts
 from harness.seams import Model, Snapshot
 from harness.validate.bench import Bench
+from harness.validate.programs import PYTHON, Program, program_for
 from harness.validate.regression import STAGE as REGRESSION_STAGE
 from harness.validate.regression import Regression, count_failures, find_regression
 from harness.validate.reproduction import STAGE as REPRODUCTION_STAGE
@@ -36,6 +37,7 @@ class Plan:
 
     regression: Regression | None = None  # None where the run file asks for none
     reproductions: Sequence[ReproductionTest] = ()  # as sampled
+    program: Program = PYTHON  # what they are written in
 
     def costs(self) -> list[Regression | ReproductionTest]:
         """Everything that the model was asked for it."""
@@ -57,6 +59,7 @@ class Validation:
         return {
             "regression": {k: v for k, v in regression.items() if k != "script"} if regression else None,
             "reproduction": [test.model_dump(mode="json", exclude={"vote"}) for test in self.reproductions],
+            "program": self.plan.program.language,
             "chosen": list(self.chosen),
             "checks": {
                 i: {"failures": c.failures, "turned": sorted(c.turned), "untried": c.untried}
@@ -94,9 +97,9 @@ async def plan_validation(
             return None
         return await find_regression(model, prompts, config.regression, bench, snapshot, locations)
 
-    return Plan(
-        *await asyncio.gather(regression(), sample_reproductions(model, prompts, config.reproduction, bench.instance))
-    )
+    program = program_for(snapshot.paths()) if config.reproduction.samples else PYTHON
+    sampling = sample_reproductions(model, prompts, config.reproduction, bench.instance, program)
+    return Plan(*await asyncio.gather(regression(), sampling), program)
 
 
 async def validate(plan: Plan, config: ValidationConfig, bench: Bench, candidates: Sequence[Candidate]) -> Validation:
@@ -104,7 +107,7 @@ async def validate(plan: Plan, config: ValidationConfig, bench: Bench, candidate
     able = {candidate.vote: candidate for candidate in sorted(candidates, key=lambda c: -c.index) if candidate.patch}
     if not able:
         return Validation(plan, plan.reproductions)
-    reproductions = await keep_reproducing(bench, plan.reproductions)
+    reproductions = await keep_reproducing(bench, plan.reproductions, plan.program)
     chosen = choose_reproductions(reproductions, config.reproduction.tests)
     found = dict(
         zip(able, await asyncio.gather(*(_check(plan, bench, chosen, c.patch) for c in able.values())), strict=True)
@@ -116,7 +119,7 @@ async def validate(plan: Plan, config: ValidationConfig, bench: Bench, candidate
 async def _check(plan: Plan, bench: Bench, chosen: Sequence[ReproductionTest], patch: str) -> Check:
     tests = plan.regression if plan.regression and plan.regression.tests else None
     failures = await count_failures(bench, tests, patch) if tests else None
-    turned = await asyncio.gather(*(shows_resolved(bench, test, patch) for test in chosen))
+    turned = await asyncio.gather(*(shows_resolved(bench, test, patch, plan.program) for test in chosen))
     return Check(
         failures,
         frozenset(test.index for test, good in zip(chosen, turned, strict=True) if good),

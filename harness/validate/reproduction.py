@@ -16,17 +16,13 @@ from harness.errors import InfrastructureError
 from harness.instance import Instance
 from harness.model.answers import without_thinking
 from harness.model.prompts import Prompts
-from harness.python_syntax import read_syntax
 from harness.seams import Answer, ContextOverflow, Model
 from harness.validate.bench import Bench
+from harness.validate.programs import PYTHON, Program
 from harness.validate.scripts import marked_region, program_script
 
 STAGE = "reproduction"
 REPRODUCED, RESOLVED, OTHER = "Issue reproduced", "Issue resolved", "Other issues"
-
-PROGRAM = "/harness/reproduce.py"
-# packages that are not installed are found from the repository's root
-COMMAND = f'PYTHONPATH="/testbed${{PYTHONPATH:+:$PYTHONPATH}}" python {PROGRAM}'
 
 _BLOCK = re.compile(r"^[ \t]*(```+|~~~+)[^\n]*\n(.*?)^[ \t]*\1[ \t]*$", re.MULTILINE | re.DOTALL)
 
@@ -59,14 +55,14 @@ class ReproductionTest(BaseModel):
 
 
 async def sample_reproductions(
-    model: Model, prompts: Prompts, config: ReproductionConfig, instance: Instance
+    model: Model, prompts: Prompts, config: ReproductionConfig, instance: Instance, program: Program = PYTHON
 ) -> list[ReproductionTest]:
     """``config.samples`` scripts from one prompt, the first greedy where so configured; each runs or has a reason.
 
     Raises InfrastructureError where the model can't be asked.
     """
     lines = {"reproduced": REPRODUCED, "resolved": RESOLVED, "other": OTHER}
-    prompt = prompts.render(STAGE, issue=instance.problem_statement, **lines)
+    prompt = prompts.render(STAGE, issue=instance.problem_statement, program=program, **lines)
     greedy = config.sampling.model_copy(update={"temperature": 0.0})
 
     async def draw(index: int) -> ReproductionTest:
@@ -75,12 +71,12 @@ async def sample_reproductions(
             answer = await model.answer(prompt, sampling, index)
         except ContextOverflow as overflow:
             return ReproductionTest(index=index, reason=ScriptReason.CONTEXT_OVERFLOW, detail=str(overflow))
-        return read_reproduction(answer, index)
+        return read_reproduction(answer, index, program)
 
     return list(await asyncio.gather(*(draw(index) for index in range(config.samples))))
 
 
-def read_reproduction(answer: Answer, index: int) -> ReproductionTest:
+def read_reproduction(answer: Answer, index: int, program: Program = PYTHON) -> ReproductionTest:
     """The script in an answer, or why there is none; the last fenced block counts, as models draft first."""
     reason, detail, source, vote = None, "", "", ""
     if answer.finish_reason == "length":
@@ -89,7 +85,7 @@ def read_reproduction(answer: Answer, index: int) -> ReproductionTest:
         reason, detail = ScriptReason.NO_SCRIPT, "the answer holds no fenced script"
     else:
         source = blocks[-1]
-        reason, detail, vote = _judge(source)
+        reason, detail, vote = _judge(source, program)
     return ReproductionTest(
         index=index,
         source=source,
@@ -102,21 +98,24 @@ def read_reproduction(answer: Answer, index: int) -> ReproductionTest:
     )
 
 
-def _judge(source: str) -> tuple[ScriptReason | None, str, str]:
+def _judge(source: str, program: Program) -> tuple[ScriptReason | None, str, str]:
     """Why a script can't be used, in one word and in one line, and else its key in the vote."""
     missing = [line for line in (REPRODUCED, RESOLVED) if line not in source]
-    syntax = read_syntax(source.encode())
-    if syntax.problem:
-        return ScriptReason.SYNTAX_ERROR, syntax.problem, ""
+    if problem := program.problem(source):
+        return ScriptReason.SYNTAX_ERROR, problem, ""
     if missing:
         return ScriptReason.NO_LINES, f"it never prints {missing[0]!r}", ""
-    return None, "", syntax.meaning
+    return None, "", program.meaning(source)
 
 
-async def keep_reproducing(bench: Bench, tests: Sequence[ReproductionTest]) -> list[ReproductionTest]:
+async def keep_reproducing(
+    bench: Bench, tests: Sequence[ReproductionTest], program: Program = PYTHON
+) -> list[ReproductionTest]:
     """The tests with a reason for each that does not show the issue on the base; equal scripts are run once."""
     usable = {test.vote: test for test in reversed(tests) if test.reason is None}
-    ends = dict(zip(usable, await asyncio.gather(*(_end(bench, test, "") for test in usable.values())), strict=True))
+    ends = dict(
+        zip(usable, await asyncio.gather(*(_end(bench, test, "", program) for test in usable.values())), strict=True)
+    )
     return [
         test if test.reason or ends[test.vote] == {REPRODUCED} else test.model_copy(update=_refused(ends[test.vote]))
         for test in tests
@@ -140,15 +139,15 @@ def choose_reproductions(tests: Sequence[ReproductionTest], limit: int) -> list[
     return sorted(distinct, key=lambda test: (-votes[test.vote], test.index))[:limit]
 
 
-async def shows_resolved(bench: Bench, test: ReproductionTest, patch: str) -> bool | None:
+async def shows_resolved(bench: Bench, test: ReproductionTest, patch: str, program: Program = PYTHON) -> bool | None:
     """Whether the script says, with the patch in, that the issue is gone and nothing else; None: the machine failed."""
-    said = await _end(bench, test, patch)
+    said = await _end(bench, test, patch, program)
     return None if said is None else said == {RESOLVED}
 
 
-async def _end(bench: Bench, test: ReproductionTest, patch: str) -> set[str] | None:
+async def _end(bench: Bench, test: ReproductionTest, patch: str, program: Program) -> set[str] | None:
     """Which of the three lines the script printed."""
-    script = program_script(bench.instance, bench.specification, COMMAND, {PROGRAM: test.source})
+    script = program_script(bench.instance, bench.specification, program.command, {program.path: test.source})
     try:
         run = await bench.run(script, patch)
     except InfrastructureError:

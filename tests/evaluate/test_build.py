@@ -16,9 +16,9 @@ from harness.evaluate.bases import base_layer
 from harness.evaluate.environments import environment_layer
 from harness.evaluate.layers import Layer, render
 from harness.evaluate.names import built_name
-from harness.evaluate.recipes import Environment, FolderSource, MirrorSource, Recipe, SdistSource
+from harness.evaluate.recipes import Environment, FolderSource, MirrorSource, Recipe, SdistSource, Sources
 from harness.evaluate.specifications import published_image
-from harness.evaluate.states import write_base_state
+from harness.evaluate.states import write_base_state, write_sources
 from harness.repo.mirror import BareRepository
 from harness.repo.snapshot import RebuiltRepository
 
@@ -139,6 +139,24 @@ def test_a_mirror_gives_the_base_commits_files_and_no_history(repository, instan
     assert made == write_base_state(repository, instance, package(other, BROKEN, "forward"), other)
 
 
+def test_a_mirror_gives_older_sources_the_same_way(repository, tmp_path):
+    older, _ = history(tmp_path / "work", BROKEN, FIXED)
+    sources = Sources(source=MirrorSource(location=str(tmp_path / "work")), commit=older)
+    made = write_sources(repository, "owner/name", "p-1", sources, tmp_path)
+    held = {path: repository.read(entry.object) for path, entry in repository.entries(made).items()}
+    assert held == BROKEN
+    assert repository.git("rev-list", "--all") == made
+    missing = sources.model_copy(update={"commit": "1" * 40})
+    with pytest.raises(InputError, match=r"^sources p-1: .*work does not hold commit 1111"):
+        write_sources(repository, "owner/name", "p-1", missing, tmp_path)
+
+
+def test_older_sources_are_a_package_as_it_is(repository, tmp_path):
+    packed = package(tmp_path, FIXED, "forward").source
+    made = write_sources(repository, "owner/name", "p-1", Sources(source=packed), tmp_path)
+    assert {path: repository.read(entry.object) for path, entry in repository.entries(made).items()} == FIXED
+
+
 def test_a_known_state_needs_its_mirror_no_more(repository, instance, tmp_path, upstream):
     mirror, commit = upstream
     source = recipe(MirrorSource(location=str(mirror)))
@@ -232,10 +250,10 @@ def test_content_tells_its_parts_apart():
 
 
 def test_an_install_command_is_one_argument_whatever_it_holds():
-    text = render("instance.Dockerfile.jinja", environment="e", install="echo \"a\" '<b>' &&\necho c")
+    text = render("instance.Dockerfile.jinja", below="e", replacing=False, install="echo \"a\" '<b>' &&\necho c")
     [line] = [line for line in text.splitlines() if line.startswith("RUN [")]
     assert "\\n" in line
-    assert "RUN [" not in render("instance.Dockerfile.jinja", environment="e", install=None)
+    assert "RUN [" not in render("instance.Dockerfile.jinja", below="e", replacing=False, install=None)
 
 
 def test_a_python_that_no_release_carries():

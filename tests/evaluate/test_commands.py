@@ -2,6 +2,7 @@ import threading
 from pathlib import Path
 
 import pytest
+from doubles import ScriptedSandbox
 
 from harness.errors import InfrastructureError
 from harness.evaluate import commands as module
@@ -9,32 +10,11 @@ from harness.evaluate import once
 from harness.evaluate.commands import CommandRunner, Script
 from harness.instance import Instance
 from harness.journal import Journal
-from harness.seams import CommandResult, Job, Limits
+from harness.seams import CommandResult, Limits
 
 SCRIPT = Script("echo hello\n", {"/harness/a.py": "x = 1\n"})
 APPLIED = CommandResult(0, b"Applied patch a.py cleanly.\n", 0.1)
 DONE = CommandResult(3, b"hello\xff\n", 0.5)
-
-
-class Machine:
-    """A sandbox that ends every job alike, after as many failures as it is given."""
-
-    def __init__(self, *results: CommandResult, failures: int = 0) -> None:
-        self.results, self.failures = results, failures
-        self.jobs: list[Job] = []
-        self.id = "sha256:1"
-        self.gate = threading.Event()
-        self.gate.set()
-
-    def digest(self, image: str) -> str:
-        return self.id
-
-    def run(self, job: Job) -> tuple[CommandResult, ...]:
-        self.jobs.append(job)
-        self.gate.wait(10)
-        if len(self.jobs) <= self.failures:
-            raise InfrastructureError("daemon gone")
-        return self.results
 
 
 @pytest.fixture
@@ -42,7 +22,7 @@ def make(tmp_path: Path, monkeypatch):
     monkeypatch.setattr(once, "RETRY_SECONDS", (0.0, 0.0))
     journals = []
 
-    def runner(machine: Machine, **limits) -> CommandRunner:
+    def runner(machine: ScriptedSandbox, **limits) -> CommandRunner:
         journals.append(Journal(tmp_path / "journal.jsonl"))
         return CommandRunner(machine, lambda _: "image", journals[-1], tmp_path / "logs", Limits(**limits))
 
@@ -52,7 +32,7 @@ def make(tmp_path: Path, monkeypatch):
 
 
 def test_a_run_is_journaled_and_never_repeated(make, instance: Instance) -> None:
-    machine = Machine(APPLIED, DONE)
+    machine = ScriptedSandbox(APPLIED, DONE)
     first = make(machine).run(instance, SCRIPT, "a patch")
     assert (first.applied, first.exit_status, first.output) == (True, 3, "hello\ufffd\n")
     assert make(machine).run(instance, SCRIPT, "a patch") == first
@@ -62,7 +42,7 @@ def test_a_run_is_journaled_and_never_repeated(make, instance: Instance) -> None
 
 
 def test_whatever_determines_a_run_makes_it_another_question(make, instance: Instance) -> None:
-    machine = Machine(APPLIED, DONE)
+    machine = ScriptedSandbox(APPLIED, DONE)
     make(machine).run(instance, SCRIPT, "a patch")
     make(machine).run(instance, SCRIPT, "another patch")
     make(machine).run(instance, Script("echo other\n", SCRIPT.files), "a patch")
@@ -74,7 +54,7 @@ def test_whatever_determines_a_run_makes_it_another_question(make, instance: Ins
 
 
 def test_a_lost_log_is_made_again(make, instance: Instance, tmp_path: Path) -> None:
-    machine = Machine(DONE)
+    machine = ScriptedSandbox(DONE)
     make(machine).run(instance, SCRIPT)
     next((tmp_path / "logs").iterdir()).unlink()
     assert make(machine).run(instance, SCRIPT).exit_status == 3
@@ -82,26 +62,26 @@ def test_a_lost_log_is_made_again(make, instance: Instance, tmp_path: Path) -> N
 
 
 def test_without_a_patch_only_the_script_runs(make, instance: Instance) -> None:
-    machine = Machine(DONE)
+    machine = ScriptedSandbox(DONE)
     assert make(machine).run(instance, SCRIPT).applied
     assert len(machine.jobs[0].commands) == 1
     assert module.PATCH_PATH not in machine.jobs[0].files
 
 
 def test_a_patch_that_does_not_go_in(make, instance: Instance) -> None:
-    run = make(Machine(CommandResult(1, b"error: patch failed", 0.1))).run(instance, SCRIPT, "a patch")
+    run = make(ScriptedSandbox(CommandResult(1, b"error: patch failed", 0.1))).run(instance, SCRIPT, "a patch")
     assert (run.applied, run.exit_status, run.output) == (False, 1, "")
 
 
 def test_a_failing_machine_is_tried_again_and_never_journaled(make, instance: Instance) -> None:
-    assert make(Machine(DONE, failures=2)).run(instance, SCRIPT).exit_status == 3
+    assert make(ScriptedSandbox(DONE, failures=2)).run(instance, SCRIPT).exit_status == 3
     with pytest.raises(InfrastructureError, match="daemon gone"):
-        make(Machine(failures=99)).run(instance, SCRIPT, "a patch")
-    assert make(Machine(APPLIED, DONE)).run(instance, SCRIPT, "a patch").applied
+        make(ScriptedSandbox(failures=99)).run(instance, SCRIPT, "a patch")
+    assert make(ScriptedSandbox(APPLIED, DONE)).run(instance, SCRIPT, "a patch").applied
 
 
 def test_equal_questions_under_way_are_asked_once(make, instance: Instance) -> None:
-    machine = Machine(DONE)
+    machine = ScriptedSandbox(DONE)
     machine.gate.clear()
     runner = make(machine)
     runs = []

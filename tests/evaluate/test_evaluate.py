@@ -2,8 +2,9 @@ import threading
 from pathlib import Path
 
 import pytest
+from doubles import ScriptedSandbox
 
-from harness.errors import InfrastructureError, SandboxError
+from harness.errors import SandboxError
 from harness.evaluate import once
 from harness.evaluate.evaluate import Evaluator
 from harness.evaluate.phases import PATCH_PATH, PATCH_REFUSED
@@ -21,28 +22,6 @@ APPLIED = CommandResult(
 )
 INTACT = {"/testbed/tests/test_a.py": "1f"}
 TESTED = CommandResult(0, PASSING.encode(), 2.0, contents=INTACT)
-
-
-class ScriptedSandbox:
-    """The deterministic kind of `Sandbox`: every job ends as its script says."""
-
-    def __init__(self, *results: CommandResult, failures: int = 0) -> None:
-        self.results = results
-        self.failures = failures
-        self.jobs: list[Job] = []
-        self.id = "sha256:1"
-        self.gate = threading.Event()
-        self.gate.set()
-
-    def digest(self, image: str) -> str:
-        return self.id
-
-    def run(self, job: Job) -> tuple[CommandResult, ...]:
-        self.jobs.append(job)
-        self.gate.wait(10)
-        if len(self.jobs) <= self.failures:
-            raise InfrastructureError("daemon gone")
-        return self.results
 
 
 @pytest.fixture

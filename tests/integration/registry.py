@@ -27,12 +27,13 @@ HOP_HEADERS = ("connection", "transfer-encoding", "content-length", "host")
 class Registry:
     """``docker-registry`` on a free port, with a folder of its own."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, auth: str = "") -> None:
+        """``auth`` is a line of its configuration."""
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.address = f"127.0.0.1:{probe.getsockname()[1]}"
         configuration = folder / "registry.yml"
-        configuration.write_text(CONFIGURATION.format(folder=folder / "registry", address=self.address))
+        configuration.write_text(CONFIGURATION.format(folder=folder / "registry", address=self.address) + auth)
         self._process = subprocess.Popen(
             ["docker-registry", "serve", str(configuration)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )

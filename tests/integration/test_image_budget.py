@@ -8,18 +8,22 @@ import pytest
 from daemon import import_little_image
 from registry import make_image, noise
 
-from harness.config import EvaluationConfig, ImagesConfig
+from harness.config import EvaluationConfig, ImagesConfig, RunConfig
 from harness.errors import InputError
-from harness.evaluate import prefetch
+from harness.evaluate import prefetch, room
 from harness.evaluate.budget import Budget
+from harness.evaluate.build import build_images
 from harness.evaluate.disk import image_layers, together
 from harness.evaluate.images import KIND_LABEL, list_images
 from harness.evaluate.pull import find
+from harness.evaluate.recipes import Environment, FolderSource, Recipe, RecipeBook
+from harness.evaluate.registry import Registries
 from harness.evaluate.spec import END_MARKER, START_MARKER
 from harness.evaluate.supply import ImageSupply
 from harness.evaluation import Submission, evaluate_predictions
 from harness.instance import Instance
 from harness.repo.diff import creation_patch
+from harness.run import run_pipeline
 from harness.verdict import Outcome
 
 pytestmark = pytest.mark.docker
@@ -119,17 +123,17 @@ def test_the_list_tells_what_images_take(docker_client, registry):
 def test_no_room_is_said_before_the_first_pull(docker_client, registry, proxy, instance, monkeypatch):
     registry.push(docker_client, "budget/large:1", [noise(3 * MIB)])
     wanted = instance.model_copy(update={"image": f"{proxy.address}/budget/large:1"})
-    monkeypatch.setattr(prefetch, "free_bytes", lambda folder: 8 * MIB)
+    monkeypatch.setattr(room, "free_bytes", lambda folder: 8 * MIB)
     evaluation = EvaluationConfig(pull=True)
     with pytest.raises(InputError, match=r"^1 images to pull take about 0\.0 GiB, but /\S+ has 0\.0 GiB free"):
         prefetch.prefetch([wanted], evaluation)
     assert not any("/blobs/" in line for line in proxy.asked)
     supply = ImageSupply(docker_client, evaluation)
     # what an unpacked image takes is three times what is sent; a budget bounds it
-    monkeypatch.setattr(prefetch, "free_bytes", lambda folder: 10 * MIB)
-    prefetch.require_room(docker_client, supply, [wanted])
-    monkeypatch.setattr(prefetch, "free_bytes", lambda folder: MIB)
-    prefetch.require_room(docker_client, supply, [wanted], budget=MIB / 2)
+    monkeypatch.setattr(room, "free_bytes", lambda folder: 10 * MIB)
+    room.require_room(docker_client, supply, [wanted])
+    monkeypatch.setattr(room, "free_bytes", lambda folder: MIB)
+    room.require_room(docker_client, supply, [wanted], budget=MIB / 2)
 
 
 TEST = "tests/test_a.py::test_new"
@@ -178,6 +182,43 @@ def rows(docker_client, registry, proxy, little, row) -> list[Instance]:
         }
         made.append(Instance.model_validate(row(**columns)))
     return made
+
+
+def test_no_room_is_said_before_the_first_build(docker_client, instance, tmp_path, monkeypatch):
+    (tmp_path / "base").mkdir()
+    (tmp_path / "base/file").write_bytes(noise(MIB))
+    wanted = instance.model_copy(update={"instance_id": "harness-Test__room-1"})
+    recipe = Recipe(
+        instance_id=wanted.instance_id,
+        environment="e",
+        source=FolderSource(path=tmp_path / "base"),
+        install=None,
+        test_cmd="true",
+    )
+    environment = Environment(python="3.11", requirements=("no-such-package==1",))
+    book = RecipeBook(environments={"e": environment}, instances={wanted.instance_id: recipe})
+    monkeypatch.setattr(room, "free_bytes", lambda folder: MIB)
+    with pytest.raises(InputError, match=r"^1 images to build take about 0\.\d GiB, but /\S+ has 0\.0 GiB free"):
+        build_images(docker_client, [wanted], book, tmp_path)
+    assert not (tmp_path / "repos").exists()
+
+
+def test_a_run_asks_for_sizes_once(docker_client, rows, proxy, tmp_path, monkeypatch):
+    """Bug: what is to be pulled was asked for before the base states were read, and again before the tests."""
+    asked = []
+    manifest = Registries.manifest
+    monkeypatch.setattr(Registries, "manifest", lambda self, name: asked.append(name) or manifest(self, name))
+    path = tmp_path / "rows.jsonl"
+    path.write_text("".join(f"{row.model_dump_json(by_alias=True)}\n" for row in rows))
+    config = {
+        "dataset": {"path": str(path)},
+        "references": ["gold"],
+        "evaluation": {"pull": True, "image_budget": 0.001, "workers": 1, "timeout": 60},
+        "output": str(tmp_path / "out"),
+    }
+    [gold] = run_pipeline(RunConfig.model_validate(config))
+    assert gold.resolved == 2
+    assert sorted(asked) == sorted(row.image for row in rows)
 
 
 def test_a_run_under_a_budget(docker_client, rows, proxy, tmp_path: Path, caplog):

@@ -310,6 +310,14 @@ async def test_an_answer_is_on_disk_with_its_prompt_before_it_is_given(journal):
     ]
 
 
+async def test_a_prompt_is_written_once_however_many_samples_come_at_once(journal):
+    """The prompt was looked up and then written; several threads found it missing and each wrote it."""
+    async with asking(FakeOpenAI(), journal) as model:
+        await asyncio.gather(*(model.answer("why?", SAMPLING, index % 8) for index in range(16)))
+    kinds = [json.loads(line)["kind"] for line in journal.path.read_text().splitlines()]
+    assert sorted(kinds) == ["answer"] * 8 + ["prompt"]
+
+
 async def test_leaving_while_a_question_waits_does_not_hang(journal):
     async def hang(_):
         await asyncio.sleep(60)

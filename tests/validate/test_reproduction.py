@@ -5,8 +5,8 @@ from doubles import ScriptedModel
 from harness.config import ReproductionConfig
 from harness.model.prompts import Prompts
 from harness.seams import Answer, ContextOverflow
+from harness.validate.programs import BASH, JAVASCRIPT, PHP, PYTHON, RUBY, program_for
 from harness.validate.reproduction import (
-    PROGRAM,
     ReproductionTest,
     ScriptReason,
     choose_reproductions,
@@ -85,7 +85,7 @@ async def test_a_test_is_kept_when_it_shows_the_issue_on_the_base_and_nothing_el
     assert test.reason is reason
     [(script, patch)] = scripted.runs
     assert patch == ""
-    assert script.files == {PROGRAM: SCRIPT}
+    assert script.files == {PYTHON.path: SCRIPT}
 
 
 async def test_scripts_that_differ_in_comments_only_are_run_once(instance):
@@ -116,3 +116,44 @@ def test_majority_picks_one_and_consensus_several():
 )
 async def test_a_fix_must_turn_the_test(instance, run, good):
     assert await shows_resolved(ScriptedBench(instance, lambda *_: run).bench, usable(0), "a patch") is good
+
+
+@pytest.mark.parametrize(
+    ("paths", "program"),
+    [
+        (["a.py", "b.py", "c.js"], PYTHON),
+        (["a.ts", "b.tsx", "README.md"], JAVASCRIPT),
+        (["lib/a.rb"], RUBY),
+        (["a.php"], PHP),
+        (["A.java", "B.java", "x.py"], BASH),
+        (["README.md"], PYTHON),
+        ([], PYTHON),
+    ],
+)
+def test_the_language_of_most_files_is_what_scripts_are_written_in(paths, program):
+    assert program_for(paths) is program
+
+
+SAYS = "'Issue reproduced' : 'Issue resolved'"
+
+
+@pytest.mark.parametrize(
+    ("program", "script", "same"),
+    [
+        (BASH, f"go run . || exit\necho {SAYS}\n", f"go run . || exit\n\n  echo {SAYS}"),
+        (RUBY, f"puts x ? {SAYS}\n", f"# tests x\nputs x ? {SAYS}\n"),
+        (JAVASCRIPT, f"console.log(x ? {SAYS});\n", f"console.log(x\n  ? {SAYS}); // x\n"),
+        (PHP, f"<?php echo $x ? {SAYS};\n", f"<?php\n/* x */ echo $x ? {SAYS};\n"),
+    ],
+)
+async def test_scripts_in_other_languages_are_asked_for_voted_on_and_run(instance, program, script, same):
+    model = ScriptedModel([f"```{program.language}\n{text}\n```" for text in (script, same)])
+    tests = await sample_reproductions(model, Prompts("compact"), ReproductionConfig(samples=2), instance, program)
+    assert f"Write a {program.name} script" in model.prompts[0]
+    assert [test.reason for test in tests] == [None, None]
+    assert tests[0].vote == tests[1].vote
+    scripted = ScriptedBench(instance, lambda *_: printed("Issue reproduced"))
+    assert [test.reason for test in await keep_reproducing(scripted.bench, tests, program)] == [None, None]
+    [(ran, _)] = scripted.runs
+    assert ran.files == {program.path: tests[0].source}
+    assert program.command in ran.text

@@ -3,9 +3,10 @@
 import pytest
 
 from harness.model.prompts import Prompts
+from harness.validate.programs import RUBY
 
 INERT = "{{ 7 * 7 }} {% raise %} {# gone #} {{ undefined }} {% raw %}"
-LINES = {"reproduced": "Issue reproduced", "resolved": "Issue resolved", "other": "Other issues"}
+LINES = {"reproduced": "Issue reproduced", "resolved": "Issue resolved", "other": "Other issues", "program": RUBY}
 
 
 @pytest.fixture(params=["agentless", "compact"])
@@ -23,7 +24,9 @@ def test_tests_stand_one_a_line(prompts):
 def test_the_three_lines_are_named(prompts):
     text = prompts.render("reproduction", issue="Größe → 0 💥", **LINES)
     assert "Größe → 0 💥\n" in text
-    assert all(line in text for line in LINES.values())
+    assert all(line in text for name, line in LINES.items() if name != "program")
+    assert "Ruby script" in text
+    assert "```ruby" in text
 
 
 def test_nothing_to_show_and_very_much(prompts):
