@@ -140,9 +140,9 @@ def study(
     output: Annotated[Path, typer.Argument(help="Folder for tables, figure and page.")],
 ) -> None:
     """Tables, figure and page of a run over all arms and seeds."""
-    from lab.study import write_study
+    from lab.study import read_study, write_study
 
-    write_study(run, checkpoints, output)
+    write_study(read_study(run, checkpoints), output)
     typer.echo(f"study: {output}")
 
 

@@ -93,6 +93,6 @@ async def test_scorer_transformers_and_vllm_answer_alike(turns, tmp_path):
     told = zip(turns, (one.greedy for one in scored), served, strict=True)
     other = [(turn, ours, theirs) for turn, ours, theirs in told if ours != theirs]
     gaps = [gap(entry.path, *told) for told in other]
-    print(f"{sum(one.exact for one in scored)} right, {len(other)} answers differ, gaps {gaps}")
+    assert sum(one.exact for one in scored) > len(turns) / 2
     assert len(other) <= 5
     assert all(found < NEAR_TIE for found in gaps)
