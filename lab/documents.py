@@ -30,7 +30,7 @@ class Mix:
 
     kinds: Mapping[str, float] = field(default_factory=lambda: {SINGLE: 0.86, TRAJECTORY: 0.07, SESSION: 0.07})
     asked: Mapping[str, float] = field(
-        default_factory=lambda: {"files": 0.1, "elements": 0.1, "model": 0.3, "gt-location": 0.2, "gt-file": 0.3}
+        default_factory=lambda: {"files": 0.2, "elements": 0.15, "model": 0.3, "gt-location": 0.2, "gt-file": 0.15}
     )  # by single documents: the stages of localization, and repair in each condition
     follow_ups: tuple[int, int] = (2, 24)  # questions of a session after its first: fewest, most
 
