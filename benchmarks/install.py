@@ -31,9 +31,9 @@ from harness.seams import Snapshot
 from harness.verdict import Outcome, Verdict
 
 INSTANCES = (
-    "django__django-15790,django__django-16046,pallets__flask-4992,pydata__xarray-4248,pytest-dev__pytest-9359,"
-    "mwaskom__seaborn-3010,sphinx-doc__sphinx-10325,pytest-dev__pytest-5227"
-)
+    "django__django-15790,django__django-16046,django__django-15814,pallets__flask-4992,pydata__xarray-4248,"
+    "mwaskom__seaborn-3010,sphinx-doc__sphinx-10325,sphinx-doc__sphinx-7738"
+)  # not pytest: it reads its version from git's history when it is installed, and a rebuilt state has no such history
 METADATA = ("pyproject.toml", "setup.cfg", "setup.py")
 KINDS = ("gold", "wrong module", "metadata")
 Verdicts = dict[tuple[str, str], Verdict]  # kind of patch, instance id
@@ -102,7 +102,7 @@ def main() -> None:
     repository = open_repository(cache_folder())
     patches = {i.instance_id: patches_of(i, repository.snapshot(i)) for i in classic}
     variants = {always: [with_script(i, always) for i in classic] for always in (True, False)}
-    print(f"{len(classic)} instances, 1 worker, {arguments.rounds} rounds in turn, medians of seconds in the script;")
+    print(f"{len(classic)} instances, 1 worker, {arguments.rounds} rounds in turn, medians of seconds of evaluation;")
     print(f"{os.cpu_count()} CPUs, load {os.getloadavg()[0]:.1f}; {arguments.instances.replace(',', ', ')}")
     seconds: dict[tuple[bool, str], list[float]] = {(always, kind): [] for always in variants for kind in KINDS}
     differing: set[tuple[str, str]] = set()
@@ -114,7 +114,7 @@ def main() -> None:
         differing |= {key for key in always if told(always[key]) != told(asked[key])}
         for choice, verdicts in ((True, always), (False, asked)):
             for kind in KINDS:
-                seconds[choice, kind].append(sum(v.test_seconds for key, v in verdicts.items() if key[0] == kind))
+                seconds[choice, kind].append(sum(v.seconds for key, v in verdicts.items() if key[0] == kind))
         for (kind, _), verdict in asked.items() if number == 0 else ():
             outcomes[kind][verdict.outcome] = outcomes[kind].get(verdict.outcome, 0) + 1
     table = {kind: [statistics.median(seconds[choice, kind]) for choice in (True, False)] for kind in KINDS}
