@@ -1,4 +1,4 @@
-"""Our evaluator and the official harness in turn, on the same images and the same patches.
+"""Our evaluator and the official harness (an environment of its own) in turn, on the same images and patches.
 
     .venv/bin/python benchmarks/evaluate.py --rows ROWS [--rounds 3] [--workers 1,2] [--instances ID,ID] [--check]
 
@@ -30,10 +30,12 @@ from harness.evaluate.phases import evaluation_job
 from harness.evaluate.session import evaluation_session
 from harness.evaluate.spec import specify
 from harness.instance import Instance, load_instances
+from harness.paths import cache_folder
 from harness.records import RunFolder
 from harness.seams import Limits
 from harness.verdict import Outcome
 
+OFFICIAL = "5.0.2"  # release of the swebench package
 OVERHEAD_SECONDS = 0.35  # per evaluation, at most
 OVERHEAD_SHARE = 1 / 20  # of the official harness' overhead, at most
 FLOOR_RATIO = 1.15  # wall time over the floor's, at most
@@ -81,7 +83,18 @@ def ours(instances: Sequence[Instance], kinds: dict[str, Patches], workers: int)
     return Timing(wall, sum(verdict.test_seconds for verdict in verdicts.values()), resolved)
 
 
-def official(rows: Path, kinds: dict[str, Patches], workers: int, tests: float) -> Timing:
+def official_command() -> Path:
+    """The official harness' command, installed from its package into an environment of its own, once."""
+    folder = cache_folder() / "benchmarks" / f"swebench-{OFFICIAL}"
+    command = folder / "bin" / "swebench"
+    if not command.is_file():
+        print(f"installing swebench {OFFICIAL} into {folder}", file=sys.stderr)
+        subprocess.run([sys.executable, "-m", "venv", "--clear", str(folder)], check=True)
+        subprocess.run([folder / "bin" / "pip", "install", "--quiet", f"swebench=={OFFICIAL}"], check=True)
+    return command
+
+
+def official(swebench: Path, rows: Path, kinds: dict[str, Patches], workers: int, tests: float) -> Timing:
     """The pass through ``swebench eval``; it does not tell the time in tests, which is taken as ours."""
     wall, resolved = 0.0, set()
     with tempfile.TemporaryDirectory() as folder:
@@ -89,7 +102,7 @@ def official(rows: Path, kinds: dict[str, Patches], workers: int, tests: float) 
             predictions = Path(folder) / f"{kind}.jsonl"
             lines = ({"instance_id": i, "model_name_or_path": kind, "model_patch": p} for i, p in patches.items())
             predictions.write_text("".join(json.dumps(line) + "\n" for line in lines))
-            command = [str(Path(sys.executable).with_name("swebench")), "eval", str(rows.resolve()), "-p"]
+            command = [str(swebench), "eval", str(rows.resolve()), "-p"]
             command += [str(predictions), "--run-id", f"bench-{kind}", "-j", str(workers)]
             command += [part for instance_id in patches for part in ("-i", instance_id)]
             started = time.monotonic()
@@ -136,7 +149,7 @@ def compare(
     for _ in range(arguments.rounds):
         floors.append(floor(client, instances, kinds, workers))
         mine.append(ours(instances, kinds, workers))
-        theirs.append(official(arguments.rows, kinds, workers, mine[-1].tests))
+        theirs.append(official(arguments.swebench, arguments.rows, kinds, workers, mine[-1].tests))
         print(
             f"workers {workers}: floor {floors[-1]:.1f}, ours {mine[-1].wall:.1f}, official {theirs[-1].wall:.1f} s",
             flush=True,
@@ -171,6 +184,7 @@ def main() -> None:
     parser.add_argument("--instances", default=INSTANCES)
     parser.add_argument("--check", action="store_true")
     arguments = parser.parse_args()
+    arguments.swebench = official_command()
     client = connect()
     instances = load_instances(str(arguments.rows), ids=arguments.instances.split(","))
     print(f"{len(instances)} instances, gold, wrong and empty patches, {arguments.rounds} rounds, median;")
