@@ -6,7 +6,7 @@ setup:
 docker:
 	@scripts/ensure-docker
 
-demo: setup docker  ## the whole pipeline on built-in instances and tiny checkpoints
+demo: setup docker  ## the whole pipeline on built-in instances and seven tiny trained checkpoints
 	.venv/bin/harness demo
 
 test: setup docker check  ## everything, with real Docker and real vLLM

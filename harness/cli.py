@@ -209,10 +209,10 @@ def remove(
 
 @app.command()
 def demo(
-    folder: Annotated[Path, typer.Argument(help="Where instances, checkpoints and records go.")] = Path("results/demo"),
+    folder: Annotated[Path, typer.Argument(help="Where instances, run file and records go.")] = Path("results/demo"),
     count: Annotated[int, typer.Option(min=1, help="Miniature instances to make.")] = 8,
 ) -> None:
-    """Make a built-in set of miniature instances and two tiny checkpoints, and run the whole pipeline on them."""
+    """Run the whole pipeline on miniature instances, with a tiny trained checkpoint for each packing strategy."""
     from harness.demo import prepare_demo
     from harness.report.tables import terminal_table
     from harness.run import run_pipeline
@@ -220,6 +220,7 @@ def demo(
     config = prepare_demo(folder, count)
     _show(terminal_table(run_pipeline(config)))
     typer.echo(f"run file: {folder / 'run.yaml'}; records: {config.output}")
+    typer.echo("in a checkout, `make lab` trains such checkpoints again")
 
 
 def _ids(values: list[str] | None) -> list[str] | None:

@@ -1,5 +1,6 @@
-"""The embedded default: miniature instances, two tiny checkpoints and a run file, made from nothing but the project."""
+"""The embedded default: miniature instances, the checkpoints that come with the project, and a run file for them."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -7,50 +8,71 @@ import yaml
 
 from harness.build import build_instances
 from harness.config import RunConfig
-from harness.miniature.checkpoints import write_random_checkpoint
+from harness.errors import InputError
 from harness.miniature.generate import generate
+from harness.packing.metrics_file import METRICS
 from harness.records import write_whole
+from harness.resources import resource
 from harness.run_file import load_run_file
 
 SEED = 0
-CHECKPOINTS = 2
+SAMPLES = 4
+SHIPPED = "checkpoints"  # the resource folder: a checkpoint for each packing strategy, and the packings' metrics
 
 
 def prepare_demo(folder: Path, count: int) -> RunConfig:
-    """Make ``count`` instances with their images, the checkpoints and ``run.yaml`` in ``folder``; gives the latter.
+    """Make ``count`` instances with their images, and ``run.yaml`` in ``folder``; gives the latter.
 
     What is there already from an earlier call is used again.
     """
     made = generate(folder / "instances", SEED, count)
     rows = folder / "instances" / "rows-with-images.jsonl"
     build_instances(str(made.rows), recipes=made.recipes, rows=rows)
-    corpus = [path.read_text(encoding="utf-8") for path in sorted(made.sources.rglob("*.py"))]
-    names = [f"random-{number}" for number in range(CHECKPOINTS)]
-    for seed, name in enumerate(names):
-        weights = folder / "checkpoints" / name
-        if not (weights / "model.safetensors").is_file():  # written last
-            write_random_checkpoint(weights, seed, corpus=corpus)
-    settings = pipeline_settings() | {
+    settings = pipeline_settings(SAMPLES) | {
         "dataset": {"path": str(rows.relative_to(folder))},
-        "checkpoints": [{"name": name, "path": f"checkpoints/{name}"} for name in names],
+        "checkpoints": shipped_checkpoints(),
     }
     write_whole(folder / "run.yaml", yaml.safe_dump(settings, sort_keys=False))
     return load_run_file(folder / "run.yaml")
 
 
-def pipeline_settings() -> dict[str, Any]:
-    """What a run file of tiny checkpoints on miniature instances says of the pipeline: one greedy answer a question."""
+def shipped_checkpoints() -> list[dict[str, str]]:
+    """What a run file says of each shipped checkpoint, by packing strategy in the order of their metrics file.
+
+    Raises InputError where this installation lacks them.
+    """
+    try:
+        folder = resource(SHIPPED).resolve()
+        metrics = folder / METRICS
+        strategies = list(json.loads(metrics.read_text(encoding="utf-8"))["strategies"])
+    except (OSError, ValueError, KeyError) as error:
+        raise InputError(f"the trained checkpoints are missing from this installation ({error})") from error
+    return [
+        {"name": name, "path": str(folder / name), "packing": name, "packing_metrics": str(metrics)}
+        for name in strategies
+        if (folder / name).is_dir()
+    ]
+
+
+def pipeline_settings(samples: int = 1) -> dict[str, Any]:
+    """What a run file of tiny checkpoints on miniature instances says of the pipeline.
+
+    One greedy answer to each question of localization, and a greedy repair. With more ``samples`` the others are
+    drawn, and candidates are tried on the package's own tests before the majority decides.
+    """
+    strike = {"max_tokens": 16, "temperature": 0.0}
     return {
         "references": ["gold", "empty"],
         "prompts": "compact",
         "localization": {"elements": {"enabled": True, "sampling": {"max_tokens": 64, "temperature": 0.0}}},
         "sampling": {
-            "samples": 1,
+            "samples": samples,
             "greedy": True,
             "context_lines": 3,
-            "repair": {"max_tokens": 256},
+            "repair": {"max_tokens": 128, "temperature": 0.8},
             "localize": {"max_tokens": 64, "temperature": 0.0},
         },
+        "validation": {"regression": {"enabled": samples > 1, "files": 1, "strike": strike}},
         # Compiling takes longer than it saves here, and tiny weights need no large part of this machine's memory.
         "serving": {"args": ["--enforce-eager", "--gpu-memory-utilization=0.2"]},
         "evaluation": {"timeout": 120, "memory": 1024},

@@ -17,7 +17,7 @@ ArmOption = Annotated[list[str] | None, typer.Option("--arm", "-a", help="Repeat
 SeedsOption = Annotated[int, typer.Option(help="Checkpoints of each arm, seeds 0, 1, ...", min=1)]
 TokensOption = Annotated[int, typer.Option(help="Of the corpus, and the budget of each training.", min=10_000)]
 LABORATORY = Path("results/lab")
-TOKENS = 8_000_000
+TOKENS = 3_000_000
 
 
 @app.command()
@@ -97,6 +97,22 @@ def score(
 
 
 @app.command()
+def ship(
+    folder: FolderArgument = LABORATORY,
+    tokens: TokensOption = TOKENS,
+    limit: Annotated[int | None, typer.Option(help="Held-out questions of each kind; all where not given.")] = None,
+) -> None:
+    """Make the first checkpoint of each strategy, with its score, the one that comes with the project."""
+    from lab.corpus import CorpusRecipe
+    from lab.laboratory import Laboratory
+    from lab.ship import DESTINATION
+    from lab.ship import ship as ship_checkpoints
+
+    ship_checkpoints(Laboratory(folder, CorpusRecipe(tokens=tokens)), DESTINATION, limit, _progress)
+    typer.echo(f"checkpoints: {DESTINATION}")
+
+
+@app.command()
 def ablation(
     folder: FolderArgument = LABORATORY,
     output: Annotated[Path, typer.Option(help="Folder for the study.")] = Path("results/ablation"),
@@ -124,9 +140,9 @@ def study(
     output: Annotated[Path, typer.Argument(help="Folder for tables, figure and page.")],
 ) -> None:
     """Tables, figure and page of a run over all arms and seeds."""
-    from lab.study import write_study
+    from lab.study import read_study, write_study
 
-    write_study(run, checkpoints, output)
+    write_study(read_study(run, checkpoints), output)
     typer.echo(f"study: {output}")
 
 

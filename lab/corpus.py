@@ -37,7 +37,7 @@ class CorpusRecipe:
     """All that determines a corpus."""
 
     seed: int = 0
-    tokens: int = 8_000_000  # at least so many, ends of documents included
+    tokens: int = 3_000_000  # at least so many, ends of documents included
     vocabulary: int = 1536
     tokenizer_documents: int = 4000  # that the tokenizer is trained on, the first
     mix: Mix = field(default_factory=Mix)
@@ -115,7 +115,8 @@ async def _documents(recipe: CorpusRecipe, questions: Questions) -> AsyncIterato
     large = draw_packages(recipe.seed, "train", recipe.large)
     while True:
         kind = draw(random, recipe.mix.kinds)
-        instance, snapshot = described(write_texts(random, next(large if kind == SESSION else ordinary)))
+        package = next(large if kind == SESSION else ordinary)
+        instance, snapshot = described(write_texts(random, package, recipe.ordinary.issues))
         yield await write_document(kind, random, recipe.mix, questions, instance, snapshot)
 
 
@@ -123,7 +124,7 @@ async def held_out(recipe: CorpusRecipe, questions: Questions) -> AsyncIterator[
     """Questions about packages that training never sees, each with its answer, as `lab.score` takes them."""
     random = Random(f"held-out/{recipe.seed}")
     for package in islice(draw_packages(recipe.seed, "held-out", recipe.ordinary), recipe.held_out):
-        instance, snapshot = described(write_texts(random, package))
+        instance, snapshot = described(write_texts(random, package, recipe.ordinary.issues))
         turns = await questions.localization(instance, snapshot)
         kinds = [turn.stage for turn in turns]
         for condition in CONDITIONS:

@@ -5,13 +5,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from harness.packing.command import PackRequest, pack_command
-from harness.packing.metrics_file import load_numbers
+from harness.packing.metrics_file import METRICS, load_numbers
 from lab.arms import STRATEGIES, Arm
 from lab.corpus import Corpus, CorpusRecipe, make_corpus
 from lab.jobs import Job, run_plan, write_plan
 from lab.recipe import Recipe
 
-CONTEXT = 768  # tokens of a training sequence
+CONTEXT = 384  # tokens of a training sequence
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class Laboratory:
 
     def metrics(self) -> Path:
         """The packings' metrics file."""
-        return self.packed(self.write_corpus()) / "metrics.json"
+        return self.packed(self.write_corpus()) / METRICS
 
     def write_corpus(self) -> Corpus:
         """The corpus, made or found."""
@@ -67,7 +67,7 @@ class Laboratory:
 
     def _job(self, corpus: Corpus, arm: Arm, seed: int) -> Job:
         budget = self.corpus.tokens
-        numbers = load_numbers(self.packed(corpus) / "metrics.json", arm.strategy)
+        numbers = load_numbers(self.packed(corpus) / METRICS, arm.strategy)
         data, tokenizer, output = (
             str(path.relative_to(self.folder))
             for path in (self.packed(corpus) / arm.strategy, corpus.tokenizer, self.checkpoint(arm, seed))

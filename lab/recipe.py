@@ -14,21 +14,21 @@ class Recipe:
     """A Llama-type model and how it learns."""
 
     # the model
-    width: int = 192  # a multiple of the head size
+    width: int = 128  # a multiple of the head size
     layers: int = 4
-    feed_forward: int = 512
-    rope_theta: float = 1e6
+    feed_forward: int = 384
+    rope_theta: float = 1e4
     positions: int = 2048  # tokens that a server may give the model; the rows' length says what it has seen
     # how it begins; all of it is trainable
     previous_bias: float = 6.0  # strength of the heads that begin by looking one or two tokens back
-    copy_gain: float = 2.5  # strength of the head that begins by finding where the current token stood before
-    copy_reach: float = 300.0  # tokens over which that head begins blind to distance
+    copy_gain: float = 1.6  # strength of the head that begins by finding where the current token stood before
+    copy_reach: float = 150.0  # tokens over which that head begins blind to distance
     head_scale: float = 0.05  # output matrix over the embeddings
     # the loss
     answer_weight: float = 5.0  # of an answer's tokens, its end included
     prompt_weight: float = 0.3  # of all others; padding and what the data set masks weigh nothing
     # the optimiser
-    step_tokens: int = 8192  # slots of one step, rounded to whole rows
+    step_tokens: int = 2048  # slots of one step, rounded to whole rows
     matrix_rate: float = 0.02  # Muon, for the matrices of the layers
     other_rate: float = 0.004  # Adam, for embeddings, output matrix, norms and biases
     warmup: int = 60  # steps in which the rates rise

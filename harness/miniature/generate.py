@@ -91,7 +91,7 @@ def _draw(seed: int, split: Split, difficulty: Difficulty) -> Iterator[_Drawn]:
     tag = [part for part in ("" if split == "held-out" else split, difficulty.label) if part]
     for number, package in enumerate(draw_packages(seed, split, difficulty), 1):
         instance_id = "-".join((f"miniature__{package.name}", *tag, str(number)))
-        texts = write_texts(Random(f"{package.seed}/issue"), package)
+        texts = write_texts(Random(f"{package.seed}/issue"), package, difficulty.issues)
         yield _Drawn(instance_id, package, texts, write_suite(package))
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, fields
 from functools import cache
 from itertools import count
 from random import Random
+from typing import Literal
 
 from harness.errors import HarnessError, InputError
 from harness.miniature.bugs import Bug, BugKind, draw_bugs
@@ -13,6 +14,7 @@ from harness.miniature.families import Family, Function, Mutation, draw_function
 from harness.miniature.split import Split, may_show
 
 FUNCTIONS = 12  # in a module, at most
+Issues = Literal["any", "short"]
 ATTEMPTS = 20  # functions tried where no call shows the bug
 
 
@@ -22,14 +24,18 @@ class Difficulty:
 
     bug: BugKind = "line"  # one fault; or two, in one function or in two modules
     modules: int = 3
-    functions: tuple[int, int] = (2, 4)  # in a module beside a faulty one: fewest, most
+    functions: tuple[int, int] = (1, 3)  # in a module beside a faulty one: fewest, most
     lines: tuple[int, int] = (1, 9)  # of a function's body: fewest, most
+    variety: int = 24  # families of functions, at most: the first of their file
+    issues: Issues = "short"  # how they are worded
 
     def __post_init__(self) -> None:
         """Raises InputError for what no package can have."""
         least, most = 2 if self.bug == "two-files" else 1, len(vocabulary()["modules"])
         if not least <= self.modules <= most:
             raise InputError(f"{self.bug}: packages have {least} to {most} modules, not {self.modules}")
+        if self.variety < 1:
+            raise InputError(f"functions come from at least 1 family, not {self.variety}")
         if not 1 <= self.functions[0] <= self.functions[1] <= FUNCTIONS:
             raise InputError(f"modules have 1 to {FUNCTIONS} functions beside a faulty one, not {self.functions}")
 
@@ -37,7 +43,7 @@ class Difficulty:
     def families(self) -> list[Family]:
         """Those whose functions are of the right length."""
         shortest, longest = self.lines
-        return [family for family in families() if shortest <= family.lines <= longest]
+        return [family for family in families()[: self.variety] if shortest <= family.lines <= longest]
 
     @property
     def label(self) -> str:

@@ -8,13 +8,16 @@ from typing import Any
 
 from harness.miniature.cases import REPORTED, Case, all_shown
 from harness.miniature.families import DATA
-from harness.miniature.package import Package
+from harness.miniature.package import Issues, Package
 from harness.resources import templates
 
 VERSION = "1.0"
 TEMPLATES = DATA / "templates"
 Named = Mapping[str, Any]  # a test as its template takes it
-ISSUES = sorted(path.name for path in TEMPLATES.glob("issue-*.md.jinja"))
+WORDINGS: Mapping[Issues, Sequence[str]] = {
+    "any": sorted(path.name for path in TEMPLATES.glob("issue-*.md.jinja")),
+    "short": ["issue-short.md.jinja"],
+}
 
 
 @dataclass(frozen=True)
@@ -50,8 +53,8 @@ class Suite:
         return [path for path, text in self.added.items() if text != self.base[path]]
 
 
-def write_texts(random: Random, package: Package) -> Texts:
-    """The texts that need no test; ``random`` chooses how the issue is worded."""
+def write_texts(random: Random, package: Package, issues: Issues = "any") -> Texts:
+    """The texts that need no test; ``random`` chooses how the issue is worded, among what ``issues`` allows."""
     frame = {
         "pyproject.toml": _render("pyproject.toml.jinja", package=package.name, version=VERSION),
         f"{package.name}/__init__.py": _render("module.py.jinja", docstring=f"The {package.name} package.", sources=[]),
@@ -60,7 +63,7 @@ def write_texts(random: Random, package: Package) -> Texts:
     faulty = dict.fromkeys(fault.module for fault in package.faults)
     fixed = base | {_path(package, module): _module(package, module, faulty=False) for module in faulty}
     places = tuple(Place(_path(package, fault.module), fault.function.name) for fault in package.faults)
-    return Texts(base, fixed, _patches(base, fixed), _issue(random, package), places)
+    return Texts(base, fixed, _patches(base, fixed), _issue(random, package, issues), places)
 
 
 def write_suite(package: Package) -> Suite:
@@ -108,7 +111,7 @@ def _test(name: str, cases: Sequence[Case]) -> Named:
     return {"name": f"test_{name}", "cases": cases}
 
 
-def _issue(random: Random, package: Package) -> str:
+def _issue(random: Random, package: Package, issues: Issues) -> str:
     functions = {fault.function.name: fault for fault in package.faults}  # once, where both faults are in one
     reports = [
         {
@@ -120,7 +123,7 @@ def _issue(random: Random, package: Package) -> str:
         }
         for name, fault in functions.items()
     ]
-    return _render(random.choice(ISSUES), package=package.name, version=VERSION, reports=reports)
+    return _render(random.choice(WORDINGS[issues]), package=package.name, version=VERSION, reports=reports)
 
 
 def _needed(showing: Sequence[Case]) -> int:

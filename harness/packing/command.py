@@ -12,7 +12,7 @@ from harness.packing.corpus import Corpus, count, from_store, write_store
 from harness.packing.documents import read_documents
 from harness.packing.figure import draw
 from harness.packing.metrics import Distributions, Metrics, distributions, measure
-from harness.packing.metrics_file import metrics_record
+from harness.packing.metrics_file import METRICS, metrics_record
 from harness.packing.output import UNFINISHED, building, finished_file, write_index, write_json, write_shards
 from harness.packing.pieces import Packing
 from harness.packing.rows import Gatherer
@@ -90,7 +90,7 @@ def pack_command(request: PackRequest, progress: Callable[[str], None]) -> Compa
         result = _compare(request, corpus, vocabulary, stride, folder, progress)
         record = metrics_record(conditions, {name: metrics.numbers() for name, metrics in result.metrics.items()})
         if folder is not None:
-            _write_report(result, record, folder / "metrics.json", folder / "packing.png")
+            _write_report(result, record, folder / METRICS, folder / "packing.png")
             if not request.index_only:
                 for file in (folder / f"{STORE}.bin", folder / f"{STORE}.idx"):
                     file.unlink(missing_ok=True)

@@ -13,6 +13,7 @@ from harness.errors import InputError
 from harness.instance import nearest
 
 FORMAT = "harness-packing-metrics/1"
+METRICS = "metrics.json"  # its name beside packed data
 
 TABLE_COLUMNS = {
     "tokens_billion": ("slots", 1e-9),

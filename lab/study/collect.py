@@ -120,7 +120,7 @@ def read_study(run: Path, checkpoints: Path) -> Study:
     with RunFolder(run) as folder:
         gold = {p.instance_id: p.model_patch or "" for p in _read(folder.part("gold", None), Prediction)}
         references = {kind: _resolved(folder.part(kind, None), gold) for kind in get_args(Reference)}
-        found = sorted((_checkpoint(name, group, checkpoints) for name, group in rows.items()), key=_place)
+        found = sorted((_checkpoint(name, group, checkpoints) for name, group in rows.items()), key=place_of)
         conditions = _conditions(rows)
         records = tuple(
             record
@@ -128,7 +128,7 @@ def read_study(run: Path, checkpoints: Path) -> Study:
             for condition in conditions
             for record in _attempts(folder, checkpoint, condition, gold)
         )
-    _check_alike(found)
+    check_alike(found)
     _check_table(rows, records)
     return Study(tuple(found), conditions, tuple(gold), references, records)
 
@@ -193,7 +193,8 @@ def read_card(path: Path) -> Card:
         raise InputError(f"{path}: not a checkpoint's card ({_line(error)})") from error
 
 
-def _place(checkpoint: Checkpoint) -> tuple[int, str, int]:
+def place_of(checkpoint: Checkpoint) -> tuple[int, str, int]:
+    """What a study's checkpoints are sorted by: their arms' order, then the seed."""
     order = [arm.name for arm in ARMS]
     return order.index(checkpoint.arm) if checkpoint.arm in order else len(order), checkpoint.arm, checkpoint.seed
 
@@ -242,7 +243,7 @@ def _read(part: Path, kind: type[Row]) -> list[Row]:
         raise InputError(f"{path}: can't be read ({_line(error)})") from error
 
 
-def _check_alike(checkpoints: Sequence[Checkpoint]) -> None:
+def check_alike(checkpoints: Sequence[Checkpoint]) -> None:
     """Raises InputError where checkpoints differ in more than packing, budget and seed."""
     first = checkpoints[0]
     wanted = _trained(first.card)

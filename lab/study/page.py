@@ -10,8 +10,9 @@ from harness.records import write_whole
 from harness.report.tables import markdown_table
 from harness.resources import templates
 from lab.study.analysis import LEVEL, Analysis, analyse, views_of
-from lab.study.collect import Study, read_study
+from lab.study.collect import Study
 from lab.study.figure import draw
+from lab.study.parts import save_study
 from lab.study.statistics import POWER, RESAMPLES
 from lab.study.tables import (
     bounds,
@@ -30,14 +31,13 @@ from lab.study.tables import (
 NOTES = "notes.md"  # in the output folder, written by hand: becomes part of the page
 
 
-def write_study(run_folder: Path, checkpoints_folder: Path, output: Path) -> None:
-    """Write ``README.md``, ``table.md``, ``table.csv``, ``checkpoints.csv``, ``records.csv.gz`` and ``figure.png``.
+def write_study(study: Study, output: Path) -> None:
+    """Write ``README.md``, ``table.md``, ``table.csv``, ``checkpoints.csv``, ``records.csv.gz``, ``figure.png``.
 
-    ``run_folder`` is the output of a finished `harness run` of checkpoints named ARM.seedN, ``checkpoints_folder``
-    holds their folders with ``lab.json``. ``notes.md`` in ``output`` is taken into the page. The same run gives the
-    same bytes. Raises InputError as `read_study` does.
+    And ``study.json.gz``, to which later seeds can be added. ``notes.md`` in ``output`` is taken into the page. The
+    same study gives the same bytes.
     """
-    study = read_study(run_folder, checkpoints_folder)
+    save_study(study, output)
     analysis = analyse(study)
     values = _values(study, analysis, _notes(output))
     environment = templates(Path(__file__).parent / "templates")

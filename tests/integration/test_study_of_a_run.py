@@ -9,7 +9,7 @@ import pytest
 from harness.config import RunConfig
 from harness.run import run_pipeline
 from lab.recipe import Recipe
-from lab.study import write_study
+from lab.study import read_study, write_study
 
 pytestmark = pytest.mark.docker
 
@@ -63,7 +63,7 @@ def test_a_real_run_becomes_a_study(miniature_rows, tmp_path, docker_client):
         "output": str(tmp_path / "run"),
     }
     run_pipeline(RunConfig.model_validate(settings))
-    write_study(tmp_path / "run", tmp_path / "checkpoints", tmp_path / "study")
+    write_study(read_study(tmp_path / "run", tmp_path / "checkpoints"), tmp_path / "study")
     with (tmp_path / "study" / "table.csv").open() as file:
         found = {(row["arm"], row["condition"], row["measure"]): float(row["mean"]) for row in csv.DictReader(file)}
     for arm, mended in ARMS.items():

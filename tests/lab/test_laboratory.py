@@ -9,10 +9,12 @@ from pathlib import Path
 import pytest
 
 from harness.errors import InputError
+from lab import LabError
 from lab.arms import ARMS, COMPENSATED, arms_named
 from lab.corpus import CorpusRecipe
 from lab.laboratory import Laboratory
 from lab.recipe import Recipe
+from lab.ship import ship
 
 SMALL = Recipe(width=128, layers=3, feed_forward=64, step_tokens=2048, warmup=2, threads=1, compile=False)
 TOKENS = 30_000
@@ -89,3 +91,22 @@ def test_bad_input_is_one_line(tmp_path, arguments, message):
     assert done.stderr.startswith(message)
     assert done.stderr.count("\n") == 1
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_first_checkpoint_of_each_strategy_is_shipped_with_its_score(laboratory, tmp_path, monkeypatch):
+    arms = arms_named(("best-fit+drop", COMPENSATED))
+    monkeypatch.setattr("lab.ship.ARMS", arms)
+    said: list[str] = []
+    with pytest.raises(LabError, match=r"best-fit\+drop\.seed0: not trained yet; `make lab` trains it"):
+        ship(laboratory, tmp_path / "shipped", 1, said.append)
+    laboratory.make(arms, [0], 2, said.append)
+    ship(laboratory, tmp_path / "shipped", 1, said.append)
+    assert sorted(path.name for path in (tmp_path / "shipped").iterdir()) == ["best-fit+drop", "metrics.json"]
+    card = json.loads((tmp_path / "shipped" / "best-fit+drop" / "lab.json").read_text())
+    made = json.loads((laboratory.checkpoint(arms[0], 0) / "lab.json").read_text())
+    assert {name: value for name, value in card.items() if name != "score"} == made
+    assert card["score"]["repair, gt-file"]["questions"] == 1
+    assert 0 <= card["score"]["localize_files"]["greedy"] <= 1
+    monkeypatch.setattr("lab.ship.MOST_BYTES", 1000)
+    with pytest.raises(LabError, match="more than the 1000 of a shipped checkpoint"):
+        ship(laboratory, tmp_path / "shipped", 1, said.append)

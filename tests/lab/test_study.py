@@ -4,7 +4,7 @@ import csv
 import gzip
 import io
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from random import Random
 
@@ -18,8 +18,8 @@ from harness.report.write import Result, write_results
 from harness.soundness import open_soundness
 from harness.verdict import Outcome, Phase, Verdict
 from lab.recipe import Recipe
-from lab.study import statistics, write_study
-from lab.study.collect import read_card, read_study, subset_of
+from lab.study import joined, load_study, read_study, statistics, write_study
+from lab.study.collect import read_card, subset_of
 
 CONDITIONS = ("model", "gt-location", "gt-file")
 INSTANCES = tuple(f"miniature__pack_{n}{'-transfer' if n % 4 == 3 else ''}-{n}" for n in range(24))
@@ -126,7 +126,7 @@ def folders(tmp_path_factory):
 def output(folders, tmp_path_factory):
     output = tmp_path_factory.mktemp("output")
     (output / "notes.md").write_text("Seed 1 looked odd.\n")
-    write_study(*folders, output)
+    write_study(read_study(*folders), output)
     return output
 
 
@@ -208,18 +208,17 @@ def test_every_table_is_there(output):
 
 def test_the_same_run_gives_the_same_bytes(folders, output, tmp_path):
     (tmp_path / "notes.md").write_text("Seed 1 looked odd.\n")
-    write_study(*folders, tmp_path)
+    write_study(read_study(*folders), tmp_path)
     names = sorted(path.name for path in output.iterdir())
-    assert names == sorted(
-        ["README.md", "table.md", "table.csv", "checkpoints.csv", "records.csv.gz", "figure.png", "notes.md"]
-    )
+    tables = ["README.md", "table.md", "table.csv", "checkpoints.csv", "records.csv.gz", "figure.png", "notes.md"]
+    assert names == sorted([*tables, "study.json.gz"])
     for name in names:
         assert (tmp_path / name).read_bytes() == (output / name).read_bytes(), name
 
 
 def test_a_single_seed_and_no_baseline_claim_nothing(tmp_path):
     run, checkpoints = write_run(tmp_path, arms=("best-fit+drop", "pad-last-document-compensated"), seeds=(0,))
-    write_study(run, checkpoints, tmp_path / "out")
+    write_study(read_study(run, checkpoints), tmp_path / "out")
     page = (tmp_path / "out" / "README.md").read_text()
     assert "An arm has a single seed" in page
     assert "no arm `concat-then-split`" in page
@@ -230,7 +229,7 @@ def test_a_single_seed_and_no_baseline_claim_nothing(tmp_path):
 
 def test_a_single_seed_beside_its_baseline_claims_nothing(tmp_path):
     run, checkpoints = write_run(tmp_path, arms=("concat-then-split", "best-fit+drop"), seeds=(0,))
-    write_study(run, checkpoints, tmp_path / "out")
+    write_study(read_study(run, checkpoints), tmp_path / "out")
     page = (tmp_path / "out" / "README.md").read_text()
     assert "No difference is shown between `best-fit+drop` and `concat-then-split`: +" in page
     assert "exceeds" not in page
@@ -294,7 +293,7 @@ def test_damaged_input_is_refused_in_one_line(tmp_path, damage, message):
     run, checkpoints = write_run(tmp_path, arms=("concat-then-split",), seeds=(0, 1))
     damage(run, checkpoints)
     with pytest.raises(InputError, match=message) as caught:
-        write_study(run, checkpoints, tmp_path / "out")
+        write_study(read_study(run, checkpoints), tmp_path / "out")
     assert "\n" not in str(caught.value)
     assert not (tmp_path / "out").exists()
 
@@ -322,3 +321,40 @@ def test_cards_are_those_that_training_writes(workshop, tmp_path):
     found = read_card(tmp_path / "made" / "lab.json")
     assert (found.seed, found.recipe, found.tokens) == (3, TINY, record["tokens"])
     assert found.loss.last_answers == record["loss"]["last_answers"]
+
+
+def test_seeds_can_be_added_to_a_study_that_was_kept(folders, output, tmp_path):
+    whole = read_study(*folders)
+    assert load_study(output) == whole
+    parts = [part(whole, lambda seed: seed < 2), part(whole, lambda seed: seed > 0)]
+    write_study(parts[0], tmp_path)
+    found = joined(load_study(tmp_path), parts[1])
+    assert found.checkpoints == whole.checkpoints
+    assert sorted(found.records, key=str) == sorted(whole.records, key=str)
+    write_study(found, tmp_path)
+    assert table(tmp_path, "table.csv") == table(output, "table.csv")
+    assert load_study(tmp_path / "elsewhere") is None
+
+
+def part(study, wanted):
+    """The study with the wanted seeds alone."""
+    return replace(
+        study,
+        checkpoints=tuple(checkpoint for checkpoint in study.checkpoints if wanted(checkpoint.seed)),
+        records=tuple(record for record in study.records if wanted(record.seed)),
+    )
+
+
+def test_only_studies_that_were_made_alike_are_joined(folders, tmp_path):
+    study = read_study(*folders)
+    with pytest.raises(InputError, match="differ in their instance ids"):
+        joined(study, replace(study, instance_ids=study.instance_ids[1:]))
+    first, other = part(study, lambda seed: seed == 0), part(study, lambda seed: seed == 1)
+    strange = replace(other.checkpoints[0], card=other.checkpoints[0].card.model_copy(update={"data_sha256": "e"}))
+    with pytest.raises(InputError, match="other data than the other seeds"):
+        joined(first, replace(other, checkpoints=(strange, *other.checkpoints[1:])))
+    write_study(first, tmp_path)
+    (tmp_path / "study.json.gz").write_bytes(b"torn")
+    with pytest.raises(InputError, match="not a readable study") as caught:
+        load_study(tmp_path)
+    assert "\n" not in str(caught.value)

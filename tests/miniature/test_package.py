@@ -8,15 +8,15 @@ import pytest
 
 from harness.errors import InputError
 from harness.miniature.bugs import Cell, cells
-from harness.miniature.families import vocabulary
+from harness.miniature.families import families, vocabulary
 from harness.miniature.package import BugKind, Difficulty, Package, draw_package, draw_packages
 from harness.miniature.split import Split
-from harness.miniature.texts import ISSUES, Place, write_texts
+from harness.miniature.texts import WORDINGS, Place, write_texts
 
 SEED = 5
 DRAWS = 1500  # packages of a split
 ALL = (1, 99)  # lines: every family
-SMALL = Difficulty(modules=2, functions=(1, 2), lines=ALL)
+SMALL = Difficulty(modules=2, functions=(1, 2), lines=ALL, variety=len(families()))
 
 
 def _drawn(split: Split, difficulty: Difficulty = SMALL, count: int = DRAWS) -> list[Package]:
@@ -103,8 +103,8 @@ def test_a_bug_has_the_faults_of_its_kind(split: Split, bug: BugKind) -> None:
 def test_faults_of_transfer_come_in_no_other_bug(bug: BugKind) -> None:
     kept = {(cell.family.name, cell.mutation.right, cell.mutation.wrong) for cell in cells() if cell.transfer}
     for split in ("train", "held-out"):
-        assert not _bugs(_drawn(split, Difficulty(bug, lines=ALL), 400)) & kept
-    transfer = _drawn("transfer", Difficulty(bug, lines=ALL), 400)
+        assert not _bugs(_drawn(split, Difficulty(bug, lines=ALL, variety=len(families())), 400)) & kept
+    transfer = _drawn("transfer", Difficulty(bug, lines=ALL, variety=len(families())), 400)
     assert all(_bugs([package]) & kept for package in transfer)
     if bug == "two-files":
         assert _bugs(transfer) == kept
@@ -219,11 +219,11 @@ def test_texts_say_where_each_fault_is(bug: BugKind) -> None:
 
 
 @pytest.mark.parametrize("bug", ["line", "two-lines", "two-files"])
-@pytest.mark.parametrize("issue", ISSUES)
+@pytest.mark.parametrize("issue", WORDINGS["any"])
 def test_every_wording_of_the_issue_names_functions_values_and_no_template_syntax(
     bug: BugKind, issue: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("harness.miniature.texts.ISSUES", [issue])
+    monkeypatch.setitem(WORDINGS, "any", [issue])
     for package in _drawn("held-out", Difficulty(bug), 40):
         text = write_texts(Random(SEED), package).issue
         for name, cases in package.showing.items():
@@ -235,6 +235,15 @@ def test_every_wording_of_the_issue_names_functions_values_and_no_template_synta
         assert "\n\n\n" not in text
         assert not any(line.endswith(" ") for line in text.splitlines() if line.strip())
         assert text == text.strip() + "\n"
+
+
+def test_the_default_difficulty_asks_for_short_issues_about_few_families() -> None:
+    assert Difficulty().issues == "short"
+    assert len(Difficulty().families) == 24 < len(Difficulty(variety=len(families())).families)
+    package = next(draw_packages(SEED, "held-out"))
+    texts = [write_texts(Random(seed), package, "short").issue for seed in range(8)]
+    assert all(text == texts[0] for text in texts)
+    assert max(map(len, texts)) < max(len(write_texts(Random(seed), package).issue) for seed in range(12))
 
 
 def test_an_issue_says_that_an_exception_was_raised() -> None:

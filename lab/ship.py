@@ -1,0 +1,42 @@
+"""`python -m lab ship`: the checkpoints that come with the project, one for each strategy, with their scores."""
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+from harness.demo import SHIPPED
+from harness.packing.metrics_file import METRICS
+from harness.records import write_whole
+from lab import LabError
+from lab.arms import ARMS
+from lab.laboratory import Laboratory
+from lab.score import score_checkpoint
+from lab.train import RECORD
+
+SEED = 0
+MOST_BYTES = 5_000_000  # of one checkpoint's folder
+DESTINATION = Path(__file__).parents[1] / SHIPPED
+
+
+def ship(laboratory: Laboratory, destination: Path, limit: int | None, progress: Callable[[str], None]) -> None:
+    """Copy the first seed's checkpoint of every strategy to ``destination``, named by its strategy.
+
+    Each card, ``lab.json``, gets the checkpoint's score on held-out questions, the first ``limit`` of each kind. What
+    lies in ``destination`` is replaced. Raises LabError for a checkpoint that is not trained, or larger than 5 MB.
+    """
+    corpus = laboratory.write_corpus()
+    for arm in (arm for arm in ARMS if not arm.compensated):
+        source, target = laboratory.checkpoint(arm, SEED), destination / arm.strategy
+        if not (source / RECORD).is_file():
+            raise LabError(f"{source}: not trained yet; `make lab` trains it")
+        size = sum(file.stat().st_size for file in source.iterdir())
+        if size > MOST_BYTES:
+            raise LabError(f"{source}: {size} bytes, more than the {MOST_BYTES} of a shipped checkpoint")
+        score = score_checkpoint(source, corpus.held_out, limit, generate=True)
+        progress(str(score))
+        shutil.rmtree(target, ignore_errors=True)
+        shutil.copytree(source, target, ignore=shutil.ignore_patterns("log.jsonl"))
+        card = json.loads((source / RECORD).read_text(encoding="utf-8")) | {"score": score.kinds()}
+        write_whole(target / RECORD, json.dumps(card, indent=1) + "\n")
+    shutil.copyfile(laboratory.metrics(), destination / METRICS)
