@@ -90,9 +90,12 @@ async def test_scorer_transformers_and_vllm_answer_alike(turns, tmp_path):
         journal.close()
     assert len(turns) == 50
     assert [one.teacher_forced for one in scored] == [one.exact for one in scored]
-    told = zip(turns, (one.greedy for one in scored), served, strict=True)
-    other = [(turn, ours, theirs) for turn, ours, theirs in told if ours != theirs]
+    other = [
+        (turn, one.greedy, text)
+        for turn, one, text in zip(turns, scored, served, strict=True)
+        if one.greedy != text and (one.ended or not text.startswith(one.greedy))  # the scorer cuts what does not end
+    ]
     gaps = [gap(entry.path, *told) for told in other]
     assert sum(one.exact for one in scored) > len(turns) / 2
     assert len(other) <= 5
-    assert all(found < NEAR_TIE for found in gaps)
+    assert max(gaps, default=0.0) < NEAR_TIE, sorted(gaps)
