@@ -46,8 +46,8 @@ WAYS = (
     PARSE,
     "plain",
 )
-# Seconds of a core on which tree-sitter takes REFERENCE_PARSE for all of sympy's Python files; a slower core, as the
-# same run measures it, gets as much longer. MB.
+# Seconds of one core, MB. What parses everything is bound by tree-sitter: a core on which all of sympy's Python files
+# take longer than REFERENCE_PARSE, as the same run measures it, gets as much longer for that, and for nothing else.
 REFERENCE_PARSE = 4.5
 TARGETS = {
     ("sympy/sympy", "prompts only, cold"): 0.5,
@@ -229,17 +229,22 @@ def main() -> int:
     return report(figures, given.check)
 
 
+def allowed(way: str, limit: float, slower: float) -> float:
+    """Seconds that a way may take on a core that parses ``slower`` times as long as the reference."""
+    return limit * slower if way == "with retrieval, cold" else limit
+
+
 def report(figures: dict[str, dict[str, float]], check: bool) -> int:
     """Print conditions, missed targets and the figures."""
     parse = figures.get(f"sympy/sympy: {PARSE}", {"cpu": REFERENCE_PARSE})["cpu"]
     slower = max(1.0, parse / REFERENCE_PARSE)
     missed = [
-        f"{repository}, {way}: {figures[f'{repository}: {way}']['cpu']:.2f} s over {limit * slower:.2f} s"
+        f"{repository}, {way}: {figures[f'{repository}: {way}']['cpu']:.2f} s over {allowed(way, limit, slower):.2f} s"
         for (repository, way), limit in TARGETS.items()
-        if figures.get(f"{repository}: {way}", {"cpu": 0.0})["cpu"] > limit * slower
+        if figures.get(f"{repository}: {way}", {"cpu": 0.0})["cpu"] > allowed(way, limit, slower)
     ]
-    if figures["all: warm"]["cpu"] > ALL_WARM_SECONDS * slower:
-        missed.append(f"all instances: {figures['all: warm']['cpu']:.2f} s over {ALL_WARM_SECONDS * slower:.2f} s")
+    if figures["all: warm"]["cpu"] > ALL_WARM_SECONDS:
+        missed.append(f"all instances: {figures['all: warm']['cpu']:.2f} s over {ALL_WARM_SECONDS:.2f} s")
     peak = max(found["memory"] for way, found in figures.items() if not way.endswith("plain"))
     if peak > MEMORY_MB:
         missed.append(f"memory: {peak:.0f} MB over {MEMORY_MB:.0f} MB")
@@ -248,8 +253,8 @@ def report(figures: dict[str, dict[str, float]], check: bool) -> int:
         f"load {os.getloadavg()[0]:.1f} at the end; the operating system has the repositories in its page cache; "
         "imports are not counted; retrieval over source files, tests left out, but for 'every .py'; "
         "the neighbour is the nearest that differs; targets are held against processor seconds, "
-        f"for a core that parses sympy in {REFERENCE_PARSE} s; this one took {parse:.1f} s, so x {slower:.2f}: "
-        + "; ".join(f"{way} {limit * slower:.2f} s" for (_, way), limit in TARGETS.items())
+        f"for a core that parses sympy in {REFERENCE_PARSE} s; this one took {parse:.1f} s, so x {slower:.2f} for retrieval: "
+        + "; ".join(f"{way} {allowed(way, limit, slower):.2f} s" for (_, way), limit in TARGETS.items())
     )
     print("\n".join(f"MISSED {line}" for line in missed) or "All targets met.")
     print(json.dumps({way: {k: round(v, 2) for k, v in found.items()} for way, found in figures.items()}))
