@@ -253,7 +253,7 @@ def report(figures: dict[str, dict[str, float]], check: bool) -> int:
         f"load {os.getloadavg()[0]:.1f} at the end; the operating system has the repositories in its page cache; "
         "imports are not counted; retrieval over source files, tests left out, but for 'every .py'; "
         "the neighbour is the nearest that differs; targets are held against processor seconds, "
-        f"for a core that parses sympy in {REFERENCE_PARSE} s; this one took {parse:.1f} s, so x {slower:.2f} for retrieval: "
+        f"for a core that parses sympy in {REFERENCE_PARSE} s; this one took {parse:.1f} s, so x {slower:.2f} there: "
         + "; ".join(f"{way} {allowed(way, limit, slower):.2f} s" for (_, way), limit in TARGETS.items())
     )
     print("\n".join(f"MISSED {line}" for line in missed) or "All targets met.")
