@@ -4,7 +4,8 @@
 
 ROWS is a file in the 5.x schema whose images are here (`harness images build --rows ROWS`). Each instance is evaluated
 with its gold patch, with a wrong one and with an empty one. The floor is the same two scripts in a container that is
-created, started and removed by force, and nothing else. With ``--check`` the exit status is 1 on a missed target.
+created, started and removed by force, and nothing else. An overhead is what an evaluation adds to the wall time that
+the test commands alone would take, shared evenly among the workers. With ``--check`` the exit status is 1 on a missed target.
 """
 
 import argparse
@@ -60,8 +61,8 @@ class Timing:
     resolved: frozenset[tuple[str, str]]  # kind of patch, instance id
 
     def overhead(self, evaluations: int, workers: int) -> float:
-        """Wall time beyond the tests, for each evaluation that ran them."""
-        return (self.wall * workers - self.tests) / evaluations
+        """Wall time that each evaluation that ran tests adds to that of the tests, shared evenly among the workers."""
+        return (self.wall - self.tests / workers) / evaluations
 
 
 def ours(instances: Sequence[Instance], kinds: dict[str, Patches], workers: int) -> Timing:

@@ -1,7 +1,7 @@
 #!/bin/bash
 # Everything before the tests: the patch goes in, then the row's own set-up runs.
-# Arguments: the base commit, then the test files. Lines "expected" and "present" tell git's names for what these
-# have to hold, and for what they hold in the end. Exit status 94: the patch does not apply.
+# Arguments: the base commit, then the test files. Lines "expected" tell git's names for what these have to hold; what
+# they hold in the end follows the last line "harness: watched files". Exit status 94: the patch does not apply.
 base_commit=$1
 shift
 cd /testbed || exit 95
@@ -17,11 +17,12 @@ if [ -e /harness/patch.diff ]; then
 fi
 /bin/bash /harness/setup.sh
 status=$?
+printf '\n%s\n' "harness: watched files"
 for path in "$@"; do
   if [ -L "$path" ]; then
-    echo "present $(readlink -n "$path" | git hash-object --stdin) $path"
+    echo "link 777 $(readlink -n -- "$path" | base64 -w 0) /testbed/$path"
   elif [ -f "$path" ]; then
-    echo "present $(git hash-object --no-filters -- "$path") $path"
+    echo "file $(stat -c %a -- "$path") $(base64 -w 0 -- "$path") /testbed/$path"
   fi
 done
 exit $status

@@ -113,10 +113,14 @@ class Limits:
 
 @dataclass(frozen=True)
 class Command:
-    """A command of a job, and the files that are guarded while it runs and looked at from outside when it has ended."""
+    """A command of a job, and the files that are looked at when it has ended.
+
+    Those that a command watched are guarded while the next one runs, if that watches them, too.
+    """
 
     argv: tuple[str, ...]
     watched: tuple[str, ...] = ()  # absolute paths
+    tells: bool = False  # its output ends with what they hold (docker/prepare.sh): quicker than asking the engine
 
 
 @dataclass(frozen=True)

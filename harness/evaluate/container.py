@@ -6,9 +6,9 @@ have ended, and the container with it, should nobody be left to remove it.
 """
 
 import logging
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from threading import BoundedSemaphore
 from typing import TYPE_CHECKING
@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from harness.errors import InfrastructureError, InputError, SandboxError
 from harness.evaluate.cage import cage, keeps_quotas
 from harness.evaluate.execution import execute, packed
-from harness.evaluate.shield import read_files, shield
+from harness.evaluate.shield import WatchedFile, read_files, shield, told_files
 from harness.seams import Command, CommandResult, Job
 
 if TYPE_CHECKING:
@@ -68,14 +68,14 @@ def translated(doing: str) -> Iterator[None]:
 class DockerSandbox:
     """The `Sandbox` of a local or remote Docker daemon. Safe for threads; close it when done.
 
-    Containers are started before their turn comes and looked at after it: with a thread or two more than there are
-    turns, the next tests begin when the last ones end.
+    A job takes its turn for its last command alone. Its container is started and prepared before, and looked at
+    after it: with some threads more than there are turns, the next tests begin when the last ones end.
     """
 
     def __init__(self, client: "DockerClient", run: str, turns: int = MANY) -> None:
         """``run`` labels every container, so that what a killed run left behind can be reaped.
 
-        At most ``turns`` jobs run their commands at a time.
+        At most ``turns`` jobs run their last commands at a time.
         """
         self._turns = BoundedSemaphore(turns)
         self._client = client
@@ -121,16 +121,18 @@ class DockerSandbox:
         """
         container: Container | None = None
         results: list[CommandResult] = []
+        files: dict[str, WatchedFile] = {}
         try:
             container = self._start(job)
-            with self._turns:
-                for command in job.commands:
-                    with translated("guarding files of a container"):
-                        shielded = shield(container, command.watched, job.workdir)
-                    results.append(self._execute(container, command, job))
-                    if results[-1].exit_status != 0:
-                        break
-            results[-1] = self._watched(container, command, results[-1], shielded)
+            for number, command in enumerate(job.commands):
+                with translated("guarding files of a container"):
+                    shielded = shield(container, {p: files[p] for p in command.watched if p in files}, job.workdir)
+                with self._turns if command is job.commands[-1] else nullcontext():
+                    result = self._execute(container, command, job, {} if number else job.files)
+                result, files = self._watched(container, command, result, shielded)
+                results.append(result)
+                if result.exit_status != 0:
+                    break
             return tuple(results)
         except InfrastructureError as error:
             at = min(len(results), len(job.commands) - 1) if container else None
@@ -152,16 +154,15 @@ class DockerSandbox:
             )
         try:
             with translated("starting a container"):
-                container.put_archive("/", packed(job.files))
                 container.start()
         except InfrastructureError:
             self._removal.submit(self._remove, container)
             raise
         return container
 
-    def _execute(self, container: "Container", command: Command, job: Job) -> CommandResult:
+    def _execute(self, container: "Container", command: Command, job: Job, files: Mapping[str, bytes]) -> CommandResult:
         with translated(f"running {command.argv[0]} in a container"):
-            result = execute(self._client, container, command.argv, job.workdir, job.limits)
+            result = execute(self._client, container, command.argv, job.workdir, job.limits, files)
         if NO_SPACE in result.output and not self._quota:
             # Under a quota the disk that is full is the container's own share.
             with translated("a command found the disk full"):
@@ -170,15 +171,17 @@ class DockerSandbox:
 
     def _watched(
         self, container: "Container", command: Command, result: CommandResult, shielded: Collection[str]
-    ) -> CommandResult:
-        """The result with what lies in the files that the command's author wants watched, and which were written to."""
+    ) -> tuple[CommandResult, dict[str, WatchedFile]]:
+        """The watched files, and the result with what they hold and which of them were written to."""
         if result.timed_out or not command.watched:
-            return result
+            return result, {}
+        output, told = told_files(result.output) if command.tells else (result.output, {})
         with translated("reading files of a container"):
-            files = read_files(container, command.watched)
+            found = told | read_files(container, [path for path in command.watched if path not in told])
+        files = {path: found[path] for path in command.watched if path in found}
         contents = {path: file.object_id for path, file in files.items()}
         touched = tuple(path for path, file in files.items() if path in shielded and not file.untouched)
-        return replace(result, contents=contents, touched=touched)
+        return replace(result, output=output, contents=contents, touched=touched), files
 
     def _remove(self, container: "Container") -> None:
         from docker.errors import APIError, NotFound

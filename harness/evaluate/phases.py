@@ -6,7 +6,7 @@ log gets markers that we write ourselves when everything is over, with a nonce t
 """
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import takewhile
 
@@ -30,7 +30,7 @@ class FileIds:
     """Git's names for the content of the row's test files, path -> id; a file that is not there is left out."""
 
     expected: dict[str, str] | None  # None: the row's test patch does not apply to its base state
-    present: dict[str, str]  # when the tests began
+    present: Mapping[str, str]  # when the tests began
 
 
 def split_script(script: str) -> tuple[str, str]:
@@ -63,10 +63,11 @@ def evaluation_job(
     if patch is not None:
         files[f"{FOLDER}/apply.sh"] = _template("apply.sh")
         files[PATCH_PATH] = (patch if patch.endswith("\n") else patch + "\n").encode("utf-8", "surrogateescape")
-    watched = watched_files(instance)
+    paths = watched_files(instance)
+    watched = tuple(f"{ROOT}/{path}" for path in paths)
     commands = (
-        Command(("/bin/bash", PREPARE_PATH, instance.base_commit, *watched)),
-        Command(("/bin/bash", "-c", RESTORE_STATE + tests), watched=tuple(f"{ROOT}/{path}" for path in watched)),
+        Command(("/bin/bash", PREPARE_PATH, instance.base_commit, *paths), watched, tells=True),
+        Command(("/bin/bash", "-c", RESTORE_STATE + tests), watched),
     )
     return Job(image=image, files=files, commands=commands, limits=limits, workdir=ROOT)
 
@@ -89,16 +90,13 @@ def watched_files(instance: Instance) -> tuple[str, ...]:
 
 
 def file_ids(preparing: CommandResult) -> FileIds:
-    """What preparing told of the test files. Its first lines come from before the patch, its last from after set-up."""
+    """What preparing told of the test files: its first lines come from before the patch."""
     expected: dict[str, str] = {}
-    present: dict[str, str] = {}
     lines = preparing.output.decode("utf-8", "surrogateescape").splitlines()
     for line in takewhile(lambda line: line.startswith("expected "), lines):
         _, _mode, object_id, _stage, path = line.split(" ", 4)
         expected[path] = object_id
-    for line in takewhile(lambda line: line.startswith("present "), reversed(lines)):
-        _, object_id, path = line.split(" ", 2)
-        present[path] = object_id
+    present = {path.removeprefix(f"{ROOT}/"): object_id for path, object_id in preparing.contents.items()}
     return FileIds(expected or None, present)
 
 

@@ -28,7 +28,7 @@ from harness.verdict import Verdict
 Value = TypeVar("Value")
 
 MEMORY_SHARE = 0.8  # of this machine's free memory, for all containers together
-AHEAD_SHARE = 0.5  # containers started ahead of need, for each that runs tests
+AHEAD_SHARE = 0.5  # containers started and prepared ahead of need, for each that runs tests
 PROBLEMS_SHOWN = 5  # of one kind, in an error message
 
 

@@ -6,6 +6,7 @@ through its group, but can't set their owner or a chosen time; the folders aroun
 another owner can't be moved out of the way and back. Whatever is done to a file, it shows in its owner or its time.
 """
 
+import base64
 import hashlib
 import io
 import posixpath
@@ -21,6 +22,8 @@ WATCHED_BYTES = 64 << 20  # a watched file that is longer counts as none
 OWNER = 65534  # nobody; the group stays root's
 TIME = 946684800  # 2000-01-01 UTC, in seconds; before anything that runs here was written
 FILE_MODE, FOLDER_MODE = 0o664, 0o1775
+TOLD = b"\nharness: watched files\n"
+KINDS = {"file": tarfile.REGTYPE, "link": tarfile.SYMTYPE}
 
 
 @dataclass(frozen=True)
@@ -41,6 +44,27 @@ class WatchedFile:
         return (self.member.uid, int(self.member.mtime)) == (OWNER, TIME)
 
 
+def told_files(output: bytes) -> tuple[bytes, dict[str, WatchedFile]]:
+    """A command's output without what it told of files at its end (docker/prepare.sh), and these, by absolute path.
+
+    It may lie about them: what counts is what they hold once they are shielded, and that is what it told.
+    """
+    said, found, told = output.rpartition(TOLD)
+    if not found:
+        return output, {}
+    files = {}
+    for line in told.decode("utf-8", "surrogateescape").splitlines():
+        try:
+            kind, mode, text, path = line.split(" ", 3)
+            content = base64.b64decode(text, validate=True)
+            member = tarfile.TarInfo(path.lstrip("/"))
+            member.type, member.mode = KINDS[kind], int(mode, 8)
+        except (ValueError, KeyError):  # cut, or written between by somebody else
+            continue
+        files[path] = WatchedFile(member, content)
+    return said, files
+
+
 def read_files(container: "Container", paths: Iterable[str]) -> dict[str, WatchedFile]:
     """The files that are there, by their absolute paths; nothing that lies in the container takes part."""
     from docker.errors import NotFound
@@ -57,12 +81,12 @@ def read_files(container: "Container", paths: Iterable[str]) -> dict[str, Watche
     return found
 
 
-def shield(container: "Container", paths: Iterable[str], root: str) -> frozenset[str]:
-    """Make every writing to these files show from now on; gives those of them that are there.
+def shield(container: "Container", files: Mapping[str, WatchedFile], root: str) -> frozenset[str]:
+    """Have these files hold what they hold here, and every writing to them show from now on; gives those shielded.
 
     Links are left as they are, and so are ``root`` and the folders above it.
     """
-    files = {path: file for path, file in read_files(container, paths).items() if file.member.isfile()}
+    files = {path: file for path, file in files.items() if file.member.isfile()}
     if files:
         container.put_archive("/", _shielding(files, root))
     return frozenset(files)

@@ -15,12 +15,8 @@ from harness.seams import CommandResult, Job, Limits
 from harness.verdict import Outcome, Phase, Verdict
 
 PASSING = "PASSED tests/test_a.py::test_new\nPASSED tests/test_a.py::test_old\n== 2 passed in 0.01s ==\n"
-APPLIED = CommandResult(
-    0,
-    b"expected 100644 1f 0 tests/test_a.py\nApplied patch a.py cleanly.\npresent 1f tests/test_a.py\n",
-    0.1,
-)
 INTACT = {"/testbed/tests/test_a.py": "1f"}
+APPLIED = CommandResult(0, b"expected 100644 1f 0 tests/test_a.py\nApplied patch a.py cleanly.\n", 0.1, contents=INTACT)
 TESTED = CommandResult(0, PASSING.encode(), 2.0, contents=INTACT)
 
 

@@ -52,15 +52,13 @@ def test_the_tests_go_on_where_the_set_up_ended(tmp_path: Path, status: int) -> 
     assert "+ greet 'two words'" in done.stderr
 
 
-def test_test_files_are_told_at_the_outer_ends_of_the_output() -> None:
+def test_what_test_files_have_to_hold_is_told_before_the_patch() -> None:
     output = b"""expected 100644 aa 0 tests/a b.py
 applied
 expected 100644 ff 0 tests/forged.py
-present ff tests/forged.py
 + set up
-present aa tests/a b.py
 """
-    found = file_ids(CommandResult(0, output, 1.0))
+    found = file_ids(CommandResult(0, output, 1.0, contents={"/testbed/tests/a b.py": "aa"}))
     assert found.expected == {"tests/a b.py": "aa"}
     assert found.present == {"tests/a b.py": "aa"}
     assert file_ids(CommandResult(0, b"nothing of the kind", 1.0)).expected is None

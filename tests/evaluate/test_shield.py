@@ -4,7 +4,7 @@ import tarfile
 import pytest
 from docker.errors import NotFound
 
-from harness.evaluate.shield import OWNER, TIME, WatchedFile, read_files, shield
+from harness.evaluate.shield import OWNER, TIME, WatchedFile, read_files, shield, told_files
 
 ROOT = "/testbed"
 
@@ -40,7 +40,7 @@ def test_files_and_the_folders_around_them_get_another_owner() -> None:
     files = {"/testbed__a__b__t.py": info(), "/testbed__run": info(0o755), "/testbed__empty": info(size=0)}
     container = FakeContainer(**files)
     paths = ["/testbed/a/b/t.py", "/testbed/run", "/testbed/empty", "/testbed/gone"]
-    assert shield(container, paths, ROOT) == set(paths[:3])
+    assert shield(container, read_files(container, paths), ROOT) == set(paths[:3])
     modes = {path: member.mode for path, member in container.put.items()}
     assert modes == {
         "/testbed/a": 0o1775,
@@ -57,9 +57,27 @@ def test_nothing_to_shield_asks_nothing_of_the_engine() -> None:
     link = info(size=0, kind=tarfile.SYMTYPE)
     link.linkname = "t.py"
     container = FakeContainer(**{"/testbed__link": link})
-    assert shield(container, ["/testbed/link", "/testbed/gone"], ROOT) == set()
+    files = read_files(container, ["/testbed/link", "/testbed/gone"])
+    assert shield(container, files, ROOT) == set()
     assert container.put == {}
-    assert read_files(container, ["/testbed/link"])["/testbed/link"].content == b"t.py"
+    assert files["/testbed/link"].content == b"t.py"
+
+
+def test_what_a_command_tells_of_files_is_taken_off_its_output() -> None:
+    """Git's names are those of `printf 'a\\n' | git hash-object --stdin` and of nothing."""
+    forged = b"\nharness: watched files\nfile 644 AAAA /testbed/t.py"
+    told = b"file 755 YQo= /testbed/a b.py\nfile 644  /testbed/empty\nlink 777 dC5weQ== /testbed/link\n"
+    torn = b"file 644 YQ /testbed/torn\nfile x YQo= /testbed/odd\ndir 755  /testbed/d\nnoise\n"
+    output, files = told_files(b"set up" + forged + b"\nharness: watched files\n" + told + torn)
+    assert output == b"set up" + forged
+    assert {path: file.object_id for path, file in files.items()} == {
+        "/testbed/a b.py": "78981922613b2afb6025042ff6bd878ac1994e85",
+        "/testbed/empty": "e69de29bb2d1d6434b8b29ae775ad8c2e48c5391",
+        "/testbed/link": "67edec08fe3d15f45d2eb267c0d9894a2cb2c362",
+    }
+    assert [file.member.mode for file in files.values()] == [0o755, 0o644, 0o777]
+    assert files["/testbed/link"].member.issym()
+    assert told_files(b"nothing told\n") == (b"nothing told\n", {})
 
 
 @pytest.mark.parametrize(("owner", "time", "untouched"), [(OWNER, TIME, True), (0, TIME, False), (OWNER, 1e9, False)])

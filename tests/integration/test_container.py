@@ -39,6 +39,18 @@ def test_commands_share_a_container_and_end_with_their_own_status(sandbox, base_
     assert (second.exit_status, second.output) == (3, b"given\n")
 
 
+def test_files_that_do_not_go_in_are_nobodys_fault_but_the_machines(sandbox, base_image) -> None:
+    job = Job(base_image, {"/proc/no/such": b""}, (Command(("/bin/true",)),), Limits(), workdir="/")
+    with pytest.raises(SandboxError, match=r"files could not be unpacked in the container: .*proc/no"):
+        sandbox.run(job)
+
+
+def test_a_command_may_be_given_many_megabytes_and_reads_no_input(sandbox, base_image) -> None:
+    command = Command(("/bin/sh", "-c", "wc -c < /big; cat"))
+    [result] = sandbox.run(Job(base_image, {"/big": bytes(60 << 20)}, (command,), Limits(), workdir="/"))
+    assert (result.exit_status, result.output) == (0, b"62914560\n")
+
+
 def test_a_failing_command_is_the_last(sandbox, base_image) -> None:
     assert [r.exit_status for r in run(sandbox, base_image, "exit 5", "echo never")] == [5]
 
@@ -190,8 +202,10 @@ def test_missing_image_and_missing_daemon(sandbox, monkeypatch) -> None:
 
 
 def test_no_more_jobs_run_at_a_time_than_there_are_turns(docker_client, base_image) -> None:
-    """Their containers are started meanwhile all the same."""
+    """Their containers are started and prepared meanwhile all the same."""
+    script = "date +%s.%N; sleep 3; date +%s.%N"
     with DockerSandbox(docker_client, RUN, turns=1) as sandbox, ThreadPoolExecutor(3) as pool:
-        spans = list(pool.map(lambda _: run(sandbox, base_image, "date +%s.%N; sleep 1; date +%s.%N"), range(2)))
-    times = sorted([float(line) for line in result.output.split()] for [result] in spans)
-    assert times[0][1] <= times[1][0]
+        done = list(pool.map(lambda _: run(sandbox, base_image, "date +%s.%N", script), range(2)))
+    prepared = [float(first.output) for first, _ in done]
+    first, second = sorted([float(line) for line in last.output.split()] for _, last in done)
+    assert max(prepared) < first[1] <= second[0]
