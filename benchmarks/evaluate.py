@@ -5,7 +5,8 @@
 ROWS is a file in the 5.x schema whose images are here (`harness images build --rows ROWS`). Each instance is evaluated
 with its gold patch, with a wrong one and with an empty one. The floor is the same two scripts in a container that is
 created, started and removed by force, and nothing else. An overhead is what an evaluation adds to the wall time that
-the test commands alone would take, shared evenly among the workers. With ``--check`` the exit status is 1 on a missed target.
+the test commands alone would take, shared evenly among the workers. With ``--check`` the exit status is 1 on a missed
+target.
 """
 
 import argparse
