@@ -12,7 +12,7 @@ from docker import DockerClient
 from docker.errors import DockerException
 from requests.exceptions import RequestException
 
-PROGRAMS = ("bash", "git", "sleep", "cat", "sed", "tr", "readlink", "grep", "rm", "head")
+PROGRAMS = ("bash", "git", "sleep", "cat", "sed", "tr", "readlink", "grep", "rm", "head", "tar", "base64", "stat")
 
 
 class Daemon:
