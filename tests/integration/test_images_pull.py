@@ -51,7 +51,7 @@ def test_killed_in_the_middle_and_started_again(docker_client, rows, proxy):
     assert done.returncode == 0, done.stderr
     assert "2 images are there: 1 pulled now, 1 already here" in done.stdout
     assert "here already" in done.stdout
-    assert "pull 2/2 | layers 1/1" in done.stderr
+    assert "pull 2/2, 1 known | layers 1/1" in done.stderr
     assert not any("/command/1/" in line for line in proxy.asked)
 
 
