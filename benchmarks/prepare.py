@@ -35,7 +35,7 @@ from harness.repo.store import BlobStore
 from harness.repo.symbols import parse_elements, parse_tree
 from harness.seams import Answer, Sampling, Snapshot
 
-REPOSITORIES = ("pallets/flask", "mwaskom/seaborn", "django/django", "sympy/sympy")  # seaborn is of requests' size
+REPOSITORIES = ("pallets/flask", "pytest-dev/pytest", "django/django", "sympy/sympy")  # of requests none is rebuilt
 PARSE = "parse alone"
 WAYS = (
     "prompts only, cold",
