@@ -19,10 +19,8 @@ fi
 status=$?
 printf '\n%s\n' "harness: watched files"
 for path in "$@"; do
-  if [ -L "$path" ]; then
-    echo "link 777 $(readlink -n -- "$path" | base64 -w 0) /testbed/$path"
-  elif [ -f "$path" ]; then
-    echo "file $(stat -c %a -- "$path") $(base64 -w 0 -- "$path") /testbed/$path"
+  if [ -f "$path" ] && [ ! -L "$path" ]; then
+    echo "$(stat -c %a -- "$path") $(base64 -w 0 -- "$path") /testbed/$path"
   fi
 done
 exit $status

@@ -23,7 +23,6 @@ OWNER = 65534  # nobody; the group stays root's
 TIME = 946684800  # 2000-01-01 UTC, in seconds; before anything that runs here was written
 FILE_MODE, FOLDER_MODE = 0o664, 0o1775
 TOLD = b"\nharness: watched files\n"
-KINDS = {"file": tarfile.REGTYPE, "link": tarfile.SYMTYPE}
 
 
 @dataclass(frozen=True)
@@ -47,7 +46,8 @@ class WatchedFile:
 def told_files(output: bytes) -> tuple[bytes, dict[str, WatchedFile]]:
     """A command's output without what it told of files at its end (docker/prepare.sh), and these, by absolute path.
 
-    It may lie about them: what counts is what they hold once they are shielded, and that is what it told.
+    It may lie about them: what counts is what they hold once they are shielded, and that is what it told. So only
+    regular files can be told of; links are not shielded.
     """
     said, found, told = output.rpartition(TOLD)
     if not found:
@@ -55,11 +55,11 @@ def told_files(output: bytes) -> tuple[bytes, dict[str, WatchedFile]]:
     files = {}
     for line in told.decode("utf-8", "surrogateescape").splitlines():
         try:
-            kind, mode, text, path = line.split(" ", 3)
+            mode, text, path = line.split(" ", 2)
             content = base64.b64decode(text, validate=True)
             member = tarfile.TarInfo(path.lstrip("/"))
-            member.type, member.mode = KINDS[kind], int(mode, 8)
-        except (ValueError, KeyError):  # cut, or written between by somebody else
+            member.mode = int(mode, 8)
+        except ValueError:  # cut, or written between by somebody else
             continue
         files[path] = WatchedFile(member, content)
     return said, files
