@@ -4,7 +4,7 @@ The prompts are those of the pipeline's own stages, so that what is trained on c
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from harness.instance import Instance
 from harness.localize import elements as element_stage
@@ -20,6 +20,7 @@ from harness.seams import Answer, Sampling, Snapshot
 
 ROOM = 1 << 30  # tokens; what is asked of the oracle is never cut
 SAMPLING = Sampling(temperature=0.0)
+HEADING = "### "  # stands before a path in the prompts, so that a small model finds what to copy by what it just wrote
 
 
 @dataclass(frozen=True)
@@ -92,6 +93,7 @@ class Questions:
     def _oracle(self, instance: Instance, snapshot: Snapshot) -> Oracle:
         changed = {path: self._changed(instance, snapshot, path) for path in _paths(instance, snapshot)}
         root = file_stage.common_folder(file_stage.source_paths(snapshot.paths()))
+        blocks = [replace(block, path=HEADING + block.path) for block in gold_blocks(instance, snapshot)]
         return Oracle(
             {
                 file_stage.STAGE: "\n".join(
@@ -100,10 +102,10 @@ class Questions:
                     for element in elements
                 ),
                 element_stage.STAGE: "\n".join(
-                    "\n".join((path, *(f"{element.kind}: {element.name}" for element in elements)))
+                    "\n".join((HEADING + path, *(f"{element.kind}: {element.name}" for element in elements)))
                     for path, elements in changed.items()
                 ),
-                repair_stage.STAGE: answer_text(gold_blocks(instance, snapshot)).rstrip("\n"),
+                repair_stage.STAGE: answer_text(blocks).rstrip("\n"),
             }
         )
 
