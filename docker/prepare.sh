@@ -5,6 +5,8 @@
 base_commit=$1
 shift
 cd /testbed || exit 95
+# The tests find /testbed under another owner (harness/evaluate/shield.py), which git would refuse.
+git config --system --add safe.directory /testbed
 # Nothing of the patch is here yet, so git can be believed.
 if [ -s /harness/test.diff ]; then
   export GIT_INDEX_FILE=/harness/index

@@ -84,7 +84,7 @@ def read_files(container: "Container", paths: Iterable[str]) -> dict[str, Watche
 def shield(container: "Container", files: Mapping[str, WatchedFile], root: str) -> frozenset[str]:
     """Have these files hold what they hold here, and every writing to them show from now on; gives those shielded.
 
-    Links are left as they are, and so are ``root`` and the folders above it.
+    Links are left as they are, and so are the folders above ``root``.
     """
     files = {path: file for path, file in files.items() if file.member.isfile()}
     if files:
@@ -107,7 +107,7 @@ def _unpacked(chunks: Iterable[bytes]) -> WatchedFile | None:
 
 
 def _shielding(files: Mapping[str, WatchedFile], root: str) -> bytes:
-    """A tar archive of the files and of the folders around them below ``root``, all of another owner."""
+    """A tar archive of the files and of the folders around them up to ``root``, all of another owner."""
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w") as archive:
         for folder in sorted({folder for path in files for folder in _folders(path, root)}):
@@ -125,6 +125,7 @@ def _folders(path: str, root: str) -> Iterable[str]:
     while folder.startswith(f"{root}/"):
         yield folder
         folder = posixpath.dirname(folder)
+    yield root
 
 
 def _entry(path: str, kind: bytes, mode: int) -> tarfile.TarInfo:

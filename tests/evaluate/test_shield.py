@@ -43,6 +43,7 @@ def test_files_and_the_folders_around_them_get_another_owner() -> None:
     assert shield(container, read_files(container, paths), ROOT) == set(paths[:3])
     modes = {path: member.mode for path, member in container.put.items()}
     assert modes == {
+        "/testbed": 0o1775,
         "/testbed/a": 0o1775,
         "/testbed/a/b": 0o1775,
         "/testbed/a/b/t.py": 0o664,
@@ -50,7 +51,7 @@ def test_files_and_the_folders_around_them_get_another_owner() -> None:
         "/testbed/empty": 0o664,
     }
     assert {(m.uid, m.gid, m.mtime) for m in container.put.values()} == {(OWNER, 0, TIME)}
-    assert list(container.put)[:2] == ["/testbed/a", "/testbed/a/b"], "a folder comes before what is in it"
+    assert list(container.put)[:3] == ["/testbed", "/testbed/a", "/testbed/a/b"], "a folder comes before what is in it"
 
 
 def test_nothing_to_shield_asks_nothing_of_the_engine() -> None:

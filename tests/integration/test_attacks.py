@@ -3,7 +3,7 @@
 import time
 
 import pytest
-from victim import FIXED, INSTANCE_ID, NEW, OLD, TEST_FILE, diff, make_victim, open_evaluator
+from victim import FIXED, INSTANCE_ID, NEW, OLD, TEST_FILE, TESTED, diff, make_victim, open_evaluator
 
 from harness.evaluate.container import RUN_LABEL
 from harness.evaluate.images import remove_images
@@ -177,21 +177,20 @@ PUT_BACK = {
 }
 
 
-@pytest.mark.parametrize("how", PUT_BACK)
-def test_test_files_that_are_put_back(attack, how) -> None:
-    """Content before and after is the data set's; the runner is started anew on an easy file in between."""
-    code = f"""{WRITE}
+def putting_back(how: str, test_file: str = TEST_FILE) -> str:
+    """Starts the runner anew on an easy file in the test file's place, and puts back what the data set wants."""
+    return f"""{WRITE}
 import contextlib, subprocess, sys
 
 @contextlib.contextmanager
 def swapped(path, text, times):
     easy = "def test_zero(): pass\\ndef test_add(): pass\\n"
-{PUT_BACK[how]}
+{how}
     with contextlib.suppress(PermissionError):
         os.utime(path, ns=times)
 
 if "AGAIN" not in os.environ:
-    path = "{TEST_FILE}"
+    path = "{test_file}"
     stat = os.stat(path)
     with swapped(path, open(path).read(), (stat.st_atime_ns, stat.st_mtime_ns)):
         command = [sys.executable, "-m", "pytest", "-rA", path]
@@ -199,13 +198,39 @@ if "AGAIN" not in os.environ:
     write(again.stdout)
     os._exit(again.returncode)
 """
-    verdict, output = attack({"calc.py": code + BROKEN})
+
+
+@pytest.mark.parametrize("how", PUT_BACK)
+def test_test_files_that_are_put_back(attack, how: str) -> None:
+    verdict, output = attack({"calc.py": putting_back(PUT_BACK[how]) + BROKEN})
     if how == "written over":
         assert verdict.resolved
         assert f"test file put back: {TEST_FILE}" in verdict.flags
     else:
         assert not verdict.resolved
         assert b"Operation not permitted" in output or b"cross-device link" in output
+
+
+def test_a_new_folder_of_tests_that_is_put_back(docker_client, victim, tmp_path) -> None:
+    """The file system doesn't let go of a folder that the image has; one that the test patch makes it would."""
+    instance, _ = victim
+    new = {name: name.replace("tests/", "checks/") for name in (TEST_FILE, NEW, OLD)}
+    moved = instance.model_copy(
+        update={
+            "test_patch": diff({new[TEST_FILE]: TESTED}),
+            "fail_to_pass": (new[NEW],),
+            "pass_to_pass": (new[OLD],),
+        }
+    )
+    _, recipe, image = make_victim(docker_client, tmp_path)
+    recipe = recipe.model_copy(update={"test_cmd": recipe.test_cmd.replace(TEST_FILE, new[TEST_FILE])})
+    how = PUT_BACK["its folder moved away and back"].replace('"tests"', '"checks"')
+    attack = putting_back(how, new[TEST_FILE])
+    with open_evaluator(docker_client, moved, recipe, image, tmp_path, RUN) as make:
+        assert make(seconds=30.0).evaluate(moved, diff({"calc.py": FIXED})).resolved
+        verdict = make(seconds=30.0).evaluate(moved, diff({"calc.py": attack + BROKEN}))
+        assert not verdict.resolved
+        assert b"Operation not permitted" in make(seconds=30.0).log_path(verdict).read_bytes()
 
 
 def test_test_files_of_the_patchs_own_are_replaced(attack) -> None:
