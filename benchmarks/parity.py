@@ -15,8 +15,10 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import version
+from itertools import chain, cycle
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 from mutations import mutants
 
@@ -52,7 +54,9 @@ class Row:
     differences: list[str] = field(default_factory=list)
 
 
-def official(instance: Instance, specification: Specification, verdict: Verdict, log: Path) -> tuple[dict, bool] | None:
+def official(
+    instance: Instance, specification: Specification, verdict: Verdict, log: Path
+) -> tuple[dict[str, Any], bool] | None:
     """The official verdict on a log: test ids by list, and whether resolved; None where it is not graded at all."""
     from swebench.harness.constants import TEST_EXIT_CODE
     from swebench.harness.grading import get_eval_report
@@ -91,12 +95,13 @@ def compare(row: Row, instance: Instance, specification: Specification, verdict:
 
 
 def shares(instances: Sequence[Instance], gold: Sequence[Verdict], wanted: int) -> list[int]:
-    """How many mutants each instance gets: one where its tests are slow, the rest spread evenly."""
-    quick = [verdict.test_seconds < SLOW_SECONDS for verdict in gold]
-    if not any(quick):
-        return [-(-wanted // len(instances))] * len(instances)
-    each = -(-(wanted - quick.count(False)) // quick.count(True))
-    return [each if is_quick else 1 for is_quick in quick]
+    """How many mutants each instance gets, ``wanted`` in all: at most one where its tests are slow, the rest evenly."""
+    quick = [number for number, verdict in enumerate(gold) if verdict.test_seconds < SLOW_SECONDS]
+    slow = [number for number in range(len(instances)) if number not in quick]
+    counts = [0] * len(instances)
+    for number, _ in zip(chain(slow, cycle(quick or slow)), range(wanted), strict=False):
+        counts[number] += 1
+    return counts
 
 
 def measure(instances: Sequence[Instance], session: Session, wanted: int, progress: Progress) -> dict[str, Row]:
