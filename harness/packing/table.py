@@ -6,15 +6,22 @@ from typing import TYPE_CHECKING
 from harness.packing.metrics import Metrics
 
 if TYPE_CHECKING:
+    from rich.console import Group
     from rich.table import Table
 
-COLUMNS: dict[str, Callable[[Metrics], str]] = {
+    Columns = Mapping[str, Callable[[Metrics], str]]
+
+SHARES: "Columns" = {
     "sequences": lambda m: f"{m.sequences:,}",
     "over\nbound": lambda m: f"{m.sequences - m.sequences_bound:,}",
     "padding\n%": lambda m: _percent(m.padding_rate),
     "pieces\ncut %": lambda m: _percent(m.fragmentation_pieces),
     "documents\ncut %": lambda m: _percent(m.fragmentation_documents),
-    "head /\ntail /\nboth": lambda m: f"{m.documents_cut_head:,}/{m.documents_cut_tail:,}/{m.documents_cut_both:,}",
+}
+COUNTS: "Columns" = {
+    "cut at head /\ntail / both": lambda m: (
+        f"{m.documents_cut_head:,}/{m.documents_cut_tail:,}/{m.documents_cut_both:,}"
+    ),
     "repeated\n%": lambda m: _percent(m.repeated_tokens / m.tokens if m.tokens else 0.0),
     "dropped\n%": lambda m: _percent(m.dropped_tokens / m.tokens if m.tokens else 0.0),
     "docs per\nsequence": lambda m: f"{m.documents_per_sequence:.2f}",
@@ -22,10 +29,13 @@ COLUMNS: dict[str, Callable[[Metrics], str]] = {
 }
 
 
-def comparison_table(strategies: Mapping[str, Metrics]) -> "Table":
-    """One row a strategy. "Budget" is T / (1 - padding rate): slots that hold as many tokens as the corpus."""
-    from rich import box
-    from rich.table import Table
+def comparison_table(strategies: Mapping[str, Metrics]) -> "Group":
+    """One row a strategy, in two tables that are readable from 80 columns on.
+
+    "Budget" is T / (1 - padding rate): slots that hold as many tokens as the corpus.
+    """
+    from rich.console import Group
+    from rich.text import Text
 
     first = next(iter(strategies.values()))
     title = (
@@ -33,12 +43,19 @@ def comparison_table(strategies: Mapping[str, Metrics]) -> "Table":
         f"{first.empty_documents:,} empty), {first.tokens:,} tokens ({first.separator_tokens:,} of them "
         f"appended separators), context {first.context_length:,}"
     )
-    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), show_edge=False)
+    return Group(Text(title, style="italic"), _table(strategies, SHARES), "", _table(strategies, COUNTS))
+
+
+def _table(strategies: Mapping[str, Metrics], columns: "Columns") -> "Table":
+    from rich import box
+    from rich.table import Table
+
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), show_edge=False)
     table.add_column("strategy", no_wrap=True)
-    for head in COLUMNS:
+    for head in columns:
         table.add_column(head, justify="right", overflow="fold")  # on a narrow terminal nothing is cut
     for name, metrics in strategies.items():
-        table.add_row(name, *(cell(metrics) for cell in COLUMNS.values()))
+        table.add_row(name, *(cell(metrics) for cell in columns.values()))
     return table
 
 

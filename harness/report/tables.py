@@ -112,8 +112,9 @@ def _add_row(table: "Table", labels: Iterable[str], cells: Iterable[str], last: 
 
 
 def _label(group: Sequence[SummaryRow], place: int) -> str:
-    """First cell of a group's rows: the checkpoint's name, then its packing strategy below."""
-    lines = [group[0].checkpoint, *([group[0].packing] if group[0].packing else [])]
+    """First cell of a group's rows: the checkpoint's name, then its packing strategy below, where that says more."""
+    name, packing = group[0].checkpoint, group[0].packing
+    lines = [name, *([packing] if packing and packing != name else [])]
     last = place == len(group) - 1
     return "\n".join(lines[place:] if last else lines[place : place + 1])
 

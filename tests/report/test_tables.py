@@ -64,6 +64,12 @@ def test_terminal_names_packing_once_even_for_a_single_condition() -> None:
     assert shown([row()], 100).count("restart-last-document") == 1
 
 
+def test_terminal_names_a_checkpoint_once_that_is_called_like_its_packing() -> None:
+    rows = [row("pad-last-document", condition, packing="pad-last-document") for condition in ("model", "gt-file")]
+    scores, costs = shown(rows, 100).split("Costs")
+    assert scores.count("pad-last-document") == costs.count("pad-last-document") == 1
+
+
 def test_terminal_takes_names_as_they_are() -> None:
     assert "[red]mine[/red]" in shown([row(packing="[red]mine[/red]")], 100)
 
