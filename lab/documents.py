@@ -15,7 +15,7 @@ from harness.localize.files import common_folder, source_paths
 from harness.miniature.checkpoints import CHAT_TEMPLATE
 from harness.resources import templates
 from harness.seams import Snapshot
-from lab.oracle import Questions, Turn
+from lab.oracle import BEFORE_NAME, Questions, Turn
 
 TEMPLATES = Path(__file__).with_name("templates")
 SINGLE, TRAJECTORY, SESSION = "single", "trajectory", "session"
@@ -87,4 +87,4 @@ def _follow_ups(random: Random, mix: Mix, questions: Questions, snapshot: Snapsh
     ]
     drawn = random.sample(names, min(len(names), random.randint(*mix.follow_ups)))
     template = templates(TEMPLATES).get_template(f"{FOLLOW_UP}.jinja")
-    return [Turn(FOLLOW_UP, template.render(name=name), f"{name} {path}") for name, path in drawn]
+    return [Turn(FOLLOW_UP, template.render(name=name), f"{BEFORE_NAME}{name} {path}") for name, path in drawn]

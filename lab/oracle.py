@@ -20,7 +20,9 @@ from harness.seams import Answer, Sampling, Snapshot
 
 ROOM = 1 << 30  # tokens; what is asked of the oracle is never cut
 SAMPLING = Sampling(temperature=0.0)
-HEADING = "### "  # stands before a path in the prompts, so that a small model finds what to copy by what it just wrote
+# What stands before a path or a name in prompts and issues comes first in answers too: a small model finds what it has
+# to copy by the words that it just wrote.
+HEADING, BEFORE_NAME = "### ", "in "
 
 
 @dataclass(frozen=True)
@@ -97,7 +99,7 @@ class Questions:
         return Oracle(
             {
                 file_stage.STAGE: "\n".join(
-                    f"{element.name} {path.removeprefix(root)}"
+                    f"{BEFORE_NAME}{element.name} {path.removeprefix(root)}"
                     for path, elements in changed.items()
                     for element in elements
                 ),

@@ -28,7 +28,7 @@ _HEADING = re.compile(
 )
 _QUOTED = re.compile(r"`([^`\s]+)`")
 _FOLLOWED = re.compile(r"(\S+?)(?::[ \t]|[ \t]+[-–—(])")  # noqa: RUF001 - the dashes that models write
-_LABELLED = re.compile(r"([^\s:]+):?[ \t]+(\S+)")
+_LABELLED = re.compile(r"(?:in[ \t]+)?([^\s:]+):?[ \t]+(\S+)", re.IGNORECASE)
 _POSITION = re.compile(r":\d+(?:-\d+)?$")
 _WORD = re.compile(r"\w[\w.+-]*")  # a file such as LICENSE, where a path is expected
 _PATH = re.compile(r".*/.*|.*\.\w+|[A-Z]\w*file")

@@ -104,6 +104,7 @@ def test_source_about_thinking_tags_is_no_thinking():
         "src/a.py (most likely)\nlib/b.js — less so",
         "parse_pairs: src/a.py\nread: lib/b.js",
         "parse_pairs src/a.py\nread lib/b.js",
+        "in parse_pairs src/a.py\nIn read: lib/b.js",
     ],
 )
 def test_file_names_are_read(text):
@@ -111,7 +112,7 @@ def test_file_names_are_read(text):
 
 
 def test_prose_holds_no_file_names():
-    assert read_file_names("I can't tell. It might be anything, e.g. the parser.\n\nSorry!") == ()
+    assert read_file_names("I can't tell. Anything, e.g. the parser.\nin the end of src/a.py\n\nSorry!") == ()
 
 
 MARKUP = st.sampled_from(
