@@ -5,8 +5,6 @@
 base_commit=$1
 shift
 cd /testbed || exit 95
-# The tests find /testbed under another owner (harness/evaluate/shield.py), which git would refuse.
-git config --system --add safe.directory /testbed
 # Nothing of the patch is here yet, so git can be believed.
 if [ -s /harness/test.diff ]; then
   export GIT_INDEX_FILE=/harness/index
@@ -14,6 +12,8 @@ if [ -s /harness/test.diff ]; then
   git apply --cached /harness/test.diff && git ls-files --stage -z -- "$@" | tr '\0\t' '\n ' | sed 's/^/expected /'
   unset GIT_INDEX_FILE
 fi
+# The tests find /testbed under another owner (harness/evaluate/shield.py), which git would refuse.
+git config --system --add safe.directory /testbed
 if [ -e /harness/patch.diff ]; then
   /bin/bash /harness/apply.sh /harness/patch.diff || exit 94
 fi

@@ -11,14 +11,14 @@ if TYPE_CHECKING:
 
     Columns = Mapping[str, Callable[[Metrics], str]]
 
-SHARES: "Columns" = {
+FIRST_COLUMNS: "Columns" = {
     "sequences": lambda m: f"{m.sequences:,}",
     "over\nbound": lambda m: f"{m.sequences - m.sequences_bound:,}",
     "padding\n%": lambda m: _percent(m.padding_rate),
     "pieces\ncut %": lambda m: _percent(m.fragmentation_pieces),
     "documents\ncut %": lambda m: _percent(m.fragmentation_documents),
 }
-COUNTS: "Columns" = {
+FURTHER_COLUMNS: "Columns" = {
     "cut at head /\ntail / both": lambda m: (
         f"{m.documents_cut_head:,}/{m.documents_cut_tail:,}/{m.documents_cut_both:,}"
     ),
@@ -43,7 +43,9 @@ def comparison_table(strategies: Mapping[str, Metrics]) -> "Group":
         f"{first.empty_documents:,} empty), {first.tokens:,} tokens ({first.separator_tokens:,} of them "
         f"appended separators), context {first.context_length:,}"
     )
-    return Group(Text(title, style="italic"), _table(strategies, SHARES), "", _table(strategies, COUNTS))
+    return Group(
+        Text(title, style="italic"), _table(strategies, FIRST_COLUMNS), "", _table(strategies, FURTHER_COLUMNS)
+    )
 
 
 def _table(strategies: Mapping[str, Metrics], columns: "Columns") -> "Table":
