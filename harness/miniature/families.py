@@ -138,14 +138,15 @@ def draw_function(random: Random, family: Family, name: str, split: Split) -> Fu
 def _draw_constants(random: Random, family: Family, split: Split) -> dict[str, int | str]:
     drawn: dict[str, int | str] = {}
     for name, choices in family.constants.items():
+        constant = f"{family.name}.{name}"
         match choices:
             case (int(low), int(high)):
-                drawn[name] = random.choice(values_of(split, range(low, high + 1)))
+                drawn[name] = random.choice(values_of(split, constant, range(low, high + 1)))
             case (int(low), int(high), str(other)):
                 start = int(drawn[other])
-                drawn[name] = random.choice(values_of(split, range(start + low, start + high + 1)))
+                drawn[name] = random.choice(values_of(split, constant, range(start + low, start + high + 1)))
             case _:
-                drawn[name] = random.choice(values_of(split, [str(choice) for choice in choices]))
+                drawn[name] = random.choice(values_of(split, constant, [str(choice) for choice in choices]))
     return drawn
 
 

@@ -23,19 +23,20 @@ def may_show(split: Split, text: str) -> bool:
     return (crc32(text.encode()) % TEXTS_PER_HELD_OUT == 0) == (split != "train")
 
 
-def values_of(split: Split, values: Sequence[Value]) -> list[Value]:
+def values_of(split: Split, constant: str, values: Sequence[Value]) -> list[Value]:
     """Those of a constant's possible values that the split may show: each third number or text is not for training.
 
-    Numbers go by their value, so that a range parts in the same way wherever it begins; texts go by their place.
+    Numbers go by their value, so that a range parts in the same way wherever it begins; texts go by their place. At
+    which of three it begins the constant's own name decides: what one function's constant holds back others show.
     """
     if len(values) < VALUES_PER_HELD_OUT:
         return list(values)
-    marks = [value if isinstance(value, int) else place for place, value in enumerate(values)]
-    last = VALUES_PER_HELD_OUT - 1
+    first = crc32(constant.encode())
+    marks = [first + (value if isinstance(value, int) else place) for place, value in enumerate(values)]
     return [
         value
         for value, mark in zip(values, marks, strict=True)
-        if (mark % VALUES_PER_HELD_OUT == last) == (split != "train")
+        if (mark % VALUES_PER_HELD_OUT == 0) == (split != "train")
     ]
 
 
