@@ -23,8 +23,8 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parents[1]
-CONTEXT, VOCABULARY = 1024, 1536
-ROWS = 8 * 10**6 // CONTEXT  # of the data set: as many slots as `make lab` packs
+CONTEXT, VOCABULARY = 384, 1536
+ROWS = 3 * 10**6 // CONTEXT  # of the data set: as many slots as `make lab` trains on
 UNTIMED, TIMED = 5, 7  # steps; in the first the compiler runs, or a GPU's graph is made
 TURNS = 2
 LEAST_TIMES_PLAIN, MOST_MEMORY = 1.5, 4e9

@@ -68,8 +68,12 @@ def _pairs() -> Sequence[Bug]:
 
 
 def can_be_shown(bug: Bug) -> bool:
-    """Whether calls of a function with the bug's faults, all in one family, show each of them."""
-    random = Random(0)
-    functions = (draw_function(random, bug[0].family, "f", "train") for _ in range(SHOWN_BY))
+    """Whether calls of a function with the bug's faults, all in one family, show each of them, in any split."""
     mutations = [cell.mutation for cell in bug]
-    return any(showing_cases(random, function, mutations) for function in functions)
+
+    def shown(split: Split) -> bool:
+        random = Random(0)
+        functions = (draw_function(random, bug[0].family, "f", split) for _ in range(SHOWN_BY))
+        return any(showing_cases(random, function, mutations) for function in functions)
+
+    return shown("train") and shown("held-out")

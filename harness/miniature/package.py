@@ -15,7 +15,7 @@ from harness.miniature.split import Split, may_show
 
 FUNCTIONS = 12  # in a module, at most
 Issues = Literal["any", "short"]
-ATTEMPTS = 20  # functions tried where no call shows the bug
+ATTEMPTS = 100  # functions tried where no call shows the bug
 
 
 @dataclass(frozen=True)

@@ -1,9 +1,10 @@
 """What training may show and what is held back: names, bodies, constants, kinds of bug, parted by fixed rules.
 
 Train and the two others, held-out and transfer, share words, module names, local identifiers and constants with fewer
-than three possible values. They share no function name, no package name, no function's body and no other constant. A
-tenth of the kinds of bug come in transfer alone. The rules hold for right code and for constants: single lines of
-bodies can be equal, a mutation may name a neighbouring number, and arguments of calls are drawn alike in all splits.
+than three possible values. They share no function name, no package name, no function's body, and no value of any other
+constant, though what one family's constant holds back another's may show. A tenth of the kinds of bug come in transfer
+alone. The rules hold for right code and for constants: single lines of bodies can be equal, a mutation may name a
+neighbouring number, and arguments of calls are drawn alike in all splits.
 """
 
 from collections.abc import Sequence

@@ -76,6 +76,13 @@ def test_no_constant_of_training_comes_elsewhere(splits: dict[Split, list[Packag
         assert rest[constant]
 
 
+def test_a_number_that_one_constant_holds_back_others_show(splits: dict[Split, list[Package]]) -> None:
+    train, rest = (
+        {v for values in _constants(splits[split]).values() for v in values} for split in ("train", "held-out")
+    )
+    assert {number for number in rest if isinstance(number, int) and number < 10} <= train
+
+
 def test_a_tenth_of_the_bugs_is_kept_for_transfer(splits: dict[Split, list[Package]]) -> None:
     bugs = {split: _bugs(packages) for split, packages in splits.items()}
     assert bugs["train"] == bugs["held-out"]
