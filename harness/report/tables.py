@@ -82,12 +82,13 @@ def _terminal_costs(rows: Sequence[SummaryRow]) -> "Table":
 
 def _terminal_averages(averages: Sequence[AverageRow]) -> "Table":
     names = _metric_names(averages)
-    heads = (*(name.replace("_", "\n") for name in names), "resolved\n%", "empty\n%", "simi-\nlarity")
-    table = _terminal_empty("Averages over the three conditions", ("checkpoint", "packing"), heads)
+    narrow = (name.replace("fragmentation", "fragmen-_tation").replace("_", "\n") for name in names)
+    heads = (*narrow, "resolved\n%", "empty\n%", "simi-\nlarity")
+    table = _terminal_empty("Averages over the three conditions", ("checkpoint,\npacking",), heads)
     for row in averages:
         metrics = [number(row.packing_metrics.get(name)) for name in names]
         scores = (percent(row.resolve_rate), percent(row.empty_share), ratio(row.similarity))
-        _add_row(table, (row.checkpoint, row.packing or NONE), (*metrics, *scores))
+        _add_row(table, ("\n".join(_names(row)),), (*metrics, *scores))
     return table
 
 
@@ -113,10 +114,14 @@ def _add_row(table: "Table", labels: Iterable[str], cells: Iterable[str], last: 
 
 def _label(group: Sequence[SummaryRow], place: int) -> str:
     """First cell of a group's rows: the checkpoint's name, then its packing strategy below, where that says more."""
-    name, packing = group[0].checkpoint, group[0].packing
-    lines = [name, *([packing] if packing and packing != name else [])]
+    lines = _names(group[0])
     last = place == len(group) - 1
     return "\n".join(lines[place:] if last else lines[place : place + 1])
+
+
+def _names(row: SummaryRow | AverageRow) -> list[str]:
+    """The checkpoint's name, and its packing strategy where that says more."""
+    return [row.checkpoint, *([row.packing] if row.packing and row.packing != row.checkpoint else [])]
 
 
 def markdown(rows: Sequence[SummaryRow]) -> str:

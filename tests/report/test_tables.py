@@ -56,7 +56,7 @@ def test_terminal_cuts_nothing_and_stays_within_its_width(width: int) -> None:
     assert max(map(len, text.splitlines())) <= width
     for piece in ("concat", "restart-last-", "gt-location", "21/300", "7.0 [4.6, 10.5]", "240", "45", "0.234", "1.2M"):
         assert piece in text
-    for piece in ("99k", "1h 06m", "2m 05s", "reference", "300/300", "Wilson", "difflib", "fragmentation", "0.178"):
+    for piece in ("99k", "1h 06m", "2m 05s", "reference", "300/300", "Wilson", "difflib", "fragmen-", "0.178"):
         assert piece in text
 
 
@@ -68,6 +68,15 @@ def test_terminal_names_a_checkpoint_once_that_is_called_like_its_packing() -> N
     rows = [row("pad-last-document", condition, packing="pad-last-document") for condition in ("model", "gt-file")]
     scores, costs = shown(rows, 100).split("Costs")
     assert scores.count("pad-last-document") == costs.count("pad-last-document") == 1
+
+
+def test_terminal_averages_keep_names_and_numbers_whole_at_80_columns() -> None:
+    names = ("tokens_billion", "fragmentation_pieces_percent", "fragmentation_documents_percent", "padding_percent")
+    packed = {"packing": "restart-last-document", "packing_metrics": dict.fromkeys(names, 0.005627)}
+    rows = [row("restart-last-document", condition, **packed) for condition in CONDITIONS]
+    averages = shown(rows, 80).split("Averages")[1]
+    [line] = [line for line in averages.splitlines() if "restart" in line]
+    assert line.split() == ["restart-last-document", *["0.005627"] * 4, "7.0", "15.0", "0.234"]
 
 
 def test_terminal_takes_names_as_they_are() -> None:
