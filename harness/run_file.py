@@ -1,6 +1,6 @@
 """Reading a run file: YAML, the preset it names, overrides, and every problem at once with its line."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, get_args
 
@@ -11,6 +11,8 @@ from harness.config import RunConfig
 from harness.errors import InputError
 from harness.instance import FILE_FORMATS, nearest
 from harness.presets import load_preset, merged, preset_names
+
+Where = Sequence[str | int]  # keys and places in lists, from the root to a value
 
 
 def load_run_file(path: Path, overrides: Sequence[str] = ()) -> RunConfig:
@@ -36,7 +38,8 @@ def load_run_file(path: Path, overrides: Sequence[str] = ()) -> RunConfig:
         _put(raw, override)
     if raw.get("preset") in preset_names():
         raw = merged(load_preset(raw["preset"]), raw)
-    return _validate(raw, str(path), root)
+    names = [override.partition("=")[0] for override in overrides]
+    return _validate(raw, str(path), lambda where: _overridden(names, where) or _line(root, where))
 
 
 def _repeated_keys(root: yaml.Node | None) -> Iterator[tuple[int, str]]:
@@ -116,20 +119,20 @@ def _child(target: Any, part: str, override: str) -> Any:
     return target[part]
 
 
-def _validate(raw: dict[str, Any], source: str, root: yaml.Node | None) -> RunConfig:
-    problems = [f"{_where(root, where)}{message}" for where, message in _path_problems(raw)]
+def _validate(raw: dict[str, Any], source: str, place: Callable[[Where], str]) -> RunConfig:
+    problems = [f"{place(where)}{message}" for where, message in _path_problems(raw)]
     try:
         config = RunConfig.model_validate(raw)
     except ValidationError as error:
         found = [_problem(detail) for detail in error.errors()]
-        problems = [f"{_where(root, where)}{message}" for where, message in found] + problems
+        problems = [f"{place(where)}{message}" for where, message in found] + problems
         config = None
     if config is None or problems:
         raise InputError(f"{source}: " + " | ".join(problems))
     return config
 
 
-def _problem(detail: Any) -> tuple[tuple[str | int, ...], str]:
+def _problem(detail: Any) -> tuple[Where, str]:
     where = tuple(
         part
         for part in detail["loc"]
@@ -154,7 +157,7 @@ def _problem(detail: Any) -> tuple[tuple[str | int, ...], str]:
     )
 
 
-def _fields_at(where: Sequence[str | int]) -> list[str]:
+def _fields_at(where: Where) -> list[str]:
     """Names of the keys allowed at a place of the run file."""
     model: Any = RunConfig
     for part in where:
@@ -168,7 +171,7 @@ def _fields_at(where: Sequence[str | int]) -> list[str]:
     return list(model.model_fields)
 
 
-def _path_problems(raw: dict[str, Any]) -> Iterator[tuple[tuple[str | int, ...], str]]:
+def _path_problems(raw: dict[str, Any]) -> Iterator[tuple[Where, str]]:
     dataset = raw.get("dataset")
     if isinstance(dataset, dict) and isinstance(dataset.get("path"), str):
         path = Path(dataset["path"])
@@ -194,7 +197,14 @@ def _path_problems(raw: dict[str, Any]) -> Iterator[tuple[tuple[str | int, ...],
                 yield ("checkpoints", number, key), f"checkpoints.{number}.{key}: no such file: {file}"
 
 
-def _where(root: yaml.Node | None, where: Sequence[str | int]) -> str:
+def _overridden(names: Sequence[str], where: Where) -> str:
+    """``override NAME: `` of the last override that set the place or what it stands in."""
+    keys = [str(part) for part in where]
+    setting = [name for name in names if keys[: name.count(".") + 1] == name.split(".")]
+    return f"override {setting[-1]}: " if setting else ""
+
+
+def _line(root: yaml.Node | None, where: Where) -> str:
     """``line N: `` of the place nearest to ``where`` that stands in the file."""
     node, line = root, None
     for part in where:

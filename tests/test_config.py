@@ -104,6 +104,17 @@ def test_missing_run_file(tmp_path: Path) -> None:
         load_run_file(tmp_path / "none.yaml")
 
 
+def test_what_an_override_set_wrongly_is_not_put_to_the_file(run_file: Path) -> None:
+    overrides = ["checkpoints=[{name: mine, path: nowhere}]", "evaluation.workers=many", "evaluation.workers=few"]
+    with pytest.raises(InputError) as caught:
+        load_run_file(run_file, overrides)
+    message = str(caught.value)
+    assert "override checkpoints: checkpoints.0.path: nowhere is not a checkpoint" in message
+    assert "override evaluation.workers: evaluation.workers: " in message
+    assert "(given: 'few')" in message
+    assert "line " not in message
+
+
 @pytest.mark.parametrize("override", ["workers", "=4", "output.sub=1", "dataset.limit=[1", "dataset.limit=2020-99-99"])
 def test_bad_overrides(run_file: Path, override: str) -> None:
     with pytest.raises(InputError, match="override"):
