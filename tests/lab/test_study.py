@@ -4,6 +4,7 @@ import csv
 import gzip
 import io
 import json
+import re
 from dataclasses import asdict, replace
 from pathlib import Path
 from random import Random
@@ -185,7 +186,7 @@ def test_the_page_says_what_the_numbers_say(output):
     assert "No difference is shown between `pad-last-document-compensated` and `concat-then-split`" in page
     assert "of all 3 pairs (p by Holm over all of them): a difference is shown for 2" in page
     assert "gold patches resolve 24 of 24 instances, empty patches 0" in page
-    assert "In none of the 648 evaluations the machine failed." in page
+    assert "The machine failed in none of the 648 evaluations." in page
     for piece in ("copy circuit", "weigh 5.0", "synthetic", "no mask", "tiny (2.36M", "50.07", "33.19"):
         assert piece in page
     assert page.endswith("## Notes\n\nSeed 1 looked odd.\n")
@@ -231,9 +232,12 @@ def test_a_single_seed_beside_its_baseline_claims_nothing(tmp_path):
     run, checkpoints = write_run(tmp_path, arms=("concat-then-split", "best-fit+drop"), seeds=(0,))
     write_study(read_study(run, checkpoints), tmp_path / "out")
     page = (tmp_path / "out" / "README.md").read_text()
-    assert "No difference is shown between `best-fit+drop` and `concat-then-split`: +" in page
+    assert re.search(
+        r"No difference is shown between `best-fit\+drop` and `concat-then-split`: \+[0-9.]+ points\.\n", page
+    )
     assert "exceeds" not in page
     assert "None" not in page
+    assert "\n\n\n" not in page
 
 
 @pytest.mark.parametrize(
