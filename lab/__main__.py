@@ -119,17 +119,19 @@ def ablation(
     arm: ArmOption = None,
     seeds: SeedsOption = 5,
     tokens: TokensOption = TOKENS,
-    count: Annotated[int, typer.Option(help="Held-out instances.", min=1)] = 200,
+    count: Annotated[int, typer.Option(help="Held-out instances, by which arms are compared.", min=1)] = 200,
+    transfer: Annotated[int, typer.Option(help="Instances of kinds of bug that training never shows.", min=0)] = 60,
     at_once: Annotated[int, typer.Option(help="Trainings at a time.", min=1)] = 1,
 ) -> None:
     """The whole study: train, evaluate every checkpoint through the pipeline and Docker, write tables and page."""
-    from lab.ablation import run_ablation
+    from lab.ablation import Instances, run_ablation
     from lab.arms import arms_named
     from lab.corpus import CorpusRecipe
     from lab.laboratory import Laboratory
 
     laboratory = Laboratory(folder, CorpusRecipe(tokens=tokens))
-    run_ablation(laboratory, output, arms_named(tuple(arm or ())), range(seeds), count, at_once, _progress)
+    instances = Instances(count, transfer)
+    run_ablation(laboratory, output, arms_named(tuple(arm or ())), range(seeds), instances, at_once, _progress)
     typer.echo(f"study: {output}")
 
 
@@ -137,12 +139,13 @@ def ablation(
 def study(
     run: Annotated[Path, typer.Argument(help="Output folder of the run over all arms and seeds.")],
     checkpoints: Annotated[Path, typer.Argument(help="Folder of the checkpoints that it evaluated.")],
-    output: Annotated[Path, typer.Argument(help="Folder for tables, figure and page.")],
+    output: Annotated[Path, typer.Argument(help="Folder for the study; what it holds already stays in it.")],
 ) -> None:
-    """Tables, figure and page of a run over all arms and seeds."""
-    from lab.study import read_study, write_study
+    """Tables, figure and page of a run of several arms and seeds."""
+    from lab.study import joined, load_study, read_study, write_study
 
-    write_study(read_study(run, checkpoints), output)
+    found, kept = read_study(run, checkpoints), load_study(output)
+    write_study(joined(kept, found) if kept else found, output)
     typer.echo(f"study: {output}")
 
 

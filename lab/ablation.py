@@ -1,21 +1,40 @@
 """`make ablation`: every checkpoint of the laboratory through the harness, as any user's run, and the study of it."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import yaml
 
 from harness.build import build_instances
 from harness.demo import pipeline_settings
+from harness.errors import InputError
 from harness.miniature.generate import generate
+from harness.miniature.split import Split
+from harness.packing.metrics_file import load_numbers
 from harness.records import write_whole
 from harness.run import run_pipeline
 from harness.run_file import load_run_file
+from harness.verdict import Outcome
 from lab.arms import Arm
 from lab.laboratory import Laboratory
-from lab.study import joined, load_study, read_study, write_study
+from lab.study import Study, joined, load_study, read_study, write_study
 
 INSTANCES_SEED = 1  # not the demonstration's
+
+
+@dataclass(frozen=True)
+class Instances:
+    """How many instances of each split every checkpoint meets."""
+
+    held_out: int  # of the kinds of bug that training shows
+    transfer: int  # of other kinds; 0 for none
+
+    @property
+    def counts(self) -> dict[Split, int]:
+        """By split, those that there are."""
+        wanted: dict[Split, int] = {"held-out": self.held_out, "transfer": self.transfer}
+        return {split: count for split, count in wanted.items() if count}
 
 
 def run_ablation(
@@ -23,37 +42,74 @@ def run_ablation(
     output: Path,
     arms: Sequence[Arm],
     seeds: Sequence[int],
-    count: int,
+    instances: Instances,
     at_once: int,
     progress: Callable[[str], None],
 ) -> None:
-    """Seed by seed: train every arm, evaluate it on ``count`` held-out instances, write the study to ``output``.
+    """Seed by seed: train every arm, evaluate it on the instances, write the study to ``output``.
 
-    What the study in ``output`` holds already is not done again, wherever it was made; the same call goes on where it
-    was stopped. Raises what its parts raise.
+    What the study in ``output`` holds already is not done again, wherever it was made, unless the machine failed in an
+    evaluation; the same call goes on where it was stopped. Raises InputError, before anything is trained, where that
+    study is of other instances, another corpus or another budget, and what its parts raise.
     """
     study = load_study(output)
+    if study:
+        laboratory.prepare(arms, seeds, progress)
+        check_planned(study, laboratory, arms, instances)
+    rows = make_instances(laboratory.folder / "study", instances)
     for seed in seeds:
-        held = {(done.arm, done.seed) for done in study.checkpoints} if study else set()
-        missing = [arm for arm in arms if (arm.name, seed) not in held]
+        missing = [arm for arm in arms if not (study and _is_held(study, arm, seed))]
         if not missing:
             continue
         laboratory.make(missing, [seed], at_once, progress)
-        run_file = write_run_file(laboratory, missing, seed, count)
+        run_file = write_run_file(laboratory, rows, missing, seed)
         progress(f"run: {run_file}")
         config = load_run_file(run_file)
         run_pipeline(config)
         found = read_study(config.output, laboratory.folder / "checkpoints")
         study = joined(study, found) if study else found
         write_study(study, output)
+    if study:
+        write_study(study, output)  # notes may be new
 
 
-def write_run_file(laboratory: Laboratory, arms: Sequence[Arm], seed: int, count: int) -> Path:
-    """Make the held-out instances with their images, and the run file of one seed."""
-    folder = laboratory.folder / "study"
+def _is_held(study: Study, arm: Arm, seed: int) -> bool:
+    """Whether the study has this checkpoint, and the machine did not fail in any of its evaluations."""
+    outcomes = {record.outcome for record in study.records if (record.arm, record.seed) == (arm.name, seed)}
+    return bool(outcomes) and Outcome.INFRASTRUCTURE not in outcomes
+
+
+def check_planned(study: Study, laboratory: Laboratory, arms: Sequence[Arm], instances: Instances) -> None:
+    """Raises InputError where the study can't be gone on with as planned."""
+    wanted = sum(instances.counts.values())
+    if len(study.instance_ids) != wanted:
+        raise InputError(
+            f"the study is of {len(study.instance_ids)} instances, not {wanted}; name another output folder"
+        )
+    for arm in arms:
+        numbers = load_numbers(laboratory.metrics(), arm.strategy)
+        for kept in study.of(arm.name):
+            name, card = f"{arm.name}.seed{kept.seed}", kept.card
+            if (card.packing.documents, card.packing.tokens) != (numbers["documents"], numbers["tokens"]):
+                raise InputError(f"{name} of the study was trained on another corpus; name another output folder")
+            if card.tokens_asked != arm.tokens(laboratory.corpus.tokens, numbers):
+                raise InputError(f"{name} of the study was trained on {card.tokens:,} slots; give --tokens accordingly")
+
+
+def make_instances(folder: Path, instances: Instances) -> Path:
+    """Make the instances of all splits with their images in ``folder``; gives their rows in one file."""
+    parts = []
+    for split, count in instances.counts.items():
+        made = generate(folder / split, INSTANCES_SEED, count, split)
+        parts.append(folder / f"{split}.jsonl")
+        build_instances(str(made.rows), recipes=made.recipes, rows=parts[-1])
     rows = folder / "rows.jsonl"
-    made = generate(folder / "instances", INSTANCES_SEED, count, "held-out")
-    build_instances(str(made.rows), recipes=made.recipes, rows=rows)
+    write_whole(rows, "".join(part.read_text(encoding="utf-8") for part in parts))
+    return rows
+
+
+def write_run_file(laboratory: Laboratory, rows: Path, arms: Sequence[Arm], seed: int) -> Path:
+    """The run file of one seed, beside the rows."""
     metrics = str(laboratory.metrics().resolve())
     checkpoints = [
         {
@@ -64,7 +120,7 @@ def write_run_file(laboratory: Laboratory, arms: Sequence[Arm], seed: int, count
         }
         for arm in arms
     ]
-    settings = pipeline_settings() | {"dataset": {"path": str(rows.relative_to(folder))}, "checkpoints": checkpoints}
-    path = folder / "run.yaml"
+    settings = pipeline_settings() | {"dataset": {"path": rows.name}, "checkpoints": checkpoints}
+    path = rows.parent / "run.yaml"
     write_whole(path, yaml.safe_dump(settings, sort_keys=False))
     return path

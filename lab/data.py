@@ -136,6 +136,21 @@ def token_kinds(tokens: NDArray[np.int32], labels: NDArray[np.int32], specials: 
     return kinds
 
 
+def whole_questions(tokens: NDArray[np.int32], specials: Specials) -> int:
+    """How many documents of one question stand whole, with their answer, in rows (rows, context).
+
+    They have the form of what evaluation asks. Trajectories and sessions, of more questions, are not among them.
+    """
+    wanted = [specials.bos, specials.user, specials.assistant, specials.eos]
+    found = 0
+    for row in tokens:
+        markers = [*row[np.isin(row, specials.markers) & (row != specials.pad)].tolist(), specials.bos]
+        for place in range(len(markers) - len(wanted)):
+            last = place + len(wanted)
+            found += markers[place:last] == wanted and markers[last] != specials.user
+    return found
+
+
 def _last_marker_before(markers: NDArray[np.bool_]) -> NDArray[np.int64]:
     """Place of the last marker left of each token (rows, context), -1 where there is none."""
     reached = np.maximum.accumulate(np.where(markers, np.arange(markers.shape[1]), -1), axis=1)

@@ -22,7 +22,9 @@ class Progress:
         self._began = time.monotonic()
         self._shown = 0.0
         kept = log.read_text(encoding="utf-8").splitlines(keepends=True) if done and log.is_file() else []
-        log.write_text("".join(line for line in kept if json.loads(line)["step"] <= done), encoding="utf-8")
+        # a line that a kill tore has no end, and is of a step after the last saved state
+        whole = [line for line in kept if line.endswith("\n")]
+        log.write_text("".join(line for line in whole if json.loads(line)["step"] <= done), encoding="utf-8")
 
     def record(self, step: int, loss: float, answer_loss: float) -> None:
         """Log the mean losses (nats) since the last record, after ``step`` steps; tell them where it is time."""

@@ -17,7 +17,7 @@ from typing import Any
 import torch
 
 from lab import LabError
-from lab.data import PackedRows, load_rows, load_specials, row_order
+from lab.data import PackedRows, load_rows, load_specials, row_order, whole_questions
 from lab.export import export
 from lab.model import Llama
 from lab.progress import Progress
@@ -77,9 +77,10 @@ def train(
     finally:
         torch.set_num_threads(threads)
     record = {"format": FORMAT, **wanted, "recipe": asdict(recipe), **_outcome(steps, rows, budget, seconds)}
+    record["whole_questions"] = whole_questions(rows.tokens, specials)  # in one pass over the rows
     (partial / RECORD).write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
-    (partial / STATE).unlink()
     partial.rename(output)
+    (output / STATE).unlink()
     return record
 
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from harness.config import Condition
 from harness.report.statistics import CONFIDENCE
 from lab.arms import BASELINE
-from lab.study.collect import Record, Study
+from lab.study.collect import ORDINARY, Record, Study, subset_of
 from lab.study.statistics import Difference, Estimate, Resampler, Scores, compare, estimate, holm
 
 Measure = Literal["resolved", "similarity", "empty"]
@@ -40,7 +40,7 @@ class Comparison:
 
 @dataclass(frozen=True)
 class Analysis:
-    """What the tables and the page are filled from."""
+    """What the tables and the page are filled from: all but ``subsets`` is of the main instances, see `main_ids`."""
 
     baseline: str | None  # None where the study does not have it
     estimates: Mapping[tuple[str, View, Measure], Estimate]  # by arm
@@ -52,8 +52,9 @@ class Analysis:
 
 def analyse(study: Study) -> Analysis:
     """Compute everything; the same study gives the same numbers."""
-    cells = {measure: _cells(study, measure) for measure in MEASURES}
-    resampler = Resampler(len(study.instance_ids))
+    ids = main_ids(study)
+    cells = {measure: _cells(study, measure, ids) for measure in MEASURES}
+    resampler = Resampler(len(ids))
     numbers = {arm: number for number, arm in enumerate(study.arms)}
     views = views_of(study)
 
@@ -77,8 +78,8 @@ def analyse(study: Study) -> Analysis:
             for view in views
             for measure in MEASURES
         },
-        subsets=_subsets(study, cells["resolved"]),
-        subset_sizes={name: len(places) for name, places in _subset_places(study).items()},
+        subsets=_subsets(study),
+        subset_sizes={name: len(ids) for name, ids in subset_ids(study).items()},
         against_baseline={(view, measure): family(against, view, measure) for view in views for measure in MEASURES},
         pairs=family(list(combinations(study.arms, 2)), "average", "resolved"),
     )
@@ -98,19 +99,35 @@ def _family(pairs: Sequence[tuple[str, str]], found: Sequence[Difference]) -> tu
             other=other,
             difference=difference,
             adjusted=None if difference.p is None else next(adjusted),
-            detectable=difference.detectable(LEVEL / len(found)),
+            detectable=difference.detectable(LEVEL / max(1, len(known))),
         )
         for (arm, other), difference in zip(pairs, found, strict=True)
     )
 
 
-def _cells(study: Study, measure: Measure) -> dict[str, Cells]:
-    """By arm, the measure of every attempt."""
-    places = {instance_id: place for place, instance_id in enumerate(study.instance_ids)}
+def main_ids(study: Study) -> tuple[str, ...]:
+    """The ordinary held-out instances, by which arms are compared; all where there are none of that kind."""
+    return subset_ids(study).get(ORDINARY, study.instance_ids)
+
+
+def subset_ids(study: Study) -> Mapping[str, tuple[str, ...]]:
+    """The instances of each subset, in the study's order."""
+    found: dict[str, tuple[str, ...]] = {}
+    for instance_id in study.instance_ids:
+        name = subset_of(instance_id)
+        found[name] = (*found.get(name, ()), instance_id)
+    return found
+
+
+def _cells(study: Study, measure: Measure, instance_ids: Sequence[str]) -> dict[str, Cells]:
+    """By arm, the measure of every attempt at these instances."""
+    places = {instance_id: place for place, instance_id in enumerate(instance_ids)}
     conditions = {condition: place for place, condition in enumerate(study.conditions)}
     seeds = {arm: {c.seed: place for place, c in enumerate(study.of(arm))} for arm in study.arms}
     cells = {arm: np.full((len(seeds[arm]), len(conditions), len(places)), np.nan) for arm in study.arms}
     for record in study.records:
+        if record.instance_id not in places:
+            continue
         place = seeds[record.arm][record.seed], conditions[record.condition], places[record.instance_id]
         cells[record.arm][place] = _value(record, measure)
     return cells
@@ -125,24 +142,15 @@ def _viewed(cells: Cells, conditions: Sequence[Condition], view: View) -> Scores
     return scores
 
 
-def _subset_places(study: Study) -> dict[str, list[int]]:
-    numbers = {instance_id: place for place, instance_id in enumerate(study.instance_ids)}
-    subsets = {record.instance_id: record.subset for record in study.records}
-    found: dict[str, list[int]] = {}
-    for instance_id, place in numbers.items():
-        found.setdefault(subsets[instance_id], []).append(place)
-    return found
-
-
-def _subsets(study: Study, cells: Mapping[str, Cells]) -> dict[tuple[str, str], Estimate]:
+def _subsets(study: Study) -> dict[tuple[str, str], Estimate]:
     """Resolve rates of each subset, averaged over the conditions; nothing where all instances are of one."""
-    subsets = _subset_places(study)
+    subsets = subset_ids(study)
     if len(subsets) == 1:
         return {}
     estimates = {}
-    for name, places in subsets.items():
-        resampler = Resampler(len(places))
+    for name, ids in subsets.items():
+        resampler, cells = Resampler(len(ids)), _cells(study, "resolved", ids)
         for number, arm in enumerate(study.arms):
-            scores = _viewed(cells[arm], study.conditions, "average")[:, places]
+            scores = _viewed(cells[arm], study.conditions, "average")
             estimates[arm, name] = estimate(resampler, scores, number)
     return estimates

@@ -4,11 +4,12 @@ import csv
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar, get_args
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+import yaml
+from pydantic import BaseModel
 
 from harness.config import Condition, Reference
 from harness.errors import InputError
@@ -17,39 +18,16 @@ from harness.records import RunFolder
 from harness.report.similarity import similarity
 from harness.verdict import Outcome, Verdict
 from lab.arms import ARMS
-from lab.recipe import Recipe
+from lab.study.card import Card, error_line, read_card, shared_conditions
 
 CHECKPOINT_NAME = re.compile(r"(?P<arm>.+)\.seed(?P<seed>\d+)")
 MINIATURE_ID = re.compile(r"miniature__[^-]+(?:-(?P<tag>.+))?-\d+")
 ORDINARY = "held-out"  # subset of the instances whose ids name none
+NOT_SETTINGS = ("dataset", "checkpoints", "output", "serving")  # the dataset's content has a key of its own
+OF_THE_MACHINE = ("workers", "image_budget")
 PACKING = "packing_"  # prefix of the packing metrics' columns in a run's table
 
 Row = TypeVar("Row", bound=BaseModel)
-
-
-class Loss(BaseModel):
-    """Mean losses of the last tenth of a training's steps, in nats."""
-
-    last: float
-    last_answers: float  # of answers' tokens alone, unweighted
-
-
-class Card(BaseModel):
-    """What of a checkpoint's ``lab.json`` the study shows."""
-
-    model_config = ConfigDict(frozen=True, extra="ignore")
-
-    recipe: Recipe
-    seed: int
-    tokens: int  # slots trained on, padding included
-    context: int  # slots of a row
-    passes: float  # over the packed rows
-    parameters: int
-    data_sha256: str
-    loss: Loss
-    seconds: float
-    peak_memory: int  # bytes
-    device: str
 
 
 @dataclass(frozen=True)
@@ -91,6 +69,15 @@ class Checkpoint:
 
 
 @dataclass(frozen=True)
+class Circumstances:
+    """What its runs ran under, from their ``frozen.yaml``."""
+
+    dataset: str  # key of the instances' content
+    settings: Mapping[str, Any]  # the configuration, without checkpoints, folders and what is the machine's
+    versions: tuple[Mapping[str, str], ...]  # different ones, in the order in which runs were joined
+
+
+@dataclass(frozen=True)
 class Study:
     """Everything that the tables are made from. Every checkpoint has every instance under every condition."""
 
@@ -99,6 +86,7 @@ class Study:
     instance_ids: tuple[str, ...]
     references: Mapping[Reference, int]  # instances resolved by gold and by empty patches
     records: tuple[Record, ...]
+    circumstances: Circumstances
 
     @property
     def arms(self) -> tuple[str, ...]:
@@ -117,6 +105,7 @@ def read_study(run: Path, checkpoints: Path) -> Study:
     not run as a reference, or checkpoints were not trained alike.
     """
     rows = _table(run / "table.csv")
+    circumstances = _circumstances(run / "frozen.yaml")
     with RunFolder(run) as folder:
         gold = {p.instance_id: p.model_patch or "" for p in _read(folder.part("gold", None), Prediction)}
         references = {kind: _resolved(folder.part(kind, None), gold) for kind in get_args(Reference)}
@@ -130,7 +119,7 @@ def read_study(run: Path, checkpoints: Path) -> Study:
         )
     check_alike(found)
     _check_table(rows, records)
-    return Study(tuple(found), conditions, tuple(gold), references, records)
+    return Study(tuple(found), conditions, tuple(gold), references, records, circumstances)
 
 
 def subset_of(instance_id: str) -> str:
@@ -151,6 +140,16 @@ def _table(path: Path) -> dict[str, dict[str, dict[str, str]]]:
     if not rows:
         raise InputError(f"{path}: holds no checkpoint's row")
     return rows
+
+
+def _circumstances(path: Path) -> Circumstances:
+    try:
+        frozen = yaml.safe_load(path.read_text(encoding="utf-8"))
+        settings = {name: value for name, value in frozen["configuration"].items() if name not in NOT_SETTINGS}
+        settings["evaluation"] = {k: v for k, v in settings["evaluation"].items() if k not in OF_THE_MACHINE}
+        return Circumstances(frozen["dataset"], settings, (frozen["versions"],))
+    except (OSError, ValueError, yaml.YAMLError, LookupError, AttributeError, TypeError) as error:
+        raise InputError(f"{path}: not what a run froze ({' '.join(str(error).split())})") from error
 
 
 def _conditions(rows: Mapping[str, Mapping[str, object]]) -> tuple[Condition, ...]:
@@ -183,14 +182,6 @@ def _checkpoint(name: str, group: Mapping[str, Mapping[str, str]], checkpoints: 
 def _packing_metrics(row: Mapping[str, str]) -> dict[str, float]:
     named = {name: text for name, text in row.items() if name.startswith(PACKING) and name != "packing_strategy"}
     return {name.removeprefix(PACKING): float(text) for name, text in named.items() if text}
-
-
-def read_card(path: Path) -> Card:
-    """The card at ``path``, as training wrote it; raises InputError where it is none."""
-    try:
-        return Card.model_validate_json(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:  # ValidationError is a ValueError
-        raise InputError(f"{path}: not a checkpoint's card ({_line(error)})") from error
 
 
 def place_of(checkpoint: Checkpoint) -> tuple[int, str, int]:
@@ -240,25 +231,21 @@ def _read(part: Path, kind: type[Row]) -> list[Row]:
     try:
         return [kind.model_validate(json.loads(line)) for line in path.read_text(encoding="utf-8").splitlines()]
     except ValueError as error:
-        raise InputError(f"{path}: can't be read ({_line(error)})") from error
+        raise InputError(f"{path}: can't be read ({error_line(error)})") from error
 
 
 def check_alike(checkpoints: Sequence[Checkpoint]) -> None:
-    """Raises InputError where checkpoints differ in more than packing, budget and seed."""
+    """Raises InputError where checkpoints differ in more than packing and seed, and between arms the budget."""
     first = checkpoints[0]
-    wanted = _trained(first.card)
-    data: dict[str, str] = {}
+    shared = shared_conditions(first.card)
+    arms: dict[str, tuple[str, int]] = {}
     for checkpoint in checkpoints:
-        name = f"{checkpoint.arm}.seed{checkpoint.seed}"
-        if _trained(checkpoint.card) != wanted:
-            raise InputError(f"{name}: trained with another recipe than {first.arm}.seed{first.seed}")
-        if data.setdefault(checkpoint.arm, checkpoint.card.data_sha256) != checkpoint.card.data_sha256:
-            raise InputError(f"{name}: trained on other data than the other seeds of its arm")
-
-
-def _trained(card: Card) -> tuple[Any, ...]:
-    """What all checkpoints of a study must share; how the machine was used may differ."""
-    return replace(card.recipe, threads=0, compile=True), card.context, card.parameters
+        name, card = f"{checkpoint.arm}.seed{checkpoint.seed}", checkpoint.card
+        found = shared_conditions(card)
+        if other := [what for what in shared if found[what] != shared[what]]:
+            raise InputError(f"{name}: trained with another {' and '.join(other)} than {first.arm}.seed{first.seed}")
+        if arms.setdefault(checkpoint.arm, (card.data_sha256, card.tokens)) != (card.data_sha256, card.tokens):
+            raise InputError(f"{name}: trained on other data, or on more or less of it, than other seeds of its arm")
 
 
 def _check_table(rows: Mapping[str, Mapping[str, Mapping[str, str]]], records: Sequence[Record]) -> None:
@@ -273,10 +260,3 @@ def _check_table(rows: Mapping[str, Mapping[str, Mapping[str, str]]], records: S
             raise InputError(
                 f"{name}, {condition}: table.csv says {told} resolved, the verdicts {resolved}; run it again"
             )
-
-
-def _line(error: Exception) -> str:
-    if isinstance(error, ValidationError):
-        problem = error.errors()[0]
-        return f"{'.'.join(map(str, problem['loc'])) or 'JSON'}: {problem['msg']}"
-    return " ".join(str(error).split())

@@ -9,7 +9,7 @@ from harness.packing.output import finished_file
 from harness.records import write_whole
 from harness.report.tables import markdown_table
 from harness.resources import templates
-from lab.study.analysis import LEVEL, Analysis, analyse, views_of
+from lab.study.analysis import LEVEL, Analysis, analyse, main_ids
 from lab.study.collect import Study
 from lab.study.figure import draw
 from lab.study.parts import save_study
@@ -60,7 +60,6 @@ def _notes(output: Path) -> str:
 
 def _values(study: Study, analysis: Analysis, notes: str) -> dict[str, Any]:
     """What the templates may name."""
-    views = views_of(study)
     return {
         "study": study,
         "analysis": analysis,
@@ -74,11 +73,14 @@ def _values(study: Study, analysis: Analysis, notes: str) -> dict[str, Any]:
         "pairs": markdown_table(comparison_table(analysis.pairs)),
         "subsets": markdown_table(subset_table(study, analysis)),
         "costs": markdown_table(cost_table(study)),
-        "views": views,
+        "instances": len(main_ids(study)),
+        "settings": study.circumstances.settings,
+        "versions": [", ".join(f"{name} {number}" for name, number in v.items()) for v in study.circumstances.versions],
         "resamples": f"{RESAMPLES:,}",
         "level": LEVEL,
         "power": POWER,
         "notes": notes,
+        "tested": lambda family: sum(found.adjusted is not None for found in family),
         "points": points,
         "bounds": bounds,
         "probability": probability,

@@ -1,6 +1,7 @@
 """A study kept beside its tables, so that seeds trained later, or on another machine, can be added to it."""
 
 import gzip
+from dataclasses import replace
 from pathlib import Path
 
 from pydantic import TypeAdapter
@@ -32,14 +33,21 @@ def load_study(folder: Path) -> Study | None:
 def joined(one: Study, other: Study) -> Study:
     """Both studies' checkpoints in one, those of ``other`` where both have one.
 
-    Raises InputError where they were not made alike: other instances, conditions, references, recipes or data.
+    Raises InputError where they were not made alike: other instances, settings, references, recipes or data.
     """
-    for what in ("conditions", "instance_ids", "references"):
-        if getattr(one, what) != getattr(other, what):
-            raise InputError(f"the studies differ in their {what.replace('_', ' ')}, so they can't be joined")
+    mine, theirs = one.circumstances, other.circumstances
+    alike = {
+        "conditions": one.conditions == other.conditions,
+        "instances": (one.instance_ids, mine.dataset) == (other.instance_ids, theirs.dataset),
+        "references": one.references == other.references,
+        "settings": mine.settings == theirs.settings,
+    }
+    if different := [what for what, equal in alike.items() if not equal]:
+        raise InputError(f"the studies differ in their {' and '.join(different)}, so they can't be joined")
     newer = {(checkpoint.arm, checkpoint.seed) for checkpoint in other.checkpoints}
     kept = [checkpoint for checkpoint in one.checkpoints if (checkpoint.arm, checkpoint.seed) not in newer]
     checkpoints = sorted((*kept, *other.checkpoints), key=place_of)
     check_alike(checkpoints)
     records = (*(record for record in one.records if (record.arm, record.seed) not in newer), *other.records)
-    return Study(tuple(checkpoints), one.conditions, one.instance_ids, one.references, records)
+    versions = (*mine.versions, *(found for found in theirs.versions if found not in mine.versions))
+    return replace(one, checkpoints=tuple(checkpoints), records=records, circumstances=replace(mine, versions=versions))

@@ -6,7 +6,7 @@ from statistics import fmean
 
 from harness.report.cells import NONE, number, percent, span, tokens
 from harness.report.statistics import Interval
-from lab.study.analysis import Analysis, Comparison, Measure, View
+from lab.study.analysis import Analysis, Comparison, Measure, View, main_ids
 from lab.study.collect import Checkpoint, Study
 from lab.study.statistics import Estimate
 
@@ -88,16 +88,18 @@ def study_csv(study: Study, analysis: Analysis) -> str:
 
 def checkpoints_csv(study: Study) -> str:
     """One line for each checkpoint: how it was trained, what that and its evaluation took, what it resolved."""
+    main = frozenset(main_ids(study))
     resolved = dict.fromkeys(((c.arm, c.seed) for c in study.checkpoints), 0)
     for record in study.records:
-        resolved[record.arm, record.seed] += record.resolved
-    attempts = len(study.instance_ids) * len(study.conditions)
+        resolved[record.arm, record.seed] += record.resolved and record.instance_id in main
+    attempts = len(main) * len(study.conditions)
     return _csv(
         {
             "arm": c.arm,
             "seed": c.seed,
             "packing": c.packing,
-            **c.card.model_dump(include={"tokens", "passes", "data_sha256", "seconds", "peak_memory", "device"}),
+            **c.card.model_dump(include={"tokens", "passes", "whole_questions", "data_sha256"}),
+            **c.card.model_dump(include={"seconds", "peak_memory", "device", "precision", "torch"}),
             "loss": c.card.loss.last,
             "loss_answers": c.card.loss.last_answers,
             **{f"evaluation_{name}": value for name, value in asdict(c.costs).items()},
@@ -146,6 +148,7 @@ def _cost_record(arm: str, group: Sequence[Checkpoint]) -> Cells:
         "checkpoints": str(len(group)),
         "tokens": tokens(round(fmean(card.tokens for card in cards))),
         "passes": f"{fmean(card.passes for card in cards):.2f}",
+        "whole questions": tokens(round(fmean(card.passes * card.whole_questions for card in cards))),
         "loss, answers": f"{fmean(card.loss.last_answers for card in cards):.3f}",
         "training": span(fmean(card.seconds for card in cards)),
         "peak MB": f"{max(card.peak_memory for card in cards) / 1e6:.0f}",

@@ -5,7 +5,7 @@ import pytest
 
 from harness.packing.rows import IGNORED
 from lab import LabError
-from lab.data import Specials, load_rows, load_specials, row_order, token_kinds
+from lab.data import Specials, load_rows, load_specials, row_order, token_kinds, whole_questions
 
 CODES = {"P": 0, "B": 1, "E": 2, "S": 3, "U": 4, "A": 5, ".": 6, "n": 7}  # special tokens, text, line break
 SPECIALS = Specials(0, 1, 2, 3, 4, 5, vocabulary=8)
@@ -38,6 +38,23 @@ def kinds(row: str) -> str:
 )
 def test_answers_and_their_ends_count_as_such(row, expected):
     assert kinds(row) == expected
+
+
+@pytest.mark.parametrize(
+    ("row", "count"),
+    [
+        ("BUn.nAn.E", 1),
+        ("BUn.nAn.EBUn.nAn.EPP", 2),
+        ("BUn.nAn.EUn.nAn.E", 0),  # two turns
+        ("BUn.nAn.EBUn.nAn.", 1),  # the second is cut
+        ("..nAn.EBUn.nAn.E", 1),  # the first is
+        ("BUn.nBUn.nAn.E", 1),
+        ("PPP", 0),
+    ],
+)
+def test_whole_questions_are_counted(row, count):
+    tokens = np.array([[CODES[letter] for letter in row]] * 2, np.int32)
+    assert whole_questions(tokens, SPECIALS) == 2 * count
 
 
 def test_rows_do_not_see_each_other():

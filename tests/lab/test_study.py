@@ -12,7 +12,7 @@ from random import Random
 import pytest
 
 from harness.errors import InputError
-from harness.records import RunFolder
+from harness.records import RunFolder, freeze
 from harness.report.metrics import Attempt
 from harness.report.similarity import similarity
 from harness.report.write import Result, write_results
@@ -20,7 +20,8 @@ from harness.soundness import open_soundness
 from harness.verdict import Outcome, Phase, Verdict
 from lab.recipe import Recipe
 from lab.study import joined, load_study, read_study, statistics, write_study
-from lab.study.collect import read_card, subset_of
+from lab.study.card import read_card
+from lab.study.collect import subset_of
 
 CONDITIONS = ("model", "gt-location", "gt-file")
 INSTANCES = tuple(f"miniature__pack_{n}{'-transfer' if n % 4 == 3 else ''}-{n}" for n in range(24))
@@ -79,6 +80,12 @@ def card(**changes):
         "passes": 0.9,
         "parameters": 2_360_000,
         "data_sha256": "d" * 64,
+        "tokenizer_sha256": "a" * 64,
+        "packing": {"documents": 13_000, "tokens": 3_000_000, "strategy": "any"},
+        "whole_questions": 5_000,
+        "precision": "float32",
+        "torch": "2.13.0",
+        "tokens_asked": 2_000_500,
         "loss": {"last": 0.4, "last_answers": 0.08, "curve": []},
         "seconds": 160.0,
         "peak_memory": 1_500_000_000,
@@ -91,6 +98,16 @@ def write_card(folder, name, **changes):
     path = folder / name / "lab.json"
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(card(**{"seed": int(name[-1]), **changes})))
+
+
+def write_frozen(run, dataset="k" * 32, samples=1, workers=2):
+    configuration = {
+        "dataset": {"path": "rows.jsonl"},
+        "prompts": "compact",
+        "sampling": {"samples": samples, "greedy": True},
+        "evaluation": {"workers": workers, "timeout": 120.0},
+    }
+    freeze(run / "frozen.yaml", configuration, {"dataset": dataset})
 
 
 def write_run(folder: Path, arms=tuple(SKILL), seeds=SEEDS) -> tuple[Path, Path]:
@@ -107,6 +124,7 @@ def write_run(folder: Path, arms=tuple(SKILL), seeds=SEEDS) -> tuple[Path, Path]
             ]
     with RunFolder(folder / "run") as run:
         write_results(run, results, lambda verdict: Path("none"), open_soundness(None))
+    write_frozen(folder / "run")
     return folder / "run", folder / "checkpoints"
 
 
@@ -158,6 +176,8 @@ def test_records_are_the_runs_own(folders):
 def test_tables_hold_the_means_of_the_records(folders, output):
     records = table(output, "records.csv.gz")
     assert len(records) == len(read_study(*folders).records)
+    records = [record for record in records if record["subset"] == "held-out"]
+    assert len(records) == 3 * 3 * 3 * 18
     rows = {(row["arm"], row["condition"], row["measure"]): row for row in table(output, "table.csv")}
     assert len(rows) == 3 * 4 * 3
     for (arm, view, measure), row in rows.items():
@@ -184,14 +204,29 @@ def test_the_page_says_what_the_numbers_say(output):
     assert f"`best-fit+drop` exceeds `concat-then-split` by {points}" in page
     assert "`best-fit+drop` falls short of `concat-then-split`" in page  # in empty patches
     assert "No difference is shown between `pad-last-document-compensated` and `concat-then-split`" in page
-    assert "of all 3 pairs (p by Holm over all of them): a difference is shown for 2" in page
+    assert "of all 3 pairs (p by Holm over 3 of them): a difference is shown for 2" in page
     assert "gold patches resolve 24 of 24 instances, empty patches 0" in page
     assert "The machine failed in none of the 648 evaluations." in page
     for piece in ("copy circuit", "weigh 5.0", "synthetic", "no mask", "tiny (2.36M", "50.07", "33.19"):
         assert piece in page
+    for piece in ("on 18 instances that", "held-out (18)", "transfer (6)", "Prompt set `compact`; 1 answer to each"):
+        assert piece in page
+    assert "corpus of 13,000 documents\nand 3,000,000 tokens. Instances: key kkkkkkkkkkkk." in page
+    assert "\n- harness 0." in page
     assert page.endswith("## Notes\n\nSeed 1 looked odd.\n")
     assert "None" not in page
     assert "nan" not in page
+
+
+def test_arms_are_compared_by_the_ordinary_instances_alone(folders, output, tmp_path):
+    study = read_study(*folders)
+    for resolved in (True, False):
+        records = [r if r.subset == "held-out" else replace(r, resolved=resolved) for r in study.records]
+        write_study(replace(study, records=tuple(records)), tmp_path)
+        assert table(tmp_path, "table.csv") == table(output, "table.csv")
+        rates = [row["resolve_rate"] for row in table(tmp_path, "checkpoints.csv")]
+        assert rates == [row["resolve_rate"] for row in table(output, "checkpoints.csv")]
+        assert ("| 100.0 [100.0" in (tmp_path / "README.md").read_text()) == resolved
 
 
 def test_every_table_is_there(output):
@@ -282,7 +317,17 @@ def lose_the_gold_reference(run, checkpoints):
         (lambda run, checkpoints: (checkpoints / NAME / "lab.json").unlink(), "not a checkpoint's card"),
         (lambda run, checkpoints: write_card(checkpoints, NAME, seed=5), "its card says seed 5"),
         (lambda run, checkpoints: write_card(checkpoints, NAME, loss={}), "loss.last: Field required"),
-        (lambda run, checkpoints: write_card(checkpoints, NAME, data_sha256="e"), "other data than the other seeds"),
+        (lambda run, checkpoints: write_card(checkpoints, NAME, data_sha256="e"), "on other data, or on more or less"),
+        (lambda run, checkpoints: write_card(checkpoints, NAME, tokens=9_000_000), "on other data, or on more or less"),
+        (lambda run, checkpoints: write_card(checkpoints, NAME, tokenizer_sha256="b"), "another tokenizer than"),
+        (
+            lambda run, checkpoints: write_card(
+                checkpoints, NAME, packing={"documents": 1, "tokens": 2}, precision="x"
+            ),
+            "another corpus and precision than concat-then-split.seed0",
+        ),
+        (lambda run, checkpoints: (run / "frozen.yaml").unlink(), "not what a run froze"),
+        (lambda run, checkpoints: (run / "frozen.yaml").write_text("versions: 1"), "not what a run froze"),
         (
             lambda run, checkpoints: write_card(checkpoints, NAME, recipe=asdict(Recipe(answer_weight=1.0))),
             "trained with another recipe",
@@ -351,11 +396,19 @@ def part(study, wanted):
 
 def test_only_studies_that_were_made_alike_are_joined(folders, tmp_path):
     study = read_study(*folders)
-    with pytest.raises(InputError, match="differ in their instance ids"):
+    with pytest.raises(InputError, match="differ in their instances, so"):
         joined(study, replace(study, instance_ids=study.instance_ids[1:]))
+    write_frozen(folders[0], dataset="another", samples=4)
+    with pytest.raises(InputError, match="differ in their instances and settings, so"):
+        joined(study, read_study(*folders))
+    write_frozen(folders[0], workers=7)
+    newer = read_study(*folders)
+    newer = replace(newer, circumstances=replace(newer.circumstances, versions=({"vllm": "9"},)))
+    assert joined(study, newer).circumstances.versions == (*study.circumstances.versions, {"vllm": "9"})
+    write_frozen(folders[0])
     first, other = part(study, lambda seed: seed == 0), part(study, lambda seed: seed == 1)
     strange = replace(other.checkpoints[0], card=other.checkpoints[0].card.model_copy(update={"data_sha256": "e"}))
-    with pytest.raises(InputError, match="other data than the other seeds"):
+    with pytest.raises(InputError, match="on other data, or on more or less"):
         joined(first, replace(other, checkpoints=(strange, *other.checkpoints[1:])))
     write_study(first, tmp_path)
     (tmp_path / "study.json.gz").write_bytes(b"torn")
