@@ -23,13 +23,13 @@ from harness.repo.outline import Outlines
 from harness.repo.store import BlobStore
 from lab.documents import CONDITIONS, SESSION, Mix, draw, question, write_document
 from lab.oracle import Questions
+from lab.recipe import Recipe
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
 PROMPTS = "compact"
 FINGERPRINTED = 24  # documents that tell a corpus made by other code
-CONTEXT = 2048  # tokens that the checkpoints take
 
 
 @dataclass(frozen=True)
@@ -104,7 +104,7 @@ def write_tokenizer(folder: Path, texts: Sequence[str], vocabulary: int) -> "Tok
     tokenizer = train_tokenizer(texts, vocabulary)
     folder.mkdir(parents=True, exist_ok=True)
     tokenizer.save(str(folder / "tokenizer.json"))
-    write_whole(folder / "tokenizer_config.json", json.dumps(tokenizer_config(CONTEXT), indent=2) + "\n")
+    write_whole(folder / "tokenizer_config.json", json.dumps(tokenizer_config(Recipe.positions), indent=2) + "\n")
     return tokenizer
 
 

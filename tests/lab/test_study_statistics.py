@@ -57,6 +57,16 @@ def test_the_bootstrap_takes_in_both_instances_and_seeds(resampler):
         assert len(draws) == RESAMPLES
 
 
+@pytest.mark.parametrize(
+    ("between_seeds", "between_instances", "least", "most"), [(0.1, 0, 0.8, 0.91), (0.05, 0.16, 0.87, 0.97)]
+)
+def test_how_often_the_bootstrap_covers_the_truth(quick, between_seeds, between_instances, least, most):
+    """Less often than it says, above all where five seeds are all that varies: the study's page says so."""
+    random = np.random.default_rng(3)
+    found = [estimate(quick, crossed(random, between_seeds, between_instances, 0.02)[0], 0) for _ in range(200)]
+    assert least <= np.mean([one.bootstrap.low <= 0.5 <= one.bootstrap.high for one in found]) <= most
+
+
 def test_only_the_crossed_test_keeps_its_level_where_instances_and_seeds_both_vary(quick):
     """A test that held seeds or instances fixed would find differences between arms that have none."""
     random = np.random.default_rng(2)
