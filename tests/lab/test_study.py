@@ -209,7 +209,12 @@ def test_the_page_says_what_the_numbers_say(output):
     assert "The machine failed in none of the 648 evaluations." in page
     for piece in ("copy circuit", "weigh 5.0", "synthetic", "no mask", "tiny (2.36M", "50.07", "33.19"):
         assert piece in page
-    for piece in ("on 18 instances that", "held-out (18)", "transfer (6)", "Prompt set `compact`; 1 answer to each"):
+    for piece in (
+        "on 18 instances that",
+        "held-out (18)",
+        "transfer (6)",
+        "Prompt set `compact`; 1 greedy answer to each question.",
+    ):
         assert piece in page
     assert "corpus of 13,000 documents\nand 3,000,000 tokens. Instances: key kkkkkkkkkkkk." in page
     assert "\n- harness 0." in page
@@ -272,6 +277,7 @@ def test_a_single_seed_beside_its_baseline_claims_nothing(tmp_path):
     )
     assert "exceeds" not in page
     assert "None" not in page
+    assert "Holm" not in page
     assert "\n\n\n" not in page
 
 
