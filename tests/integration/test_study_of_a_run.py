@@ -2,13 +2,12 @@
 
 import csv
 import json
-from dataclasses import asdict
 
 import pytest
+from cards import card
 
 from harness.config import RunConfig
 from harness.run import run_pipeline
-from lab.recipe import Recipe
 from lab.study import read_study, write_study
 
 pytestmark = pytest.mark.docker
@@ -27,13 +26,8 @@ def mend(row):
 
 
 def write_card(folder, seed):
-    card = {
-        "recipe": asdict(Recipe()), "seed": seed, "tokens": 8192, "context": 1024, "passes": 1.0, "parameters": 2360000,
-        "data_sha256": "d", "loss": {"last": 0.4, "last_answers": 0.1}, "seconds": 9.0, "peak_memory": 10**9,
-        "device": "x",
-    }  # fmt: skip
     folder.mkdir(parents=True)
-    (folder / "lab.json").write_text(json.dumps(card))
+    (folder / "lab.json").write_text(json.dumps(card(seed=seed)))
 
 
 def test_a_real_run_becomes_a_study(miniature_rows, tmp_path, docker_client):

@@ -10,6 +10,7 @@ from pathlib import Path
 from random import Random
 
 import pytest
+from cards import card
 
 from harness.errors import InputError
 from harness.records import RunFolder, freeze
@@ -70,28 +71,6 @@ def attempt(random, checkpoint, arm, condition, number):
     if random.random() < 0.5:
         return result(checkpoint, arm, condition, number, Outcome.EMPTY_PATCH, "")
     return result(checkpoint, arm, condition, number, Outcome.UNRESOLVED, patch(number, "30"))
-
-
-def card(**changes):
-    return {
-        "recipe": asdict(Recipe()),
-        "tokens": 2_000_000,
-        "context": 1024,
-        "passes": 0.9,
-        "parameters": 2_360_000,
-        "data_sha256": "d" * 64,
-        "tokenizer_sha256": "a" * 64,
-        "packing": {"documents": 13_000, "tokens": 3_000_000, "strategy": "any"},
-        "whole_questions": 5_000,
-        "precision": "float32",
-        "torch": "2.13.0",
-        "tokens_asked": 2_000_500,
-        "loss": {"last": 0.4, "last_answers": 0.08, "curve": []},
-        "seconds": 160.0,
-        "peak_memory": 1_500_000_000,
-        "device": "x86_64",
-        **changes,
-    }
 
 
 def write_card(folder, name, **changes):
