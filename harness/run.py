@@ -124,7 +124,7 @@ class Run:
         """What the run saw: data set, images, base trees, and the weights' revisions."""
         return {
             "instances": len(self.instances),
-            "dataset": content_key(rows=[instance.model_dump(mode="json") for instance in self.instances]),
+            "dataset": dataset_key(self.instances),
             "images": self.session.images,
             "trees": {instance_id: snapshot.tree for instance_id, snapshot in self.snapshots.items()},
             "checkpoints": self.revisions,
@@ -261,3 +261,8 @@ def read_packing_metrics(checkpoint: CheckpointConfig) -> dict[str, float]:
             )
         return load_metrics(given, checkpoint.packing)
     return given or {}
+
+
+def dataset_key(instances: Sequence[Instance]) -> str:
+    """A hash of all that their rows say, as a run freezes it."""
+    return content_key(rows=[instance.model_dump(mode="json") for instance in instances])

@@ -9,16 +9,18 @@ import yaml
 from harness.build import build_instances
 from harness.demo import pipeline_settings
 from harness.errors import InputError
+from harness.instance import load_instances
 from harness.miniature.generate import generate
 from harness.miniature.split import Split
 from harness.packing.metrics_file import load_numbers
 from harness.records import write_whole
-from harness.run import run_pipeline
+from harness.run import dataset_key, run_pipeline
 from harness.run_file import load_run_file
 from harness.verdict import Outcome
 from lab.arms import Arm
 from lab.laboratory import Laboratory
 from lab.study import Study, joined, load_study, read_study, write_study
+from lab.study.analysis import subset_ids
 
 INSTANCES_SEED = 1  # not the demonstration's
 
@@ -56,11 +58,13 @@ def run_ablation(
     if study:
         laboratory.prepare(arms, seeds, progress)
         check_planned(study, laboratory, arms, instances)
-    rows = make_instances(laboratory.folder / "study", instances)
     for seed in seeds:
         missing = [arm for arm in arms if not (study and _is_held(study, arm, seed))]
         if not missing:
             continue
+        rows = make_instances(laboratory.folder / "study", instances)
+        if study and study.circumstances.dataset != dataset_key(load_instances(str(rows), "test")):
+            raise InputError("the study is of other instances under the same names; name another output folder")
         laboratory.make(missing, [seed], at_once, progress)
         run_file = write_run_file(laboratory, rows, missing, seed)
         progress(f"run: {run_file}")
@@ -81,11 +85,9 @@ def _is_held(study: Study, arm: Arm, seed: int) -> bool:
 
 def check_planned(study: Study, laboratory: Laboratory, arms: Sequence[Arm], instances: Instances) -> None:
     """Raises InputError where the study can't be gone on with as planned."""
-    wanted = sum(instances.counts.values())
-    if len(study.instance_ids) != wanted:
-        raise InputError(
-            f"the study is of {len(study.instance_ids)} instances, not {wanted}; name another output folder"
-        )
+    found = {name: len(ids) for name, ids in subset_ids(study).items()}
+    if found != instances.counts:
+        raise InputError(f"the study is of {found} instances, not {instances.counts}; name another output folder")
     for arm in arms:
         numbers = load_numbers(laboratory.metrics(), arm.strategy)
         for kept in study.of(arm.name):

@@ -47,10 +47,15 @@ def test_a_study_is_made_and_gone_on_with(docker_client, tmp_path, monkeypatch):
     assert not evaluated, "what the study holds is not done again"
     assert "Seen by hand." in (output / "README.md").read_text()
 
-    with pytest.raises(InputError, match="the study is of 3 instances, not 5"):
-        run_ablation(mine, output, ARMS, [0, 1], Instances(held_out=4, transfer=1), 1, said.append)
+    with pytest.raises(InputError, match=r"'transfer': 1\} instances, not \{'held-out': 1, 'transfer': 2\}"):
+        run_ablation(mine, output, ARMS, [0, 1], Instances(held_out=1, transfer=2), 1, said.append)
     with pytest.raises(InputError, match=r"best-fit\+drop\.seed0 of the study was trained on another corpus"):
         run_ablation(laboratory(tmp_path / "other", 40_000), output, ARMS, [0, 1], INSTANCES, 1, said.append)
+    strange = replace(made, circumstances=replace(made.circumstances, dataset="another"))
+    write_study(strange, tmp_path / "strange")
+    with pytest.raises(InputError, match="other instances under the same names"):
+        run_ablation(mine, tmp_path / "strange", ARMS, [0, 1], INSTANCES, 1, said.append)
+    assert not (mine.checkpoint(ARMS[0], 1)).exists()
     assert not evaluated
     assert not (tmp_path / "other" / "checkpoints").exists(), "refused before anything is trained"
 
