@@ -67,6 +67,7 @@ def train(
     torch_device, threads = chosen_device(device), torch.get_num_threads()
     torch.set_num_threads(recipe.threads or threads)
     try:
+        _forget_earlier(torch_device)
         model = Llama(recipe, specials.vocabulary, budget.context, seed)
         order = row_order(len(rows.tokens), budget.step_rows, budget.steps, seed)
         steps = Steps(recipe, model, rows, order, torch_device)
@@ -82,6 +83,14 @@ def train(
     partial.rename(output)
     (output / STATE).unlink()
     return record
+
+
+def _forget_earlier(device: torch.device) -> None:
+    """Let an earlier training of this process neither hold a GPU's memory nor count in this one's peak."""
+    if device.type == "cuda":
+        # torch keeps a workspace for each stream that was ever captured on: 200 MB for every training
+        torch._C._cuda_clearCublasWorkspaces()
+        torch.cuda.reset_peak_memory_stats(device)
 
 
 def chosen_device(name: str) -> torch.device:
