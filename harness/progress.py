@@ -4,6 +4,7 @@ import logging
 import sys
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from types import TracebackType
@@ -16,6 +17,7 @@ from rich.table import Table
 
 PLAIN_INTERVAL = 5.0  # seconds between two plain lines, at least
 NAMES_SHOWN = 2  # of the things that run now
+PACE_SECONDS, PACE_SAMPLES = 120.0, 10  # the pace is that of so long, and of so many moments when something was done
 
 
 class Stage:
@@ -28,7 +30,7 @@ class Stage:
         self._done = 0
         self._known = 0  # of those done: found finished, not worked on now
         self._running: dict[str, int] = {}  # name -> how often, in the order in which they began
-        self._began: float | None = None
+        self._pace: deque[tuple[float, int]] = deque()  # (time, done) since work began, the older ones dropped
         self._clock = clock
         self._changed = changed
         self._lock = threading.Lock()
@@ -37,7 +39,7 @@ class Stage:
         """Count things as done."""
         with self._lock:
             self._begin()
-            self._done += count
+            self._count(count)
         self._changed()
 
     def count(self, known: bool) -> None:
@@ -48,9 +50,9 @@ class Stage:
             self.add()
 
     def skip(self, count: int = 1) -> None:
-        """Count things as done that were found finished: they say nothing of how long the others take."""
+        """Count things as done that were found finished."""
         with self._lock:
-            self._done += count
+            self._count(count)
             self._known += count
         self._changed()
 
@@ -77,8 +79,19 @@ class Stage:
             self._changed()
 
     def _begin(self) -> None:
-        if self._began is None:
-            self._began = self._clock()
+        if not self._pace:
+            self._pace.append((self._clock(), self._done))
+
+    def _count(self, count: int) -> None:
+        self._done += count
+        if not self._pace:  # what is found finished before work begins says nothing of its pace
+            return
+        now = self._clock()
+        if len(self._pace) > 1 and now - self._pace[-1][0] < 1:
+            now, _ = self._pace.pop()
+        self._pace.append((now, self._done))
+        while len(self._pace) > PACE_SAMPLES and self._pace[1][0] <= now - PACE_SECONDS:
+            self._pace.popleft()
 
     def counts(self) -> tuple[int, int]:
         """(done, total) now."""
@@ -91,12 +104,15 @@ class Stage:
             return self._known
 
     def seconds_left(self) -> float | None:
-        """Seconds that the rest takes at the pace so far; None before the first thing is done."""
+        """Seconds that the rest takes at the latest pace; None before the first thing is done since work began.
+
+        What is found finished among the rest counts in that pace: a run that knows most answers is quick.
+        """
         with self._lock:
-            worked = self._done - self._known
-            if self._began is None or worked <= 0:
+            if not self._pace or self._done == self._pace[0][1]:
                 return None
-            return (self._clock() - self._began) / worked * max(self._total - self._done, 0)
+            began, before = self._pace[0]
+            return (self._clock() - began) / (self._done - before) * max(self._total - self._done, 0)
 
     def runs_now(self) -> str:
         """Names of what runs now, the oldest first, shortened: ``a, b and 3 more``."""

@@ -57,6 +57,27 @@ def test_what_was_found_finished_does_not_quicken_the_estimate(clock: Clock) -> 
         assert stage.seconds_left() == pytest.approx(240)
 
 
+def test_what_is_found_finished_among_the_rest_counts_in_the_pace(clock: Clock) -> None:
+    with Progress(io.StringIO(), clock=clock) as progress:
+        stage = progress.stage("tests", 1000)
+        with stage.running("one"):
+            for number in range(200):
+                clock.now += 1
+                stage.count(known=number % 10 > 0)
+        assert stage.seconds_left() == pytest.approx(800, rel=0.02)
+
+
+def test_an_early_rush_is_soon_forgotten(clock: Clock) -> None:
+    with Progress(io.StringIO(), clock=clock) as progress:
+        stage = progress.stage("tests", 1000)
+        with stage.running("one"):
+            stage.skip(500)
+            for _ in range(20):
+                clock.now += 30
+                stage.add()
+        assert stage.seconds_left() == pytest.approx(480 * 30, rel=0.02)
+
+
 def test_what_was_found_finished_is_told_apart(clock: Clock) -> None:
     stream = io.StringIO()
     with Progress(stream, clock=clock) as progress:
@@ -68,7 +89,7 @@ def test_what_was_found_finished_is_told_apart(clock: Clock) -> None:
     assert stream.getvalue().splitlines() == [
         "tests 1/6, 1 known",
         "tests 2/6, 1 known, 0s left",
-        "tests 3/6, 2 known, 30s left",
+        "tests 3/6, 2 known, 15s left",
     ]
 
 
