@@ -245,6 +245,16 @@ def test_a_single_seed_and_no_baseline_claim_nothing(tmp_path):
     assert "no difference is shown for any" in page
     assert "exceeds" not in page
     assert "±" not in page
+    assert "best-fit+drop loses the longest documents" in page
+    assert "hardly ever" not in page  # said of an arm that is not there
+
+
+def test_the_page_names_only_arms_that_the_study_has(tmp_path):
+    run, checkpoints = write_run(tmp_path, arms=("concat-then-split",), seeds=(0,))
+    write_study(read_study(run, checkpoints), tmp_path / "out")
+    page = (tmp_path / "out" / "README.md").read_text()
+    assert "(concat-then-split hardly ever)" in page
+    assert "best-fit+drop" not in page
 
 
 def test_a_single_seed_beside_its_baseline_claims_nothing(tmp_path):
