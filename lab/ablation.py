@@ -19,8 +19,10 @@ from harness.run_file import load_run_file
 from harness.verdict import Outcome
 from lab.arms import Arm
 from lab.laboratory import Laboratory
+from lab.step import fitting_precision
 from lab.study import Study, joined, load_study, read_study, write_study
 from lab.study.analysis import subset_ids
+from lab.train import chosen_device
 
 INSTANCES_SEED = 1  # not the demonstration's
 
@@ -52,7 +54,7 @@ def run_ablation(
 
     What the study in ``output`` holds already is not done again, wherever it was made, unless the machine failed in an
     evaluation; the same call goes on where it was stopped. Raises InputError, before anything is trained, where that
-    study is of other instances, another corpus or another budget, and what its parts raise.
+    study is of other instances, another corpus, another budget or another precision, and what its parts raise.
     """
     study = load_study(output)
     if study:
@@ -65,6 +67,8 @@ def run_ablation(
         rows = make_instances(laboratory.folder / "study", instances)
         if study and study.circumstances.dataset != dataset_key(load_instances(str(rows), "test")):
             raise InputError("the study is of other instances under the same names; name another output folder")
+        if study:
+            check_precision(study, [arm for arm in missing if not laboratory.checkpoint(arm, seed).exists()])
         laboratory.make(missing, [seed], at_once, progress)
         run_file = write_run_file(laboratory, rows, missing, seed)
         progress(f"run: {run_file}")
@@ -96,6 +100,17 @@ def check_planned(study: Study, laboratory: Laboratory, arms: Sequence[Arm], ins
                 raise InputError(f"{name} of the study was trained on another corpus; name another output folder")
             if card.tokens_asked != arm.tokens(laboratory.corpus.tokens, numbers):
                 raise InputError(f"{name} of the study was trained on {card.tokens:,} slots; give --tokens accordingly")
+
+
+def check_precision(study: Study, untrained: Sequence[Arm]) -> None:
+    """Raises InputError where these arms would be trained here in another precision than the study's were."""
+    theirs = study.checkpoints[0].card.precision
+    ours = str(fitting_precision(chosen_device("auto"))).removeprefix("torch.")
+    if untrained and ours != theirs:
+        raise InputError(
+            f"the study's checkpoints were trained in {theirs}, and this machine trains in {ours}; "
+            "train them elsewhere (python -m lab make --plan-only) or name another output folder"
+        )
 
 
 def make_instances(folder: Path, instances: Instances) -> Path:

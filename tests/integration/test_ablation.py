@@ -55,6 +55,10 @@ def test_a_study_is_made_and_gone_on_with(docker_client, tmp_path, monkeypatch):
     write_study(strange, tmp_path / "strange")
     with pytest.raises(InputError, match="other instances under the same names"):
         run_ablation(mine, tmp_path / "strange", ARMS, [0, 1], INSTANCES, 1, said.append)
+    other = made.checkpoints[0].card.model_copy(update={"precision": "float8"})
+    write_study(replace(made, checkpoints=(replace(made.checkpoints[0], card=other),)), tmp_path / "rough")
+    with pytest.raises(InputError, match="trained in float8, and this machine trains in "):
+        run_ablation(mine, tmp_path / "rough", ARMS, [0, 1], INSTANCES, 1, said.append)
     assert not (mine.checkpoint(ARMS[0], 1)).exists()
     assert not evaluated
     assert not (tmp_path / "other" / "checkpoints").exists(), "refused before anything is trained"

@@ -78,21 +78,19 @@ def kill_when(run_file: Path, output: Path, reached: Callable[[], bool]) -> None
 
 
 def keys(output: Path, journal: str) -> list[str]:
-    path = output / "journal" / f"{journal}.jsonl"
-    lines = path.read_text().split("\n")[:-1] if path.exists() else []
-    return [json.loads(line)["key"] for line in lines]
+    return [record["key"] for record in journaled(output, journal)]
 
 
 def answers(output: Path) -> list[str]:
-    return [record["key"] for record in journaled(output) if record["kind"] == "answer"]
+    return [record["key"] for record in journaled(output, "answers") if record["kind"] == "answer"]
 
 
 def prompts(output: Path) -> list[str]:
-    return [record["text"] for record in journaled(output) if record["kind"] == "prompt"]
+    return [record["text"] for record in journaled(output, "answers") if record["kind"] == "prompt"]
 
 
-def journaled(output: Path) -> list[dict]:
-    path = output / "journal" / "answers.jsonl"
+def journaled(output: Path, journal: str) -> list[dict]:
+    path = output / "journal" / f"{journal}.jsonl"
     return [json.loads(line) for line in path.read_text().split("\n")[:-1]] if path.exists() else []
 
 
