@@ -197,6 +197,7 @@ def test_the_page_says_what_the_numbers_say(output):
         assert piece in page
     assert "corpus of 13,000 documents\nand 3,000,000 tokens. Instances: key kkkkkkkkkkkk." in page
     assert "\n- harness 0." in page
+    assert "\n- There is no mask" in page  # what arms alone have ends its line
     assert page.endswith("## Notes\n\nSeed 1 looked odd.\n")
     assert "None" not in page
     assert "nan" not in page
