@@ -139,12 +139,14 @@ def ablation(
 def study(
     run: Annotated[Path, typer.Argument(help="Output folder of the run over all arms and seeds.")],
     checkpoints: Annotated[Path, typer.Argument(help="Folder of the checkpoints that it evaluated.")],
-    output: Annotated[Path, typer.Argument(help="Folder for the study; what it holds already stays in it.")],
+    output: Annotated[Path, typer.Argument(help="Folder for the study; checkpoints of other runs stay in it.")],
 ) -> None:
     """Tables, figure and page of a run of several arms and seeds."""
-    from lab.study import joined, load_study, read_study, write_study
+    from lab.study import joined, load_study, read_study, replaced, write_study
 
     found, kept = read_study(run, checkpoints), load_study(output)
+    if kept and (names := replaced(kept, found)):
+        typer.echo(f"replaced, since this run's outcomes are others: {', '.join(names)}")
     write_study(joined(kept, found) if kept else found, output)
     typer.echo(f"study: {output}")
 

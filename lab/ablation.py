@@ -1,12 +1,13 @@
 """`make ablation`: every checkpoint of the laboratory through the harness, as any user's run, and the study of it."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import yaml
 
 from harness.build import build_instances
+from harness.config import RunConfig
 from harness.demo import pipeline_settings
 from harness.errors import InputError
 from harness.instance import load_instances
@@ -22,9 +23,13 @@ from lab.laboratory import Laboratory
 from lab.step import fitting_precision
 from lab.study import Study, joined, load_study, read_study, write_study
 from lab.study.analysis import subset_ids
+from lab.study.card import CARD, read_card, shared_conditions
+from lab.study.collect import check_alike
+from lab.study.run_files import settings_of
 from lab.train import chosen_device
 
 INSTANCES_SEED = 1  # not the demonstration's
+ELSEWHERE = "name another output folder"
 
 
 @dataclass(frozen=True)
@@ -54,25 +59,24 @@ def run_ablation(
 
     What the study in ``output`` holds already is not done again, wherever it was made, unless the machine failed in an
     evaluation; the same call goes on where it was stopped. Raises InputError, before anything is trained, where that
-    study is of other instances, another corpus, another budget or another precision, and what its parts raise.
+    study is of other instances, or its checkpoints were made or evaluated otherwise; and what its parts raise.
     """
     study = load_study(output)
     if study:
         laboratory.prepare(arms, seeds, progress)
-        check_planned(study, laboratory, arms, instances)
+        check_planned(study, laboratory, arms, seeds, instances)
     for seed in seeds:
         missing = [arm for arm in arms if not (study and _is_held(study, arm, seed))]
         if not missing:
             continue
         rows = make_instances(laboratory.folder / "study", instances)
-        if study and study.circumstances.dataset != dataset_key(load_instances(str(rows), "test")):
-            raise InputError("the study is of other instances under the same names; name another output folder")
+        run_file = write_run_file(laboratory, rows, missing, seed)
+        config = load_run_file(run_file)
         if study:
+            check_run(study, config)
             check_precision(study, [arm for arm in missing if not laboratory.checkpoint(arm, seed).exists()])
         laboratory.make(missing, [seed], at_once, progress)
-        run_file = write_run_file(laboratory, rows, missing, seed)
         progress(f"run: {run_file}")
-        config = load_run_file(run_file)
         run_pipeline(config)
         found = read_study(config.output, laboratory.folder / "checkpoints")
         study = joined(study, found) if study else found
@@ -87,19 +91,40 @@ def _is_held(study: Study, arm: Arm, seed: int) -> bool:
     return bool(outcomes) and Outcome.INFRASTRUCTURE not in outcomes
 
 
-def check_planned(study: Study, laboratory: Laboratory, arms: Sequence[Arm], instances: Instances) -> None:
-    """Raises InputError where the study can't be gone on with as planned."""
+def check_planned(
+    study: Study, laboratory: Laboratory, arms: Sequence[Arm], seeds: Sequence[int], instances: Instances
+) -> None:
+    """Raises InputError where checkpoints made as planned, or made already, could not be joined to the study's."""
     found = {name: len(ids) for name, ids in subset_ids(study).items()}
     if found != instances.counts:
-        raise InputError(f"the study is of {found} instances, not {instances.counts}; name another output folder")
+        raise InputError(f"the study is of {found} instances, not {instances.counts}; {ELSEWHERE}")
     for arm in arms:
         numbers = load_numbers(laboratory.metrics(), arm.strategy)
         for kept in study.of(arm.name):
             name, card = f"{arm.name}.seed{kept.seed}", kept.card
             if (card.packing.documents, card.packing.tokens) != (numbers["documents"], numbers["tokens"]):
-                raise InputError(f"{name} of the study was trained on another corpus; name another output folder")
-            if card.tokens_asked != arm.tokens(laboratory.corpus.tokens, numbers):
-                raise InputError(f"{name} of the study was trained on {card.tokens:,} slots; give --tokens accordingly")
+                raise InputError(f"{name} of the study was trained on another corpus; {ELSEWHERE}")
+            asked = arm.tokens(laboratory.corpus.tokens, numbers)
+            if card.tokens_asked != asked:
+                raise InputError(f"{name} of the study had {card.tokens_asked:,} slots, not {asked:,}; {ELSEWHERE}")
+    first = shared_conditions(study.checkpoints[0].card)
+    planned = {"recipe": replace(laboratory.recipe, threads=0, compile=True), "context length": laboratory.context}
+    if other := [what for what, value in planned.items() if first[what] != value]:
+        raise InputError(f"the study's checkpoints were trained with another {' and '.join(other)}; {ELSEWHERE}")
+    wanted = [(arm, seed) for arm in arms for seed in seeds if not _is_held(study, arm, seed)]
+    folders = {(arm.name, seed): laboratory.checkpoint(arm, seed) for arm, seed in wanted}
+    made = [(*place, read_card(folder / CARD)) for place, folder in folders.items() if folder.exists()]
+    check_alike([*((kept.arm, kept.seed, kept.card) for kept in study.checkpoints), *made])
+
+
+def check_run(study: Study, config: RunConfig) -> None:
+    """Raises InputError where a run of this configuration could not be joined to the study."""
+    circumstances = study.circumstances
+    if circumstances.dataset != dataset_key(load_instances(config.dataset.path, config.dataset.split)):
+        raise InputError(f"the study is of other instances under the same names; {ELSEWHERE}")
+    settings = settings_of(config.model_dump(mode="json"))
+    if (circumstances.settings, circumstances.server_args) != (settings, config.serving.args):
+        raise InputError(f"the study's runs had other settings or server arguments; {ELSEWHERE}")
 
 
 def check_precision(study: Study, untrained: Sequence[Arm]) -> None:
@@ -109,7 +134,7 @@ def check_precision(study: Study, untrained: Sequence[Arm]) -> None:
     if untrained and ours != theirs:
         raise InputError(
             f"the study's checkpoints were trained in {theirs}, and this machine trains in {ours}; "
-            "train them elsewhere (python -m lab make --plan-only) or name another output folder"
+            f"train them elsewhere (python -m lab make --plan-only) or {ELSEWHERE}"
         )
 
 

@@ -2,6 +2,6 @@
 
 from lab.study.collect import Study, read_study
 from lab.study.page import write_study
-from lab.study.parts import joined, load_study
+from lab.study.parts import joined, load_study, replaced
 
-__all__ = ["Study", "joined", "load_study", "read_study", "write_study"]
+__all__ = ["Study", "joined", "load_study", "read_study", "replaced", "write_study"]

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.config import Condition
+from harness.errors import InputError
 from harness.report.statistics import CONFIDENCE
 from lab.arms import BASELINE
 from lab.study.collect import ORDINARY, Record, Study, subset_of
@@ -51,7 +52,7 @@ class Analysis:
 
 
 def analyse(study: Study) -> Analysis:
-    """Compute everything; the same study gives the same numbers."""
+    """Compute everything; the same study gives the same numbers. Raises InputError where attempts are missing."""
     ids = main_ids(study)
     cells = {measure: _cells(study, measure, ids) for measure in MEASURES}
     resampler = Resampler(len(ids))
@@ -130,6 +131,9 @@ def _cells(study: Study, measure: Measure, instance_ids: Sequence[str]) -> dict[
             continue
         place = seeds[record.arm][record.seed], conditions[record.condition], places[record.instance_id]
         cells[record.arm][place] = _value(record, measure)
+    for arm, found in cells.items():
+        if missing := int(np.isnan(found).sum()):
+            raise InputError(f"the study lacks {missing} attempts of {arm}; make it again from its runs")
     return cells
 
 

@@ -9,6 +9,8 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from harness.errors import InputError
 from lab.recipe import Recipe
 
+CARD = "lab.json"  # in a checkpoint's folder
+
 
 class Loss(BaseModel):
     """Mean losses of the last tenth of a training's steps, in nats."""
@@ -17,11 +19,12 @@ class Loss(BaseModel):
     last_answers: float  # of answers' tokens alone, unweighted
 
 
-class Corpus(BaseModel):
-    """What a packing says of the corpus that it packed."""
+class Packing(BaseModel):
+    """What a packing says of itself and of the corpus that it packed."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
+    strategy: str
     documents: int
     tokens: int
 
@@ -40,7 +43,7 @@ class Card(BaseModel):
     parameters: int
     data_sha256: str
     tokenizer_sha256: str
-    packing: Corpus
+    packing: Packing
     whole_questions: int  # documents of one question that stand whole in the rows, in one pass
     precision: str
     torch: str  # version
@@ -64,7 +67,7 @@ def shared_conditions(card: Card) -> dict[str, Any]:
         "recipe": replace(card.recipe, threads=0, compile=True),
         "context length": card.context,
         "number of parameters": card.parameters,
-        "corpus": card.packing,
+        "corpus": (card.packing.documents, card.packing.tokens),
         "tokenizer": card.tokenizer_sha256,
         "precision": card.precision,
     }

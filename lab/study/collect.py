@@ -1,33 +1,25 @@
 """What a run and its checkpoints' cards say, as flat records: one for each arm, seed, condition and instance."""
 
-import csv
-import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar, get_args
-
-import yaml
-from pydantic import BaseModel
+from typing import Any, get_args
 
 from harness.config import Condition, Reference
 from harness.errors import InputError
 from harness.evaluate.predictions import Prediction
+from harness.model.checkpoint import checkpoint_revision
 from harness.records import RunFolder
 from harness.report.similarity import similarity
 from harness.verdict import Outcome, Verdict
 from lab.arms import ARMS
-from lab.study.card import Card, error_line, read_card, shared_conditions
+from lab.study.card import CARD, Card, read_card, shared_conditions
+from lab.study.run_files import Frozen, TableRow, read_frozen, read_lines, read_table, settings_of
 
 CHECKPOINT_NAME = re.compile(r"(?P<arm>.+)\.seed(?P<seed>\d+)")
 MINIATURE_ID = re.compile(r"miniature__[^-]+(?:-(?P<tag>.+))?-\d+")
 ORDINARY = "held-out"  # subset of the instances whose ids name none
-NOT_SETTINGS = ("dataset", "checkpoints", "output", "serving")  # the dataset's content has a key of its own
-OF_THE_MACHINE = ("workers", "image_budget")
-PACKING = "packing_"  # prefix of the packing metrics' columns in a run's table
-
-Row = TypeVar("Row", bound=BaseModel)
 
 
 @dataclass(frozen=True)
@@ -74,6 +66,7 @@ class Circumstances:
 
     dataset: str  # key of the instances' content
     settings: Mapping[str, Any]  # the configuration, without checkpoints, folders and what is the machine's
+    server_args: tuple[str, ...]  # that every checkpoint was served with
     versions: tuple[Mapping[str, str], ...]  # different ones, in the order in which runs were joined
 
 
@@ -101,13 +94,12 @@ class Study:
 def read_study(run: Path, checkpoints: Path) -> Study:
     """Read a finished run of checkpoints named ``ARM.seedN``, whose folders of the same names lie in ``checkpoints``.
 
-    Raises InputError where the run or a card can't be read, an instance is missing anywhere, the gold patches were
-    not run as a reference, or checkpoints were not trained alike.
+    Raises InputError where the run or a card can't be read, an instance is missing anywhere, the references gold and
+    empty were not run or the machine failed in them, or checkpoints were not made and served alike.
     """
-    rows = _table(run / "table.csv")
-    circumstances = _circumstances(run / "frozen.yaml")
+    rows, frozen = read_table(run), read_frozen(run)
     with RunFolder(run) as folder:
-        gold = {p.instance_id: p.model_patch or "" for p in _read(folder.part("gold", None), Prediction)}
+        gold = {p.instance_id: p.model_patch or "" for p in read_lines(folder.part("gold", None), Prediction)}
         references = {kind: _resolved(folder.part(kind, None), gold) for kind in get_args(Reference)}
         found = sorted((_checkpoint(name, group, checkpoints) for name, group in rows.items()), key=place_of)
         conditions = _conditions(rows)
@@ -117,8 +109,11 @@ def read_study(run: Path, checkpoints: Path) -> Study:
             for condition in conditions
             for record in _attempts(folder, checkpoint, condition, gold)
         )
-    check_alike(found)
+    check_alike((checkpoint.arm, checkpoint.seed, checkpoint.card) for checkpoint in found)
+    _check_weights(frozen, rows, checkpoints)
     _check_table(rows, records)
+    settings = settings_of(frozen.configuration.model_dump(mode="json"))
+    circumstances = Circumstances(frozen.dataset, settings, _server_args(frozen, rows), (frozen.versions,))
     return Study(tuple(found), conditions, tuple(gold), references, records, circumstances)
 
 
@@ -128,60 +123,34 @@ def subset_of(instance_id: str) -> str:
     return (match["tag"] if match else None) or ORDINARY
 
 
-def _table(path: Path) -> dict[str, dict[str, dict[str, str]]]:
-    """Checkpoint -> condition -> the run's own row of it; references apart."""
-    if not path.is_file():
-        raise InputError(f"{path}: no such table; name the output folder of a finished run")
-    rows: dict[str, dict[str, dict[str, str]]] = {}
-    with path.open(encoding="utf-8", newline="") as file:
-        for row in csv.DictReader(file):
-            if row["condition"] in get_args(Condition):
-                rows.setdefault(row["checkpoint"], {})[row["condition"]] = row
-    if not rows:
-        raise InputError(f"{path}: holds no checkpoint's row")
-    return rows
-
-
-def _circumstances(path: Path) -> Circumstances:
-    try:
-        frozen = yaml.safe_load(path.read_text(encoding="utf-8"))
-        settings = {name: value for name, value in frozen["configuration"].items() if name not in NOT_SETTINGS}
-        settings["evaluation"] = {k: v for k, v in settings["evaluation"].items() if k not in OF_THE_MACHINE}
-        return Circumstances(frozen["dataset"], settings, (frozen["versions"],))
-    except (OSError, ValueError, yaml.YAMLError, LookupError, AttributeError, TypeError) as error:
-        raise InputError(f"{path}: not what a run froze ({' '.join(str(error).split())})") from error
-
-
-def _conditions(rows: Mapping[str, Mapping[str, object]]) -> tuple[Condition, ...]:
+def _conditions(rows: Mapping[str, Mapping[Condition, TableRow]]) -> tuple[Condition, ...]:
     return tuple(c for c in get_args(Condition) if all(c in group for group in rows.values()))
 
 
-def _checkpoint(name: str, group: Mapping[str, Mapping[str, str]], checkpoints: Path) -> Checkpoint:
+def _checkpoint(name: str, group: Mapping[Condition, TableRow], checkpoints: Path) -> Checkpoint:
     match = CHECKPOINT_NAME.fullmatch(name)
     if match is None:
         raise InputError(f"checkpoint {name}: the study needs names of the form ARM.seedN")
-    card = read_card(checkpoints / name / "lab.json")
+    card = read_card(checkpoints / name / CARD)
     if card.seed != int(match["seed"]):
         raise InputError(f"{checkpoints / name}: its card says seed {card.seed}")
     rows = list(group.values())
+    if card.packing.strategy != rows[0].packing_strategy:
+        told = rows[0].packing_strategy or "nothing"
+        raise InputError(f"checkpoint {name}: the run says {told} of its packing, its card {card.packing.strategy}")
     return Checkpoint(
         arm=match["arm"],
         seed=card.seed,
-        packing=rows[0]["packing_strategy"],
-        packing_metrics=_packing_metrics(rows[0]),
+        packing=rows[0].packing_strategy,
+        packing_metrics=rows[0].packing_metrics,
         card=card,
         costs=Costs(
-            prompt_tokens=sum(int(row["prompt_tokens"]) for row in rows),
-            completion_tokens=sum(int(row["completion_tokens"]) for row in rows),
-            model_seconds=sum(float(row["model_seconds"]) for row in rows),
-            test_seconds=sum(float(row["test_seconds"]) for row in rows),
+            prompt_tokens=sum(row.prompt_tokens for row in rows),
+            completion_tokens=sum(row.completion_tokens for row in rows),
+            model_seconds=sum(row.model_seconds for row in rows),
+            test_seconds=sum(row.test_seconds for row in rows),
         ),
     )
-
-
-def _packing_metrics(row: Mapping[str, str]) -> dict[str, float]:
-    named = {name: text for name, text in row.items() if name.startswith(PACKING) and name != "packing_strategy"}
-    return {name.removeprefix(PACKING): float(text) for name, text in named.items() if text}
 
 
 def place_of(checkpoint: Checkpoint) -> tuple[int, str, int]:
@@ -192,8 +161,8 @@ def place_of(checkpoint: Checkpoint) -> tuple[int, str, int]:
 
 def _attempts(folder: RunFolder, checkpoint: Checkpoint, condition: Condition, gold: Mapping[str, str]) -> list[Record]:
     part = folder.part(f"{checkpoint.arm}.seed{checkpoint.seed}", condition)
-    patches = {p.instance_id: p.model_patch or "" for p in _read(part, Prediction)}
-    verdicts = {verdict.instance_id: verdict for verdict in _read(part, Verdict)}
+    patches = {p.instance_id: p.model_patch or "" for p in read_lines(part, Prediction)}
+    verdicts = {verdict.instance_id: verdict for verdict in read_lines(part, Verdict)}
     if not gold.keys() == patches.keys() == verdicts.keys():
         raise InputError(f"{part}: does not hold the instances of the gold reference; let the run finish")
     return [
@@ -214,49 +183,52 @@ def _attempts(folder: RunFolder, checkpoint: Checkpoint, condition: Condition, g
 
 
 def _resolved(part: Path, gold: Mapping[str, str]) -> int:
-    verdicts = _read(part, Verdict)
+    verdicts = read_lines(part, Verdict)
     if gold.keys() != {verdict.instance_id for verdict in verdicts}:
         raise InputError(f"{part}: does not hold the instances of the gold reference; let the run finish")
+    failed = sum(verdict.outcome is Outcome.INFRASTRUCTURE for verdict in verdicts)
+    if failed:
+        raise InputError(f"{part}: the machine failed in {failed} of {len(verdicts)} evaluations; run it again")
     return sum(verdict.resolved for verdict in verdicts)
 
 
-FILES: dict[type[BaseModel], str] = {Prediction: "predictions.jsonl", Verdict: "verdicts.jsonl"}
-
-
-def _read(part: Path, kind: type[Row]) -> list[Row]:
-    """All lines of one file of a checkpoint's or reference's part of a run."""
-    path = part / FILES[kind]
-    if not path.is_file():
-        raise InputError(f"{path}: missing; the study needs the references gold and empty, and a finished run")
-    try:
-        return [kind.model_validate(json.loads(line)) for line in path.read_text(encoding="utf-8").splitlines()]
-    except ValueError as error:
-        raise InputError(f"{path}: can't be read ({error_line(error)})") from error
-
-
-def check_alike(checkpoints: Sequence[Checkpoint]) -> None:
-    """Raises InputError where checkpoints differ in more than packing and seed, and between arms the budget."""
-    first = checkpoints[0]
-    shared = shared_conditions(first.card)
+def check_alike(trained: Iterable[tuple[str, int, Card]]) -> None:
+    """Of (arm, seed, card): raises InputError where more than packing and seed differ, and between arms the budget."""
+    first: tuple[str, Mapping[str, Any]] | None = None
     arms: dict[str, tuple[str, int]] = {}
-    for checkpoint in checkpoints:
-        name, card = f"{checkpoint.arm}.seed{checkpoint.seed}", checkpoint.card
-        found = shared_conditions(card)
-        if other := [what for what in shared if found[what] != shared[what]]:
-            raise InputError(f"{name}: trained with another {' and '.join(other)} than {first.arm}.seed{first.seed}")
-        if arms.setdefault(checkpoint.arm, (card.data_sha256, card.tokens)) != (card.data_sha256, card.tokens):
+    for arm, seed, card in trained:
+        name, found = f"{arm}.seed{seed}", shared_conditions(card)
+        first = first or (name, found)
+        if other := [what for what in found if found[what] != first[1][what]]:
+            raise InputError(f"{name}: trained with another {' and '.join(other)} than {first[0]}")
+        if arms.setdefault(arm, (card.data_sha256, card.tokens)) != (card.data_sha256, card.tokens):
             raise InputError(f"{name}: trained on other data, or on more or less of it, than other seeds of its arm")
 
 
-def _check_table(rows: Mapping[str, Mapping[str, Mapping[str, str]]], records: Sequence[Record]) -> None:
+def _check_weights(frozen: Frozen, names: Iterable[str], checkpoints: Path) -> None:
+    """Raises InputError where a folder does not hold the weights, or a tokenizer, that the run evaluated."""
+    for name in names:
+        if frozen.checkpoints.get(name) != checkpoint_revision(checkpoints / name, frozen.server_args(name)):
+            raise InputError(f"{checkpoints / name}: not the checkpoint that the run evaluated; run it again")
+
+
+def _server_args(frozen: Frozen, names: Iterable[str]) -> tuple[str, ...]:
+    """The arguments that all checkpoints were served with; raises InputError where they differ."""
+    found = {frozen.server_args(name): name for name in names}
+    if len(found) > 1:
+        raise InputError(f"{' and '.join(found.values())} were served with different arguments")
+    return next(iter(found))
+
+
+def _check_table(rows: Mapping[str, Mapping[Condition, TableRow]], records: Sequence[Record]) -> None:
     """Raises InputError where the run's own table counts other resolved instances than its verdicts."""
-    counted: dict[tuple[str, str], int] = {}
+    counted: dict[tuple[str, Condition], int] = {}
     for record in records:
         key = f"{record.arm}.seed{record.seed}", record.condition
         counted[key] = counted.get(key, 0) + record.resolved
     for (name, condition), resolved in counted.items():
-        told = rows[name][condition]["resolved"]
-        if int(told) != resolved:
+        told = rows[name][condition].resolved
+        if told != resolved:
             raise InputError(
                 f"{name}, {condition}: table.csv says {told} resolved, the verdicts {resolved}; run it again"
             )

@@ -5,12 +5,14 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any
 
+from harness.errors import InputError
 from harness.packing.output import finished_file
 from harness.records import write_whole
 from harness.report.tables import markdown_table
 from harness.resources import templates
+from lab.arms import COMPENSATED
 from lab.study.analysis import LEVEL, Analysis, analyse, main_ids
-from lab.study.collect import Study
+from lab.study.collect import ORDINARY, Study
 from lab.study.figure import draw
 from lab.study.parts import save_study
 from lab.study.statistics import POWER, RESAMPLES
@@ -21,6 +23,7 @@ from lab.study.tables import (
     condition_table,
     cost_table,
     main_table,
+    patch_table,
     points,
     probability,
     records_csv,
@@ -35,36 +38,50 @@ def write_study(study: Study, output: Path) -> None:
     """Write ``README.md``, ``table.md``, ``table.csv``, ``checkpoints.csv``, ``records.csv.gz``, ``figure.png``.
 
     And ``study.json.gz``, to which later seeds can be added. ``notes.md`` in ``output`` is taken into the page. The
-    same study gives the same bytes.
+    same study gives the same bytes. Raises InputError, before anything is written, for notes or a study that can't be
+    read or lacks attempts.
     """
-    save_study(study, output)
     analysis = analyse(study)
     values = _values(study, analysis, _notes(output))
     environment = templates(Path(__file__).parent / "templates")
-    write_whole(output / "table.csv", study_csv(study, analysis))
-    write_whole(output / "checkpoints.csv", checkpoints_csv(study))
-    with finished_file(output / "records.csv.gz") as file:
-        file.write(gzip.compress(records_csv(study).encode(), mtime=0))
+    texts = {
+        "table.csv": study_csv(study, analysis),
+        "checkpoints.csv": checkpoints_csv(study),
+        "table.md": environment.get_template("table.md.jinja").render(values),
+        "README.md": environment.get_template("readme.md.jinja").render(values),
+    }
     picture = BytesIO()
     draw(study, analysis, picture)
+    save_study(study, output)
+    for name, text in texts.items():
+        write_whole(output / name, text)
+    with finished_file(output / "records.csv.gz") as file:
+        file.write(gzip.compress(records_csv(study).encode(), mtime=0))
     with finished_file(output / "figure.png") as file:
         file.write(picture.getvalue())
-    write_whole(output / "table.md", environment.get_template("table.md.jinja").render(values))
-    write_whole(output / "README.md", environment.get_template("readme.md.jinja").render(values))
 
 
 def _notes(output: Path) -> str:
     path = output / NOTES
-    return path.read_text(encoding="utf-8").strip() if path.is_file() else ""
+    try:
+        return path.read_text(encoding="utf-8").strip() if path.is_file() else ""
+    except ValueError as error:
+        raise InputError(f"{path}: not UTF-8 text ({error})") from error
 
 
 def _values(study: Study, analysis: Analysis, notes: str) -> dict[str, Any]:
     """What the templates may name."""
+    cards = [checkpoint.card for checkpoint in study.checkpoints]
     return {
         "study": study,
         "analysis": analysis,
-        "card": study.checkpoints[0].card,
+        "card": cards[0],
+        "devices": list(dict.fromkeys(card.device for card in cards)),
+        "torches": list(dict.fromkeys(card.torch for card in cards)),
+        "budgets": {c.card.tokens_asked for c in study.checkpoints if c.arm != COMPENSATED},
+        "compensated": COMPENSATED in study.arms,
         "seeds": [len(study.of(arm)) for arm in study.arms],
+        "single": [arm for arm in study.arms if len(study.of(arm)) == 1],
         "main": markdown_table(main_table(study, analysis)),
         "conditions": {view: markdown_table(condition_table(study, analysis, view)) for view in study.conditions},
         "against_baseline": {
@@ -72,7 +89,9 @@ def _values(study: Study, analysis: Analysis, notes: str) -> dict[str, Any]:
         },
         "pairs": markdown_table(comparison_table(analysis.pairs)),
         "subsets": markdown_table(subset_table(study, analysis)),
+        "patches": markdown_table(patch_table(study)),
         "costs": markdown_table(cost_table(study)),
+        "main_subset": ORDINARY if ORDINARY in analysis.subset_sizes else "",
         "instances": len(main_ids(study)),
         "settings": study.circumstances.settings,
         "versions": [", ".join(f"{name} {number}" for name, number in v.items()) for v in study.circumstances.versions],

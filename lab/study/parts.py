@@ -1,6 +1,7 @@
 """A study kept beside its tables, so that seeds trained later, or on another machine, can be added to it."""
 
 import gzip
+import zlib
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,7 +9,7 @@ from pydantic import TypeAdapter
 
 from harness.errors import InputError
 from harness.packing.output import finished_file
-from lab.study.collect import Study, check_alike, place_of
+from lab.study.collect import Record, Study, check_alike, place_of
 
 FILE = "study.json.gz"  # in the study's folder
 
@@ -26,14 +27,15 @@ def load_study(folder: Path) -> Study | None:
         return None
     try:
         return TypeAdapter(Study).validate_json(gzip.decompress(path.read_bytes()))
-    except (OSError, EOFError, ValueError) as error:
+    except (OSError, EOFError, ValueError, zlib.error) as error:
         raise InputError(f"{path}: not a readable study ({' '.join(str(error).split())[:200]})") from error
 
 
 def joined(one: Study, other: Study) -> Study:
     """Both studies' checkpoints in one, those of ``other`` where both have one.
 
-    Raises InputError where they were not made alike: other instances, settings, references, recipes or data.
+    Raises InputError where they were not made alike: other instances, settings, server arguments,
+    references, recipes or data.
     """
     mine, theirs = one.circumstances, other.circumstances
     alike = {
@@ -41,13 +43,24 @@ def joined(one: Study, other: Study) -> Study:
         "instances": (one.instance_ids, mine.dataset) == (other.instance_ids, theirs.dataset),
         "references": one.references == other.references,
         "settings": mine.settings == theirs.settings,
+        "server arguments": mine.server_args == theirs.server_args,
     }
     if different := [what for what, equal in alike.items() if not equal]:
         raise InputError(f"the studies differ in their {' and '.join(different)}, so they can't be joined")
     newer = {(checkpoint.arm, checkpoint.seed) for checkpoint in other.checkpoints}
     kept = [checkpoint for checkpoint in one.checkpoints if (checkpoint.arm, checkpoint.seed) not in newer]
     checkpoints = sorted((*kept, *other.checkpoints), key=place_of)
-    check_alike(checkpoints)
+    check_alike((checkpoint.arm, checkpoint.seed, checkpoint.card) for checkpoint in checkpoints)
     records = (*(record for record in one.records if (record.arm, record.seed) not in newer), *other.records)
     versions = (*mine.versions, *(found for found in theirs.versions if found not in mine.versions))
     return replace(one, checkpoints=tuple(checkpoints), records=records, circumstances=replace(mine, versions=versions))
+
+
+def replaced(one: Study, other: Study) -> list[str]:
+    """Names of the checkpoints whose records are others in ``other`` than in ``one``."""
+
+    def records(study: Study, arm: str, seed: int) -> set[Record]:
+        return {record for record in study.records if (record.arm, record.seed) == (arm, seed)}
+
+    both = {(c.arm, c.seed) for c in one.checkpoints} & {(c.arm, c.seed) for c in other.checkpoints}
+    return [f"{arm}.seed{seed}" for arm, seed in sorted(both) if records(one, arm, seed) != records(other, arm, seed)]

@@ -7,7 +7,7 @@ from statistics import fmean
 from harness.report.cells import NONE, number, percent, span, tokens
 from harness.report.statistics import Interval
 from lab.study.analysis import Analysis, Comparison, Measure, View, main_ids
-from lab.study.collect import Checkpoint, Study
+from lab.study.collect import Checkpoint, Record, Study
 from lab.study.statistics import Estimate
 
 Cells = dict[str, str]
@@ -65,6 +65,24 @@ def subset_table(study: Study, analysis: Analysis) -> list[Cells]:
     return [
         {"arm": arm, **{f"{name} ({size})": rate(analysis.subsets[arm, name]) for name, size in sizes.items()}}
         for arm in study.arms
+    ]
+
+
+def patch_table(study: Study) -> list[Cells]:
+    """What became of the patches of each arm, attempts without one left out, on the main instances."""
+    main = frozenset(main_ids(study))
+    patches: dict[str, list[Record]] = {arm: [] for arm in study.arms}
+    for record in study.records:
+        if record.instance_id in main and not record.empty:
+            patches[record.arm].append(record)
+    return [
+        {
+            "arm": arm,
+            "patches": f"{len(found):,}",
+            "resolved %": percent(fmean(r.resolved for r in found)) if found else NONE,
+            "similarity %": percent(fmean(r.similarity for r in found)) if found else NONE,
+        }
+        for arm, found in patches.items()
     ]
 
 

@@ -51,14 +51,21 @@ def test_a_study_is_made_and_gone_on_with(docker_client, tmp_path, monkeypatch):
         run_ablation(mine, output, ARMS, [0, 1], Instances(held_out=1, transfer=2), 1, said.append)
     with pytest.raises(InputError, match=r"best-fit\+drop\.seed0 of the study was trained on another corpus"):
         run_ablation(laboratory(tmp_path / "other", 40_000), output, ARMS, [0, 1], INSTANCES, 1, said.append)
-    strange = replace(made, circumstances=replace(made.circumstances, dataset="another"))
-    write_study(strange, tmp_path / "strange")
-    with pytest.raises(InputError, match="other instances under the same names"):
-        run_ablation(mine, tmp_path / "strange", ARMS, [0, 1], INSTANCES, 1, said.append)
-    other = made.checkpoints[0].card.model_copy(update={"precision": "float8"})
-    write_study(replace(made, checkpoints=(replace(made.checkpoints[0], card=other),)), tmp_path / "rough")
-    with pytest.raises(InputError, match="trained in float8, and this machine trains in "):
-        run_ablation(mine, tmp_path / "rough", ARMS, [0, 1], INSTANCES, 1, said.append)
+    other_weights = Laboratory(mine.folder, mine.corpus, replace(RECIPE, copy_gain=1.0))
+    with pytest.raises(InputError, match="trained with another recipe; name another output folder"):
+        run_ablation(other_weights, output, ARMS, [0, 1], INSTANCES, 1, said.append)
+    circumstances, [checkpoint] = made.circumstances, made.checkpoints
+    rough = checkpoint.card.model_copy(update={"precision": "float8"})
+    strange = {
+        "other instances under the same names": {"circumstances": replace(circumstances, dataset="another")},
+        "other settings or server arguments": {"circumstances": replace(circumstances, server_args=("--dtype=half",))},
+        "trained in float8, and this machine trains in ": {"checkpoints": (replace(checkpoint, card=rough),)},
+    }
+    for number, (message, change) in enumerate(strange.items()):
+        folder = tmp_path / f"strange-{number}"
+        write_study(replace(made, **change), folder)
+        with pytest.raises(InputError, match=message):
+            run_ablation(mine, folder, ARMS, [0, 1], INSTANCES, 1, said.append)
     assert not (mine.checkpoint(ARMS[0], 1)).exists()
     assert not evaluated
     assert not (tmp_path / "other" / "checkpoints").exists(), "refused before anything is trained"

@@ -13,14 +13,16 @@ import pytest
 from cards import card
 
 from harness.errors import InputError
+from harness.model.checkpoint import checkpoint_revision
 from harness.records import RunFolder, freeze
 from harness.report.metrics import Attempt
 from harness.report.similarity import similarity
 from harness.report.write import Result, write_results
 from harness.soundness import open_soundness
 from harness.verdict import Outcome, Phase, Verdict
+from lab.arms import ARMS
 from lab.recipe import Recipe
-from lab.study import joined, load_study, read_study, statistics, write_study
+from lab.study import joined, load_study, read_study, replaced, statistics, write_study
 from lab.study.card import read_card
 from lab.study.collect import subset_of
 
@@ -67,26 +69,40 @@ def result(checkpoint, packing, condition, number, outcome, text):
 
 def attempt(random, checkpoint, arm, condition, number):
     if random.random() < SKILL[arm]:
-        return result(checkpoint, arm, condition, number, Outcome.RESOLVED, patch(number))
+        return result(checkpoint, strategy_of(arm), condition, number, Outcome.RESOLVED, patch(number))
     if random.random() < 0.5:
-        return result(checkpoint, arm, condition, number, Outcome.EMPTY_PATCH, "")
-    return result(checkpoint, arm, condition, number, Outcome.UNRESOLVED, patch(number, "30"))
+        return result(checkpoint, strategy_of(arm), condition, number, Outcome.EMPTY_PATCH, "")
+    return result(checkpoint, strategy_of(arm), condition, number, Outcome.UNRESOLVED, patch(number, "30"))
 
 
 def write_card(folder, name, **changes):
     path = folder / name / "lab.json"
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(card(**{"seed": int(name[-1]), **changes})))
+    arm = name.rpartition(".seed")[0]
+    packing = {"documents": 13_000, "tokens": 3_000_000, "strategy": strategy_of(arm)}
+    path.write_text(json.dumps(card(**{"seed": int(name[-1]), "packing": packing, **changes})))
 
 
-def write_frozen(run, dataset="k" * 32, samples=1, workers=2):
+def strategy_of(arm):
+    return {made.name: made.strategy for made in ARMS}[arm]
+
+
+def write_frozen(run, dataset="k" * 32, samples=1, workers=2, serving=(), own=()):
+    """``own``: server arguments of the last checkpoint alone."""
+    folders = sorted(run.parent.joinpath("checkpoints").iterdir())
+    served = [{"name": folder.name, "server_args": []} for folder in folders]
+    served[-1]["server_args"] = list(own)
     configuration = {
         "dataset": {"path": "rows.jsonl"},
+        "checkpoints": served,
         "prompts": "compact",
         "sampling": {"samples": samples, "greedy": True},
+        "serving": {"args": list(serving)},
         "evaluation": {"workers": workers, "timeout": 120.0},
     }
-    freeze(run / "frozen.yaml", configuration, {"dataset": dataset})
+    args = {one["name"]: (*serving, *one["server_args"]) for one in served}
+    revisions = {folder.name: checkpoint_revision(folder, args[folder.name]) for folder in folders}
+    freeze(run / "frozen.yaml", configuration, {"dataset": dataset, "checkpoints": revisions})
 
 
 def write_run(folder: Path, arms=tuple(SKILL), seeds=SEEDS) -> tuple[Path, Path]:
@@ -185,7 +201,7 @@ def test_the_page_says_what_the_numbers_say(output):
     assert "No difference is shown between `pad-last-document-compensated` and `concat-then-split`" in page
     assert "of all 3 pairs (p by Holm over 3 of them): a difference is shown for 2" in page
     assert "gold patches resolve 24 of 24 instances, empty patches 0" in page
-    assert "The machine failed in none of the 648 evaluations." in page
+    assert "The machine failed in none of the 648 attempts" in page
     for piece in ("copy circuit", "weigh 5.0", "synthetic", "no mask", "tiny (2.36M", "50.07", "33.19"):
         assert piece in page
     for piece in (
@@ -197,6 +213,8 @@ def test_the_page_says_what_the_numbers_say(output):
         assert piece in page
     assert "corpus of 13,000 documents\nand 3,000,000 tokens. Instances: key kkkkkkkkkkkk." in page
     assert "\n- harness 0." in page
+    assert "Arms are compared by `held-out` alone" in page
+    assert "- Arms have equal numbers of slots, padding included, except where the name says compensated.\n" in page
     assert "\n- There is no mask" in page  # what arms alone have ends its line
     assert page.endswith("## Notes\n\nSeed 1 looked odd.\n")
     assert "None" not in page
@@ -212,6 +230,28 @@ def test_arms_are_compared_by_the_ordinary_instances_alone(folders, output, tmp_
         rates = [row["resolve_rate"] for row in table(tmp_path, "checkpoints.csv")]
         assert rates == [row["resolve_rate"] for row in table(output, "checkpoints.csv")]
         assert ("| 100.0 [100.0" in (tmp_path / "README.md").read_text()) == resolved
+
+
+def test_other_budgets_are_told(folders, tmp_path):
+    study = read_study(*folders)
+    more = {"tokens": 9_000_000, "tokens_asked": 9_000_000}
+    trained = [
+        replace(c, card=c.card.model_copy(update=more if c.arm == "best-fit+drop" else {})) for c in study.checkpoints
+    ]
+    write_study(replace(study, checkpoints=tuple(trained)), tmp_path)
+    page = (tmp_path / "README.md").read_text()
+    assert "- Arms have different numbers of slots (`tokens` in the tables), and not only where the name says" in page
+    assert "equal numbers of slots" not in page
+
+
+def test_patches_are_told_of_alone(folders, output):
+    made = [
+        r for r in read_study(*folders).records if (r.arm, r.subset, r.empty) == ("best-fit+drop", "held-out", False)
+    ]
+    rates = [100 * sum(values) / len(made) for values in ([r.resolved for r in made], [r.similarity for r in made])]
+    wanted = f"| best-fit+drop | {len(made)} | {rates[0]:.1f} | {rates[1]:.1f} |"
+    assert wanted in (output / "README.md").read_text()
+    assert wanted in (output / "table.md").read_text()
 
 
 def test_every_table_is_there(output):
@@ -241,7 +281,7 @@ def test_a_single_seed_and_no_baseline_claim_nothing(tmp_path):
     run, checkpoints = write_run(tmp_path, arms=("best-fit+drop", "pad-last-document-compensated"), seeds=(0,))
     write_study(read_study(run, checkpoints), tmp_path / "out")
     page = (tmp_path / "out" / "README.md").read_text()
-    assert "An arm has a single seed" in page
+    assert "best-fit+drop, pad-last-document-compensated: a single seed, so that nothing" in page
     assert "no arm `concat-then-split`" in page
     assert "no difference is shown for any" in page
     assert "exceeds" not in page
@@ -285,6 +325,7 @@ def test_subsets_stand_in_the_ids(instance_id, subset):
 
 
 NAME = "concat-then-split.seed1"
+PACKED = {"documents": 13_000, "tokens": 3_000_000, "strategy": "concat-then-split"}
 
 
 def lose_a_verdict(run, checkpoints):
@@ -298,8 +339,29 @@ def change_a_verdict(run, checkpoints):
 
 
 def tear_a_file(run, checkpoints):
-    path = run / "checkpoints" / NAME / "model" / "predictions.jsonl"
-    path.write_text(path.read_text()[:-20])
+    cut(run / "checkpoints" / NAME / "model" / "predictions.jsonl", 20)
+
+
+def cut(path, length):
+    path.write_text(path.read_text()[:-length])
+
+
+def edit(path, old, new, count=1):
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new, count))
+
+
+def fail_a_reference(run, checkpoints):
+    edit(run / "checkpoints" / "gold" / "verdicts.jsonl", '"resolved"', '"infrastructure"')
+
+
+def fill_in_other_weights(run, checkpoints):
+    (checkpoints / NAME / "model.safetensors").write_bytes(b"others")
+
+
+def serve_one_otherwise(run, checkpoints):
+    write_frozen(run, own=("--dtype=half",))
 
 
 def lose_the_gold_reference(run, checkpoints):
@@ -317,11 +379,26 @@ def lose_the_gold_reference(run, checkpoints):
         (lambda run, checkpoints: write_card(checkpoints, NAME, tokens=9_000_000), "on other data, or on more or less"),
         (lambda run, checkpoints: write_card(checkpoints, NAME, tokenizer_sha256="b"), "another tokenizer than"),
         (
-            lambda run, checkpoints: write_card(
-                checkpoints, NAME, packing={"documents": 1, "tokens": 2}, precision="x"
-            ),
+            lambda run, checkpoints: write_card(checkpoints, NAME, packing=PACKED | {"documents": 1}, precision="x"),
             "another corpus and precision than concat-then-split.seed0",
         ),
+        (
+            lambda run, checkpoints: write_card(checkpoints, NAME, packing=PACKED | {"strategy": "best-fit+drop"}),
+            "the run says concat-then-split of its packing, its card best-fit",
+        ),
+        (lambda run, checkpoints: edit(run / "table.csv", "prompt_tokens", "tokens"), "prompt_tokens: Field required"),
+        (lambda run, checkpoints: edit(run / "table.csv", "condition", "case"), "has no column 'condition'; let"),
+        (
+            lambda run, checkpoints: edit(run / "table.csv", ",2400,", ",,", -1),
+            "prompt_tokens: Input should be a valid",
+        ),
+        (lambda run, checkpoints: cut(run / "table.csv", 30), "can't be read"),
+        (lambda run, checkpoints: (run / "table.csv").write_bytes(b"\xff\xfe"), "can't be read"),
+        (lambda run, checkpoints: edit(run / "frozen.yaml", "prompts: ", "prompt: "), "prompts: Field required"),
+        (lambda run, checkpoints: edit(run / "frozen.yaml", "versions:", "versions: 3\nold:"), "versions: Input"),
+        (fail_a_reference, "gold: the machine failed in 1 of 24 evaluations; run it again"),
+        (fill_in_other_weights, "not the checkpoint that the run evaluated"),
+        (serve_one_otherwise, "served with different arguments"),
         (lambda run, checkpoints: (run / "frozen.yaml").unlink(), "not what a run froze"),
         (lambda run, checkpoints: (run / "frozen.yaml").write_text("versions: 1"), "not what a run froze"),
         (
@@ -379,6 +456,11 @@ def test_seeds_can_be_added_to_a_study_that_was_kept(folders, output, tmp_path):
     write_study(found, tmp_path)
     assert table(tmp_path, "table.csv") == table(output, "table.csv")
     assert load_study(tmp_path / "elsewhere") is None
+    assert replaced(whole, parts[1]) == []
+    first, *others = parts[1].records
+    changed = replace(parts[1], records=(replace(first, resolved=not first.resolved), *others))
+    assert replaced(whole, changed) == [f"{first.arm}.seed1"]
+    assert joined(whole, changed).records[-len(changed.records)] != first
 
 
 def part(study, wanted):
@@ -397,6 +479,9 @@ def test_only_studies_that_were_made_alike_are_joined(folders, tmp_path):
     write_frozen(folders[0], dataset="another", samples=4)
     with pytest.raises(InputError, match="differ in their instances and settings, so"):
         joined(study, read_study(*folders))
+    write_frozen(folders[0], serving=("--dtype=half",))
+    with pytest.raises(InputError, match="differ in their server arguments, so"):
+        joined(study, read_study(*folders))
     write_frozen(folders[0], workers=7)
     newer = read_study(*folders)
     newer = replace(newer, circumstances=replace(newer.circumstances, versions=({"vllm": "9"},)))
@@ -407,7 +492,26 @@ def test_only_studies_that_were_made_alike_are_joined(folders, tmp_path):
     with pytest.raises(InputError, match="on other data, or on more or less"):
         joined(first, replace(other, checkpoints=(strange, *other.checkpoints[1:])))
     write_study(first, tmp_path)
-    (tmp_path / "study.json.gz").write_bytes(b"torn")
-    with pytest.raises(InputError, match="not a readable study") as caught:
-        load_study(tmp_path)
-    assert "\n" not in str(caught.value)
+    kept = (tmp_path / "study.json.gz").read_bytes()
+    for number, damaged in enumerate((b"torn", kept[:200], *(flipped(kept, place) for place in range(10, 30)))):
+        (tmp_path / "study.json.gz").write_bytes(damaged)
+        with pytest.raises(InputError, match="not a readable study") as caught:
+            load_study(tmp_path)
+        assert "\n" not in str(caught.value), number
+
+
+def flipped(data, place):
+    return data[:place] + bytes([data[place] ^ 0x55]) + data[place + 1 :]
+
+
+def test_nothing_is_written_of_what_can_not_be_written_whole(folders, tmp_path):
+    study = read_study(*folders)
+    (tmp_path / "notes.md").write_bytes("Größe".encode("latin-1"))
+    with pytest.raises(InputError, match=r"notes\.md: not UTF-8 text"):
+        write_study(study, tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["notes.md"]
+    (tmp_path / "notes.md").unlink()
+    lacking = [r for r in study.records if (r.seed, r.condition, r.instance_id) != (1, "model", INSTANCES[4])]
+    with pytest.raises(InputError, match="the study lacks 1 attempts of concat-then-split"):
+        write_study(replace(study, records=tuple(lacking)), tmp_path)
+    assert not list(tmp_path.iterdir())

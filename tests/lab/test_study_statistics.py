@@ -1,5 +1,7 @@
 """The study's statistics: against values worked out otherwise, and against what crossed random effects do."""
 
+from itertools import combinations
+
 import numpy as np
 import pytest
 from scipy import stats
@@ -97,6 +99,21 @@ def test_the_seed_test_is_exact(resampler):
     first = np.linspace(0.6, 0.7, SEEDS)[:, None] * np.ones((1, INSTANCES))
     other = np.linspace(0.3, 0.4, SEEDS)[:, None] * np.ones((1, INSTANCES))
     assert compare(resampler, first, other, (0, 1)).p_seeds == pytest.approx(2 / 252)
+
+
+def test_ties_count_as_reached(resampler):
+    """Floats alone would tell some ways to share these means out from what is seen, which they equal."""
+    counts = (290, 250, 245, 291, 241), (272, 244, 257, 268, 265)
+    first, other = (np.array(numbers)[:, None] / 600 * np.ones((1, INSTANCES)) for numbers in counts)
+    assert compare(resampler, first, other, (0, 1)).p_seeds == pytest.approx(exact_p(*counts))
+
+
+def exact_p(first, other):
+    """Two-sided p over every way to share whole numbers out, as scipy doubles the smaller tail."""
+    everything, seen = (*first, *other), sum(first) - sum(other)
+    ways = [2 * sum(chosen) - sum(everything) for chosen in combinations(everything, len(first))]
+    tails = (sum(way <= seen for way in ways), sum(way >= seen for way in ways))
+    return min(1, 2 * min(tails) / len(ways))
 
 
 def test_the_sign_test_agrees_with_scipy(resampler):
