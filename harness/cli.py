@@ -81,7 +81,7 @@ def evaluate(
     instances: InstancesOption = None,
     recipes: RecipesOption = None,
     workers: Annotated[int | None, typer.Option(min=1, help="Containers at a time.")] = None,
-    timeout: Annotated[float, typer.Option(min=0.1, help="Seconds for the tests of one patch.")] = 1800.0,
+    timeout: Annotated[float, typer.Option(min=0.1, max=604_800, help="Seconds for the tests of one patch.")] = 1800.0,
     pull: Annotated[bool, typer.Option("--pull", help="Pull images that are not here.")] = False,
     registries: RegistryOption = None,
     mirror: MirrorOption = None,
@@ -224,7 +224,12 @@ def demo(
 
 
 def _ids(values: list[str] | None) -> list[str] | None:
-    return [part for value in values for part in value.split(",") if part] if values else None
+    if not values:
+        return None
+    ids = [part for value in values for part in value.split(",") if part]
+    if not ids:
+        raise InputError("--instances names no instance; name some, or leave it out")
+    return ids
 
 
 def _show(renderable: object) -> None:

@@ -1,9 +1,11 @@
 """What a run file says: what to evaluate, how, and where the records go. The one place for every default."""
 
+import re
 from pathlib import Path
 from typing import Annotated, Literal, Self, get_args
+from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from harness.evaluate.names import check_registry
 from harness.instance import nearest
@@ -14,7 +16,17 @@ Condition = Literal["model", "gt-location", "gt-file"]
 Reference = Literal["gold", "empty"]
 
 # Lengths of names that become folders and labels stay well under file system limits.
-NAME = r"^[A-Za-z0-9][A-Za-z0-9._+-]{0,99}$"
+NAME = r"[A-Za-z0-9][A-Za-z0-9._+-]{0,99}"
+
+
+def _check_url(value: str) -> str:
+    parts = urlsplit(value)
+    if parts.scheme not in ("http", "https") or not parts.netloc:
+        raise ValueError("an endpoint is a URL such as http://host:8000/v1")
+    return value
+
+
+Url = Annotated[str, AfterValidator(_check_url)]
 
 
 class Section(BaseModel):
@@ -36,9 +48,9 @@ class DatasetConfig(Section):
 class CheckpointConfig(Section):
     """One set of weights under test: a local folder that we serve, an endpoint that is there, or recorded answers."""
 
-    name: str = Field(pattern=NAME)
+    name: str
     path: Path | None = None  # Hugging Face folder, served with vLLM
-    endpoint: str | None = None  # base URL of an OpenAI-compatible server, ".../v1"
+    endpoint: Url | None = None  # base URL of an OpenAI-compatible server, ".../v1"
     answers: Path | None = None  # recording looked up instead of asking; a path beside it measures prompts only
     model: str | None = None  # name to ask for at the endpoint; its only model where not given
     revision: str | None = None  # of an endpoint's weights: what tells them apart from others there or in a recording
@@ -46,6 +58,13 @@ class CheckpointConfig(Section):
     packing: str | None = None  # packing strategy of the training data, as named in the tables
     packing_metrics: dict[str, float] | Path | None = None  # columns for the tables, or `harness pack`'s file
     server_args: tuple[str, ...] = ()  # further arguments for vLLM, such as --max-model-len=8192
+
+    @field_validator("name")
+    @classmethod
+    def _names_a_folder(cls, value: str) -> str:
+        if not re.fullmatch(NAME, value):
+            raise ValueError("at most 100 letters, digits and . _ + -, beginning with a letter or digit")
+        return value
 
     @model_validator(mode="after")
     def _one_source(self) -> Self:
@@ -76,7 +95,7 @@ class FoldersConfig(Section):
 class EmbeddingsConfig(Section):
     """Retrieval's best documents put in another order by an embeddings endpoint: a further vote."""
 
-    endpoint: str  # base URL of an OpenAI-compatible server, ".../v1"
+    endpoint: Url  # base URL of an OpenAI-compatible server, ".../v1"
     model: str
     revision: str = ""  # of the endpoint's weights: what tells their vectors apart from the last ones
     api_key_env: str | None = None  # environment variable that holds the endpoint's key
@@ -251,4 +270,6 @@ class RunConfig(Section):
     def _something_to_do(self) -> Self:
         if not self.checkpoints and not self.references:
             raise ValueError("nothing to evaluate: name at least one of checkpoints and references")
+        if self.checkpoints and not self.conditions:
+            raise ValueError("checkpoints are evaluated under conditions: name at least one, or leave the key out")
         return self

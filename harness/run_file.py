@@ -12,6 +12,13 @@ from harness.errors import InputError
 from harness.instance import FILE_FORMATS, nearest
 from harness.presets import load_preset, merged, preset_names
 
+UNION_TAGS = ("dict[", "function-", "lax-or-strict[")  # parts of pydantic's places that stand in no file
+SHAPES = {
+    "tuple_type": "give a list, such as [a, b]",
+    "model_type": "give a mapping, such as {key: value}",
+    "dict_type": "give a mapping, such as {key: value}",
+    "path_type": "give a path",
+}  # kind of error -> what is wanted, in YAML's words
 Where = Sequence[str | int]  # keys and places in lists, from the root to a value
 
 
@@ -133,11 +140,7 @@ def _validate(raw: dict[str, Any], source: str, place: Callable[[Where], str]) -
 
 
 def _problem(detail: Any) -> tuple[Where, str]:
-    where = tuple(
-        part
-        for part in detail["loc"]
-        if not str(part).startswith(("dict[", "path", "function-", "lax-or-strict[")) or part == "path"
-    )
+    where = tuple(part for part in detail["loc"] if not str(part).startswith(UNION_TAGS))
     name = ".".join(map(str, where))
     if detail["type"] == "extra_forbidden":
         known = _fields_at(where[:-1])
@@ -147,7 +150,7 @@ def _problem(detail: Any) -> tuple[Where, str]:
         )
     if detail["type"] == "missing":
         return where, f"missing key {name}"
-    message = detail["msg"].removeprefix("Value error, ").removesuffix(" for <class 'pathlib.Path'>")
+    message = SHAPES.get(detail["type"], detail["msg"].removeprefix("Value error, "))
     shown = "" if isinstance(detail["input"], dict | list) else f" (given: {detail['input']!r})"
     choices = detail.get("ctx", {}).get("expected", "")
     hint = nearest(str(detail["input"]), [c.strip("' ") for c in choices.replace(" or ", ",").split(",")], 1)

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from harness.instance import Instance
 
@@ -18,10 +18,10 @@ class Sampling(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    temperature: float = 0.8
-    top_p: float = 1.0
-    max_tokens: int = 1024  # room reserved for the answer, in the model's own tokens
-    seed: int = 0  # sample i is drawn with seed + i
+    temperature: float = Field(default=0.8, ge=0, allow_inf_nan=False)
+    top_p: float = Field(default=1.0, gt=0, le=1)
+    max_tokens: int = Field(default=1024, ge=1)  # room reserved for the answer, in the model's own tokens
+    seed: int = Field(default=0, ge=0)  # sample i is drawn with seed + i
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from harness.records import freeze
+
 HARNESS = [sys.executable, "-m", "harness.cli"]
 HEAVY = ("datasets", "docker", "pandas", "swebench", "numba", "torch", "transformers", "openai", "scipy", "vllm")
 
@@ -117,6 +119,86 @@ def test_grading_again_where_nothing_was_evaluated(tmp_path: Path, row) -> None:
     assert not (tmp_path / "out").exists()
 
 
+def test_choosing_no_instance_judges_nothing_and_leaves_the_records(rows: Path, tmp_path: Path) -> None:
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "table.csv").write_text("kept")
+    evaluate = ("evaluate", "--dataset", rows, "--predictions", "gold", "--output", tmp_path / "out")
+    for nothing in ("", ","):
+        check_refused(harness(*evaluate, "--instances", nothing), "--instances names no instance")
+    assert (tmp_path / "out" / "table.csv").read_text() == "kept"
+
+
+def test_a_folder_with_the_other_commands_records_is_left_alone(run_file, rows: Path, tmp_path: Path) -> None:
+    evaluate = ("evaluate", "--dataset", rows, "--predictions", "gold", "--output", tmp_path / "out")
+    freeze(tmp_path / "out" / "frozen.yaml", {"checkpoints": []}, {})
+    for arguments in (evaluate, (*evaluate, "--regrade")):
+        check_refused(harness(*arguments), "out: holds the records of `harness run`; name another output folder")
+    freeze(tmp_path / "out" / "frozen.yaml", {"evaluation": {}}, {})
+    check_refused(
+        harness("run", run_file()), "out: holds the records of `harness evaluate`; name another output folder"
+    )
+
+
+def test_what_a_run_file_names_is_checked_at_once_before_docker_is_asked(run_file, rows: Path, tmp_path: Path) -> None:
+    own = tmp_path / "prompts"
+    own.mkdir()
+    (own / "localize_files.jinja").write_text("{{ issue }}")
+    for name in ("metrics.json", "recipes.json", "answers.jsonl"):
+        (tmp_path / name).write_text("{}\n" if name == "answers.jsonl" else "{")
+    run = run_file(
+        dataset={"path": str(rows), "instances": ["owner__nam-1"], "recipes": str(tmp_path / "recipes.json")},
+        prompts=str(own),
+        validation={"regression": {"enabled": True}},
+        checkpoints=[
+            {"name": "a", "endpoint": "http://x/v1", "api_key_env": "NO_SUCH_KEY"},
+            {"name": "b", "endpoint": "http://x/v1", "packing": "p", "packing_metrics": str(tmp_path / "metrics.json")},
+            {"name": "c", "answers": str(tmp_path / "answers.jsonl"), "revision": "r"},
+        ],
+    )
+    check_refused(
+        harness("run", run, DOCKER_HOST="tcp://127.0.0.1:1"),
+        "owner__nam-1; did you mean owner__name-1",
+        "has no repair.jinja, regression.jinja",
+        "recipes.json: not JSON",
+        "NO_SUCH_KEY is not set",
+        "metrics.json",
+        "answers.jsonl: line 1",
+    )
+    assert not (tmp_path / "out").exists()
+
+
+def test_files_where_folders_belong_and_options_out_of_bounds(rows: Path, tmp_path: Path) -> None:
+    check_refused(harness("demo", rows), "rows.jsonl: can't be the output folder (it is a file)")
+    pins = tmp_path / "pins.json"
+    pins.write_text("[]")
+    evaluate = ("evaluate", "--dataset", rows, "--output", tmp_path / "out")
+    check_refused(harness(*evaluate, "--predictions", "gold", "--pins", pins), f"{pins}: pins: ")
+    done = harness(*evaluate, "--predictions", "gold", "--timeout", "1e9")
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr
+    nested = tmp_path / "nested.json"
+    nested.write_text("[" * 100_000)
+    check_refused(harness(*evaluate, "--predictions", nested), "nested.json: torn or not JSON")
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "expected"),
+    [
+        ("a.json", "", "the file is empty"),
+        ("a.parquet", "", "the file is empty"),
+        ("a.jsonl", "\n \n", "holds no rows"),
+        ("a.json", "[]", "a.json: "),
+        ("a.json", "{", "not a readable .json data set"),
+        ("a.parquet", "torn", "not a readable .parquet data set"),
+        ("a.jsonl", "[" * 100_000, "line 1 is torn or not JSON"),
+    ],
+)
+def test_data_sets_without_a_row_to_read(tmp_path: Path, name: str, text: str, expected: str) -> None:
+    (tmp_path / name).write_text(text)
+    arguments = ("evaluate", "--dataset", tmp_path / name, "--predictions", "gold", "--output", tmp_path / "out")
+    check_refused(harness(*arguments), expected)
+
+
 def test_a_calibration_that_is_none(rows: Path, tmp_path: Path) -> None:
     arguments = ("evaluate", "--dataset", rows, "--predictions", "gold", "--output", tmp_path / "out")
     check_refused(harness(*arguments, "--calibration", "gone.json"), "gone.json: no such calibration")
@@ -124,7 +206,7 @@ def test_a_calibration_that_is_none(rows: Path, tmp_path: Path) -> None:
 
 
 def test_removing_no_instance_at_all_is_refused() -> None:
-    check_refused(harness("images", "remove", "--instances", ","), "--all")
+    check_refused(harness("images", "remove", "--instances", ","), "names no instance")
 
 
 def test_an_interrupted_command_says_how_to_go_on() -> None:

@@ -88,7 +88,26 @@ def test_everything_wrong_is_reported_at_once(tmp_path: Path) -> None:
         ("dataset: {path: some/hub-id}\nreferences: [gold]", "missing key output"),
         (
             "dataset: {path: x/y}\noutput: o\ncheckpoints: [{name: ../up, endpoint: 'http://x/v1'}]",
-            "checkpoints.0.name",
+            r"checkpoints\.0\.name: at most 100 letters, digits",
+        ),
+        ("dataset: {path: x/y}\noutput: o\nreferences: gold", r"line 3: references: give a list, such as \[a, b\]"),
+        ("dataset: x/y\noutput: o", r"line 1: dataset: give a mapping, such as \{key: value\}"),
+        ("dataset: {path: x/y, pathh: z}\noutput: o", r"line 1: unknown key dataset\.pathh; did you mean path\?"),
+        (
+            "dataset: {path: x/y}\noutput: o\ncheckpoints: [{name: a, paths: b}]",
+            r"unknown key checkpoints\.0\.paths; did you mean path\?",
+        ),
+        ("dataset: {path: x/y}\noutput: o\ncheckpoints: [{name: a, endpoint: nourl}]", "a URL such as http://"),
+        (
+            "dataset: {path: x/y}\noutput: o\nconditions: []\ncheckpoints: [{name: a, endpoint: 'http://x/v1'}]",
+            "name at least one, or leave the key out",
+        ),
+        *(
+            (
+                f"dataset: {{path: x/y}}\noutput: o\nreferences: [gold]\nsampling: {{repair: {{{wrong}}}}}",
+                rf"line 4: sampling\.repair\.{wrong.partition(':')[0]}: Input should be",
+            )
+            for wrong in ("temperature: -1", "temperature: .nan", "top_p: 0", "top_p: 2", "max_tokens: 0", "seed: -1")
         ),
     ],
 )
@@ -150,7 +169,7 @@ def test_a_calibration_is_found_from_the_run_file_and_must_be_there(tmp_path: Pa
         (b"checkpoints: 5\noutput: o\n", "checkpoints"),
         (b"dataset: {path: a/b}\nreferences: [gold]\noutput: o\nevaluation: {timeout: .inf}\n", "evaluation.timeout"),
         (b"dataset: {path: a/b}\nreferences: [gold]\noutput: o\nevaluation: {memory: 99999999999999}\n", "memory"),
-        (b"checkpoints: [{name: a, packing_metrics: {padding: x}}]\n", r"0.packing_metrics: Input is not a valid path"),
+        (b"checkpoints: [{name: a, packing_metrics: {padding: x}}]\n", r"0.packing_metrics: give a path"),
     ],
 )
 def test_damaged_run_files(tmp_path: Path, text: bytes, expected: str) -> None:

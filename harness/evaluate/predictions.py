@@ -108,7 +108,7 @@ def _read(path: Path) -> list[tuple[str, Any]]:
 def _json(text: str, where: str) -> Any:
     try:
         return json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise InputError(f"{where}: torn or not JSON ({error})") from error
 
 

@@ -54,7 +54,10 @@ def images_of(
     except OSError as error:
         raise InputError(f"{pins}: can't read the pins ({error.strerror})") from error
     except ValidationError as error:
-        said = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
+        said = "; ".join(
+            f"{f'{pins}: ' if e['loc'][0] == 'pins' else ''}{'.'.join(map(str, e['loc']))}: {e['msg']}"
+            for e in error.errors()
+        )
         raise InputError(said.replace("Value error, ", "")) from error
     except ValueError as error:
         raise InputError(f"{pins}: not JSON ({error})") from error

@@ -56,22 +56,26 @@ class Localization:
         return {stage: len(names) for stage, names in named.items() if names is not None}
 
 
+def localization_stages(config: LocalizationConfig) -> list[str]:
+    """The prompts that are asked with, of what is switched on."""
+    switched = {
+        file_stage.STAGE: True,
+        folder_stage.STAGE: config.folders.enabled,
+        element_stage.STAGE: config.elements.enabled,
+        line_stage.STAGE: config.lines.samples > 0,
+    }
+    return [stage for stage, on in switched.items() if on]
+
+
 class Localizer:
     """Localizes instances as a run file asks for it."""
 
     def __init__(
         self, prompts: Prompts, config: LocalizationConfig, sampling: SamplingConfig, store: BlobStore
     ) -> None:
-        """Raises InputError where the prompt set lacks a stage that is switched on."""
+        """``prompts`` has the stages that are switched on, see `localization_stages`."""
         self._prompts, self._config, self._sampling, self._store = prompts, config, sampling, store
         self._outlines = Outlines(store)
-        switched = {
-            file_stage.STAGE: True,
-            folder_stage.STAGE: config.folders.enabled,
-            element_stage.STAGE: config.elements.enabled,
-            line_stage.STAGE: config.lines.samples,
-        }
-        prompts.require(stage for stage, on in switched.items() if on)
 
     async def localize(self, model: Model, instance: Instance, snapshot: Snapshot) -> Localization:
         """The instance's locations. A stage that locates nothing leaves what the stage before it located.

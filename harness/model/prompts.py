@@ -66,7 +66,8 @@ def _folder(name: str) -> Path:
     else:
         sets = resource("prompts")
         known = sorted(path.name for path in sets.iterdir() if path.is_dir())
-        folder, hint = sets / name, nearest(name, known, 1) or f"; known: {', '.join(known)}"
+        own_path = f"; a folder of your own needs a slash: ./{name}" if own.is_dir() else ""
+        folder, hint = sets / name, own_path or nearest(name, known, 1) or f"; known: {', '.join(known)}"
     if not folder.is_dir():
         raise InputError(f"no prompt set {name!r}{hint or ': no such folder'}")
     if not any(folder.glob(f"*{SUFFIX}")):

@@ -68,17 +68,17 @@ class Validation:
         }
 
 
+def validation_stages(config: ValidationConfig) -> list[str]:
+    """The prompts that are asked with, of what is switched on."""
+    switched = {REGRESSION_STAGE: config.regression.enabled, REPRODUCTION_STAGE: config.reproduction.samples > 0}
+    return [stage for stage, on in switched.items() if on]
+
+
 def require_validation(
-    config: ValidationConfig,
-    prompts: Prompts,
-    instances: Sequence[Instance],
-    specifications: Mapping[str, Specification],
+    config: ValidationConfig, instances: Sequence[Instance], specifications: Mapping[str, Specification]
 ) -> None:
-    """Raises InputError where a prompt is missing, or hidden tests can't be kept out of what validation runs."""
-    stages = [REGRESSION_STAGE] if config.regression.enabled else []
-    stages += [REPRODUCTION_STAGE] if config.reproduction.samples else []
-    prompts.require(stages)
-    if stages:
+    """Raises InputError where hidden tests can't be kept out of what validation runs."""
+    if validation_stages(config):
         check_separable(instances, specifications)
 
 

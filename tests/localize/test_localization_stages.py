@@ -230,12 +230,6 @@ async def test_a_machine_that_fails_is_not_the_models_failure(locate):
         await locate(ALL, files="app/shapes.py", elements=InfrastructureError("gone"))
 
 
-async def test_a_prompt_set_that_lacks_a_stage(locate, tmp_path):
-    (tmp_path / "localize_files.jinja").write_text("x")
-    with pytest.raises(InputError, match="localize_elements"):
-        await locate(ALL, prompts=str(tmp_path))
-
-
 def test_folders_need_retrieval():
     with pytest.raises(ValueError, match=r"retrieval\.files"):
         LocalizationConfig.model_validate({"folders": {"enabled": True}})

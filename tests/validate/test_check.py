@@ -108,15 +108,10 @@ async def test_without_a_patch_nothing_is_run(scripted):
     assert scripted.runs == []
 
 
-def test_what_validation_needs_is_told_before_anything_runs(instance, scripted, tmp_path):
-    (tmp_path / "repair.jinja").write_text("{{ issue }}")
-    own, compact = Prompts(str(tmp_path)), Prompts("compact")
+def test_what_validation_needs_is_told_before_anything_runs(instance, scripted):
     specifications = {instance.instance_id: scripted.bench.specification}
-    require_validation(ValidationConfig(), own, [instance], specifications)
-    require_validation(CONFIG, compact, [instance], specifications)
-    with pytest.raises(InputError, match=r"has no regression.jinja, reproduction.jinja"):
-        require_validation(CONFIG, own, [instance], specifications)
+    require_validation(CONFIG, [instance], specifications)
     plain = replace(scripted.bench.specification, script=f"{instance.test_patch}\n: '{START_MARKER}'\n: '{END_MARKER}'")
     with pytest.raises(InputError, match=f"{instance.instance_id}: the hidden tests can't be told apart"):
-        require_validation(CONFIG, compact, [instance], {instance.instance_id: plain})
-    require_validation(ValidationConfig(), compact, [instance], {instance.instance_id: plain})
+        require_validation(CONFIG, [instance], {instance.instance_id: plain})
+    require_validation(ValidationConfig(), [instance], {instance.instance_id: plain})

@@ -1,0 +1,88 @@
+"""What can be found wrong with a run before anything is pulled, served or made: all of it at once."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TypeVar
+
+from harness.config import CheckpointConfig, RunConfig
+from harness.errors import InputError
+from harness.evaluate.recipes import load_recipes
+from harness.instance import Instance, load_instances
+from harness.localize.stages import localization_stages
+from harness.model.checkpoint import check_checkpoint
+from harness.model.client import api_key
+from harness.model.prompts import Prompts
+from harness.model.recorded import Recording
+from harness.packing.metrics_file import load_metrics
+from harness.records import require_kind
+from harness.repair.sample import STAGE as REPAIR_STAGE
+from harness.soundness import Soundness, open_soundness
+from harness.validate.check import validation_stages
+
+Found = TypeVar("Found")
+
+
+@dataclass(frozen=True)
+class Named:
+    """What a run file names, read."""
+
+    instances: list[Instance]
+    prompts: Prompts
+    soundness: Soundness
+
+
+def preflight(config: RunConfig) -> Named:
+    """Read what the run file names. Raises InputError with all that is wrong with it."""
+    problems: list[str] = []
+
+    def tried(read: Callable[[], Found]) -> Found | None:
+        try:
+            return read()
+        except InputError as error:
+            problems.append(str(error))
+            return None
+
+    dataset = config.dataset
+    tried(partial(require_kind, config.output, "run"))
+    instances = tried(partial(load_instances, dataset.path, dataset.split, dataset.instances, dataset.limit))
+    prompts = tried(partial(read_prompts, config))
+    soundness = tried(partial(open_soundness, config.evaluation.calibration))
+    if dataset.recipes:
+        tried(partial(load_recipes, dataset.recipes))
+    for checkpoint in config.checkpoints:
+        tried(partial(read_packing_metrics, checkpoint))
+        tried(partial(api_key, checkpoint))
+        if checkpoint.path is not None:
+            tried(partial(check_checkpoint, checkpoint.path))
+    for recording in dict.fromkeys(checkpoint.answers for checkpoint in config.checkpoints):
+        if recording is not None:
+            tried(partial(Recording, recording))
+    if problems or not (instances and prompts and soundness):
+        raise InputError(" | ".join(problems))
+    return Named(instances, prompts, soundness)
+
+
+def read_prompts(config: RunConfig) -> Prompts:
+    """The prompt set of a run; raises InputError where it is none, or lacks a stage that is asked in."""
+    prompts = Prompts(config.prompts)
+    stages = [*localization_stages(config.localization), REPAIR_STAGE, *validation_stages(config.validation)]
+    if config.checkpoints:
+        prompts.require(stages)
+    return prompts
+
+
+def read_packing_metrics(checkpoint: CheckpointConfig) -> dict[str, float]:
+    """The packing metrics of a checkpoint's corpus: written in the run file, or in the file that it names.
+
+    Raises InputError for a file that holds no metrics of the checkpoint's packing strategy.
+    """
+    given = checkpoint.packing_metrics
+    if isinstance(given, Path):
+        if checkpoint.packing is None:
+            raise InputError(
+                f"checkpoint {checkpoint.name}: packing_metrics names a file, so packing must say which row"
+            )
+        return load_metrics(given, checkpoint.packing)
+    return given or {}
