@@ -1,8 +1,9 @@
 """`make ablation`: every checkpoint of the laboratory through the harness, as any user's run, and the study of it."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -70,13 +71,15 @@ def run_ablation(
         if not missing:
             continue
         rows = make_instances(laboratory.folder / "study", instances)
-        run_file = write_run_file(laboratory, rows, missing, seed)
-        config = load_run_file(run_file)
+        settings = run_settings(laboratory, rows, missing, seed)
         if study:
-            check_run(study, config)
+            check_run(study, rows, settings)
             check_precision(study, [arm for arm in missing if not laboratory.checkpoint(arm, seed).exists()])
         laboratory.make(missing, [seed], at_once, progress)
+        run_file = rows.parent / "run.yaml"
+        write_whole(run_file, yaml.safe_dump(settings, sort_keys=False))
         progress(f"run: {run_file}")
+        config = load_run_file(run_file)
         run_pipeline(config)
         found = read_study(config.output, laboratory.folder / "checkpoints")
         study = joined(study, found) if study else found
@@ -117,13 +120,13 @@ def check_planned(
     check_alike([*((kept.arm, kept.seed, kept.card) for kept in study.checkpoints), *made])
 
 
-def check_run(study: Study, config: RunConfig) -> None:
-    """Raises InputError where a run of this configuration could not be joined to the study."""
-    circumstances = study.circumstances
-    if circumstances.dataset != dataset_key(load_instances(config.dataset.path, config.dataset.split)):
+def check_run(study: Study, rows: Path, settings: Mapping[str, Any]) -> None:
+    """Raises InputError where a run of these rows and settings could not be joined to the study."""
+    circumstances, planned = study.circumstances, RunConfig.model_validate(settings)
+    if circumstances.dataset != dataset_key(load_instances(str(rows))):
         raise InputError(f"the study is of other instances under the same names; {ELSEWHERE}")
-    settings = settings_of(config.model_dump(mode="json"))
-    if (circumstances.settings, circumstances.server_args) != (settings, config.serving.args):
+    shared = settings_of(planned.model_dump(mode="json"))
+    if (circumstances.settings, circumstances.server_args) != (shared, planned.serving.args):
         raise InputError(f"the study's runs had other settings or server arguments; {ELSEWHERE}")
 
 
@@ -150,8 +153,8 @@ def make_instances(folder: Path, instances: Instances) -> Path:
     return rows
 
 
-def write_run_file(laboratory: Laboratory, rows: Path, arms: Sequence[Arm], seed: int) -> Path:
-    """The run file of one seed, beside the rows."""
+def run_settings(laboratory: Laboratory, rows: Path, arms: Sequence[Arm], seed: int) -> dict[str, Any]:
+    """What the run file of one seed says, which lies beside the rows."""
     metrics = str(laboratory.metrics().resolve())
     checkpoints = [
         {
@@ -162,7 +165,4 @@ def write_run_file(laboratory: Laboratory, rows: Path, arms: Sequence[Arm], seed
         }
         for arm in arms
     ]
-    settings = pipeline_settings() | {"dataset": {"path": rows.name}, "checkpoints": checkpoints}
-    path = rows.parent / "run.yaml"
-    write_whole(path, yaml.safe_dump(settings, sort_keys=False))
-    return path
+    return pipeline_settings() | {"dataset": {"path": rows.name}, "checkpoints": checkpoints}

@@ -110,7 +110,7 @@ def read_study(run: Path, checkpoints: Path) -> Study:
             for record in _attempts(folder, checkpoint, condition, gold)
         )
     check_alike((checkpoint.arm, checkpoint.seed, checkpoint.card) for checkpoint in found)
-    _check_weights(frozen, rows, checkpoints)
+    _check_weights(frozen, checkpoints)
     _check_table(rows, records)
     settings = settings_of(frozen.configuration.model_dump(mode="json"))
     circumstances = Circumstances(frozen.dataset, settings, _server_args(frozen, rows), (frozen.versions,))
@@ -205,9 +205,9 @@ def check_alike(trained: Iterable[tuple[str, int, Card]]) -> None:
             raise InputError(f"{name}: trained on other data, or on more or less of it, than other seeds of its arm")
 
 
-def _check_weights(frozen: Frozen, names: Iterable[str], checkpoints: Path) -> None:
-    """Raises InputError where a folder does not hold the weights, or a tokenizer, that the run evaluated."""
-    for name in names:
+def _check_weights(frozen: Frozen, checkpoints: Path) -> None:
+    """Raises InputError where a folder does not hold the weights, or a tokenizer, that the run served."""
+    for name in frozen.served():
         if frozen.checkpoints.get(name) != checkpoint_revision(checkpoints / name, frozen.server_args(name)):
             raise InputError(f"{checkpoints / name}: not the checkpoint that the run evaluated; run it again")
 

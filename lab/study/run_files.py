@@ -50,17 +50,21 @@ class _Serving(BaseModel):
     args: tuple[str, ...]
 
 
-class _Served(BaseModel):
+class Evaluated(BaseModel):
+    """A checkpoint as the run file names it."""
+
     model_config = ConfigDict(frozen=True, extra="ignore")
 
     name: str
+    path: str | None = None
+    answers: str | None = None  # recorded ones, in the model's place
     server_args: tuple[str, ...]
 
 
 class _Configuration(BaseModel):
     model_config = ConfigDict(frozen=True, extra="allow")
 
-    checkpoints: tuple[_Served, ...]
+    checkpoints: tuple[Evaluated, ...]
     prompts: str
     sampling: _Sampling
     serving: _Serving
@@ -79,8 +83,12 @@ class Frozen(BaseModel):
 
     def server_args(self, name: str) -> tuple[str, ...]:
         """All arguments that a checkpoint was served with, in order."""
-        own = {served.name: served.server_args for served in self.configuration.checkpoints}
+        own = {checkpoint.name: checkpoint.server_args for checkpoint in self.configuration.checkpoints}
         return (*self.configuration.serving.args, *own.get(name, ()))
+
+    def served(self) -> list[str]:
+        """Names of the checkpoints whose weights the run served itself."""
+        return [c.name for c in self.configuration.checkpoints if c.path is not None and c.answers is None]
 
 
 def settings_of(configuration: Mapping[str, Any]) -> dict[str, Any]:

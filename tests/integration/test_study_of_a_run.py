@@ -25,9 +25,10 @@ def mend(row):
     return f"{path}\n<<<<<<< SEARCH\n{search}\n=======\n{replace}\n>>>>>>> REPLACE\n"
 
 
-def write_card(folder, seed):
+def write_card(folder, arm, seed):
     folder.mkdir(parents=True)
-    (folder / "lab.json").write_text(json.dumps(card(seed=seed)))
+    packing = {"documents": 13_000, "tokens": 3_000_000, "strategy": arm}
+    (folder / "lab.json").write_text(json.dumps(card(seed=seed, packing=packing)))
 
 
 def test_a_real_run_becomes_a_study(miniature_rows, tmp_path, docker_client):
@@ -45,7 +46,7 @@ def test_a_real_run_becomes_a_study(miniature_rows, tmp_path, docker_client):
         for seed in SEEDS:
             name = f"{arm}.seed{seed}"
             checkpoints.append({"name": name, "answers": str(recording), "packing": arm})
-            write_card(tmp_path / "checkpoints" / name, seed)
+            write_card(tmp_path / "checkpoints" / name, arm, seed)
     settings = {
         "dataset": {"path": str(miniature_rows)},
         "checkpoints": checkpoints,

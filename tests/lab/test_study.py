@@ -90,7 +90,7 @@ def strategy_of(arm):
 def write_frozen(run, dataset="k" * 32, samples=1, workers=2, serving=(), own=()):
     """``own``: server arguments of the last checkpoint alone."""
     folders = sorted(run.parent.joinpath("checkpoints").iterdir())
-    served = [{"name": folder.name, "server_args": []} for folder in folders]
+    served = [{"name": folder.name, "path": str(folder), "server_args": []} for folder in folders]
     served[-1]["server_args"] = list(own)
     configuration = {
         "dataset": {"path": "rows.jsonl"},
