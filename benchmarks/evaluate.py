@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from docker import DockerClient
+from parts.arguments import BenchmarkParser, rows_file
 
 from harness.config import EvaluationConfig
 from harness.evaluate.container import connect
@@ -179,12 +180,12 @@ def compare(
 
 def main() -> None:
     """Run the benchmark and print its figures."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rows", type=Path, required=True)
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--workers", default="1,2")
-    parser.add_argument("--instances", default=INSTANCES)
-    parser.add_argument("--check", action="store_true")
+    parser = BenchmarkParser(__doc__)
+    parser.add_argument("--rows", type=rows_file, metavar="FILE", required=True, help="rows in the 5.x schema")
+    parser.add_argument("--rounds", type=int, default=3, help="passes of each, of which the median counts")
+    parser.add_argument("--workers", default="1,2", help="counts of workers, comma-separated, each measured")
+    parser.add_argument("--instances", default=INSTANCES, help="ids of the instances, comma-separated")
+    parser.add_check("when a target is missed")
     arguments = parser.parse_args()
     arguments.swebench = official_command()
     client = connect()

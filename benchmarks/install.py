@@ -9,7 +9,6 @@ other where the tree differs in more than modules that were there before. One wo
 exit status is 1 when a verdict differs in any test, or nothing is saved. The last line is the figures.
 """
 
-import argparse
 import json
 import os
 import statistics
@@ -17,6 +16,8 @@ import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
+
+from parts.arguments import BenchmarkParser
 
 from harness.config import EvaluationConfig
 from harness.evaluate.recipes import load_recipes
@@ -92,13 +93,13 @@ def told(verdict: Verdict) -> tuple[object, ...]:
 
 def main() -> None:
     """Run the benchmark and print its figures."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rows", required=True)
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--instances", default=INSTANCES)
-    parser.add_argument("--check", action="store_true")
+    parser = BenchmarkParser(__doc__)
+    parser.add_rows("rows in the classic schema")
+    parser.add_argument("--rounds", type=int, default=3, help="passes of each script, of which the median counts")
+    parser.add_argument("--instances", default=INSTANCES, help="ids of the instances, comma-separated")
+    parser.add_check("when a verdict differs, or nothing is saved")
     arguments = parser.parse_args()
-    classic = load_instances(arguments.rows, ids=arguments.instances.split(","))
+    classic = load_instances(str(arguments.rows), ids=arguments.instances.split(","))
     repository = open_repository(cache_folder())
     patches = {i.instance_id: patches_of(i, repository.snapshot(i)) for i in classic}
     variants = {always: [with_script(i, always) for i in classic] for always in (True, False)}

@@ -7,7 +7,6 @@ peers are installed into .cache/ where they can't be imported. The last lines ar
 memory-mapped lengths, and what it says about 10^9. With --check the exit status is 1 when a target is missed.
 """
 
-import argparse
 import importlib.metadata
 import importlib.util
 import json
@@ -20,10 +19,12 @@ import tempfile
 import time
 from pathlib import Path
 
-from pack_worker import CAP, MEDIAN, SEED, SIGMA, draw_lengths
+from parts.arguments import BenchmarkParser
+from parts.pack_worker import CAP, MEDIAN, SEED, SIGMA, draw_lengths
 
 ROOT = Path(__file__).parents[1]
 PEERS = ROOT / ".cache" / "benchmark-peers"
+WORKER = ROOT / "benchmarks" / "parts" / "pack_worker.py"
 REQUIREMENTS = ("trl==1.16.0", "lightbinpack==0.1.1")  # the extra `bench`
 CONTEXTS = (8_192, 32_768, 262_144)
 COUNTS = (10**5, 10**6, 10**7)
@@ -53,7 +54,7 @@ def measured(packer: str, count: int, context: int, file: str | None = None) -> 
     """One measurement in a process of its own; see `pack_worker.measure`."""
     threads = dict.fromkeys(("OMP_NUM_THREADS", "NUMBA_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
     environment = {**os.environ, **threads, "PYTHONPATH": f"{ROOT}:{PEERS}", "HF_HUB_OFFLINE": "1"}
-    worker = [sys.executable, str(Path(__file__).with_name("pack_worker.py")), packer, str(count), str(context)]
+    worker = [sys.executable, str(WORKER), packer, str(count), str(context)]
     ended = subprocess.run([*worker, *([file] if file else [])], env=environment, capture_output=True, text=True)
     if ended.returncode:
         raise SystemExit(f"{packer}, {count} documents, context {context}: {ended.stderr.strip().splitlines()[-1:]}")
@@ -149,8 +150,8 @@ def conditions() -> str:
 
 def main() -> None:
     """Measure, print, check."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--check", action="store_true", help="exit 1 when a target is missed")
+    parser = BenchmarkParser(__doc__)
+    parser.add_check("when a target is missed")
     parser.add_argument("--only-ours", action="store_true", help="leave the peers out")
     arguments = parser.parse_args()
     if not arguments.only_ours:

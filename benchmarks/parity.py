@@ -7,7 +7,6 @@ compared per test id. A run that was stopped goes on where it was. With --check 
 differs, or fewer mutants than wanted were graded. The last line is the figures.
 """
 
-import argparse
 import os
 import platform
 import sys
@@ -20,7 +19,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from mutations import mutants
+from parts.arguments import BenchmarkParser
+from parts.mutations import mutants
 
 from harness.config import EvaluationConfig
 from harness.evaluate.container import connect
@@ -149,20 +149,18 @@ def report(rows: dict[str, Row], instances: int) -> None:
 
 def main() -> int:
     """Run the benchmark; the exit status."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--rows", default=os.environ.get("HARNESS_SWEBENCH_ROWS"))
-    parser.add_argument("--instances", help="comma-separated ids; every built instance where not given")
-    parser.add_argument("--mutants", type=int, default=MUTANTS)
-    parser.add_argument("--workers", type=int, default=os.cpu_count())
-    parser.add_argument("--timeout", type=float, default=600.0)
-    parser.add_argument("--output", type=Path, default=Path("results/parity"))
-    parser.add_argument("--check", action="store_true")
+    parser = BenchmarkParser(__doc__)
+    parser.add_rows("rows of SWE-bench Lite")
+    parser.add_argument("--instances", help="ids of the instances, comma-separated; every built one where not given")
+    parser.add_argument("--mutants", type=int, default=MUTANTS, help="mutated gold patches over all instances")
+    parser.add_argument("--workers", type=int, default=os.cpu_count(), help="containers at a time")
+    parser.add_argument("--timeout", type=float, default=600.0, help="seconds for the tests of one patch")
+    parser.add_argument("--output", type=Path, default=Path("results/parity"), help="folder of the records")
+    parser.add_check("when anything differs, or fewer patches than wanted were graded")
     given = parser.parse_args()
-    if not given.rows:
-        parser.error("name the file of SWE-bench Lite rows with --rows or HARNESS_SWEBENCH_ROWS")
     built = {image.instance_id for image in list_images(connect())}
     wanted = given.instances.split(",") if given.instances else built
-    instances = [i for i in load_instances(given.rows) if i.instance_id in built & set(wanted)]
+    instances = [i for i in load_instances(str(given.rows)) if i.instance_id in built & set(wanted)]
     evaluation = EvaluationConfig(workers=given.workers, timeout=given.timeout)
     with (
         RunFolder(given.output) as folder,

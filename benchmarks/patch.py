@@ -1,14 +1,13 @@
 """Time of making and checking one candidate's patch: python benchmarks/patch.py [--check] [--repeats N].
 
-Gold patches of the rows that HARNESS_SWEBENCH_ROWS names, where their base state was rebuilt on this machine, given
-as plain answers with as many different comments as repeats, so that no answer is read twice. "In memory" is what an
-answer costs up to its patch: reading it, matching it, Python's syntax, the patch, its vote and its effect; "proof"
-adds `git apply` on the snapshot. What every candidate of an instance shares (the file before the change) is read
-once before. Wall time on one core, milliseconds, one candidate after another.
+Gold patches of SWE-bench rows (HARNESS_SWEBENCH_ROWS, or --rows), where their base state was rebuilt on this machine,
+given as plain answers with as many different comments as repeats, so that no answer is read twice. "In memory" is
+what an answer costs up to its patch: reading it, matching it, Python's syntax, the patch, its vote and its effect;
+"proof" adds `git apply` on the snapshot. What every candidate of an instance shares (the file before the change) is
+read once before. Wall time on one core, milliseconds, one candidate after another.
 With --check the exit status is 1 when a target is missed.
 """
 
-import argparse
 import asyncio
 import os
 import platform
@@ -17,7 +16,8 @@ import sys
 from collections.abc import Iterator
 from time import perf_counter
 
-from gold_answers import CONTEXT, rebuilt_rows
+from parts.arguments import BenchmarkParser
+from parts.gold_answers import CONTEXT, rebuilt_rows
 
 from harness.instance import Instance
 from harness.localize.oracle import gold_files
@@ -64,16 +64,14 @@ async def milliseconds(instance: Instance, snapshot: Snapshot, proven: bool, rep
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--check", action="store_true")
-    parser.add_argument("--repeats", type=int, default=REPEATS)
+    parser = BenchmarkParser(__doc__)
+    parser.add_rows("rows whose base states were rebuilt here")
+    parser.add_argument("--repeats", type=int, default=REPEATS, help="candidates of each row, measured one by one")
+    parser.add_check("when a target is missed")
     options = parser.parse_args()
-    rows = os.environ.get("HARNESS_SWEBENCH_ROWS")
-    if not rows:
-        parser.error("HARNESS_SWEBENCH_ROWS names no file of SWE-bench rows")
     found: dict[bool, list[float]] = {False: [], True: []}
     print(f"{'instance':34}{'lines':>7}{'in memory':>11}{'with proof':>12}   ms, median of {options.repeats}")
-    for instance, snapshot in rebuilt_rows(rows):
+    for instance, snapshot in rebuilt_rows(str(options.rows)):
         lines = max(snapshot.read(place.path).count(b"\n") for place in gold_files(instance, snapshot))
         medians = {}
         for proven, times in found.items():

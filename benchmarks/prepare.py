@@ -22,6 +22,8 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from parts.arguments import BenchmarkParser
+
 from harness.config import LocalizationConfig, SamplingConfig
 from harness.instance import Instance, load_instances
 from harness.localize.files import rank_paths, source_paths
@@ -199,9 +201,9 @@ def measured(way: str, rows: Path, ids: Sequence[str]) -> dict[str, float]:
 
 def main() -> int:
     """Measure, print the table and the conditions; 1 where a target is missed and ``--check`` given."""
-    parser = argparse.ArgumentParser(description="What preparing one instance costs")
-    parser.add_argument("--rows", type=Path, required=True)
-    parser.add_argument("--check", action="store_true")
+    parser = BenchmarkParser(__doc__)
+    parser.add_rows("rows whose base states were rebuilt here")
+    parser.add_check("when a target is missed")
     parser.add_argument("--measure", help=argparse.SUPPRESS)
     parser.add_argument("ids", nargs="*", help=argparse.SUPPRESS)
     given = parser.parse_args()

@@ -1,17 +1,16 @@
 """The presets over real instances, with answers whose outcome is known: python benchmarks/presets.py [--check].
 
-HARNESS_SWEBENCH_ROWS names the rows; their images must be built (`harness images build`). Every preset runs under every
-condition with two checkpoints, their patches in real containers:
+HARNESS_SWEBENCH_ROWS or --rows names the rows; their images must be built (`harness images build`). Every preset runs
+under every condition with two checkpoints, their patches in real containers:
 
-- `recorded` looks its answers up in a recording (`recorded_set`) of right, wrong, malformed, new-file and more answers.
-  Each candidate's outcome is known beforehand, and so is the selected one: validation has to find the gold patch
-  behind the more frequent wrong one, and without it the vote takes the wrong one.
+- `recorded` looks its answers up in a recording of right, wrong, malformed, new-file and more answers
+  (`parts/recorded_set.py`). Each candidate's outcome is known beforehand, and so is the selected one: validation has
+  to find the gold patch behind the more frequent wrong one, and without it the vote takes the wrong one.
 - `served` is a tiny model with random weights behind a real vLLM server. None of its answers makes a patch.
 
 With --check the exit status is 1 when a candidate, a reproduction test, a selection or a reference ends otherwise.
 """
 
-import argparse
 import json
 import logging
 import os
@@ -25,7 +24,8 @@ from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
 
 import yaml
-from recorded_set import REPRODUCTIONS, Written, repairs, write_recording
+from parts.arguments import BenchmarkParser
+from parts.recorded_set import REPRODUCTIONS, Written, repairs, write_recording
 
 from harness.config import RunConfig
 from harness.instance import Instance, load_instances
@@ -199,17 +199,17 @@ def asked(folder: Path) -> int:
 
 def main() -> None:
     """Print the table and the figures."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--check", action="store_true")
-    parser.add_argument("--rows", default=os.environ.get("HARNESS_SWEBENCH_ROWS"))
-    parser.add_argument("--instances", nargs="+", default=list(INSTANCES))
-    parser.add_argument("--presets", nargs="+", default=list(preset_names()), choices=preset_names())
-    parser.add_argument("--checkpoints", nargs="+", default=list(CHECKPOINTS), choices=CHECKPOINTS)
+    parser = BenchmarkParser(__doc__)
+    parser.add_rows("rows whose images are built here")
+    parser.add_argument("--instances", nargs="+", default=list(INSTANCES), help="ids of the instances")
+    names = list(preset_names())
+    parser.add_argument("--presets", nargs="+", default=names, choices=names, help="those that are run")
+    kinds = list(CHECKPOINTS)
+    parser.add_argument("--checkpoints", nargs="+", default=kinds, choices=kinds, help="those that each is run with")
+    parser.add_check("when anything ends otherwise than it has to")
     options = parser.parse_args()
-    if not options.rows:
-        parser.error("name the file of SWE-bench rows with --rows or HARNESS_SWEBENCH_ROWS")
     logging.disable(logging.WARNING)
-    rows, repository = str(Path(options.rows).resolve()), open_repository(cache_folder())
+    rows, repository = str(options.rows.resolve()), open_repository(cache_folder())
     known = [(i, repository.snapshot(i)) for i in load_instances(rows, ids=options.instances)]
     print_kinds(known)
     print("| preset | checkpoint | condition | instances | candidates | ended | selected | as expected |")

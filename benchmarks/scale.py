@@ -6,7 +6,6 @@ Every evaluation is another patch on one little image, so nothing is answered fr
 exit status is 1 when the harness' memory grows, or containers, descriptors or threads are left.
 """
 
-import argparse
 import gc
 import json
 import os
@@ -15,6 +14,8 @@ import tempfile
 import threading
 import time
 from pathlib import Path
+
+from parts.arguments import BenchmarkParser
 
 from harness.config import EvaluationConfig
 from harness.evaluate.bases import make_base
@@ -88,11 +89,11 @@ def evaluate_all(session: Session, instance: Instance, count: int) -> list[float
 
 def main() -> None:
     """Run the benchmark and print its figures."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--instances", type=int, default=500)
-    parser.add_argument("--checkpoints", type=int, default=7)
-    parser.add_argument("--workers", type=int, default=os.cpu_count())
-    parser.add_argument("--check", action="store_true")
+    parser = BenchmarkParser(__doc__)
+    parser.add_argument("--instances", type=int, default=500, help="instances of the imagined run")
+    parser.add_argument("--checkpoints", type=int, default=7, help="patches on each of them")
+    parser.add_argument("--workers", type=int, default=os.cpu_count(), help="containers at a time")
+    parser.add_check("when memory grows, or anything is left over")
     arguments = parser.parse_args()
     count = arguments.instances * arguments.checkpoints
     client = connect()

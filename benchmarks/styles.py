@@ -1,19 +1,18 @@
-"""Gold patches given as drifted answers: python benchmarks/styles.py [--check]; HARNESS_SWEBENCH_ROWS names the rows.
+"""Gold patches given as drifted answers: python benchmarks/styles.py [--check].
 
-Each row whose base state was rebuilt on this machine (`harness images build`) has its gold patch turned into
-search/replace answers in eleven styles. An answer comes back as the gold patch - the same bytes in the same files,
-by git - or is refused; it must never come back as another patch. Only the styles that lose something (indentation,
-lines) may be refused, and only because their search text then stands in several places.
+Each row (HARNESS_SWEBENCH_ROWS, or --rows) whose base state was rebuilt here (`harness images build`) has its gold
+patch turned into search/replace answers in eleven styles. An answer comes back as the gold patch - the same bytes in
+the same files, by git - or is refused; it must never come back as another patch. Only the styles that lose something
+(indentation, lines) may be refused, and only because their search text then stands in several places.
 With --check the exit status is 1 when that does not hold.
 """
 
-import argparse
 import asyncio
-import os
 import sys
 from collections import Counter
 
-from gold_answers import CONTEXT, STYLES, gold_contents, rebuilt_rows
+from parts.arguments import BenchmarkParser
+from parts.gold_answers import CONTEXT, STYLES, gold_contents, rebuilt_rows
 
 from harness.candidate import Reason
 from harness.instance import Instance
@@ -67,13 +66,11 @@ def missed(outcomes: dict[str, Counter[str]], count: int) -> list[str]:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--check", action="store_true")
-    check = parser.parse_args().check
-    rows = os.environ.get("HARNESS_SWEBENCH_ROWS")
-    if not rows:
-        parser.error("HARNESS_SWEBENCH_ROWS names no file of SWE-bench rows")
-    outcomes, count = asyncio.run(measure(rows))
+    parser = BenchmarkParser(__doc__)
+    parser.add_rows("rows whose base states were rebuilt here")
+    parser.add_check("when an answer comes back as another patch, or is refused for another reason")
+    given = parser.parse_args()
+    outcomes, count = asyncio.run(measure(str(given.rows)))
     print(f"{count} rows with a rebuilt base state; answers by style\n")
     print(f"{'style':24}{'gold':>6}{'wrong':>7}  refused")
     for style, found in outcomes.items():
@@ -87,7 +84,7 @@ def main() -> int:
         f"rows {count}, styles {len(STYLES)}, gold {gold} of {count * len(STYLES)}, wrong "
         f"{sum(found[WRONG] for found in outcomes.values())}"
     )
-    return 1 if check and problems else 0
+    return 1 if given.check and problems else 0
 
 
 if __name__ == "__main__":

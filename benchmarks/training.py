@@ -22,6 +22,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from parts.arguments import BenchmarkParser
+
 ROOT = Path(__file__).parents[1]
 CONTEXT, VOCABULARY = 384, 1536
 ROWS = 3 * 10**6 // CONTEXT  # of the data set: as many slots as `make lab` trains on
@@ -176,9 +178,9 @@ def conditions(device: str) -> str:
 
 def main() -> None:
     """Measure, print, check."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--check", action="store_true", help="exit 1 when a target is missed")
-    parser.add_argument("--device", default="auto", help="cpu, cuda or auto")
+    parser = BenchmarkParser(__doc__)
+    parser.add_check("when a target is missed")
+    parser.add_argument("--device", default="auto", help="cpu, cuda, or auto: a GPU where there is one")
     parser.add_argument("--worker", nargs=2, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.worker:

@@ -1,4 +1,4 @@
-"""One measurement of `benchmarks/pack.py`, in a process of its own: python pack_worker.py PACKER N CONTEXT [LENGTHS].
+"""One measurement of `benchmarks/pack.py`, in a process of its own, with the arguments PACKER N CONTEXT [LENGTHS].
 
 Prints a JSON object: CPU seconds (best of the repeats), peak memory in bytes, sequences, sequences of the bound,
 padding rate. LENGTHS is a .npy file to map instead of drawing the lengths.

@@ -1,0 +1,1 @@
+"""What several benchmarks use, and what one of them runs in processes of its own; none is a command by itself."""

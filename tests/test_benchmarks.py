@@ -1,0 +1,68 @@
+"""The benchmarks' command lines: what the README says of them, without running any."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+NAMES = sorted(path.stem for path in (ROOT / "benchmarks").glob("*.py"))
+ON_ROWS = ("evaluate", "install", "parity", "patch", "prepare", "presets", "styles")
+
+
+def benchmark(name: str, *args: object, folder: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    inherited = {key: value for key, value in os.environ.items() if key != "HARNESS_SWEBENCH_ROWS"}
+    return subprocess.run(
+        [sys.executable, str(ROOT / "benchmarks" / f"{name}.py"), *map(str, args)],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=folder,
+        env={**inherited, "HARNESS_CACHE": str(folder / "cache"), "COLUMNS": "200", **environment},
+    )
+
+
+def check_refused(done: subprocess.CompletedProcess[str], name: str, expected: str, folder: Path) -> None:
+    assert done.returncode == 2, done.stderr
+    [line] = done.stderr.splitlines()
+    assert line.startswith(f"{name}.py: ")
+    assert expected in line
+    assert not done.stdout
+    assert not list(folder.iterdir())  # nothing was begun
+
+
+def test_the_readme_names_every_command_in_the_folder() -> None:
+    text = (ROOT / "README.md").read_text()
+    said = text[text.index("`benchmarks/` holds") : text.index("`make check`")]
+    assert sorted(set(re.findall(r"`(\w+)`", said))) == NAMES
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_help_says_what_is_measured_and_explains_every_option(name: str, tmp_path: Path) -> None:
+    """Options without a word, and modules that are no commands beside those that are: what was there before."""
+    done = benchmark(name, "--help", folder=tmp_path)
+    assert done.returncode == 0, done.stderr
+    usage, _, rest = done.stdout.partition("\n\n")
+    about, _, options = rest.partition("options:\n")
+    assert usage.startswith(f"usage: {name}.py")
+    assert len(about.splitlines()) > 2
+    entries = re.split(r"^  (?=-)", options, flags=re.MULTILINE)[1:]
+    assert "--check" in "".join(entries)
+    for entry in entries:
+        assert re.match(r".+?(?:  +|\n +)\w", entry), entry
+    assert "(default: None)" not in options
+
+
+@pytest.mark.parametrize("name", ON_ROWS)
+def test_rows_that_are_not_there_are_one_line_before_anything_begins(name: str, tmp_path: Path) -> None:
+    expected = "argument --rows: no such file: gone.jsonl"
+    check_refused(benchmark(name, "--rows", "gone.jsonl", folder=tmp_path), name, expected, tmp_path)
+
+
+def test_rows_may_be_named_by_the_environment_and_must_be_named(tmp_path: Path) -> None:
+    done = benchmark("patch", folder=tmp_path, HARNESS_SWEBENCH_ROWS="gone.jsonl")
+    check_refused(done, "patch", "no such file: gone.jsonl", tmp_path)
+    check_refused(benchmark("patch", folder=tmp_path), "patch", "--rows", tmp_path)
