@@ -76,7 +76,9 @@ def evaluate(
     predictions: Annotated[
         str, typer.Option(help="A .jsonl or .json file, `gold`, `empty`, or `base` (tests without a patch).")
     ],
-    output: Annotated[Path, typer.Option(help="Folder for journals, logs and report.json.")],
+    output: Annotated[
+        Path, typer.Option(help="Folder for journal/ and logs/; report.json lies in its checkpoints/<name>/.")
+    ],
     split: SplitOption = "test",
     instances: InstancesOption = None,
     recipes: RecipesOption = None,
@@ -194,13 +196,20 @@ def list_() -> None:
 
 @images.command()
 def remove(
-    instances: InstancesOption = None,
-    everything: Annotated[bool, typer.Option("--all", help="Environments and bases as well.")] = False,
+    instances: Annotated[
+        list[str] | None,
+        typer.Option("--instances", "-i", help="Ids of those whose images go, comma-separated or repeated."),
+    ] = None,
+    everything: Annotated[
+        bool, typer.Option("--all", help="All images of the project go: environments and bases, too.")
+    ] = False,
 ) -> None:
-    """Remove the project's images: those of the named instances, or all."""
+    """Remove the project's images: those of the named instances, or all. One of the two has to be given."""
     from harness.evaluate.container import connect
     from harness.evaluate.images import remove_images
 
+    if instances and everything:
+        raise InputError("give --instances or --all, not both: --all removes the images of every instance")
     if not _ids(instances) and not everything:
         raise InputError("name the instances whose images to remove with --instances, or give --all")
     removed = remove_images(connect(), _ids(instances))

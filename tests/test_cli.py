@@ -209,6 +209,24 @@ def test_removing_no_instance_at_all_is_refused() -> None:
     check_refused(harness("images", "remove", "--instances", ","), "names no instance")
 
 
+def test_removing_all_and_some_images_at_once_is_refused() -> None:
+    """With both, --all was ignored without a word."""
+    nowhere = {"DOCKER_HOST": "unix:///nowhere.sock"}
+    check_refused(harness("images", "remove", "--all", "-i", "owner__name-1", **nowhere), "not both")
+    check_refused(harness("images", "remove", "--all", "--instances", ",", **nowhere), "not both")
+
+
+def test_help_of_removing_images_does_not_promise_that_all_go_without_being_asked() -> None:
+    said = " ".join(harness("images", "remove", "--help", COLUMNS="200").stdout.split())
+    assert "where not given" not in said
+    assert "Ids of those whose images go" in said
+
+
+def test_help_of_evaluate_says_where_the_report_lies() -> None:
+    said = " ".join(harness("evaluate", "--help", COLUMNS="200").stdout.split())
+    assert "report.json lies in its checkpoints/<name>/" in said
+
+
 def test_an_interrupted_command_says_how_to_go_on() -> None:
     code = "import harness.cli as c; c.app = lambda: exit(c.INTERRUPTED); c.main()"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
