@@ -2,7 +2,7 @@
 
 import re
 from pathlib import Path
-from typing import Annotated, Literal, Self, get_args
+from typing import Annotated, Any, Literal, Self, get_args
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
@@ -33,6 +33,19 @@ class Section(BaseModel):
     """Base of every part of the run file: unknown keys are errors, values never change."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _over_defaults(cls, data: Any) -> Any:
+        """Sampling parameters given in part keep the rest of their own default, not of `Sampling`'s."""
+        if not isinstance(data, dict):
+            return data
+        defaults = {name: field.default for name, field in cls.model_fields.items()}
+        return data | {
+            name: {**default.model_dump(), **data[name]}
+            for name, default in defaults.items()
+            if isinstance(default, Sampling) and isinstance(data.get(name), dict)
+        }
 
 
 class DatasetConfig(Section):

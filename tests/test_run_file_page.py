@@ -103,10 +103,15 @@ def test_the_test_itself_sees_what_is_missing_invented_or_wrong() -> None:
     assert {"dataset", "sampling.localize.seed"}.isdisjoint(known_keys())
 
 
-def test_a_group_of_sampling_parameters_takes_what_it_leaves_out_from_the_table() -> None:
+def test_sampling_parameters_given_in_part_keep_the_rest_of_their_own_default() -> None:
     given = {"dataset": {"path": "some/hub-id"}, "references": ["gold"], "output": "out"}
     config = RunConfig.model_validate({**given, "sampling": {"localize": {"max_tokens": 64}}})
-    assert config.sampling.localize == Sampling(temperature=0.8, max_tokens=64)
+    assert config.sampling.localize == Sampling(temperature=0.0, max_tokens=64)
+    assert config.sampling.repair == Sampling(temperature=0.8, max_tokens=1024)
+    strike = {"validation": {"regression": {"strike": {"top_p": 0.5}}}}
+    assert RunConfig.model_validate({**given, **strike}).validation.regression.strike == Sampling(
+        temperature=0.0, top_p=0.5
+    )
 
 
 def test_the_page_has_every_template_with_its_variables() -> None:
