@@ -9,6 +9,7 @@ from harness.errors import InputError
 from harness.instance import nearest
 
 NO_SEPARATOR = "none"
+MOST_ID = (1 << 31) - 1  # rows hold ids of 32 bits
 CONFIGS = ("tokenizer_config.json", "special_tokens_map.json")  # where a tokenizer names its special tokens
 
 
@@ -58,7 +59,10 @@ def load_vocabulary(tokenizer: str | None, separator: str | None = None, padding
 def _plain_id(text: str, what: str) -> int:
     if not text.isascii() or not text.isdigit():
         raise InputError(f"{what} {text!r}: without a tokenizer it must be a token id")
-    return int(text)
+    digits = text.lstrip("0") or "0"
+    if len(digits) > len(str(MOST_ID)) or int(digits) > MOST_ID:
+        raise InputError(f"{what} {digits[:40]}: a token id lies between 0 and {MOST_ID}")
+    return int(digits)
 
 
 def _token_id(tokenizer: Any, token: str, where: str, what: str) -> int:

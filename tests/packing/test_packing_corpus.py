@@ -143,6 +143,12 @@ def test_the_vocabulary_resolves_its_two_tokens(tokenizer_folder):
     assert load_vocabulary(f"{folder}/tokenizer.json", "<|end|>").padding == 0
     assert (NO_TOKENIZER.separator, NO_TOKENIZER.padding) == (None, 0)
     assert load_vocabulary(None, "5").padding == 5
+    assert load_vocabulary(None, "2147483647", "007").padding == 7
+
+
+def test_padding_beyond_the_ids_of_a_row_is_refused():
+    with pytest.raises(InputError, match="padding 99999999999: a token id lies between 0 and 2147483647"):
+        load_vocabulary(None, padding="99999999999")
 
 
 @pytest.mark.parametrize(
@@ -156,6 +162,8 @@ def test_the_vocabulary_resolves_its_two_tokens(tokenizer_folder):
         ("nobody/no-such-tokenizer", "none", "neither a local path nor to be had from the hub"),
         ("no such name", "none", "neither a local path nor to be had from the hub"),
         (None, "<|end|>", "without a tokenizer it must be a token id"),
+        (None, "2147483648", "separator 2147483648: a token id lies between 0 and 2147483647"),
+        (None, "9" * 5000, "a token id lies between 0 and 2147483647"),
     ],
 )
 def test_tokenizers_and_separators_that_are_not_there(tokenizer_folder, tmp_path, tokenizer, separator, said):
