@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from harness.packing.defaults import SHARD_TOKENS
+
 
 def pack(
     corpus: Annotated[
@@ -32,8 +34,10 @@ def pack(
     streaming: Annotated[bool, typer.Option("--streaming", help="Read a hub data set without downloading it.")] = False,
     output: Annotated[Path | None, typer.Option(help="Write data sets here, a subfolder a strategy.")] = None,
     index_only: Annotated[bool, typer.Option("--index-only", help="Write index arrays instead of rows.")] = False,
-    shard_tokens: Annotated[int, typer.Option(help="Tokens of one Parquet shard.")] = 1 << 24,
-    shuffle_seed: Annotated[int | None, typer.Option(help="Write the rows in a random order.")] = None,
+    shard_tokens: Annotated[
+        int | None, typer.Option(help=f"Tokens of one Parquet shard; {SHARD_TOKENS:,} where not given.")
+    ] = None,
+    shuffle_seed: Annotated[int | None, typer.Option(min=0, help="Write the rows in a random order.")] = None,
     mask_repeated: Annotated[
         bool, typer.Option("--mask-repeated", help="Take repeated tokens out of the loss.")
     ] = False,

@@ -9,6 +9,7 @@ from typing import Any
 from harness.errors import InputError
 from harness.journal import content_key
 from harness.packing.corpus import Corpus, count, from_store, write_store
+from harness.packing.defaults import SHARD_TOKENS
 from harness.packing.documents import read_documents
 from harness.packing.figure import draw
 from harness.packing.metrics import Distributions, Metrics, distributions, measure
@@ -49,7 +50,7 @@ class PackRequest:
     streaming: bool = False
     output: Path | None = None  # folder for data sets, one subfolder a strategy
     index_only: bool = False  # arrays instead of rows
-    shard_tokens: int = 1 << 24  # of one Parquet file
+    shard_tokens: int | None = None  # of one Parquet file; `SHARD_TOKENS` where None
     shuffle_seed: int | None = None
     mask_repeated: bool = False
     metrics: Path | None = None  # file for the metrics, beside the one in the output folder
@@ -74,8 +75,7 @@ def pack_command(request: PackRequest, progress: Callable[[str], None]) -> Compa
     for strategy in request.strategies:
         check_strategy(strategy)
     stride = checked_stride(request.context, request.stride)
-    if request.shard_tokens < 1:
-        raise InputError(f"shard size {request.shard_tokens}: give at least 1 token")
+    _check_rows(request)
     vocabulary = load_vocabulary(request.tokenizer, request.separator, request.padding)
     conditions = _conditions(request, vocabulary, stride)
     with ExitStack() as stack:
@@ -98,6 +98,25 @@ def pack_command(request: PackRequest, progress: Callable[[str], None]) -> Compa
     return result
 
 
+def _check_rows(request: PackRequest) -> None:
+    """What is said of the rows makes sense, and there are rows that it is said of."""
+    if request.shard_tokens is not None and request.shard_tokens < 1:
+        raise InputError(f"shard size {request.shard_tokens}: give at least 1 token")
+    if request.shuffle_seed is not None and request.shuffle_seed < 0:
+        raise InputError(f"--shuffle-seed {request.shuffle_seed}: give a whole number, at least 0")
+    options = {
+        "--shard-tokens": request.shard_tokens is not None,
+        "--shuffle-seed": request.shuffle_seed is not None,
+        "--mask-repeated": request.mask_repeated,
+    }
+    given = [option for option, is_given in options.items() if is_given]
+    if request.index_only and given:
+        raise InputError(f"{', '.join(given)}: --index-only writes no rows; leave out either")
+    if request.output is None and (given or request.index_only):
+        named = ", ".join(given or ["--index-only"])
+        raise InputError(f"{named}: nothing is written without --output; name a folder with it, or leave them out")
+
+
 def _conditions(request: PackRequest, vocabulary: Vocabulary, stride: int) -> dict[str, Any]:
     """What determines the metrics."""
     return {
@@ -117,7 +136,7 @@ def _output_conditions(request: PackRequest, vocabulary: Vocabulary) -> dict[str
         "strategies": list(request.strategies or COMPARED),
         "padding": vocabulary.padding,
         "index_only": request.index_only,
-        "shard_tokens": request.shard_tokens,
+        "shard_tokens": request.shard_tokens or SHARD_TOKENS,
         "shuffle_seed": request.shuffle_seed,
         "mask_repeated": request.mask_repeated,
     }
@@ -192,7 +211,7 @@ def _write(
     write_shards(
         folder,
         gatherer,
-        request.shard_tokens,
+        request.shard_tokens or SHARD_TOKENS,
         request.shuffle_seed,
         lambda done, total: progress(f"{packing.strategy}: shard {done} of {total}"),
     )

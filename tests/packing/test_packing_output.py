@@ -28,7 +28,8 @@ def silent(message):
 
 def request(corpus_file, tokenizer_folder, output, **changes):
     fields = {"corpus": str(corpus_file), "context": CONTEXT, "tokenizer": str(tokenizer_folder), "output": output}
-    return PackRequest(**{"shard_tokens": 40 * CONTEXT, "stride": 3000, **fields, **changes})
+    rows = {} if output is None or changes.get("index_only") else {"shard_tokens": 40 * CONTEXT}
+    return PackRequest(**{"stride": 3000, **rows, **fields, **changes})
 
 
 @cache
@@ -274,6 +275,14 @@ def test_an_output_is_never_written_over(tmp_path):
         ({"strategies": ("best-fit",), "context": 4}, "longer than the context of 4 tokens"),
         ({"stride": 9}, "stride 9"),
         ({"shard_tokens": 0}, "shard size 0"),
+        ({"shuffle_seed": -1}, "--shuffle-seed -1: give a whole number, at least 0"),
+        ({"index_only": True, "shard_tokens": 99}, "--shard-tokens: --index-only writes no rows"),
+        ({"index_only": True, "shuffle_seed": 0}, "--shuffle-seed: --index-only writes no rows"),
+        ({"index_only": True, "mask_repeated": True}, "--mask-repeated: --index-only writes no rows"),
+        ({"output": None, "index_only": True}, "--index-only: nothing is written without --output"),
+        ({"output": None, "mask_repeated": True}, "--mask-repeated: nothing is written without --output"),
+        ({"output": None, "shuffle_seed": 0}, "--shuffle-seed: nothing is written without --output"),
+        ({"output": None, "shard_tokens": 99}, "--shard-tokens: nothing is written without --output"),
         ({"separator": "<|end|>"}, "without a tokenizer it must be a token id"),
         ({"corpus": "no/such/corpus.jsonl"}, "no such corpus file"),
         ({"corpus": "EMPTY"}, "holds no documents"),
