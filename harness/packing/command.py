@@ -20,6 +20,7 @@ from harness.packing.rows import Gatherer
 from harness.packing.store import read_store, store_paths
 from harness.packing.strategies import check_strategy, checked_stride, pack
 from harness.packing.vocabulary import Vocabulary, load_vocabulary
+from harness.paths import check_file, check_folder
 
 COMPARED = (
     "concat-then-split",
@@ -76,6 +77,7 @@ def pack_command(request: PackRequest, progress: Callable[[str], None]) -> Compa
         check_strategy(strategy)
     stride = checked_stride(request.context, request.stride)
     _check_rows(request)
+    _check_places(request)
     vocabulary = load_vocabulary(request.tokenizer, request.separator, request.padding)
     conditions = _conditions(request, vocabulary, stride)
     with ExitStack() as stack:
@@ -115,6 +117,15 @@ def _check_rows(request: PackRequest) -> None:
     if request.output is None and (given or request.index_only):
         named = ", ".join(given or ["--index-only"])
         raise InputError(f"{named}: nothing is written without --output; name a folder with it, or leave them out")
+
+
+def _check_places(request: PackRequest) -> None:
+    """What is to be written can be written where it is to lie."""
+    if request.output is not None:
+        check_folder(request.output, "the output folder")
+    for path, what in ((request.metrics, "the metrics file"), (request.figure, "the figure")):
+        if path is not None:
+            check_file(path, what)
 
 
 def _conditions(request: PackRequest, vocabulary: Vocabulary, stride: int) -> dict[str, Any]:

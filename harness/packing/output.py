@@ -17,6 +17,7 @@ import numpy as np
 from harness.errors import InfrastructureError, InputError
 from harness.packing.pieces import Packing
 from harness.packing.rows import Gatherer, Rows
+from harness.paths import check_folder
 
 PLAN = "plan.json"  # what determines the output's content: only an equal plan may go on with it
 UNFINISHED = ".tmp"
@@ -32,9 +33,12 @@ def building(output: Path, plan: dict[str, Any]) -> Iterator[Path]:
     InfrastructureError where the disk fails; nothing half-written stays then. Finished shards do
     stay, in OUTPUT.partial, and the next run with an equal plan takes them over.
     """
-    partial = output.with_name(output.name + ".partial")
     if output.exists() and not (output.is_dir() and not any(output.iterdir())):
         raise InputError(f"{output}: there is something already; remove it or choose another --output")
+    if not output.name:  # the working folder or the root, which nothing can be renamed to
+        raise InputError(f"{output}: can't be the output folder; name one inside it")
+    partial = output.with_name(output.name + ".partial")
+    check_folder(partial, "the folder to build in")
     try:
         partial.mkdir(parents=True, exist_ok=True)
         _discard_unfinished(partial)

@@ -36,7 +36,7 @@ STRATEGIES = (
     *(name + handling for name in (BEST_FIT, BEST_FIT_STREAM) for handling in ("", *(f"+{h}" for h in HANDLINGS))),
 )
 
-LONGEST_CONTEXT = 1 << 26  # tokens; best-fit keeps a dozen bytes for every possible room
+LONGEST_CONTEXT = 1 << 26  # tokens, far beyond any model's; best-fit keeps a dozen bytes for every possible room
 MOST_TOKENS = 1 << 62  # restarting at most doubles them, and the sum has to fit into 64 bits
 
 
@@ -68,10 +68,13 @@ def check_strategy(strategy: str) -> None:
 def checked_stride(context: int, stride: int | None) -> int:
     """The stride of sliding windows, in tokens; half the context where None.
 
-    Raises InputError for a context below 1 and for a stride that would skip tokens or never advance.
+    Raises InputError for a context below 1 or beyond `LONGEST_CONTEXT`, and for a stride that would skip tokens
+    or never advance.
     """
     if isinstance(context, bool) or not isinstance(context, int | np.integer) or context < 1:
         raise InputError(f"context length {context!r}: give a whole number of tokens, at least 1")
+    if context > LONGEST_CONTEXT:
+        raise InputError(f"context length {context}: give at most {LONGEST_CONTEXT} tokens")
     if stride is None:
         return max(1, int(context) // 2)
     if isinstance(stride, bool) or not isinstance(stride, int | np.integer) or not 1 <= stride <= context:
@@ -137,8 +140,6 @@ def _sequential(lengths: IntArray, context: int, strategy: str) -> Packing:
 
 
 def _best_fit(lengths: IntArray, context: int, strategy: str, stride: int) -> Packing:
-    if context > LONGEST_CONTEXT:
-        raise InputError(f"context length {context}: best-fit packing takes at most {LONGEST_CONTEXT} tokens")
     name, _, handling = strategy.partition("+")
     total, longest, over = _survey(lengths, context)
     if over and not handling:

@@ -271,6 +271,7 @@ def test_an_output_is_never_written_over(tmp_path):
     ("changes", "said"),
     [
         ({"context": 0}, "context length 0"),
+        ({"context": 10**20}, "context length 100000000000000000000: give at most 67108864 tokens"),
         ({"strategies": ("bestfit",)}, "did you mean best-fit"),
         ({"strategies": ("best-fit",), "context": 4}, "longer than the context of 4 tokens"),
         ({"stride": 9}, "stride 9"),
@@ -301,6 +302,26 @@ def test_bad_input_leaves_nothing_behind(tmp_path, changes, said):
         pack_command(asked, silent)
     assert said in str(caught.value)
     assert "\n" not in str(caught.value)
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+@pytest.mark.parametrize(
+    ("option", "place", "said"),
+    [
+        ("output", "c.idx", "c.idx: can't be the output folder (it is a file); name another"),
+        ("output", "c.idx/x/y", "c.idx is a file); name another"),
+        ("metrics", ".", ": can't be the metrics file (it is a folder); name a file"),
+        ("metrics", "c.idx/m.json", "can't be the folder of the metrics file (it is a file)"),
+        ("figure", ".", ": can't be the figure (it is a folder); name a file"),
+        ("figure", "x" * 300 + "/f.png", "File name too long"),
+    ],
+)
+def test_places_that_cannot_be_written_are_told_before_the_corpus_is_read(tmp_path, option, place, said):
+    asked = small(tmp_path, **{"output": None, option: tmp_path / place})
+    before = sorted(tmp_path.rglob("*"))
+    with pytest.raises(InputError) as caught:
+        pack_command(asked, pytest.fail)
+    assert said in str(caught.value)
     assert sorted(tmp_path.rglob("*")) == before
 
 
@@ -355,3 +376,13 @@ def test_building_keeps_the_folder_until_it_is_whole(tmp_path):
         assert not (tmp_path / "out").exists()
         assert folder == tmp_path / "out.partial"
     assert (tmp_path / "out" / "plan.json").is_file()
+
+
+@pytest.mark.parametrize(("output", "said"), [(".", "name one inside it"), ("x", "x.partial: can't be the folder")])
+def test_building_needs_a_place_beside_the_output(tmp_path, monkeypatch, output, said):
+    (tmp_path / "empty").mkdir()
+    monkeypatch.chdir(tmp_path / "empty" if output == "." else tmp_path)
+    (tmp_path / "x.partial").write_text("a file")
+    with pytest.raises(InputError, match=said), building(Path(output), {}):
+        pytest.fail("nothing is built")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["empty", "x.partial"]
