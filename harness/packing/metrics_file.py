@@ -15,6 +15,9 @@ from harness.instance import nearest
 FORMAT = "harness-packing-metrics/1"
 METRICS = "metrics.json"  # its name beside packed data
 
+NEEDED = ("documents", "tokens", "sequences", "context_length", "padding_rate")  # beside the table's, of a strategy
+LARGEST = 1e18  # of any number: none is negative or near this
+
 TABLE_COLUMNS = {
     "tokens_billion": ("slots", 1e-9),
     "fragmentation_pieces_percent": ("fragmentation_pieces", 100.0),
@@ -42,17 +45,30 @@ def load_metrics(path: Path, strategy: str) -> dict[str, float]:
 def load_numbers(path: Path, strategy: str) -> dict[str, float]:
     """All that was measured of one strategy, by name.
 
-    Raises InputError for a file that is not a metrics file and for a strategy that it does not hold.
+    Raises InputError for a file that is not a metrics file, for a strategy that it does not hold, and for one whose
+    numbers are damaged.
     """
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise InputError(f"{path}: not a readable packing metrics file ({error})") from error
     if not isinstance(content, dict) or content.get("format") != FORMAT:
         raise InputError(f"{path}: not a packing metrics file: it lacks the format {FORMAT!r}")
-    strategies = content["strategies"]
+    strategies = content.get("strategies")
+    if not isinstance(strategies, dict) or not strategies:
+        raise InputError(f"{path}: damaged packing metrics file: it holds no strategies; run `harness pack` again")
     if strategy not in strategies:
         hint = nearest(strategy, strategies) or f"; it holds {', '.join(strategies)}"
         raise InputError(f"{path}: no packing strategy {strategy!r}{hint}")
-    numbers: dict[str, float] = strategies[strategy]
+    return _checked_numbers(strategies[strategy], f"{path}: damaged packing metrics file: {strategy}")
+
+
+def _checked_numbers(numbers: Any, where: str) -> dict[str, float]:
+    if not isinstance(numbers, dict):
+        raise InputError(f"{where} is not an object of numbers; run `harness pack` again")
+    measured = {name for name, _ in TABLE_COLUMNS.values()} - {"slots"}  # slots are made of two others
+    for name in dict.fromkeys((*NEEDED, *sorted(measured), *numbers)):
+        value = numbers.get(name)
+        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < LARGEST:
+            raise InputError(f"{where} has no sound number {name!r}; run `harness pack` again")
     return numbers

@@ -129,9 +129,36 @@ def test_the_metrics_file_gives_the_columns_of_the_ablation_table(tmp_path):
         load_metrics(path, "pad-last")
 
 
-@pytest.mark.parametrize("content", ["", "[]", "{}", '{"format": "other/1"}'])
+@pytest.mark.parametrize("content", ["", "[]", "{}", '{"format": "other/1"}', "[" * 100_000])
 def test_other_files_are_no_metrics_files(tmp_path, content):
     path = tmp_path / "metrics.json"
     path.write_text(content)
     with pytest.raises(InputError, match="packing metrics file"):
         load_metrics(path, "best-fit")
+
+
+WHOLE = measured([3, 6], 8, "best-fit").numbers()
+
+
+@pytest.mark.parametrize(
+    ("strategies", "said"),
+    [
+        (None, "it holds no strategies"),
+        ([], "it holds no strategies"),
+        (["best-fit"], "it holds no strategies"),
+        ({"best-fit": {}}, "best-fit has no sound number 'documents'"),
+        ({"best-fit": []}, "best-fit is not an object of numbers"),
+        ({"best-fit": {**WHOLE, "sequences": "2"}}, "best-fit has no sound number 'sequences'"),
+        ({"best-fit": {**WHOLE, "padding_rate": None}}, "best-fit has no sound number 'padding_rate'"),
+        ({"best-fit": {**WHOLE, "pieces": float("nan")}}, "best-fit has no sound number 'pieces'"),
+        ({"best-fit": {**WHOLE, "fragmentation_pieces": True}}, "best-fit has no sound number 'fragmentation_pieces'"),
+    ],
+)
+def test_damaged_metrics_files_are_told_in_a_line(tmp_path, strategies, said):
+    path = tmp_path / "metrics.json"
+    path.write_text(json.dumps(metrics_record({}, {}) | {"strategies": strategies}))
+    with pytest.raises(InputError, match="damaged packing metrics file") as caught:
+        load_metrics(path, "best-fit")
+    assert said in str(caught.value)
+    assert str(path) in str(caught.value)
+    assert "\n" not in str(caught.value)
