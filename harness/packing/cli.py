@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from harness.packing.defaults import SHARD_TOKENS
+from harness.packing.defaults import COMPARED, SHARD_TOKENS
 
 
 def pack(
@@ -19,7 +19,12 @@ def pack(
     ] = None,
     strategies: Annotated[
         list[str] | None,
-        typer.Option("--strategy", "-s", help="Comma-separated or repeated; the report's where not given."),
+        typer.Option(
+            "--strategy",
+            "-s",
+            help=f"Comma-separated or repeated. Where not given: {', '.join(COMPARED)}; "
+            "best-fit only where no document is longer than the context.",
+        ),
     ] = None,
     stride: Annotated[int | None, typer.Option(help="Of `slide`'s windows; half the context by default.")] = None,
     separator: Annotated[

@@ -9,7 +9,7 @@ from typing import Any
 from harness.errors import InputError
 from harness.journal import content_key
 from harness.packing.corpus import Corpus, count, from_store, write_store
-from harness.packing.defaults import SHARD_TOKENS
+from harness.packing.defaults import COMPARED, SHARD_TOKENS
 from harness.packing.documents import read_documents
 from harness.packing.figure import draw
 from harness.packing.metrics import Distributions, Metrics, distributions, measure
@@ -22,16 +22,6 @@ from harness.packing.strategies import check_strategy, checked_stride, pack
 from harness.packing.vocabulary import Vocabulary, load_vocabulary
 from harness.paths import check_file, check_folder
 
-COMPARED = (
-    "concat-then-split",
-    "restart-last-document",
-    "pad-last-document",
-    "best-fit",
-    "best-fit+split",
-    "best-fit+slide",
-    "best-fit+drop",
-    "best-fit-stream+split",
-)  # where no strategies are named; `best-fit` only where no document is too long for it
 STORE = "tokens"  # name of the token files in an output folder
 
 

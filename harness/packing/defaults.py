@@ -1,3 +1,14 @@
 """What `harness pack` does where it is not told; light, so that the command's help can name it."""
 
+COMPARED = (
+    "concat-then-split",
+    "restart-last-document",
+    "pad-last-document",
+    "best-fit",
+    "best-fit+truncate",
+    "best-fit+split",
+    "best-fit+slide",
+    "best-fit+drop",
+    "best-fit-stream+split",
+)  # where no strategies are named; `best-fit` only where no document is too long for it
 SHARD_TOKENS = 1 << 24  # of one Parquet file

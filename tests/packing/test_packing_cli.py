@@ -1,6 +1,8 @@
 import json
+import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import typer
@@ -8,6 +10,8 @@ from typer.testing import CliRunner
 
 from harness.errors import InputError
 from harness.packing.cli import pack
+from harness.packing.defaults import COMPARED
+from lab.arms import STRATEGIES
 
 app = typer.Typer()
 app.command()(pack)
@@ -28,6 +32,15 @@ def test_the_table_shows_every_strategy_side_by_side(corpus_file, tokenizer_fold
     assert "best-fit is left out" in ended.output
     assert set(json.loads(metrics.read_text())["strategies"]) >= {"concat-then-split", "best-fit+slide"}
     assert figure.read_bytes().startswith(b"\x89PNG")
+
+
+def test_what_is_compared_by_default_is_told_and_serves_every_packing_of_the_laboratory():
+    assert set(STRATEGIES) < set(COMPARED)
+    shown = run("--help").output
+    assert all(name in shown for name in COMPARED)
+    page = (Path(__file__).parents[2] / "docs" / "packing.md").read_text(encoding="utf-8")
+    told = page.split("these are compared:")[1].split("The other")[0]
+    assert re.findall("`([a-z+-]+)`", told) == list(COMPARED)
 
 
 def test_output_is_written_for_the_strategies_named(corpus_file, tokenizer_folder, tmp_path):

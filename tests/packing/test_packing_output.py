@@ -10,7 +10,8 @@ import pytest
 
 from harness.errors import InfrastructureError, InputError
 from harness.packing import output as output_module
-from harness.packing.command import COMPARED, PackRequest, pack_command
+from harness.packing.command import PackRequest, pack_command
+from harness.packing.defaults import COMPARED
 from harness.packing.metrics_file import load_metrics
 from harness.packing.output import building
 from harness.packing.rows import IGNORED
