@@ -66,7 +66,7 @@ def _from_jsonl(file: Path, column: str | None) -> Iterator[Document]:
                 continue
             try:
                 row = json.loads(line)
-            except ValueError as error:
+            except (ValueError, RecursionError) as error:
                 raise InputError(f"{file}: line {number} is torn or not JSON ({error})") from error
             if not isinstance(row, dict):
                 raise InputError(f"{file}: line {number} is not a JSON object")

@@ -100,8 +100,10 @@ def _load(name: str) -> tuple[Any, dict[str, str]]:
 def _special_tokens(config: Path) -> dict[str, str]:
     try:
         fields = json.loads(config.read_text(encoding="utf-8"))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise InputError(f"{config}: not JSON ({error})") from error
+    if not isinstance(fields, dict):
+        raise InputError(f"{config}: not a JSON object")
     tokens = {}
     for key in ("eos_token", "pad_token"):
         value = fields.get(key)

@@ -64,6 +64,7 @@ def test_a_column_is_named(tmp_path):
     ("text", "column", "said"),
     [
         ('{"text": "a"}\n{"text": ', None, "line 2 is torn or not JSON"),
+        ('{"text": ' + "[" * 100_000, None, "line 1 is torn or not JSON"),
         ("[1]\n", None, "line 1 is not a JSON object"),
         ('{"body": "a"}\n', None, "none of the columns input_ids, text, content; name one of body"),
         ('{"text": "a"}\n', "txt", "no column 'txt'; did you mean text"),
@@ -144,6 +145,14 @@ def test_the_vocabulary_resolves_its_two_tokens(tokenizer_folder):
     assert (NO_TOKENIZER.separator, NO_TOKENIZER.padding) == (None, 0)
     assert load_vocabulary(None, "5").padding == 5
     assert load_vocabulary(None, "2147483647", "007").padding == 7
+
+
+@pytest.mark.parametrize(("config", "said"), [("[]", "not a JSON object"), ("[" * 100_000, "not JSON")])
+def test_a_damaged_tokenizer_config_is_named(tokenizer_folder, tmp_path, config, said):
+    (tmp_path / "tokenizer.json").write_bytes((tokenizer_folder / "tokenizer.json").read_bytes())
+    (tmp_path / "tokenizer_config.json").write_text(config)
+    with pytest.raises(InputError, match=rf"tokenizer_config\.json: {said}"):
+        load_vocabulary(str(tmp_path))
 
 
 def test_padding_beyond_the_ids_of_a_row_is_refused():
