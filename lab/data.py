@@ -55,13 +55,16 @@ class PackedRows:
 
 
 def load_specials(tokenizer: Path) -> Specials:
-    """Find the chat's special tokens in a tokenizer folder; raises LabError where one is missing."""
+    """Find the chat's special tokens in a tokenizer folder; raises LabError where it can't be read or lacks one."""
     from tokenizers import Tokenizer
 
     file = tokenizer / "tokenizer.json"
     if not file.is_file():
         raise LabError(f"{tokenizer}: no tokenizer.json there")
-    loaded = Tokenizer.from_file(str(file))
+    try:
+        loaded = Tokenizer.from_file(str(file))
+    except Exception as error:  # what the library raises for a damaged file is just that
+        raise LabError(f"{file}: not a readable tokenizer ({error}); make it anew") from error
     ids = {token: loaded.token_to_id(token) for token in SPECIAL_TOKENS}
     missing = [token for token, found in ids.items() if found is None]
     if missing:
@@ -73,12 +76,17 @@ def load_specials(tokenizer: Path) -> Specials:
 def load_rows(data: Path, specials: Specials) -> PackedRows:
     """Read all shards of one strategy's folder.
 
-    Raises LabError where there are none, where rows differ in length and where ids are not the tokenizer's.
+    Raises LabError where there are none or a file is damaged, where rows are empty or differ in length and where ids
+    are not the tokenizer's.
     """
     shards = sorted(data.glob("shard-*.parquet"))
     if not shards:
         raise LabError(f"{data}: no shards there; name one strategy's folder of what `harness pack --output` wrote")
-    tokens, labels = (np.concatenate(columns) for columns in zip(*map(_read_shard, shards), strict=True))
+    read = [_read_shard(shard) for shard in shards]
+    lengths = sorted({ids.shape[1] for ids, _ in read})
+    if len(lengths) > 1:
+        raise LabError(f"{data}: shards with rows of {' and '.join(map(str, lengths))} tokens; pack the corpus anew")
+    tokens, labels = (np.concatenate(columns) for columns in zip(*read, strict=True))
     if not 0 <= tokens.min() <= tokens.max() < specials.vocabulary:
         raise LabError(f"{data}: ids up to {tokens.max()}, but the tokenizer has {specials.vocabulary}")
     digest = hashlib.sha256(str(tokens.shape).encode())
@@ -95,26 +103,31 @@ def _read_shard(path: Path) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
 
     try:
         table = pyarrow.parquet.read_table(path, columns=["input_ids", "labels"])
-    except (OSError, pyarrow.ArrowException) as error:
-        raise LabError(f"{path}: not a readable shard ({error})") from error
-    ids, labels = (
-        table.column(name).combine_chunks().flatten().to_numpy(zero_copy_only=False).astype(np.int32)
-        for name in ("input_ids", "labels")
-    )
+        ids, labels = (
+            table.column(name).combine_chunks().flatten().to_numpy(zero_copy_only=False).astype(np.int32)
+            for name in ("input_ids", "labels")
+        )
+        lengths = pyarrow.compute.list_value_length(table.column("input_ids")).unique()
+    except (OSError, pyarrow.ArrowException, AttributeError, ValueError) as error:  # the last two: no lists of ids
+        raise LabError(f"{path}: not a readable shard ({error}); pack the corpus anew") from error
     rows = table.num_rows
-    lengths = pyarrow.compute.list_value_length(table.column("input_ids")).unique()
+    if not len(ids):
+        raise LabError(f"{path}: holds no tokens; pack the corpus anew")
     if len(lengths) != 1 or ids.shape != labels.shape:
-        raise LabError(f"{path}: rows of different lengths")
+        raise LabError(f"{path}: rows of different lengths; pack the corpus anew")
     return ids.reshape(rows, -1), labels.reshape(rows, -1)
 
 
 def _metrics(data: Path) -> dict[str, Any]:
-    """The strategy's numbers from the metrics file beside its folder, where there is one."""
+    """The strategy's numbers from the metrics file beside its folder, where there is one; LabError if damaged."""
     file = data.resolve().parent / METRICS
     if not file.is_file():
         return {}
-    numbers: dict[str, Any] = json.loads(file.read_text(encoding="utf-8")).get("strategies", {}).get(data.name, {})
-    return numbers
+    try:
+        numbers = json.loads(file.read_text(encoding="utf-8")).get("strategies", {}).get(data.name, {})
+        return dict(numbers)
+    except (OSError, ValueError, TypeError, AttributeError, RecursionError) as error:
+        raise LabError(f"{file}: not a readable metrics file ({error}); remove it or pack the corpus anew") from error
 
 
 def token_kinds(tokens: NDArray[np.int32], labels: NDArray[np.int32], specials: Specials) -> NDArray[np.uint8]:

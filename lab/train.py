@@ -55,7 +55,7 @@ def train(
     """Train on ``tokens`` slots of a data set, padding included, and write a checkpoint; gives its record, lab.json.
 
     ``data`` is one strategy's folder of what `harness pack --output` wrote, ``tokenizer`` the folder of the tokenizer
-    it was packed with. ``device`` is a torch device, or "auto": a GPU where there is one. What is finished in
+    it was packed with. ``device`` is a CPU or GPU of torch, or "auto": a GPU where there is one. What is finished in
     ``output`` is not done again. Raises LabError for input that makes no sense and where something else lies there.
     """
     specials = load_specials(tokenizer)
@@ -65,14 +65,13 @@ def train(
     if output.exists():
         return _finished(output, wanted)
     torch_device, threads = chosen_device(device), torch.get_num_threads()
+    partial = _partial_folder(output)
     torch.set_num_threads(recipe.threads or threads)
     try:
         _forget_earlier(torch_device)
         model = Llama(recipe, specials.vocabulary, budget.context, seed)
         order = row_order(len(rows.tokens), budget.step_rows, budget.steps, seed)
         steps = Steps(recipe, model, rows, order, torch_device)
-        partial = output.with_name(output.name + ".partial")
-        partial.mkdir(parents=True, exist_ok=True)
         seconds = _run(steps, partial, wanted, budget)
         export(model, tokenizer, specials, partial)
     finally:
@@ -85,6 +84,16 @@ def train(
     return record
 
 
+def _partial_folder(output: Path) -> Path:
+    """The folder to train in, made before any work."""
+    partial = output.with_name(output.name + ".partial")
+    try:
+        partial.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise LabError(f"{output}: no checkpoint can be written there ({error}); name another folder") from error
+    return partial
+
+
 def _forget_earlier(device: torch.device) -> None:
     """Let an earlier training of this process neither hold a GPU's memory nor count in this one's peak."""
     if device.type == "cuda":
@@ -94,15 +103,20 @@ def _forget_earlier(device: torch.device) -> None:
 
 
 def chosen_device(name: str) -> torch.device:
-    """The torch device of that name, or for "auto" a GPU where there is one, otherwise the CPU."""
+    """The torch device of that name, or for "auto" a GPU where there is one, otherwise the CPU.
+
+    Raises LabError for a device that is not there or that nothing here can train on.
+    """
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
     try:
         device = torch.device(name)
     except RuntimeError as error:
         raise LabError(f"device {name!r}: torch knows none of that name") from error
-    if device.type == "cuda" and not torch.cuda.is_available():
-        raise LabError(f"device {name!r}: torch finds no GPU here")
+    if device.type not in ("cpu", "cuda"):
+        raise LabError(f"device {name!r}: give cpu, cuda or auto")
+    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
+        raise LabError(f"device {name!r}: torch finds {torch.cuda.device_count() or 'no'} GPU here")
     return device
 
 
@@ -133,7 +147,7 @@ def _finished(output: Path, wanted: dict[str, Any]) -> dict[str, Any]:
         record: dict[str, Any] = json.loads((output / RECORD).read_text(encoding="utf-8"))
         found = {name: record[name] for name in wanted}
         found["recipe"] = {name: value for name, value in found["recipe"].items() if name not in MACHINE}
-    except (OSError, ValueError, KeyError, AttributeError) as error:
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
         raise LabError(f"{output}: there is something already that is no checkpoint of the laboratory") from error
     other = [name for name, value in wanted.items() if found[name] != value]
     if other:
@@ -164,7 +178,12 @@ def _restore(steps: Steps, partial: Path, wanted: dict[str, Any]) -> tuple[int, 
     """(steps done, seconds they took) of what an earlier training left there."""
     if not (partial / STATE).is_file():
         return 0, 0.0
-    saved = torch.load(partial / STATE, map_location="cpu", weights_only=True)
+    try:
+        saved = torch.load(partial / STATE, map_location="cpu", weights_only=True)
+    except Exception as error:  # torch raises many kinds for a damaged file, with long texts of its own
+        raise LabError(
+            f"{partial / STATE}: not a readable state; remove {partial} to train from the beginning"
+        ) from error
     if saved["identity"] != wanted:
         raise LabError(f"{partial}: holds an unfinished training with other settings or data; remove it first")
     return steps.restore(saved["steps"]), saved["seconds"]

@@ -1,6 +1,8 @@
 """Packed rows: read as `harness pack` wrote them, and what each token counts in the loss."""
 
 import numpy as np
+import pyarrow
+import pyarrow.parquet
 import pytest
 
 from harness.packing.rows import IGNORED
@@ -100,9 +102,46 @@ def test_wrong_folders_get_a_line(workshop, tmp_path):
     (tmp_path / "shard-00000-of-00001.parquet").write_bytes(b"PAR1")
     with pytest.raises(LabError, match="not a readable shard"):
         load_rows(tmp_path, specials)
+    (tmp_path / "tokenizer.json").write_text('{"version":')
+    with pytest.raises(LabError, match=r"tokenizer\.json: not a readable tokenizer"):
+        load_specials(tmp_path)
     few = Specials(0, 1, 2, 3, 4, 5, vocabulary=100)
     with pytest.raises(LabError, match="the tokenizer has 100"):
         load_rows(workshop.data(), few)
+
+
+def write_shards(folder, *shards):
+    for number, rows in enumerate(shards):
+        table = pyarrow.table({"input_ids": rows, "labels": rows})
+        pyarrow.parquet.write_table(table, folder / f"shard-{number:05d}-of-{len(shards):05d}.parquet")
+
+
+@pytest.mark.parametrize(
+    ("shards", "said"),
+    [
+        ([[[6, 7], [6, 7]], [[6, 7, 6]]], "shards with rows of 2 and 3 tokens"),
+        ([[[6, 7], [6]]], "shard-00000-of-00001.parquet: rows of different lengths"),
+        ([[[], []]], "shard-00000-of-00001.parquet: holds no tokens"),
+        ([pyarrow.array([], pyarrow.list_(pyarrow.int32()))], "holds no tokens"),
+        ([[6, 7]], "not a readable shard"),
+        ([[["a"]]], "not a readable shard"),
+    ],
+)
+def test_damaged_shards_get_a_line(tmp_path, shards, said):
+    write_shards(tmp_path, *shards)
+    with pytest.raises(LabError, match=said):
+        load_rows(tmp_path, SPECIALS)
+
+
+@pytest.mark.parametrize(
+    "metrics", ["{", "[]", '{"strategies": []}', '{"strategies": {"mine": 3}}', '{"strategies": ' + "[" * 100_000]
+)
+def test_a_damaged_metrics_file_beside_the_rows_gets_a_line(tmp_path, metrics):
+    (tmp_path / "mine").mkdir()
+    write_shards(tmp_path / "mine", [[6, 7]])
+    (tmp_path / "metrics.json").write_text(metrics)
+    with pytest.raises(LabError, match=r"metrics\.json: not a readable metrics file"):
+        load_rows(tmp_path / "mine", SPECIALS)
 
 
 def test_every_pass_takes_every_row_once_in_a_new_order():

@@ -133,9 +133,31 @@ def test_what_makes_no_sense_is_refused(workshop, tmp_path):
         train(*arguments, replace(TINY, positions=64), 0, TOKENS, "cpu")
     with pytest.raises(LabError, match="knows none of that name"):
         train(*arguments, TINY, 0, TOKENS, "abacus")
+    with pytest.raises(LabError, match="device 'meta': give cpu, cuda or auto"):
+        train(*arguments, TINY, 0, TOKENS, "meta")
+    with pytest.raises(LabError, match="device 'cuda:99': torch finds"):
+        train(*arguments, TINY, 0, TOKENS, "cuda:99")
     with pytest.raises(LabError, match="multiple of 64"):
         replace(TINY, width=100)
     assert not (tmp_path / "out").exists()
+
+
+def test_a_place_where_no_folder_can_be_is_refused_before_training(workshop, tmp_path, monkeypatch):
+    monkeypatch.setattr(trainer, "Llama", lambda *_: pytest.fail("work was done"))
+    (tmp_path / "file").write_text("")
+    with pytest.raises(LabError, match="file/x: no checkpoint can be written there"):
+        train(workshop.data(), workshop.tokenizer, tmp_path / "file" / "x", TINY, 0, TOKENS, "cpu")
+
+
+def test_a_torn_state_is_named_and_kept(workshop, tmp_path):
+    state = tmp_path / "out.partial" / "state.pt"
+    state.parent.mkdir()
+    for torn in (b"", b"PK\x03\x04 torn"):
+        state.write_bytes(torn)
+        with pytest.raises(LabError, match=r"state\.pt: not a readable state; remove .*out\.partial") as caught:
+            train(workshop.data(), workshop.tokenizer, tmp_path / "out", TINY, 0, TOKENS, "cpu")
+        assert "\n" not in str(caught.value)
+        assert state.read_bytes() == torn
 
 
 def test_threads_are_put_back(workshop, tmp_path):
