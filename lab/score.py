@@ -9,6 +9,7 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -81,7 +82,7 @@ def score_checkpoint(
     """Ask a checkpoint the questions of a JSONL file (prompt, answer, kind), the first ``limit`` of each kind.
 
     ``generate`` has greedy answers generated too, which takes longer. Raises LabError for a file that can't be read
-    and for a folder without a checkpoint.
+    and for a folder without a checkpoint or with a damaged one.
     """
     asked = read_questions(questions, limit)
     if not (checkpoint / "config.json").is_file():
@@ -94,7 +95,10 @@ def score_checkpoint(
 
 
 def read_questions(path: Path, limit: int | None = None) -> list[Question]:
-    """The questions of a JSONL file, the first ``limit`` of each kind; raises LabError where it can't be read."""
+    """The questions of a JSONL file, the first ``limit`` of each kind.
+
+    Raises LabError where it can't be read, holds none, or a line is no question.
+    """
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
@@ -103,10 +107,9 @@ def read_questions(path: Path, limit: int | None = None) -> list[Question]:
     counts: dict[str, int] = {}
     for number, line in enumerate(lines, start=1):
         try:
-            row = json.loads(line)
-            question = Question(row["prompt"], row["answer"], row["kind"])
-        except (ValueError, KeyError, TypeError) as error:
-            raise LabError(f"{path}, line {number}: not an object with prompt, answer and kind") from error
+            question = _question(json.loads(line))
+        except (ValueError, RecursionError) as error:
+            raise LabError(f"{path}, line {number}: not an object with texts for prompt, answer and kind") from error
         counts[question.kind] = counts.get(question.kind, 0) + 1
         if limit is None or counts[question.kind] <= limit:
             questions.append(question)
@@ -115,16 +118,28 @@ def read_questions(path: Path, limit: int | None = None) -> list[Question]:
     return questions
 
 
+def _question(row: Any) -> Question:
+    """The question of a row; ValueError where a text is missing or empty."""
+    texts = [row.get(name) for name in ("prompt", "answer", "kind")] if isinstance(row, dict) else []
+    if not texts or not all(isinstance(text, str) and text for text in texts):
+        raise ValueError("three texts are needed")
+    return Question(*texts)
+
+
 class _Scored:
     """A checkpoint loaded as anyone would load it."""
 
     def __init__(self, checkpoint: Path, device: torch.device) -> None:
+        """Raises LabError for a damaged checkpoint."""
         from transformers import AutoModelForCausalLM, AutoTokenizer
         from transformers.utils import logging
 
         logging.disable_progress_bar()
-        self._tokenizer = AutoTokenizer.from_pretrained(checkpoint, local_files_only=True)
-        model = AutoModelForCausalLM.from_pretrained(checkpoint, local_files_only=True)
+        try:
+            self._tokenizer = AutoTokenizer.from_pretrained(checkpoint, local_files_only=True)
+            model = AutoModelForCausalLM.from_pretrained(checkpoint, local_files_only=True)
+        except Exception as error:  # each file of a checkpoint is read by a library with errors of its own
+            raise LabError(f"{checkpoint}: not a readable checkpoint ({error}); train it anew") from error
         self._model = model.to(device, torch.float32).eval()
         self._device = device
 

@@ -94,6 +94,30 @@ def test_wrong_input_gets_a_line(workshop, checkpoint, tmp_path):
     lines.write_text("")
     with pytest.raises(LabError, match="holds no questions"):
         score_checkpoint(checkpoint, lines)
-    lines.write_text(json.dumps({"prompt": "a"}) + "\n")
-    with pytest.raises(LabError, match="line 1: not an object"):
-        score_checkpoint(checkpoint, lines)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        '{"prompt": "a"}',
+        '{"prompt": "a", "answer": 3, "kind": "k"}',
+        '{"prompt": "", "answer": "b", "kind": "k"}',
+        '{"prompt": "a", "answer": "", "kind": "k"}',
+        '{"prompt": "a", "answer": "b", "kind": ["k"]}',
+        "[1]",
+        "{",
+        '{"prompt": ' + "[" * 100_000,
+    ],
+)
+def test_what_is_no_question_is_named_by_its_line(tmp_path, line):
+    lines = tmp_path / "questions.jsonl"
+    lines.write_text(json.dumps({"prompt": "a", "answer": "b", "kind": "k"}) + f"\n{line}\n")
+    with pytest.raises(LabError, match="line 2: not an object with texts for prompt, answer and kind"):
+        read_questions(lines)
+
+
+@pytest.mark.parametrize("config", ["{", "{}", "[]", "[" * 100_000])
+def test_a_damaged_checkpoint_is_named(workshop, tmp_path, config):
+    (tmp_path / "config.json").write_text(config)
+    with pytest.raises(LabError, match=f"{tmp_path}: not a readable checkpoint"):
+        score_checkpoint(tmp_path, workshop.questions, device="cpu")
