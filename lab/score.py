@@ -120,7 +120,7 @@ def read_questions(path: Path, limit: int | None = None) -> list[Question]:
 
 def _question(row: Any) -> Question:
     """The question of a row; ValueError where a text is missing or empty."""
-    texts = [row.get(name) for name in ("prompt", "answer", "kind")] if isinstance(row, dict) else []
+    texts: list[Any] = [row.get(name) for name in ("prompt", "answer", "kind")] if isinstance(row, dict) else []
     if not texts or not all(isinstance(text, str) and text for text in texts):
         raise ValueError("three texts are needed")
     return Question(*texts)
