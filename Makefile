@@ -25,8 +25,8 @@ instances: setup docker  ## build all rebuildable instances (HARNESS_SWEBENCH_RO
 presets:  ## write docs/presets.md anew from presets/
 	.venv/bin/python -m harness.preset_page docs/presets.md
 
-lab: setup  ## train one tiny checkpoint for each packing strategy
+lab: setup  ## train one tiny checkpoint for each arm: seven packing strategies, pad-last-document with two budgets
 	.venv/bin/python -m lab make results/lab
 
-ablation: setup docker  ## the study: five checkpoints for each strategy, every one through the whole pipeline
+ablation: setup docker  ## the study: five checkpoints for each arm, every one through the whole pipeline
 	.venv/bin/python -m lab ablation results/lab --seeds 5 --output results/ablation
