@@ -7,17 +7,23 @@ from typing import Annotated
 import typer
 
 from harness.errors import HarnessError, InputError
+from harness.paths import check_folder
 from lab import LabError
+from lab.arms import ARMS
 from lab.recipe import Recipe
 
-app = typer.Typer(name="lab", help=__doc__, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+HELP = "Train tiny models on packed data sets, score them, and study what packing does to the bugs they resolve."
+app = typer.Typer(name="lab", help=HELP, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 
+ARMS_HELP = f"Repeated; all where not given: {', '.join(arm.name for arm in ARMS)}."
 FolderArgument = Annotated[Path, typer.Argument(help="Where corpus, packings and checkpoints lie.")]
-ArmOption = Annotated[list[str] | None, typer.Option("--arm", "-a", help="Repeated; all where not given.")]
+ArmOption = Annotated[list[str] | None, typer.Option("--arm", "-a", help=ARMS_HELP)]
 SeedsOption = Annotated[int, typer.Option(help="Checkpoints of each arm, seeds 0, 1, ...", min=1)]
 TokensOption = Annotated[int, typer.Option(help="Of the corpus, and the budget of each training.", min=10_000)]
+MOST_SEED = (1 << 63) - 1  # that torch takes
 LABORATORY = Path("results/lab")
 TOKENS = 3_000_000
+LABORATORY_PART = "the laboratory's folder"  # of `FolderArgument`, in messages
 
 
 @app.command()
@@ -34,6 +40,7 @@ def make(
     from lab.corpus import CorpusRecipe
     from lab.laboratory import Laboratory
 
+    check_folder(folder, LABORATORY_PART)
     laboratory = Laboratory(folder, CorpusRecipe(tokens=tokens))
     arms, numbers = arms_named(tuple(arm or ())), range(seeds)
     if plan_only:
@@ -55,6 +62,7 @@ def tokenizer(
     from harness.packing.documents import read_documents
     from lab.corpus import CorpusRecipe, write_tokenizer
 
+    check_folder(output, "the tokenizer's folder")
     texts = [
         text for text in islice(read_documents(str(corpus)), CorpusRecipe.tokenizer_documents) if isinstance(text, str)
     ]
@@ -70,7 +78,7 @@ def train(
     tokenizer: Annotated[Path, typer.Argument(help="Folder of the tokenizer that the corpus was packed with.")],
     output: Annotated[Path, typer.Argument(help="Folder for the checkpoint.")],
     tokens: Annotated[int, typer.Option(help="Slots to train on, padding included.", min=1)] = TOKENS,
-    seed: Annotated[int, typer.Option(help="Of weights and order of the rows.")] = 0,
+    seed: Annotated[int, typer.Option(help="Of weights and order of the rows.", min=0, max=MOST_SEED)] = 0,
     device: Annotated[str, typer.Option(help="cpu, cuda or auto.")] = "auto",
 ) -> None:
     """Train one checkpoint on packed rows; the same command goes on where it was stopped."""
@@ -100,7 +108,9 @@ def score(
 def ship(
     folder: FolderArgument = LABORATORY,
     tokens: TokensOption = TOKENS,
-    limit: Annotated[int | None, typer.Option(help="Held-out questions of each kind; all where not given.")] = None,
+    limit: Annotated[
+        int | None, typer.Option(help="Held-out questions of each kind; all where not given.", min=1)
+    ] = None,
 ) -> None:
     """Make the first checkpoint of each strategy, with its score, the one that comes with the project."""
     from lab.corpus import CorpusRecipe
@@ -108,6 +118,7 @@ def ship(
     from lab.ship import DESTINATION
     from lab.ship import ship as ship_checkpoints
 
+    check_folder(folder, LABORATORY_PART)
     ship_checkpoints(Laboratory(folder, CorpusRecipe(tokens=tokens)), DESTINATION, limit, _progress)
     typer.echo(f"checkpoints: {DESTINATION}")
 
@@ -129,6 +140,8 @@ def ablation(
     from lab.corpus import CorpusRecipe
     from lab.laboratory import Laboratory
 
+    check_folder(folder, LABORATORY_PART)
+    check_folder(output, "the study's folder")
     laboratory = Laboratory(folder, CorpusRecipe(tokens=tokens))
     instances = Instances(count, transfer)
     run_ablation(laboratory, output, arms_named(tuple(arm or ())), range(seeds), instances, at_once, _progress)
@@ -137,11 +150,15 @@ def ablation(
 
 @app.command()
 def study(
-    run: Annotated[Path, typer.Argument(help="Output folder of the run over all arms and seeds.")],
-    checkpoints: Annotated[Path, typer.Argument(help="Folder of the checkpoints that it evaluated.")],
+    run: Annotated[Path, typer.Argument(help="Output folder of a run, with the references gold and empty.")],
+    checkpoints: Annotated[Path, typer.Argument(help="Folder of its checkpoints, each named ARM.seedN.")],
     output: Annotated[Path, typer.Argument(help="Folder for the study; checkpoints of other runs stay in it.")],
 ) -> None:
-    """Tables, figure and page of a run of several arms and seeds."""
+    """Tables, figure and page of a run of several arms and seeds.
+
+    Checkpoints are named ARM.seedN, in the run as in their folder (best-fit+drop.seed0, say). The run needs the
+    references gold and empty.
+    """
     from lab.study import joined, load_study, read_study, replaced, write_study
 
     found, kept = read_study(run, checkpoints), load_study(output)
@@ -156,12 +173,15 @@ def _progress(line: str) -> None:
 
 
 def main() -> None:
-    """Run the command line; errors become one line, with exit status 2 where the input is wrong."""
+    """Run the command line; errors become one line, with exit status 2 where the input is wrong, otherwise 1."""
     try:
         app()
     except (HarnessError, LabError) as error:
         typer.echo(f"lab: {' '.join(str(error).split())}", err=True)
         sys.exit(2 if isinstance(error, InputError | LabError) else 1)
+    except OSError as error:
+        typer.echo(f"lab: {error}", err=True)
+        sys.exit(1)
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ import pytest
 
 from harness.errors import InputError
 from lab import LabError
+from lab.__main__ import main
 from lab.arms import ARMS, COMPENSATED, arms_named
 from lab.corpus import CorpusRecipe
 from lab.laboratory import Laboratory
@@ -91,6 +92,60 @@ def test_bad_input_is_one_line(tmp_path, arguments, message):
     assert done.stderr.startswith(message)
     assert done.stderr.count("\n") == 1
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["tokenizer", "text.jsonl", "file"], "file: can't be the tokenizer's folder (it is a file); name another"),
+        (["make", "file", "--plan-only"], "file: can't be the laboratory's folder (it is a file); name another"),
+        (["make", "file/x"], "file/x: can't be the laboratory's folder (file is a file); name another"),
+        (["ship", "file"], "file: can't be the laboratory's folder (it is a file); name another"),
+        (["ablation", "file"], "file: can't be the laboratory's folder (it is a file); name another"),
+        (["ablation", "new", "--output", "file"], "file: can't be the study's folder (it is a file); name another"),
+    ],
+)
+def test_a_file_where_a_folder_belongs_is_one_line(tmp_path, monkeypatch, capsys, arguments, message):
+    (tmp_path / "file").write_text("")
+    (tmp_path / "text.jsonl").write_text('{"text": "words"}\n')
+    assert status_of(arguments, tmp_path, monkeypatch) == 2
+    assert capsys.readouterr().err == f"lab: {message}\n"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "text.jsonl"]
+
+
+def status_of(arguments, folder, monkeypatch):
+    """The exit status of the command line in that folder."""
+    monkeypatch.chdir(folder)
+    monkeypatch.setattr("sys.argv", ["lab", *arguments])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    return ended.value.code
+
+
+def test_what_the_system_refuses_is_one_line(tmp_path, monkeypatch, capsys):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Laboratory, "prepare", full)
+    assert status_of(["make", "new", "--plan-only"], tmp_path, monkeypatch) == 1
+    assert capsys.readouterr().err == "lab: [Errno 28] No space left on device\n"
+
+
+@pytest.mark.parametrize("seed", ["-1", str(1 << 63)])
+def test_a_seed_that_torch_does_not_take_is_refused(tmp_path, monkeypatch, capsys, seed):
+    assert status_of(["train", "data", "tokenizer", "out", "--seed", seed], tmp_path, monkeypatch) == 2
+    assert "--seed" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "wanted"),
+    [([], "Train tiny models"), (["make"], COMPENSATED), (["study"], "ARM.seedN"), (["study"], "gold and empty")],
+)
+def test_help_is_for_users(tmp_path, monkeypatch, capsys, arguments, wanted):
+    assert status_of([*arguments, "--help"], tmp_path, monkeypatch) == 0
+    shown = capsys.readouterr().out
+    assert wanted in " ".join(shown.replace("│", " ").split())
+    assert "the one function that does the work" not in shown
 
 
 def test_the_first_checkpoint_of_each_strategy_is_shipped_with_its_score(laboratory, tmp_path, monkeypatch):
