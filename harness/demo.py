@@ -11,7 +11,8 @@ from harness.config import RunConfig
 from harness.errors import InputError
 from harness.miniature.generate import generate
 from harness.packing.metrics_file import METRICS
-from harness.records import require_folder, write_whole
+from harness.paths import check_folder
+from harness.records import write_whole
 from harness.resources import resource
 from harness.run_file import load_run_file
 
@@ -25,7 +26,7 @@ def prepare_demo(folder: Path, count: int) -> RunConfig:
 
     What is there already from an earlier call is used again. Raises InputError where ``folder`` can't be one.
     """
-    require_folder(folder)
+    check_folder(folder, "the output folder")
     made = generate(folder / "instances", SEED, count)
     rows = folder / "instances" / "rows-with-images.jsonl"
     build_instances(str(made.rows), recipes=made.recipes, rows=rows)

@@ -26,11 +26,12 @@ class RunFolder:
     def __init__(self, path: Path) -> None:
         """Make the folder where it is not there. Raises InputError when it can't be, or another process holds it."""
         self.path = path
-        require_folder(path)
         try:
+            path.mkdir(parents=True, exist_ok=True)
             self._lock = (path / ".lock").open("a")
-        except OSError as error:
-            raise _no_folder(path, error) from error
+        except (OSError, ValueError) as error:  # ValueError: a null byte in the name
+            reason = "it is a file" if isinstance(error, FileExistsError) else error
+            raise InputError(f"{path}: can't be the output folder ({reason}); name another") from error
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
@@ -81,19 +82,6 @@ class RunFolder:
             return
         target.unlink(missing_ok=True)
         os.link(log, target)
-
-
-def require_folder(path: Path) -> None:
-    """Make an output folder where it is not there. Raises InputError where it can't be made."""
-    try:
-        path.mkdir(parents=True, exist_ok=True)
-    except (OSError, ValueError) as error:  # ValueError: a null byte in the name
-        raise _no_folder(path, error) from error
-
-
-def _no_folder(path: Path, error: Exception) -> InputError:
-    reason = "it is a file" if isinstance(error, FileExistsError) else error
-    return InputError(f"{path}: can't be the output folder ({reason}); name another")
 
 
 Kind = Literal["run", "evaluate"]  # the command that makes a folder's records
