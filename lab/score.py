@@ -100,12 +100,14 @@ def read_questions(path: Path, limit: int | None = None) -> list[Question]:
     Raises LabError where it can't be read, holds none, or a line is no question.
     """
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = path.read_text(encoding="utf-8").split("\n")  # not splitlines: JSON text may hold U+2028 and its like
     except (OSError, UnicodeDecodeError) as error:
         raise LabError(f"{path}: not readable ({error})") from error
     questions: list[Question] = []
     counts: dict[str, int] = {}
     for number, line in enumerate(lines, start=1):
+        if not line.strip():
+            continue
         try:
             question = _question(json.loads(line))
         except (ValueError, RecursionError) as error:

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.errors import InputError
 from harness.packing.compiled import Columns, compiled, wide
 from harness.packing.corpus import Corpus
 from harness.packing.pieces import Packing, repeated_heads
@@ -27,17 +28,21 @@ class Rows:
 @compiled
 def _fill(
     members: Any, starts: Any, pieces: Columns, source: tuple[Any, Any, Any], separator: int, padding: int, rows: Any
-) -> None:
-    """Fill ``rows``, the arrays of `Rows`; ``pieces`` has the masked tokens at its end for the sequence."""
+) -> bool:
+    """Fill ``rows``, the arrays of `Rows`; ``pieces`` has the masked tokens at its end for the sequence.
+
+    Whether every id is one that the rows' type holds.
+    """
     document, offset, length, masked = pieces
     ids, labels, positions, seq_lengths, seq_bounds = rows
-    segment = 0
+    segment, sound = 0, True
     for row in range(len(members)):
         place = 0
         for piece in range(starts[members[row]], starts[members[row] + 1]):
             for step in range(length[piece]):
                 token = _token(source, document[piece], wide(offset[piece]) + step, separator)
                 ids[row, place] = token
+                sound = sound and 0 <= token == ids[row, place]
                 labels[row, place] = token if step >= masked[piece] else IGNORED
                 positions[row, place] = step
                 place += 1
@@ -50,6 +55,7 @@ def _fill(
             labels[row, place:] = IGNORED
             positions[row, place:] = np.arange(ids.shape[1] - place)
         seq_bounds[row + 1] = segment
+    return sound
 
 
 @compiled
@@ -80,7 +86,10 @@ class Gatherer:
         self._pieces = (packing.document, packing.offset, packing.length, masked)
 
     def rows(self, members: NDArray[np.int64]) -> Rows:
-        """The rows of the sequences whose numbers are given, in that order."""
+        """The rows of the sequences whose numbers are given, in that order.
+
+        Raises InputError for ids that are negative or beyond 32 bits, as a damaged .bin may hold.
+        """
         shape = (len(members), self.packing.context)
         ids, labels, positions = (np.empty(shape, np.int32) for _ in range(3))
         segments = int((self._starts[members + 1] - self._starts[members]).sum()) + len(members)
@@ -89,5 +98,6 @@ class Gatherer:
         store = self._store
         source = (store.tokens, store.starts, store.lengths)
         rows = (ids, labels, positions, seq_lengths, bounds)
-        _fill(members, self._starts, self._pieces, source, self._separator, self._padding, rows)
+        if not _fill(members, self._starts, self._pieces, source, self._separator, self._padding, rows):
+            raise InputError(f"the corpus holds token ids that are not between 0 and {np.iinfo(np.int32).max:,}")
         return Rows(ids, labels, positions, seq_lengths[: bounds[-1]], bounds)

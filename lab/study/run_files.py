@@ -146,6 +146,7 @@ def read_lines(part: Path, kind: type[Line]) -> list[Line]:
     if not path.is_file():
         raise InputError(f"{path}: missing; the study needs the references gold and empty, and a finished run")
     try:
-        return [kind.model_validate(json.loads(line)) for line in path.read_text(encoding="utf-8").splitlines()]
+        lines = path.read_text(encoding="utf-8").split("\n")  # not splitlines: JSON text may hold U+2028 and its like
+        return [kind.model_validate(json.loads(line)) for line in lines if line]
     except ValueError as error:
         raise InputError(f"{path}: can't be read ({error_line(error)})") from error

@@ -87,6 +87,13 @@ def test_the_limit_is_of_each_kind(workshop):
     assert sorted(kinds) == ["0", "0", "1", "1"]
 
 
+def test_texts_may_hold_line_separators_and_lines_be_blank(tmp_path):
+    lines = tmp_path / "questions.jsonl"
+    row = {"prompt": "a\u2028b", "answer": "c", "kind": "k"}
+    lines.write_text(json.dumps(row, ensure_ascii=False) + "\n\n" + json.dumps(row) + "\n")
+    assert [question.prompt for question in read_questions(lines)] == ["a\u2028b"] * 2
+
+
 def test_wrong_input_gets_a_line(workshop, checkpoint, tmp_path):
     with pytest.raises(LabError, match="no checkpoint there"):
         score_checkpoint(tmp_path, workshop.questions)

@@ -5,7 +5,9 @@ import pytest
 
 from harness.errors import InputError
 from harness.packing.corpus import from_store
+from harness.packing.rows import Gatherer
 from harness.packing.store import StoreWriter, read_store, store_paths
+from harness.packing.strategies import pack
 
 DOCUMENTS = [[5, 6, 7], [], [8], [9, 10]]
 
@@ -115,3 +117,19 @@ def test_store_paths_know_prefix_and_either_file(tmp_path):
         assert store_paths(str(tmp_path / name)) == pair
     assert store_paths(str(tmp_path / "other")) is None
     assert store_paths(str(tmp_path / "t.jsonl")) is None
+
+
+@pytest.mark.parametrize("wrong", [-1, 1 << 31, (1 << 32) + 5])
+def test_ids_that_rows_can_not_hold_are_refused(tmp_path, wrong):
+    """A .bin of 64-bit ids may hold anything; 2^32 + 5 would come out as 5."""
+    pair = megatron(tmp_path, [4, 4], [0, 1, 2], 5, np.int64)
+    ids = np.fromfile(pair[0], np.int64)
+    corpus = from_store(read_store(*pair), None)
+    packing = pack(corpus.lengths, 4, "concat-then-split")
+    assert Gatherer(packing, corpus, 0).rows(np.array([0, 1])).input_ids.tolist() == [[0, 1, 2, 3], [4, 5, 6, 7]]
+    ids[5] = wrong
+    ids.tofile(pair[0])
+    damaged = Gatherer(packing, from_store(read_store(*pair), None), 0)
+    assert damaged.rows(np.array([0])).input_ids.tolist() == [[0, 1, 2, 3]]
+    with pytest.raises(InputError, match="token ids that are not between 0 and 2,147,483,647"):
+        damaged.rows(np.array([0, 1]))
