@@ -27,6 +27,7 @@ def _check_url(value: str) -> str:
 
 
 Url = Annotated[str, AfterValidator(_check_url)]
+Columns = dict[str, Annotated[float, Field(allow_inf_nan=False)]]
 
 
 class Section(BaseModel):
@@ -69,7 +70,7 @@ class CheckpointConfig(Section):
     revision: str | None = None  # of an endpoint's weights: what tells them apart from others there or in a recording
     api_key_env: str | None = None  # environment variable that holds the endpoint's key
     packing: str | None = None  # packing strategy of the training data, as named in the tables
-    packing_metrics: dict[str, float] | Path | None = None  # columns for the tables, or `harness pack`'s file
+    packing_metrics: Columns | Path | None = None  # columns for the tables, or `harness pack`'s file
     server_args: tuple[str, ...] = ()  # further arguments for vLLM, such as --max-model-len=8192
 
     @field_validator("name")
@@ -184,8 +185,8 @@ class ServingConfig(Section):
     """How vLLM is started for a checkpoint with a path."""
 
     port: int = Field(default=0, ge=0, le=65535)  # 0: any free port
-    startup_seconds: float = Field(default=900.0, gt=0)
-    request_seconds: float = Field(default=600.0, gt=0)
+    startup_seconds: float = Field(default=900.0, gt=0, allow_inf_nan=False)
+    request_seconds: float = Field(default=600.0, gt=0, allow_inf_nan=False)
     args: tuple[str, ...] = ()  # for every checkpoint, before its own server_args
 
 
@@ -223,7 +224,8 @@ class EvaluationConfig(Section):
     pull: bool = False  # whether an image that is not here may be pulled from its registry
     build: bool = False  # whether one that is neither here nor pulled may be built, where a recipe makes it
     images: ImagesConfig = ImagesConfig()
-    image_budget: float | None = Field(default=None, gt=0)  # GiB of instances' images; those of finished ones go first
+    # GiB of instances' images; those of finished ones go first
+    image_budget: float | None = Field(default=None, gt=0, allow_inf_nan=False)
     calibration: Path | None = None  # what the gold patches did here; reports say which instances it excludes
 
     def limits(self) -> Limits:

@@ -13,6 +13,7 @@ from harness.evaluate.prepare import prepare_images
 from harness.evaluate.regrade import regraded, stored_verdicts
 from harness.evaluate.session import Session, evaluation_session, specifications_of
 from harness.instance import Instance
+from harness.paths import check_folder
 from harness.progress import Progress, Stage
 from harness.proposal import reference_result
 from harness.records import RunFolder, freeze, require_kind, write_json
@@ -62,6 +63,7 @@ def evaluate_predictions(submission: Submission) -> Judged:
 
     Raises InputError for what the user must mend.
     """
+    check_folder(submission.output, "the output folder")
     require_kind(submission.output, "evaluate")
     submitted = _submitted(submission)
     soundness = open_soundness(submission.evaluation.calibration)

@@ -6,16 +6,18 @@ from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
-from harness.config import CheckpointConfig, RunConfig
+from harness.config import CheckpointConfig, RunConfig, ServingConfig
 from harness.errors import InputError
 from harness.evaluate.recipes import load_recipes
 from harness.instance import Instance, load_instances
 from harness.localize.stages import localization_stages
-from harness.model.checkpoint import check_checkpoint
+from harness.model.checkpoint import check_arguments, check_checkpoint, context_length
 from harness.model.client import api_key
+from harness.model.embeddings import embeddings_key
 from harness.model.prompts import Prompts
-from harness.model.recorded import Recording
+from harness.model.recorded import RecordedModel
 from harness.packing.metrics_file import load_metrics
+from harness.paths import check_folder
 from harness.records import require_kind
 from harness.repair.sample import STAGE as REPAIR_STAGE
 from harness.soundness import Soundness, open_soundness
@@ -45,6 +47,7 @@ def preflight(config: RunConfig) -> Named:
             return None
 
     dataset = config.dataset
+    tried(partial(check_folder, config.output, "the output folder"))
     tried(partial(require_kind, config.output, "run"))
     instances = tried(partial(load_instances, dataset.path, dataset.split, dataset.instances, dataset.limit))
     prompts = tried(partial(read_prompts, config))
@@ -53,21 +56,32 @@ def preflight(config: RunConfig) -> Named:
         tried(partial(load_recipes, dataset.recipes))
     for checkpoint in config.checkpoints:
         tried(partial(read_packing_metrics, checkpoint))
-        tried(partial(api_key, checkpoint))
-        if checkpoint.path is not None:
-            tried(partial(check_checkpoint, checkpoint.path))
-    for recording in dict.fromkeys(checkpoint.answers for checkpoint in config.checkpoints):
-        if recording is not None:
-            tried(partial(Recording, recording))
+        tried(partial(check_source, checkpoint, config.serving))
+    if config.localization.retrieval.embeddings:
+        tried(partial(embeddings_key, config.localization.retrieval.embeddings))
     if problems or not (instances and prompts and soundness):
         raise InputError(" | ".join(problems))
     return Named(instances, prompts, soundness)
 
 
+def check_source(checkpoint: CheckpointConfig, serving: ServingConfig) -> None:
+    """Raises InputError where a checkpoint's answers can't be had, as far as its folder, file or variable tells."""
+    api_key(checkpoint)
+    args = (*serving.args, *checkpoint.server_args)
+    check_arguments(args)
+    if checkpoint.answers is not None:
+        RecordedModel(checkpoint, serving)
+    elif checkpoint.path is not None:
+        check_checkpoint(checkpoint.path)
+        context_length(checkpoint.path, args)
+
+
 def read_prompts(config: RunConfig) -> Prompts:
     """The prompt set of a run; raises InputError where it is none, or lacks a stage that is asked in."""
     prompts = Prompts(config.prompts)
-    stages = [*localization_stages(config.localization), REPAIR_STAGE, *validation_stages(config.validation)]
+    stages = [REPAIR_STAGE, *validation_stages(config.validation)]
+    if "model" in config.conditions:
+        stages += localization_stages(config.localization)
     if config.checkpoints:
         prompts.require(stages)
     return prompts

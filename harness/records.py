@@ -89,11 +89,10 @@ Kind = Literal["run", "evaluate"]  # the command that makes a folder's records
 
 def require_kind(path: Path, kind: Kind) -> None:
     """Raises InputError where the folder holds the other command's records, whose tables would be lost."""
-    try:
-        frozen = yaml.load((path / "frozen.yaml").read_text(encoding="utf-8"), Loader=LOADER)
-        found: Kind = "run" if "checkpoints" in frozen["configuration"] else "evaluate"
-    except (OSError, ValueError, yaml.YAMLError, LookupError, TypeError):
-        return  # no such records, or none that are whole
+    answers, frozen = path / "journal" / "answers.jsonl", path / "frozen.yaml"
+    if not (answers.exists() or frozen.exists()):
+        return
+    found: Kind = "run" if answers.exists() else "evaluate"  # a run opens that journal first of all
     if found != kind:
         raise InputError(f"{path}: holds the records of `harness {found}`; name another output folder")
 

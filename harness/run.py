@@ -25,6 +25,7 @@ from harness.localize.names import union
 from harness.localize.oracle import gold_files, gold_locations
 from harness.localize.stages import Localization, Localizer
 from harness.location import Location
+from harness.model.checkpoint import checkpoint_revision
 from harness.model.client import open_model
 from harness.model.prompts import Prompts
 from harness.paths import cache_folder
@@ -108,6 +109,7 @@ class Run:
     session: Session
     progress: Progress
     revisions: dict[str, str] = field(default_factory=dict)
+    weights: dict[str, str] = field(default_factory=dict)  # of checkpoints that are served here, their files' hash
     results: dict[Place, Result] = field(default_factory=dict)
     tested: Counter[str] = field(default_factory=Counter)  # instance id -> its results by now
 
@@ -119,6 +121,7 @@ class Run:
             "images": self.session.images,
             "trees": {instance_id: snapshot.tree for instance_id, snapshot in self.snapshots.items()},
             "checkpoints": self.revisions,
+            "weights": self.weights,
         }
 
     async def all(self) -> list[Result]:
@@ -172,6 +175,8 @@ class Run:
             checkpoint, config.serving, config.sampling.concurrency, self.folder.path, answers
         ) as model:
             self.revisions[checkpoint.name] = model.revision
+            if checkpoint.path is not None and checkpoint.answers is None:
+                self.weights[checkpoint.name] = await asyncio.to_thread(checkpoint_revision, checkpoint.path)
             async with asyncio.TaskGroup() as attempts:
                 for instance in self.instances:
                     for condition in config.conditions:

@@ -85,7 +85,7 @@ def train(
 
 
 def _partial_folder(output: Path) -> Path:
-    """The folder to train in, made before any work."""
+    """The folder to train in, made before the first step."""
     partial = output.with_name(output.name + ".partial")
     try:
         partial.mkdir(parents=True, exist_ok=True)

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +12,9 @@ import pytest
 from harness.records import freeze
 
 HARNESS = [sys.executable, "-m", "harness.cli"]
+ANSWER = {"text": "", "finish_reason": "stop", "prompt_tokens": 1, "completion_tokens": 1, "seconds": 0.1}
+EMBEDDINGS = {"endpoint": "http://x/v1", "model": "m", "api_key_env": "NO_SUCH_KEY"}
+ASKED = {"name": "a", "endpoint": "http://x/v1"}
 HEAVY = ("datasets", "docker", "pandas", "swebench", "numba", "torch", "transformers", "openai", "scipy", "vllm")
 
 
@@ -130,9 +134,12 @@ def test_choosing_no_instance_judges_nothing_and_leaves_the_records(rows: Path, 
 
 def test_a_folder_with_the_other_commands_records_is_left_alone(run_file, rows: Path, tmp_path: Path) -> None:
     evaluate = ("evaluate", "--dataset", rows, "--predictions", "gold", "--output", tmp_path / "out")
-    freeze(tmp_path / "out" / "frozen.yaml", {"checkpoints": []}, {})
+    journal = tmp_path / "out" / "journal" / "answers.jsonl"  # of a run that was stopped, or has ended
+    journal.parent.mkdir(parents=True)
+    journal.touch()
     for arguments in (evaluate, (*evaluate, "--regrade")):
         check_refused(harness(*arguments), "out: holds the records of `harness run`; name another output folder")
+    journal.unlink()
     freeze(tmp_path / "out" / "frozen.yaml", {"evaluation": {}}, {})
     check_refused(
         harness("run", run_file()), "out: holds the records of `harness evaluate`; name another output folder"
@@ -143,16 +150,26 @@ def test_what_a_run_file_names_is_checked_at_once_before_docker_is_asked(run_fil
     own = tmp_path / "prompts"
     own.mkdir()
     (own / "localize_files.jinja").write_text("{{ issue }}")
+    copied = tmp_path / "copied"
+    shutil.copytree(Path(__file__).parent.parent / "checkpoints" / "best-fit+drop", copied)
+    twice = [{"kind": "answer", "key": str(n), "revision": f"r{n}", "answer": ANSWER} for n in (1, 2)]
+    (tmp_path / "two.jsonl").write_text("".join(json.dumps(line) + "\n" for line in twice))
+    (tmp_path / "a-file").touch()
     for name in ("metrics.json", "recipes.json", "answers.jsonl"):
         (tmp_path / name).write_text("{}\n" if name == "answers.jsonl" else "{")
     run = run_file(
         dataset={"path": str(rows), "instances": ["owner__nam-1"], "recipes": str(tmp_path / "recipes.json")},
         prompts=str(own),
         validation={"regression": {"enabled": True}},
+        localization={"retrieval": {"files": 3, "embeddings": EMBEDDINGS}},
+        output=str(tmp_path / "a-file" / "out"),
         checkpoints=[
             {"name": "a", "endpoint": "http://x/v1", "api_key_env": "NO_SUCH_KEY"},
             {"name": "b", "endpoint": "http://x/v1", "packing": "p", "packing_metrics": str(tmp_path / "metrics.json")},
             {"name": "c", "answers": str(tmp_path / "answers.jsonl"), "revision": "r"},
+            {"name": "d", "answers": str(tmp_path / "two.jsonl")},
+            {"name": "e", "path": str(copied), "server_args": ["--model", "x"]},
+            {"name": "f", "path": str(copied), "server_args": ["--max-model-len=abc"]},
         ],
     )
     check_refused(
@@ -163,8 +180,16 @@ def test_what_a_run_file_names_is_checked_at_once_before_docker_is_asked(run_fil
         "NO_SUCH_KEY is not set",
         "metrics.json",
         "answers.jsonl: line 1",
+        "name one as the checkpoint's revision",
+        "server argument --model is set by the harness",
+        "--max-model-len=abc: give a whole number",
+        "embeddings: the environment variable NO_SUCH_KEY is not set",
+        "a-file is a file); name another",
     )
-    assert not (tmp_path / "out").exists()
+    (own / "repair.jinja").write_text("{% if %}")
+    check_refused(
+        harness("run", run_file(prompts=str(own), conditions=["gt-file"], checkpoints=[ASKED])), "repair.jinja: "
+    )
 
 
 def test_files_where_folders_belong_and_options_out_of_bounds(rows: Path, tmp_path: Path) -> None:

@@ -16,7 +16,8 @@ from harness.seams import Sampling
 
 ROOT = Path(__file__).parent.parent
 PAGE = (ROOT / "docs" / "run-file.md").read_text(encoding="utf-8")
-KEYS, TEMPLATES = "| key | value | default | meaning |", "| template | needed | variables | answer that is read |"
+KEYS = "| key | value | default | meaning |"
+TEMPLATES = "| template | needed, where there are checkpoints | variables | answer that is read |"
 
 
 def table_rows(text: str, head: str) -> list[list[str]]:

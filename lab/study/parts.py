@@ -28,7 +28,9 @@ def load_study(folder: Path) -> Study | None:
     try:
         return TypeAdapter(Study).validate_json(gzip.decompress(path.read_bytes()))
     except (OSError, EOFError, ValueError, zlib.error) as error:
-        raise InputError(f"{path}: not a readable study ({' '.join(str(error).split())[:200]})") from error
+        raise InputError(
+            f"{path}: not a readable study, or one of an earlier version ({' '.join(str(error).split())[:200]})"
+        ) from error
 
 
 def joined(one: Study, other: Study) -> Study:

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict
 from harness.config import Condition
 from harness.errors import InputError
 from harness.evaluate.predictions import Prediction
+from harness.records import LOADER
 from harness.verdict import Verdict
 from lab.study.card import error_line
 
@@ -56,8 +57,6 @@ class Evaluated(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
 
     name: str
-    path: str | None = None
-    answers: str | None = None  # recorded ones, in the model's place
     server_args: tuple[str, ...]
 
 
@@ -79,16 +78,12 @@ class Frozen(BaseModel):
     configuration: _Configuration
     dataset: str  # key of the instances' content
     versions: dict[str, str]
-    checkpoints: dict[str, str]  # name -> revision: hash of the weights and of what they were served with
+    weights: dict[str, str] = {}  # checkpoint -> hash of its folder's files, of those that the run served
 
     def server_args(self, name: str) -> tuple[str, ...]:
         """All arguments that a checkpoint was served with, in order."""
         own = {checkpoint.name: checkpoint.server_args for checkpoint in self.configuration.checkpoints}
         return (*self.configuration.serving.args, *own.get(name, ()))
-
-    def served(self) -> list[str]:
-        """Names of the checkpoints whose weights the run served itself."""
-        return [c.name for c in self.configuration.checkpoints if c.path is not None and c.answers is None]
 
 
 def settings_of(configuration: Mapping[str, Any]) -> dict[str, Any]:
@@ -102,8 +97,8 @@ def read_frozen(run: Path) -> Frozen:
     """What the run froze; raises InputError where it did not, or not all of it."""
     path = run / "frozen.yaml"
     try:
-        return Frozen.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
-    except (OSError, ValueError, yaml.YAMLError) as error:  # ValidationError is a ValueError
+        return Frozen.model_validate(yaml.load(path.read_text(encoding="utf-8"), Loader=LOADER))
+    except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:  # ValidationError is a ValueError
         raise InputError(f"{path}: not what a run froze ({error_line(error)})") from error
 
 
@@ -148,5 +143,5 @@ def read_lines(part: Path, kind: type[Line]) -> list[Line]:
     try:
         lines = path.read_text(encoding="utf-8").split("\n")  # not splitlines: JSON text may hold U+2028 and its like
         return [kind.model_validate(json.loads(line)) for line in lines if line]
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise InputError(f"{path}: can't be read ({error_line(error)})") from error

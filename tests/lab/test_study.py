@@ -90,7 +90,7 @@ def strategy_of(arm):
 def write_frozen(run, dataset="k" * 32, samples=1, workers=2, serving=(), own=()):
     """``own``: server arguments of the last checkpoint alone."""
     folders = sorted(run.parent.joinpath("checkpoints").iterdir())
-    served = [{"name": folder.name, "path": str(folder), "server_args": []} for folder in folders]
+    served = [{"name": folder.name, "server_args": []} for folder in folders]
     served[-1]["server_args"] = list(own)
     configuration = {
         "dataset": {"path": "rows.jsonl"},
@@ -100,9 +100,8 @@ def write_frozen(run, dataset="k" * 32, samples=1, workers=2, serving=(), own=()
         "serving": {"args": list(serving)},
         "evaluation": {"workers": workers, "timeout": 120.0},
     }
-    args = {one["name"]: (*serving, *one["server_args"]) for one in served}
-    revisions = {folder.name: checkpoint_revision(folder, args[folder.name]) for folder in folders}
-    freeze(run / "frozen.yaml", configuration, {"dataset": dataset, "checkpoints": revisions})
+    weights = {folder.name: checkpoint_revision(folder) for folder in folders}
+    freeze(run / "frozen.yaml", configuration, {"dataset": dataset, "weights": weights})
 
 
 def write_run(folder: Path, arms=tuple(SKILL), seeds=SEEDS) -> tuple[Path, Path]:
@@ -242,6 +241,10 @@ def test_other_budgets_are_told(folders, tmp_path):
     page = (tmp_path / "README.md").read_text()
     assert "- Arms have different numbers of slots (`tokens` in the tables), and not only where the name says" in page
     assert "equal numbers of slots" not in page
+    alone = part(study, lambda seed: True, "pad-last-document-compensated")
+    write_study(alone, tmp_path / "alone")
+    page = (tmp_path / "alone" / "README.md").read_text()
+    assert "- Arms have equal numbers of slots, padding included, except where the name says compensated.\n" in page
 
 
 def test_patches_are_told_of_alone(folders, output):
@@ -397,7 +400,7 @@ def lose_the_gold_reference(run, checkpoints):
         (lambda run, checkpoints: edit(run / "frozen.yaml", "prompts: ", "prompt: "), "prompts: Field required"),
         (lambda run, checkpoints: edit(run / "frozen.yaml", "versions:", "versions: 3\nold:"), "versions: Input"),
         (fail_a_reference, "gold: the machine failed in 1 of 24 evaluations; run it again"),
-        (fill_in_other_weights, "not the checkpoint that the run evaluated"),
+        (fill_in_other_weights, "not the files that the run evaluated"),
         (serve_one_otherwise, "served with different arguments"),
         (lambda run, checkpoints: (run / "frozen.yaml").unlink(), "not what a run froze"),
         (lambda run, checkpoints: (run / "frozen.yaml").write_text("versions: 1"), "not what a run froze"),
@@ -463,13 +466,22 @@ def test_seeds_can_be_added_to_a_study_that_was_kept(folders, output, tmp_path):
     assert joined(whole, changed).records[-len(changed.records)] != first
 
 
-def part(study, wanted):
-    """The study with the wanted seeds alone."""
+def part(study, wanted, arm=None):
+    """The study with the wanted seeds alone, of one arm or all."""
     return replace(
         study,
-        checkpoints=tuple(checkpoint for checkpoint in study.checkpoints if wanted(checkpoint.seed)),
-        records=tuple(record for record in study.records if wanted(record.seed)),
+        checkpoints=tuple(c for c in study.checkpoints if wanted(c.seed) and arm in (None, c.arm)),
+        records=tuple(r for r in study.records if wanted(r.seed) and arm in (None, r.arm)),
     )
+
+
+def test_a_run_that_names_no_packing_is_of_the_cards(tmp_path):
+    run, checkpoints = write_run(tmp_path, arms=("concat-then-split",), seeds=(0,))
+    text = (run / "table.csv").read_text()
+    (run / "table.csv").write_text(
+        text.replace("concat-then-split.seed0,concat-then-split,", "concat-then-split.seed0,,")
+    )
+    assert [c.packing for c in read_study(run, checkpoints).checkpoints] == ["concat-then-split"]
 
 
 def test_only_studies_that_were_made_alike_are_joined(folders, tmp_path):
