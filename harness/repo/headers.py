@@ -4,7 +4,8 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-_HEADER = re.compile(rb"([ \t]*)((?:async[ \t]+)?def|class)[ \t]+(\w+)[ \t]*(?:[(\[:].*)?")
+_HEADER = re.compile(rb"([ \t]*)((?:async[ \t]+)?def|class)[ \t]+([\w\x80-\xff]+)[ \t]*(?:[(\[:].*)?")
+_NAME = re.compile(r"\w+")  # letters of every script, which in bytes are told apart from no other character
 _WIDTH = 8  # of a tab, as Python counts it
 _MOST = 5000  # definitions that are looked for in one file: the time grows with their square
 
@@ -43,6 +44,8 @@ def lost_definitions(data: bytes, found: Sequence[Definition]) -> Iterator[Defin
     for number, line in enumerate(lines, 1):
         match = _HEADER.fullmatch(line.rstrip())
         if not match or (number, name := match[3].decode("utf-8", "replace")) in headed:
+            continue
+        if not _NAME.fullmatch(name):
             continue
         if len(known) == most:
             return

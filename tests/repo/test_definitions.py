@@ -7,7 +7,7 @@ from itertools import count
 from pathlib import Path
 
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from harness.repo.symbols import language_of, parse_elements, parse_tree
@@ -98,6 +98,7 @@ CHANGES = st.lists(
 
 @settings(max_examples=400, deadline=None)
 @given(PROGRAMS, CHANGES)
+@example("x = 1\nx = 1\nx = 1\ndef name0(self):\n  x = 1\n  pass\npass\n", [(0, "("), (23, "é")])
 def test_broken_python(source, changes):
     """The grammar lost whole classes in the error that one odd character made; elements were what was left."""
     source = broken(source, changes)
