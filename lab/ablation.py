@@ -19,12 +19,13 @@ from harness.records import write_whole
 from harness.run import dataset_key, run_pipeline
 from harness.run_file import load_run_file
 from harness.verdict import Outcome
+from lab import CARD
 from lab.arms import Arm
 from lab.laboratory import Laboratory
 from lab.step import fitting_precision
 from lab.study import Study, joined, load_study, read_study, write_study
 from lab.study.analysis import subset_ids
-from lab.study.card import CARD, read_card, shared_conditions
+from lab.study.card import read_card, shared_conditions
 from lab.study.collect import check_alike
 from lab.study.run_files import settings_of
 from lab.train import chosen_device

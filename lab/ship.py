@@ -8,11 +8,10 @@ from pathlib import Path
 from harness.demo import SHIPPED
 from harness.packing.metrics_file import METRICS
 from harness.records import write_whole
-from lab import LabError
+from lab import CARD, LabError
 from lab.arms import ARMS
 from lab.laboratory import Laboratory
 from lab.score import score_checkpoint
-from lab.train import RECORD
 
 SEED = 0
 MOST_BYTES = 5_000_000  # of one checkpoint's folder
@@ -28,7 +27,7 @@ def ship(laboratory: Laboratory, destination: Path, limit: int | None, progress:
     corpus = laboratory.write_corpus()
     for arm in (arm for arm in ARMS if not arm.compensated):
         source, target = laboratory.checkpoint(arm, SEED), destination / arm.strategy
-        if not (source / RECORD).is_file():
+        if not (source / CARD).is_file():
             raise LabError(f"{source}: not trained yet; `make lab` trains it")
         size = sum(file.stat().st_size for file in source.iterdir())
         if size > MOST_BYTES:
@@ -37,6 +36,6 @@ def ship(laboratory: Laboratory, destination: Path, limit: int | None, progress:
         progress(str(score))
         shutil.rmtree(target, ignore_errors=True)
         shutil.copytree(source, target, ignore=shutil.ignore_patterns("log.jsonl"))
-        card = json.loads((source / RECORD).read_text(encoding="utf-8")) | {"score": score.kinds()}
-        write_whole(target / RECORD, json.dumps(card, indent=1) + "\n")
+        card = json.loads((source / CARD).read_text(encoding="utf-8")) | {"score": score.kinds()}
+        write_whole(target / CARD, json.dumps(card, indent=1) + "\n")
     shutil.copyfile(laboratory.metrics(), destination / METRICS)

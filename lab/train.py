@@ -16,7 +16,7 @@ from typing import Any
 
 import torch
 
-from lab import LabError
+from lab import CARD, LabError
 from lab.data import PackedRows, load_rows, load_specials, row_order, whole_questions
 from lab.export import export
 from lab.model import Llama
@@ -24,7 +24,7 @@ from lab.progress import Progress
 from lab.recipe import Recipe
 from lab.step import Steps
 
-RECORD, LOG, STATE = "lab.json", "log.jsonl", "state.pt"
+LOG, STATE = "log.jsonl", "state.pt"
 FORMAT = "lab-checkpoint/1"
 LOG_STEPS = 10  # between two lines of the log
 SAVE_SECONDS = 30.0  # between two saved states, at least
@@ -78,7 +78,7 @@ def train(
         torch.set_num_threads(threads)
     record = {"format": FORMAT, **wanted, "recipe": asdict(recipe), **_outcome(steps, rows, budget, seconds)}
     record["whole_questions"] = whole_questions(rows.tokens, specials)  # in one pass over the rows
-    (partial / RECORD).write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+    (partial / CARD).write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
     partial.rename(output)
     (output / STATE).unlink()
     return record
@@ -144,7 +144,7 @@ def _identity(recipe: Recipe, seed: int, tokens: int, rows: PackedRows, tokenize
 def _finished(output: Path, wanted: dict[str, Any]) -> dict[str, Any]:
     """The record of what lies there, if it is what is wanted."""
     try:
-        record: dict[str, Any] = json.loads((output / RECORD).read_text(encoding="utf-8"))
+        record: dict[str, Any] = json.loads((output / CARD).read_text(encoding="utf-8"))
         found = {name: record[name] for name in wanted}
         found["recipe"] = {name: value for name, value in found["recipe"].items() if name not in MACHINE}
     except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:

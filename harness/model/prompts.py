@@ -40,8 +40,7 @@ class Prompts:
 
     def require(self, stages: Iterable[str]) -> None:
         """Raises InputError where the set lacks a prompt for one of the stages, or one is no template."""
-        stages = list(stages)
-        known = self.stages()
+        known, stages = self.stages(), list(stages)
         missing = [stage for stage in stages if stage not in known]
         if missing:
             wanted = ", ".join(f"{stage}{SUFFIX}" for stage in missing)
@@ -57,18 +56,20 @@ class Prompts:
         """
         from jinja2 import TemplateError
 
-        self.require([stage])
+        template = self._template(stage)
         try:
-            text = self._template(stage).render(**variables)
+            text = template.render(**variables)
         except TemplateError as error:
             raise InputError(f"{self.folder / stage}{SUFFIX}: {error}") from error
         return Prompt(text.encode("utf-8", "replace").decode(), stage)
 
     def _template(self, stage: str) -> "Template":
-        from jinja2 import TemplateError
+        from jinja2 import TemplateError, TemplateNotFound
 
         try:
             return templates(self.folder).get_template(f"{stage}{SUFFIX}")
+        except TemplateNotFound as error:
+            raise InputError(f"prompt set {self.name}: {self.folder} has no {error}") from error
         except (TemplateError, ValueError) as error:  # ValueError: not UTF-8
             raise InputError(f"{self.folder / stage}{SUFFIX}: {error}") from error
 

@@ -9,8 +9,6 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from harness.errors import InputError
 from lab.recipe import Recipe
 
-CARD = "lab.json"  # in a checkpoint's folder
-
 
 class Loss(BaseModel):
     """Mean losses of the last tenth of a training's steps, in nats."""

@@ -13,8 +13,9 @@ from harness.model.checkpoint import checkpoint_revision
 from harness.records import RunFolder
 from harness.report.similarity import similarity
 from harness.verdict import Outcome, Verdict
+from lab import CARD
 from lab.arms import ARMS
-from lab.study.card import CARD, Card, read_card, shared_conditions
+from lab.study.card import Card, read_card, shared_conditions
 from lab.study.run_files import Frozen, TableRow, read_frozen, read_lines, read_table, settings_of
 
 CHECKPOINT_NAME = re.compile(r"(?P<arm>.+)\.seed(?P<seed>\d+)")
