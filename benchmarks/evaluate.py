@@ -26,17 +26,17 @@ from typing import Any
 from docker import DockerClient
 from parts.arguments import BenchmarkParser, rows_file
 
+from harness.common.docker_client import connect
+from harness.common.paths import cache_folder
+from harness.common.run_folder import RunFolder
 from harness.config import EvaluationConfig
-from harness.evaluate.container import connect
+from harness.core.instance import Instance, load_instances
+from harness.core.interfaces import Limits
+from harness.core.verdict import Outcome
 from harness.evaluate.execution import packed
 from harness.evaluate.phases import evaluation_job
 from harness.evaluate.session import evaluation_session
 from harness.evaluate.spec import specify
-from harness.instance import Instance, load_instances
-from harness.paths import cache_folder
-from harness.records import RunFolder
-from harness.seams import Limits
-from harness.verdict import Outcome
 
 OFFICIAL = "5.0.2"  # release of the swebench package
 OVERHEAD_SECONDS = 0.35  # per evaluation, at most

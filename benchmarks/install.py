@@ -19,17 +19,17 @@ from pathlib import Path
 
 from parts.arguments import BenchmarkParser
 
+from harness.common.paths import cache_folder
+from harness.common.run_folder import RunFolder
 from harness.config import EvaluationConfig
+from harness.core.instance import Instance, load_instances
+from harness.core.interfaces import Snapshot
+from harness.core.verdict import Outcome, Verdict
 from harness.evaluate.recipes import load_recipes
 from harness.evaluate.session import evaluation_session
 from harness.evaluate.spec import render_script, specify
-from harness.instance import Instance, load_instances
-from harness.paths import cache_folder
-from harness.records import RunFolder
 from harness.repo.diff import Replacement, change_patch, split_lines
 from harness.repo.snapshot import open_repository
-from harness.seams import Snapshot
-from harness.verdict import Outcome, Verdict
 
 INSTANCES = (
     "django__django-15790,django__django-16046,django__django-15814,pallets__flask-4992,pydata__xarray-4248,"

@@ -22,20 +22,20 @@ from typing import Any
 from parts.arguments import BenchmarkParser
 from parts.mutations import mutants
 
+from harness.common.docker_client import connect
+from harness.common.paths import cache_folder
+from harness.common.progress import Progress
+from harness.common.run_folder import RunFolder
 from harness.config import EvaluationConfig
-from harness.evaluate.container import connect
+from harness.core.instance import Instance, load_instances
+from harness.core.verdict import Phase, Verdict
 from harness.evaluate.grade import official_spec
 from harness.evaluate.images import list_images
 from harness.evaluate.recipes import load_recipes
 from harness.evaluate.session import Session, evaluation_session
 from harness.evaluate.spec import Specification, specify
-from harness.instance import Instance, load_instances
-from harness.paths import cache_folder
-from harness.progress import Progress
-from harness.records import RunFolder
 from harness.repo.diff import creation_patch
 from harness.repo.snapshot import open_repository
-from harness.verdict import Phase, Verdict
 
 MUTANTS = 215
 SLOW_SECONDS = 20.0  # of the gold patch's tests; slower instances get one mutant each

@@ -19,11 +19,11 @@ from time import perf_counter
 from parts.arguments import BenchmarkParser
 from parts.gold_answers import CONTEXT, rebuilt_rows
 
-from harness.instance import Instance
+from harness.core.instance import Instance
+from harness.core.interfaces import Answer, Snapshot
 from harness.localize.oracle import gold_files
 from harness.repair.gold import answer_text, gold_blocks
 from harness.repair.sample import read_answer
-from harness.seams import Answer, Snapshot
 
 MOST_IN_MEMORY, MOST_WITH_PROOF = 10.0, 30.0  # ms, the median over all rows
 REPEATS = 5

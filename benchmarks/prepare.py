@@ -24,18 +24,18 @@ from pathlib import Path
 
 from parts.arguments import BenchmarkParser
 
+from harness.common.paths import cache_folder
 from harness.config import LocalizationConfig, SamplingConfig
-from harness.instance import Instance, load_instances
+from harness.core.instance import Instance, load_instances
+from harness.core.interfaces import Answer, Sampling, Snapshot
 from harness.localize.files import rank_paths, source_paths
 from harness.localize.oracle import gold_locations
 from harness.localize.stages import Localization, Localizer
 from harness.model.prompts import Prompts
-from harness.paths import cache_folder
 from harness.repair.source import LocatedSource
 from harness.repo.snapshot import open_repository
 from harness.repo.store import BlobStore
 from harness.repo.symbols import parse_elements, parse_tree
-from harness.seams import Answer, Sampling, Snapshot
 
 REPOSITORIES = ("pallets/flask", "pytest-dev/pytest", "django/django", "sympy/sympy")  # of requests none is rebuilt
 PARSE = "parse alone"

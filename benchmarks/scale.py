@@ -17,16 +17,16 @@ from pathlib import Path
 
 from parts.arguments import BenchmarkParser
 
+from harness.common.docker_client import RUN_LABEL, connect
+from harness.common.run_folder import RunFolder
 from harness.config import EvaluationConfig
+from harness.core.instance import Instance
+from harness.core.verdict import Outcome
 from harness.evaluate.bases import make_base
 from harness.evaluate.build import build_images
-from harness.evaluate.container import RUN_LABEL, connect
 from harness.evaluate.images import remove_images
 from harness.evaluate.recipes import Environment, FolderSource, Recipe, RecipeBook
 from harness.evaluate.session import Session, evaluation_session
-from harness.instance import Instance
-from harness.records import RunFolder
-from harness.verdict import Outcome
 
 INSTANCE_ID = "harness-Bench__scale-1"
 TEST = "tests/test_a.py::test_new"

@@ -14,14 +14,14 @@ from collections import Counter
 from parts.arguments import BenchmarkParser
 from parts.gold_answers import CONTEXT, STYLES, gold_contents, rebuilt_rows
 
-from harness.candidate import Reason
-from harness.instance import Instance
+from harness.core.candidate import Reason
+from harness.core.instance import Instance
+from harness.core.interfaces import Answer, Snapshot
 from harness.localize.oracle import gold_files
 from harness.model.answers import read_edits
 from harness.repair.edits import apply_edits
 from harness.repair.gold import gold_blocks
 from harness.repair.sample import read_answer
-from harness.seams import Answer, Snapshot
 
 GOLD, WRONG = "gold", "wrong"
 LOSSY = ("re-indented", "tabs for spaces", "lines left out", "trailing spaces")

@@ -7,17 +7,17 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
+from harness.common.collect import collect
+from harness.common.docker_client import connect
+from harness.common.files import write_jsonl
+from harness.common.paths import cache_folder
+from harness.common.progress import Progress, Stage
+from harness.core.instance import Instance, load_instances
 from harness.errors import InfrastructureError, InputError
 from harness.evaluate.bases import BaseChoice
 from harness.evaluate.build import BuildResult, Step, build_images
-from harness.evaluate.container import connect
 from harness.evaluate.recipes import load_recipes
-from harness.evaluate.session import collect
 from harness.evaluate.spec import Specification, specify
-from harness.instance import Instance, load_instances
-from harness.paths import cache_folder
-from harness.progress import Progress, Stage
-from harness.records import write_jsonl
 
 
 def build_instances(

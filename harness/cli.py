@@ -102,9 +102,9 @@ def evaluate(
 ) -> None:
     """Run the tests on given patches; run it again to do only what is missing."""
     from harness.config import EvaluationConfig
+    from harness.core.instance import load_instances, select
     from harness.evaluate.prefetch import images_of
     from harness.evaluation import Submission, evaluate_predictions, regrade_predictions
-    from harness.instance import load_instances, select
     from harness.report.listing import judged_notes, verdict_list
     from harness.report.tables import terminal_table
 
@@ -168,8 +168,8 @@ def pull(
 ) -> None:
     """Pull the images of a data set's instances ahead of a run; start it again to pull what is missing."""
     from harness.config import EvaluationConfig
+    from harness.core.instance import load_instances
     from harness.evaluate.prefetch import images_of, prefetch, require_pulled
-    from harness.instance import load_instances
     from harness.report.listing import pull_table
 
     evaluation = EvaluationConfig(pull=True, images=images_of(registries, mirror, pins, per_hour, workers))
@@ -183,7 +183,7 @@ def pull(
 @images.command(name="list")
 def list_() -> None:
     """Show the project's images and the benchmark's own, and what they take together."""
-    from harness.evaluate.container import connect
+    from harness.common.docker_client import connect
     from harness.evaluate.disk import image_layers, together
     from harness.evaluate.images import list_images
     from harness.report.listing import image_note, image_table
@@ -205,7 +205,7 @@ def remove(
     ] = False,
 ) -> None:
     """Remove the project's images: those of the named instances, or all. One of the two has to be given."""
-    from harness.evaluate.container import connect
+    from harness.common.docker_client import connect
     from harness.evaluate.images import remove_images
 
     if instances and everything:

@@ -7,13 +7,11 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from harness.evaluate.names import check_registry
-from harness.instance import nearest
+from harness.common.suggest import nearest
+from harness.core.conditions import Condition, Reference
+from harness.core.image_name import check_registry
+from harness.core.interfaces import Limits, Sampling
 from harness.presets import preset_names
-from harness.seams import Limits, Sampling
-
-Condition = Literal["model", "gt-location", "gt-file"]
-Reference = Literal["gold", "empty"]
 
 # Lengths of names that become folders and labels stay well under file system limits.
 NAME = r"[A-Za-z0-9][A-Za-z0-9._+-]{0,99}"

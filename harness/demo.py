@@ -7,13 +7,13 @@ from typing import Any
 import yaml
 
 from harness.build import build_instances
+from harness.common.files import write_whole
+from harness.common.paths import check_folder
+from harness.common.resources import resource
 from harness.config import RunConfig
 from harness.errors import InputError
 from harness.miniature.generate import generate
 from harness.packing.metrics_file import METRICS
-from harness.paths import check_folder
-from harness.records import write_whole
-from harness.resources import resource
 from harness.run_file import load_run_file
 
 SEED = 0

@@ -6,17 +6,20 @@ from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 
+from harness.common.cached import watched
+from harness.common.files import write_json
+from harness.common.paths import check_folder
+from harness.common.progress import Progress, Stage
+from harness.common.run_folder import RunFolder, freeze, require_kind
 from harness.config import EvaluationConfig
+from harness.core.instance import Instance
+from harness.core.verdict import Verdict
 from harness.errors import InputError
 from harness.evaluate.predictions import BASE, Prediction, load_predictions
 from harness.evaluate.prepare import prepare_images
 from harness.evaluate.regrade import regraded, stored_verdicts
 from harness.evaluate.session import Session, evaluation_session, specifications_of
-from harness.instance import Instance
-from harness.paths import check_folder
-from harness.progress import Progress, Stage
 from harness.proposal import reference_result
-from harness.records import RunFolder, freeze, require_kind, write_json
 from harness.report.metrics import SummaryRow
 from harness.report.spread import Spread, spread
 from harness.report.write import Result, write_results
@@ -28,8 +31,6 @@ from harness.soundness import (
     open_soundness,
     write_calibration,
 )
-from harness.verdict import Verdict
-from harness.work import watched
 
 GOLD = "gold"
 Runs = list[list[Verdict]]  # repeat by repeat, one verdict for each prediction

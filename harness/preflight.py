@@ -6,10 +6,12 @@ from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
+from harness.common.paths import check_folder
+from harness.common.run_folder import require_kind
 from harness.config import CheckpointConfig, RunConfig, ServingConfig
+from harness.core.instance import Instance, load_instances
 from harness.errors import InputError
 from harness.evaluate.recipes import load_recipes
-from harness.instance import Instance, load_instances
 from harness.localize.stages import localization_stages
 from harness.model.checkpoint import check_arguments, check_checkpoint, context_length
 from harness.model.client import api_key
@@ -17,8 +19,6 @@ from harness.model.embeddings import embeddings_key
 from harness.model.prompts import Prompts
 from harness.model.recorded import RecordedModel
 from harness.packing.metrics_file import load_metrics
-from harness.paths import check_folder
-from harness.records import require_kind
 from harness.repair.sample import STAGE as REPAIR_STAGE
 from harness.soundness import Soundness, open_soundness
 from harness.validate.check import validation_stages

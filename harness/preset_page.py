@@ -5,10 +5,10 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from harness.common.files import write_whole
+from harness.common.resources import resource, templates
 from harness.config import RunConfig
 from harness.presets import describe_preset, load_preset, preset_names
-from harness.records import write_whole
-from harness.resources import resource, templates
 
 # what makes up a pipeline
 PARTS = ("conditions", "prompts", "sampling", "localization", "validation", "evaluate_candidates")

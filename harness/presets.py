@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from harness.resources import resource
+from harness.common.resources import resource
 
 SUFFIX = ".yaml"
 ABOUT = "about"  # key of a preset's own description; the others are the run file's

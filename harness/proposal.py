@@ -5,24 +5,25 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from harness.candidate import Candidate
-from harness.config import CheckpointConfig, Condition
+from harness.config import CheckpointConfig
+from harness.core.candidate import Candidate
+from harness.core.conditions import Condition
+from harness.core.instance import Instance
+from harness.core.interfaces import Snapshot
+from harness.core.location import Location
+from harness.core.verdict import Outcome, Verdict
 from harness.evaluate.predictions import Prediction
-from harness.instance import Instance
 from harness.localize.asking import Cost
 from harness.localize.files import FileLocalization
 from harness.localize.stages import Localization
-from harness.location import Location
 from harness.report.metrics import Attempt
 from harness.report.similarity import similarity
 from harness.report.stages import StageScores, count_resolving, localization_hits
 from harness.report.write import Result
-from harness.seams import Snapshot
 from harness.validate.check import Plan, Validation
 from harness.validate.regression import Regression
 from harness.validate.reproduction import ReproductionTest
 from harness.validate.select import Selection
-from harness.verdict import Outcome, Verdict
 
 
 @dataclass(frozen=True)

@@ -13,38 +13,40 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from harness.candidate import Candidate
-from harness.config import CheckpointConfig, Condition, EvaluationConfig, Reference, RunConfig
+from harness.common.cached import Work, watched
+from harness.common.collect import collect
+from harness.common.hashing import content_key
+from harness.common.journal import Journal
+from harness.common.paths import cache_folder
+from harness.common.progress import Progress, Stage
+from harness.common.run_folder import RunFolder, freeze
+from harness.config import CheckpointConfig, EvaluationConfig, RunConfig
+from harness.core.candidate import Candidate
+from harness.core.conditions import Condition, Reference
+from harness.core.instance import Instance
+from harness.core.interfaces import Model, Snapshot
+from harness.core.location import Location, union
+from harness.core.verdict import Verdict
 from harness.evaluate.checkout import ImageFinder
 from harness.evaluate.predictions import reference_predictions
 from harness.evaluate.prepare import prepare_images
-from harness.evaluate.session import Session, collect, evaluation_session
-from harness.instance import Instance
-from harness.journal import Journal, content_key
-from harness.localize.names import union
+from harness.evaluate.session import Session, evaluation_session
 from harness.localize.oracle import gold_files, gold_locations
 from harness.localize.stages import Localization, Localizer
-from harness.location import Location
 from harness.model.checkpoint import checkpoint_revision
 from harness.model.client import open_model
 from harness.model.prompts import Prompts
-from harness.paths import cache_folder
 from harness.preflight import preflight, read_packing_metrics
-from harness.progress import Progress, Stage
 from harness.proposal import Proposal, Trial, reference_result
-from harness.records import RunFolder, freeze
 from harness.repair.sample import Drawing, repair
 from harness.repo.image import ImageRepository
 from harness.repo.snapshot import open_repository
 from harness.repo.store import derived_store
 from harness.report.metrics import SummaryRow
 from harness.report.write import Result, write_results
-from harness.seams import Model, Snapshot
 from harness.validate.bench import Bench
 from harness.validate.check import Plan, plan_validation, require_validation, validate
 from harness.validate.select import select
-from harness.verdict import Verdict
-from harness.work import Work, watched
 
 ATTEMPTS_UNDER_WAY = 64  # per checkpoint; bounds how many prompts are held at a time
 

@@ -7,9 +7,10 @@ from typing import Any, get_args
 import yaml
 from pydantic import BaseModel, ValidationError
 
+from harness.common.suggest import nearest
 from harness.config import RunConfig
+from harness.core.instance import FILE_FORMATS
 from harness.errors import InputError
-from harness.instance import FILE_FORMATS, nearest
 from harness.presets import load_preset, merged, preset_names
 
 UNION_TAGS = ("dict[", "function-", "lax-or-strict[")  # parts of pydantic's places that stand in no file

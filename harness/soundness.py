@@ -12,10 +12,10 @@ from typing import Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from harness.common.files import write_json
+from harness.common.resources import resource
+from harness.core.verdict import Outcome, Verdict
 from harness.errors import InputError
-from harness.records import write_json
-from harness.resources import resource
-from harness.verdict import Outcome, Verdict
 
 Model = TypeVar("Model", bound=BaseModel)
 

@@ -6,8 +6,8 @@ from typing import Annotated
 
 import typer
 
+from harness.common.paths import check_folder
 from harness.errors import HarnessError, InputError
-from harness.paths import check_folder
 from lab import LabError
 from lab.arms import ARMS
 from lab.recipe import Recipe

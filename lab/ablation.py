@@ -8,17 +8,17 @@ from typing import Any
 import yaml
 
 from harness.build import build_instances
+from harness.common.files import write_whole
 from harness.config import RunConfig
+from harness.core.instance import load_instances
+from harness.core.verdict import Outcome
 from harness.demo import pipeline_settings
 from harness.errors import InputError
-from harness.instance import load_instances
 from harness.miniature.generate import generate
 from harness.miniature.split import Split
 from harness.packing.metrics_file import load_numbers
-from harness.records import write_whole
 from harness.run import dataset_key, run_pipeline
 from harness.run_file import load_run_file
-from harness.verdict import Outcome
 from lab import CARD
 from lab.arms import Arm
 from lab.laboratory import Laboratory

@@ -11,13 +11,13 @@ from random import Random
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
-from harness.instance import Instance
-from harness.journal import content_key
+from harness.common.files import write_whole
+from harness.common.hashing import content_key
+from harness.core.instance import Instance
 from harness.miniature.checkpoints import tokenizer_config, train_tokenizer
 from harness.miniature.package import Difficulty, draw_packages
 from harness.miniature.texts import Texts, write_texts
 from harness.model.prompts import Prompts
-from harness.records import write_whole
 from harness.repo.memory import MemorySnapshot
 from harness.repo.outline import Outlines
 from harness.repo.store import BlobStore

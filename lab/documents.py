@@ -10,11 +10,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
 
-from harness.instance import Instance
+from harness.common.resources import templates
+from harness.core.instance import Instance
+from harness.core.interfaces import Snapshot
 from harness.localize.files import common_folder, source_paths
 from harness.miniature.checkpoints import CHAT_TEMPLATE
-from harness.resources import templates
-from harness.seams import Snapshot
 from lab.oracle import BEFORE_NAME, Questions, Turn
 
 TEMPLATES = Path(__file__).with_name("templates")

@@ -6,17 +6,17 @@ The prompts are those of the pipeline's own stages, so that what is trained on c
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from harness.instance import Instance
+from harness.core.instance import Instance
+from harness.core.interfaces import Answer, Sampling, Snapshot
+from harness.core.location import Location
 from harness.localize import elements as element_stage
 from harness.localize import files as file_stage
 from harness.localize.oracle import gold_files, gold_locations
-from harness.location import Location
 from harness.model.prompts import Prompt, Prompts
 from harness.repair import sample as repair_stage
 from harness.repair.gold import answer_text, gold_blocks
 from harness.repo.outline import Outlines
 from harness.repo.symbols import Element
-from harness.seams import Answer, Sampling, Snapshot
 
 ROOM = 1 << 30  # tokens; what is asked of the oracle is never cut
 SAMPLING = Sampling(temperature=0.0)

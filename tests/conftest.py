@@ -9,7 +9,7 @@ os.environ["HF_HUB_OFFLINE"] = "1"
 
 import pytest
 
-from harness.instance import Instance
+from harness.core.instance import Instance
 
 TEST_PATCH = """\
 diff --git a/tests/test_a.py b/tests/test_a.py

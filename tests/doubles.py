@@ -3,8 +3,8 @@
 import threading
 from collections.abc import Sequence
 
+from harness.core.interfaces import Answer, CommandResult, ContextOverflow, Job, Sampling
 from harness.errors import InfrastructureError
-from harness.seams import Answer, CommandResult, ContextOverflow, Job, Sampling
 
 
 class ScriptedModel:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.records import freeze
+from harness.common.run_folder import freeze
 
 HARNESS = [sys.executable, "-m", "harness.cli"]
 ANSWER = {"text": "", "finish_reason": "stop", "prompt_tokens": 1, "completion_tokens": 1, "seconds": 0.1}

@@ -3,8 +3,8 @@ from pathlib import Path
 
 import pytest
 
+from harness.core.instance import load_instances, parse_rows, select
 from harness.errors import InputError
-from harness.instance import load_instances, parse_rows, select
 
 V5 = {
     "image": "img:latest",

@@ -12,7 +12,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from harness.config import RunConfig, Section
-from harness.seams import Sampling
+from harness.core.interfaces import Sampling
 
 ROOT = Path(__file__).parent.parent
 PAGE = (ROOT / "docs" / "run-file.md").read_text(encoding="utf-8")

@@ -3,10 +3,10 @@ from pathlib import Path
 
 import pytest
 
+from harness.core.instance import load_instances
+from harness.core.verdict import Outcome, Phase, Verdict
 from harness.errors import InputError
-from harness.instance import load_instances
 from harness.soundness import Soundness, calibrate, load_calibration, open_soundness, quarantine, write_calibration
-from harness.verdict import Outcome, Phase, Verdict
 
 
 def verdict(instance_id: str, outcome: Outcome = Outcome.RESOLVED, digest: str = "sha256:1", **columns) -> Verdict:

@@ -7,13 +7,13 @@ from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from harness.common.paths import cache_folder
+from harness.core.instance import Instance, load_instances
+from harness.core.interfaces import Snapshot
 from harness.errors import InputError
-from harness.instance import Instance, load_instances
-from harness.paths import cache_folder
 from harness.repair.gold import Block, answer_text
 from harness.repo.diff import parse_patch
 from harness.repo.snapshot import RebuiltRepository, rebuilt_folder
-from harness.seams import Snapshot
 
 CONTEXT, WIDE = 3, 12  # lines around a change; in the style that leaves lines out
 KEPT = 2  # lines kept on either side of what is left out

@@ -6,9 +6,9 @@ import re
 from collections.abc import Iterator, Sequence
 from difflib import SequenceMatcher
 
-from harness.instance import Instance
+from harness.core.instance import Instance
+from harness.core.interfaces import Snapshot
 from harness.repo.diff import FileDiff, Replacement, change_patch, parse_patch, replaced, split_lines
-from harness.seams import Snapshot
 
 REACH = 12  # lines on either side of a change that may be altered
 # A pattern and what takes the place of its first find on a line.

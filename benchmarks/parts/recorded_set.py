@@ -11,12 +11,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
-from harness.instance import Instance
+from harness.core.instance import Instance
+from harness.core.interfaces import Snapshot
+from harness.core.location import Location
 from harness.localize.oracle import gold_files, gold_locations
-from harness.location import Location
 from harness.repair.gold import Block, answer_text, gold_blocks
 from harness.repo.diff import parse_patch
-from harness.seams import Snapshot
 from parts.gold_answers import CONTEXT, gold_contents, thinking
 
 SAMPLES = 40  # recorded for each stage: as many as any preset draws for one set of locations

@@ -7,10 +7,11 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from harness.common.docker_client import LABEL, translated
+from harness.common.hashing import content_hash
 from harness.errors import InfrastructureError, InputError
-from harness.evaluate.container import LABEL, translated
 from harness.evaluate.images import CONTENT_LABEL, KIND_LABEL
-from harness.evaluate.layers import LINES_SHOWN, Layer, build, content_hash, is_built, render
+from harness.evaluate.layers import LINES_SHOWN, Layer, build, is_built, render
 from harness.evaluate.pull import Puller
 
 if TYPE_CHECKING:

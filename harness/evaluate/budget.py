@@ -6,8 +6,8 @@ from contextlib import suppress
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
+from harness.common.docker_client import translated
 from harness.errors import InfrastructureError
-from harness.evaluate.container import translated
 from harness.evaluate.disk import GIB, Layers, image_layers, together
 from harness.evaluate.images import KIND_LABEL
 from harness.evaluate.pull import digests, find

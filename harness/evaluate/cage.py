@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness.seams import Limits
+from harness.core.interfaces import Limits
 
 if TYPE_CHECKING:
     from docker import DockerClient

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
+from harness.common.docker_client import RUN_LABEL, connect, translated
 from harness.config import EvaluationConfig
+from harness.core.instance import Instance
 from harness.errors import InputError
-from harness.evaluate.container import RUN_LABEL, connect, translated
 from harness.evaluate.supply import ImageSupply
-from harness.instance import Instance
 
 if TYPE_CHECKING:
     from docker import DockerClient

@@ -7,11 +7,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.evaluate.once import Once, retried
-from harness.instance import Instance
-from harness.journal import Journal, content_key
-from harness.resources import resource
-from harness.seams import Command, CommandResult, Job, Limits, Sandbox
+from harness.common.hashing import content_key
+from harness.common.journal import Journal
+from harness.common.once import Once
+from harness.common.resources import resource
+from harness.common.retry import retried
+from harness.core.instance import Instance
+from harness.core.interfaces import Command, CommandResult, Job, Limits, Sandbox
 
 PATCH_PATH = "/harness/patch.diff"
 APPLY_PATH = "/harness/apply.sh"

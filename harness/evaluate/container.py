@@ -6,18 +6,19 @@ have ended, and the container with it, should nobody be left to remove it.
 """
 
 import logging
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, nullcontext
+from contextlib import nullcontext
 from dataclasses import replace
 from threading import BoundedSemaphore
 from typing import TYPE_CHECKING
 
-from harness.errors import InfrastructureError, InputError, SandboxError
+from harness.common.docker_client import RUN_LABEL, translated
+from harness.core.interfaces import Command, CommandResult, Job
+from harness.errors import InfrastructureError, SandboxError
 from harness.evaluate.cage import cage, keeps_quotas
 from harness.evaluate.execution import execute, packed
 from harness.evaluate.shield import WatchedFile, read_files, shield, told_files
-from harness.seams import Command, CommandResult, Job
 
 if TYPE_CHECKING:
     from docker import DockerClient
@@ -25,44 +26,11 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-LABEL = "io.agentless-harness"  # on every image and container that belongs to the project
-RUN_LABEL = f"{LABEL}.run"  # on containers: the run they belong to
 
 GRACE_SECONDS = 60.0  # added to a job's own time, and as much of waiting, before its container ends by itself
 MANY = 1 << 16  # turns, where whoever calls keeps count of what runs at a time
 NO_SPACE = b"No space left on device"
 PROBE = {"/harness/probe": bytes(1 << 20)}  # what the disk must still take for such words not to be its own
-
-
-def connect(timeout: int = 600, connections: int = 32) -> "DockerClient":
-    """A client (``timeout`` in seconds) with one pool of connections to the Docker daemon that the environment names.
-
-    Raises InputError when no daemon answers.
-    """
-    import docker
-    from docker.errors import DockerException
-
-    try:
-        client = docker.from_env(timeout=timeout, max_pool_size=connections)
-        client.ping()
-    except DockerException as error:
-        raise InputError(
-            f"Docker is not reachable ({error}); start the daemon (`dockerd`, or `systemctl start docker`) "
-            "or point DOCKER_HOST at one"
-        ) from error
-    return client
-
-
-@contextmanager
-def translated(doing: str) -> Iterator[None]:
-    """Turns what the Docker client raises into InfrastructureError, saying what was being done."""
-    from docker.errors import DockerException
-    from requests.exceptions import RequestException
-
-    try:
-        yield
-    except (DockerException, RequestException, OSError) as error:
-        raise InfrastructureError(f"{doing}: {error}") from error
 
 
 class DockerSandbox:

@@ -6,10 +6,10 @@ from pathlib import Path
 from statistics import mean
 from typing import TYPE_CHECKING, Any
 
+from harness.common.docker_client import translated
+from harness.common.hashing import content_hash
+from harness.core.image_name import HUB, parse
 from harness.errors import InfrastructureError, InputError
-from harness.evaluate.container import translated
-from harness.evaluate.layers import content_hash
-from harness.evaluate.names import HUB, parse
 from harness.evaluate.registry import Registries
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness.evaluate.container import translated
+from harness.common.docker_client import translated
 from harness.evaluate.images import KIND_LABEL
 from harness.evaluate.layers import Layer, build, is_built, render
 from harness.evaluate.recipes import Environment

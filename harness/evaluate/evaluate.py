@@ -4,17 +4,19 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from harness.common.hashing import content_key
+from harness.common.journal import Journal
+from harness.common.once import Once
+from harness.common.retry import retried
+from harness.core.instance import Instance
+from harness.core.interfaces import Limits, Sandbox
+from harness.core.verdict import Outcome, Phase, Verdict
 from harness.errors import InfrastructureError, SandboxError
 from harness.evaluate.grade import grader_version
 from harness.evaluate.guard import patch_flags, refusal
 from harness.evaluate.judge import infrastructure, judge
-from harness.evaluate.once import Once, retried
 from harness.evaluate.phases import evaluation_job, new_nonce, protocol, write_log
 from harness.evaluate.spec import Specification
-from harness.instance import Instance
-from harness.journal import Journal, content_key
-from harness.seams import Limits, Sandbox
-from harness.verdict import Outcome, Phase, Verdict
 
 
 class Evaluator:

@@ -8,8 +8,8 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from harness.core.interfaces import CommandResult, Limits
 from harness.errors import InfrastructureError
-from harness.seams import CommandResult, Limits
 
 if TYPE_CHECKING:
     from docker import DockerClient

@@ -8,9 +8,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from harness.core.instance import Instance
+from harness.core.verdict import Outcome
 from harness.evaluate.spec import END_MARKER, START_MARKER, Specification
-from harness.instance import Instance
-from harness.verdict import Outcome
 
 if TYPE_CHECKING:
     from swebench.types import TestSpec

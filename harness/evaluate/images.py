@@ -4,11 +4,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from harness.common.docker_client import LABEL, translated
+from harness.common.suggest import nearest
+from harness.core.interfaces import Snapshot
 from harness.errors import InfrastructureError, InputError
-from harness.evaluate.container import LABEL, translated
 from harness.evaluate.specifications import PLACE, specifications
-from harness.instance import nearest
-from harness.seams import Snapshot
 
 if TYPE_CHECKING:
     from docker import DockerClient

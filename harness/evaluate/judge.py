@@ -3,12 +3,12 @@
 import re
 from collections.abc import Mapping, Sequence
 
+from harness.core.instance import Instance
+from harness.core.interfaces import CommandResult
+from harness.core.verdict import Outcome, Phase, Verdict
 from harness.evaluate.grade import PASSING, Grade, grade, read_statuses
 from harness.evaluate.phases import PATCH_REFUSED, ROOT, FileIds, file_ids, marked, watched_files
 from harness.evaluate.spec import Specification
-from harness.instance import Instance
-from harness.seams import CommandResult
-from harness.verdict import Outcome, Phase, Verdict
 
 # How flags begin.
 TEST_FILE = "test file: "

@@ -1,6 +1,5 @@
 """Building one layer of an image from a Dockerfile template: never twice from the same content."""
 
-import hashlib
 import re
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
@@ -10,10 +9,11 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from harness.common.docker_client import LABEL, translated
+from harness.common.hashing import content_hash
+from harness.common.resources import resource, templates
 from harness.errors import InfrastructureError
-from harness.evaluate.container import LABEL, translated
 from harness.evaluate.images import CONTENT_LABEL, KIND_LABEL
-from harness.resources import resource, templates
 
 if TYPE_CHECKING:
     from docker import DockerClient
@@ -42,14 +42,6 @@ class Layer:
     def name(self) -> str:
         """The image's name, tagged with its content: equal layers are one image."""
         return f"{self.repository}:{self.content[:12]}"
-
-
-def content_hash(*parts: str) -> str:
-    """SHA-256 over texts, in order."""
-    digest = hashlib.sha256()
-    for part in parts:
-        digest.update(f"{len(part)}:{part}".encode())
-    return digest.hexdigest()
 
 
 def render(template: str, **values: Any) -> str:

@@ -10,11 +10,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import takewhile
 
+from harness.common.resources import resource
+from harness.core.instance import Instance
+from harness.core.interfaces import Command, CommandResult, Job, Limits
 from harness.evaluate.shield import FILE_MODE, FOLDER_MODE, OWNER, TIME
 from harness.evaluate.spec import END_MARKER, START_MARKER, Specification, files_of
-from harness.instance import Instance
-from harness.resources import resource
-from harness.seams import Command, CommandResult, Job, Limits
 
 ROOT = "/testbed"
 FOLDER = "/harness"

@@ -7,8 +7,9 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
 
+from harness.common.suggest import nearest
+from harness.core.instance import Instance
 from harness.errors import InputError
-from harness.instance import Instance, nearest
 
 REFERENCES = ("gold", "empty")
 NAME_BYTES = 200  # file systems take 255, some of which escapes may need

@@ -9,14 +9,14 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from harness.common.docker_client import connect
+from harness.common.progress import Progress
 from harness.config import EvaluationConfig, ImagesConfig
+from harness.core.instance import Instance
 from harness.errors import HarnessError, InfrastructureError, InputError
-from harness.evaluate.container import connect
 from harness.evaluate.room import require_room
 from harness.evaluate.supply import ImageSupply
 from harness.evaluate.transfer import Amount
-from harness.instance import Instance
-from harness.progress import Progress
 
 MEGABYTE = 1_000_000
 

@@ -9,15 +9,16 @@ from functools import partial
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
+from harness.common.docker_client import translated
+from harness.common.retry import retried
 from harness.config import ImagesConfig
+from harness.core.image_name import parse, pinned
+from harness.core.instance import Instance
 from harness.errors import HarnessError, InfrastructureError, InputError
-from harness.evaluate.container import translated
 from harness.evaluate.gate import Gate
-from harness.evaluate.names import parse, pinned, sources
-from harness.evaluate.once import retried
+from harness.evaluate.names import sources
 from harness.evaluate.registry import Registries
 from harness.evaluate.transfer import OnAmount, Transfer
-from harness.instance import Instance
 
 if TYPE_CHECKING:
     from docker import DockerClient

@@ -16,9 +16,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from harness.common.resources import resource
+from harness.common.suggest import nearest
 from harness.errors import InputError
-from harness.instance import nearest
-from harness.resources import resource
 
 URL = re.compile(r"[a-z][a-z0-9+.-]*://|[\w.-]+@[\w.-]+:", re.ASCII)  # with a scheme, or user@host:path
 SourcesName = Annotated[str, Field(pattern=r"^[a-z0-9]+([._-][a-z0-9]+)*$")]  # a part of an image's name

@@ -13,8 +13,8 @@ from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
+from harness.core.image_name import HUB, parse
 from harness.errors import InfrastructureError, InputError
-from harness.evaluate.names import HUB, parse
 
 if TYPE_CHECKING:
     from requests import Response

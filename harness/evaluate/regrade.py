@@ -3,13 +3,13 @@
 from collections.abc import Mapping
 from pathlib import Path
 
+from harness.common.journal import Journal
+from harness.core.instance import Instance
+from harness.core.verdict import Outcome, Phase, Verdict
 from harness.evaluate.evaluate import patch_key, untested
 from harness.evaluate.judge import TEST_FILE, is_evidence, weigh
 from harness.evaluate.phases import read_log
 from harness.evaluate.spec import Specification
-from harness.instance import Instance
-from harness.journal import Journal
-from harness.verdict import Outcome, Phase, Verdict
 
 Stored = Mapping[tuple[str, str], Verdict]  # instance id and `patch_key` -> the latest verdict
 

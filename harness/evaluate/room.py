@@ -4,14 +4,14 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from harness.common.docker_client import translated
+from harness.core.instance import Instance
 from harness.errors import InputError
-from harness.evaluate.container import translated
 from harness.evaluate.disk import GIB, docker_root, expected, free_bytes, image_layers
 from harness.evaluate.environments import environment_layer
 from harness.evaluate.names import built_name
 from harness.evaluate.recipes import FolderSource, MirrorSource, RecipeBook, SdistSource, Source
 from harness.evaluate.supply import ImageSupply
-from harness.instance import Instance
 
 if TYPE_CHECKING:
     from docker import DockerClient

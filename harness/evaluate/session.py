@@ -7,29 +7,26 @@ from contextlib import contextmanager, suppress
 from contextvars import copy_context
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypeVar
 
+from harness.common.collect import Value, collect
+from harness.common.docker_client import connect
+from harness.common.journal import Journal
+from harness.common.run_folder import RunFolder
 from harness.config import EvaluationConfig
-from harness.errors import InputError
+from harness.core.instance import Instance
+from harness.core.interfaces import Sandbox
+from harness.core.verdict import Verdict
 from harness.evaluate.commands import CommandRun, CommandRunner, Script
-from harness.evaluate.container import DockerSandbox, connect
+from harness.evaluate.container import DockerSandbox
 from harness.evaluate.evaluate import Evaluator
 from harness.evaluate.names import built_name
 from harness.evaluate.pull import find
 from harness.evaluate.recipes import load_recipes
 from harness.evaluate.spec import Specification, specify
 from harness.evaluate.supply import ImageSupply, SuppliedSandbox
-from harness.instance import Instance
-from harness.journal import Journal
-from harness.records import RunFolder
-from harness.seams import Sandbox
-from harness.verdict import Verdict
-
-Value = TypeVar("Value")
 
 MEMORY_SHARE = 0.8  # of this machine's free memory, for all containers together
 AHEAD_SHARE = 0.5  # containers started and prepared ahead of need, for each that runs tests
-PROBLEMS_SHOWN = 5  # of one kind, in an error message
 
 
 @dataclass(frozen=True)
@@ -73,7 +70,7 @@ class Session:
         return self._start(self.commands.run, instance, script, patch)
 
     def _start(self, work: Callable[..., Value], *arguments: object) -> "Future[Value]":
-        # in the context of whoever starts it: see `harness.work`
+        # in the context of whoever starts it: see `harness.common.cached`
         return self._pool.submit(copy_context().run, work, *arguments)
 
 
@@ -154,21 +151,6 @@ def specifications_of(
         return specify(instance, book.instances.get(instance_id) if made_here else None)
 
     return collect(instances, specification_of)
-
-
-def collect(instances: Sequence[Instance], make: Callable[[Instance], Value]) -> dict[str, Value]:
-    """What ``make`` gives for every instance, by id; all its InputErrors in one."""
-    values: dict[str, Value] = {}
-    problems: list[str] = []
-    for instance in instances:
-        try:
-            values[instance.instance_id] = make(instance)
-        except InputError as error:
-            problems.append(str(error))
-    if problems:
-        more = f" | and {len(problems) - PROBLEMS_SHOWN} more like these" if len(problems) > PROBLEMS_SHOWN else ""
-        raise InputError(" | ".join(problems[:PROBLEMS_SHOWN]) + more)
-    return values
 
 
 def default_workers(evaluation: EvaluationConfig) -> int:

@@ -12,11 +12,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from harness.common.resources import resource, templates
+from harness.common.suggest import nearest
+from harness.core.instance import Instance
 from harness.errors import InputError, PatchError
 from harness.evaluate.specifications import directives, specifications, version_facts
-from harness.instance import Instance, nearest
 from harness.repo.diff import parse_patch
-from harness.resources import resource, templates
 
 if TYPE_CHECKING:
     from harness.evaluate.recipes import Recipe

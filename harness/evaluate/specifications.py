@@ -11,10 +11,11 @@ from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from harness.common.resources import resource
+from harness.common.suggest import nearest
+from harness.core.instance import Instance
 from harness.errors import InputError
-from harness.instance import Instance, nearest
 from harness.repo.diff import parse_patch
-from harness.resources import resource
 
 PLACE = "{instance}"
 

@@ -5,11 +5,11 @@ import re
 import tempfile
 from pathlib import Path
 
+from harness.common.hashing import content_hash
+from harness.common.retry import retried
+from harness.core.instance import Instance
 from harness.errors import InputError, PatchError
-from harness.evaluate.layers import content_hash
-from harness.evaluate.once import retried
 from harness.evaluate.recipes import FolderSource, MirrorSource, Recipe, SdistSource, Source, Sources, is_url
-from harness.instance import Instance
 from harness.repo.mirror import BareRepository
 from harness.repo.snapshot import REFERENCES, mirrors_folder, project_path
 from harness.repo.source import fetch_package, unpack_package

@@ -5,16 +5,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from harness.common.once import Once
 from harness.config import EvaluationConfig
+from harness.core.instance import Instance
+from harness.core.interfaces import CommandResult, Job, Sandbox
 from harness.errors import InfrastructureError, InputError, SandboxError
 from harness.evaluate.budget import Budget
 from harness.evaluate.disk import GIB
 from harness.evaluate.names import local_names, sources
-from harness.evaluate.once import Once
 from harness.evaluate.pull import Puller, find, matches
 from harness.evaluate.transfer import OnAmount
-from harness.instance import Instance
-from harness.seams import CommandResult, Job, Sandbox
 
 if TYPE_CHECKING:
     from docker import DockerClient

@@ -4,8 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 
+from harness.core.interfaces import Answer, ContextOverflow, Model, Sampling
 from harness.model.context import fit_prompt
-from harness.seams import Answer, ContextOverflow, Model, Sampling
 
 CUT = ("length", "abort", "content_filter")  # ends of an answer that is not whole, and so not to be read
 

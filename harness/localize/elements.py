@@ -3,13 +3,13 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from harness.instance import Instance
+from harness.core.instance import Instance
+from harness.core.interfaces import Model, Sampling, Snapshot
+from harness.core.location import Location
 from harness.localize.asking import NO_COST, Cost, PlaceReason, Question, ask, fit_question
 from harness.localize.names import read_places, resolve_places
-from harness.location import Location
 from harness.model.prompts import Prompts
 from harness.repo.outline import Outlines, skeleton, text_lines
-from harness.seams import Model, Sampling, Snapshot
 
 STAGE = "localize_elements"
 

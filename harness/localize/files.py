@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from enum import StrEnum
 from itertools import takewhile
 
-from harness.instance import Instance
-from harness.location import Location, resolve_path
+from harness.core.instance import Instance
+from harness.core.interfaces import Answer, ContextOverflow, Model, Sampling, Snapshot
+from harness.core.location import Location, resolve_path
 from harness.model.answers import read_file_names
 from harness.model.context import fit_prompt
 from harness.model.prompts import Prompts
 from harness.repo.outline import Outlines
 from harness.repo.search import relevance
-from harness.seams import Answer, ContextOverflow, Model, Sampling, Snapshot
 
 STAGE = "localize_files"
 

@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from harness.instance import Instance
+from harness.core.instance import Instance
+from harness.core.interfaces import Model, Sampling
+from harness.core.location import resolve_path
 from harness.localize.asking import NO_COST, Cost, PlaceReason, Question, ask, fit_question
-from harness.location import resolve_path
 from harness.model.answers import read_file_names
 from harness.model.prompts import Prompts
-from harness.seams import Model, Sampling
 
 STAGE = "localize_folders"
 

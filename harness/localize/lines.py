@@ -4,14 +4,14 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from harness.instance import Instance
+from harness.core.instance import Instance
+from harness.core.interfaces import Model, Sampling, Snapshot
+from harness.core.location import Location, widened
 from harness.localize.asking import NO_COST, Cost, PlaceReason, Question, ask, fit_question
-from harness.localize.names import read_places, resolve_places, widened
-from harness.location import Location
+from harness.localize.names import read_places, resolve_places
 from harness.model.prompts import Prompts
 from harness.repo.outline import Outlines, text_lines
 from harness.repo.pieces import RankedPieces
-from harness.seams import Model, Sampling, Snapshot
 
 STAGE = "localize_lines"
 PIECE_LINES = 40  # source is shown or left out in pieces of at most so many lines

@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from harness.location import Interval, Location, merge_intervals, resolve_path
+from harness.core.location import Interval, Location, merge_intervals, resolve_path
 from harness.model.answers import read_file_names, without_thinking
 from harness.repo.symbols import Element, resolve_element
 
@@ -68,26 +68,3 @@ def _spans(place: Named, length: int, elements: Sequence[Element]) -> list[Inter
         return []
     first, last = int(numbers[1]), int(numbers[2] or numbers[1])
     return [(first, min(last, length))] if 1 <= first <= min(last, length) else []
-
-
-def widened(locations: Iterable[Location], lengths: dict[str, int], lines: int) -> tuple[Location, ...]:
-    """The same locations with so many lines around each interval."""
-    return tuple(
-        Location(
-            place.path,
-            merge_intervals((max(1, a - lines), min(lengths[place.path], b + lines)) for a, b in place.intervals),
-        )
-        for place in locations
-    )
-
-
-def union(sets: Iterable[Sequence[Location]]) -> tuple[Location, ...]:
-    """All that any of the sets locates; a file that one of them means as a whole is meant as a whole."""
-    joined: dict[str, list[Interval] | None] = {}
-    for place in (place for locations in sets for place in locations):
-        intervals = joined.setdefault(place.path, [])
-        if not place.intervals or intervals is None:
-            joined[place.path] = None
-        else:
-            intervals += place.intervals
-    return tuple(Location(path, merge_intervals(intervals or ())) for path, intervals in joined.items())

@@ -1,10 +1,10 @@
 """Ground-truth locations from the gold patch: the two conditions that leave localization out (PAPER.md)."""
 
+from harness.core.instance import Instance
+from harness.core.interfaces import Snapshot
+from harness.core.location import Location, merge_intervals
 from harness.errors import InputError, PatchError
-from harness.instance import Instance
-from harness.location import Location, merge_intervals
 from harness.repo.diff import FileDiff, parse_patch, split_lines
-from harness.seams import Snapshot
 
 
 def gold_files(instance: Instance, snapshot: Snapshot) -> tuple[Location, ...]:

@@ -6,19 +6,18 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from harness.config import LocalizationConfig, SamplingConfig
-from harness.instance import Instance
+from harness.core.instance import Instance
+from harness.core.interfaces import Model, Sampling, Snapshot
+from harness.core.location import Location, union
 from harness.localize import elements as element_stage
 from harness.localize import files as file_stage
 from harness.localize import folders as folder_stage
 from harness.localize import lines as line_stage
 from harness.localize.asking import Cost
-from harness.localize.names import union
 from harness.localize.retrieve import RetrievedFiles, retrieve_files
-from harness.location import Location
 from harness.model.prompts import Prompts
 from harness.repo.outline import Outlines
 from harness.repo.store import BlobStore
-from harness.seams import Model, Sampling, Snapshot
 
 
 @dataclass(frozen=True)

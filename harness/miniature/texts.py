@@ -6,10 +6,10 @@ from difflib import unified_diff
 from random import Random
 from typing import Any
 
+from harness.common.resources import templates
 from harness.miniature.cases import REPORTED, Case, all_shown
 from harness.miniature.families import DATA
 from harness.miniature.package import Issues, Package
-from harness.resources import templates
 
 VERSION = "1.0"
 TEMPLATES = DATA / "templates"

@@ -3,6 +3,8 @@
 import re
 from dataclasses import dataclass
 
+from harness.core.candidate import Edit
+
 # the tags of most models, of Kimi-Dev and of Magistral
 _THINKING = re.compile(
     r"\s*(?:<(think|thinking)>.*?(?:</\1>|\Z)|◁think▷.*?(?:◁/think▷|\Z)|\[THINK\].*?(?:\[/THINK\]|\Z))", re.DOTALL
@@ -32,15 +34,6 @@ _LABELLED = re.compile(r"(?:in[ \t]+)?([^\s:]+):?[ \t]+(\S+)", re.IGNORECASE)
 _POSITION = re.compile(r":\d+(?:-\d+)?$")
 _WORD = re.compile(r"\w[\w.+-]*")  # a file such as LICENSE, where a path is expected
 _PATH = re.compile(r".*/.*|.*\.\w+|[A-Z]\w*file")
-
-
-@dataclass(frozen=True)
-class Edit:
-    """One search/replace block. Both texts are whole lines, each ended by a line feed; no lines is the empty text."""
-
-    path: str  # as the model wrote it
-    search: str  # empty: the file is new
-    replace: str  # empty: the lines are deleted
 
 
 @dataclass(frozen=True)

@@ -12,9 +12,9 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from harness.common.hashing import content_key
+from harness.common.paths import cache_folder
 from harness.errors import InputError
-from harness.journal import content_key
-from harness.paths import cache_folder
 
 RESERVED = ("--model", "--served-model-name", "--host", "--port", "--api-key", "--uds")
 INDEX = "model.safetensors.index.json"
@@ -193,7 +193,7 @@ def checkpoint_revision(path: Path, extra: Sequence[str] = ()) -> str:
 
     That is every determining file of the folder and the server arguments ``extra``, with the content of
     the files and folders which those name. vLLM's own version is left to the run's frozen file. Hashes
-    of large files are remembered in `harness.paths.cache_folder`.
+    of large files are remembered in `harness.common.paths.cache_folder`.
     """
     files = {file.name: file for file in _determining(path)}
     arguments = []

@@ -12,17 +12,18 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from harness.common.cached import not_found
+from harness.common.hashing import content_key
+from harness.common.journal import Journal
 from harness.config import CheckpointConfig, ServingConfig
+from harness.core.interfaces import Answer, Sampling
 from harness.errors import HarnessError, InputError, ServerError
-from harness.journal import Journal, content_key
 from harness.model.checkpoint import argument, check_checkpoint, checkpoint_revision, context_length
 from harness.model.endpoint import EndpointModel, connect, find_model, require_room
 from harness.model.leftovers import reap_servers
 from harness.model.recorded import RecordedModel, question
 from harness.model.server import VllmServer
 from harness.model.tokens import PromptTokens
-from harness.seams import Answer, Sampling
-from harness.work import not_found
 
 log = logging.getLogger(__name__)
 
@@ -76,7 +77,7 @@ class ServedCheckpoint:
         await self._running.aclose()
 
     async def answer(self, prompt: str, sampling: Sampling, index: int) -> Answer:
-        """Sample ``index`` of ``prompt``; see `harness.seams.Model`.
+        """Sample ``index`` of ``prompt``; see `harness.core.interfaces.Model`.
 
         A server that dies before it has answered is started again, a few times in all. Raises ServerError, with
         the reason from its log, where it does not start or dies once more.
@@ -191,7 +192,7 @@ class JournaledModel:
         return self
 
     async def answer(self, prompt: str, sampling: Sampling, index: int) -> Answer:
-        """Sample ``index`` of ``prompt``, from the journal where it is there; see `harness.seams.Model`.
+        """Sample ``index`` of ``prompt``, from the journal where it is there; see `harness.core.interfaces.Model`.
 
         A ContextOverflow is not kept: an endpoint's context may be another one next time.
         """

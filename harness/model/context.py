@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from harness.seams import Model, Sampling
+from harness.core.interfaces import Model, Sampling
 
 
 @dataclass(frozen=True)

@@ -9,9 +9,9 @@ import time
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, cast
 
+from harness.common.suggest import nearest
+from harness.core.interfaces import Answer, ContextOverflow, Sampling
 from harness.errors import InfrastructureError, InputError
-from harness.instance import nearest
-from harness.seams import Answer, ContextOverflow, Sampling
 
 if TYPE_CHECKING:
     from openai import AsyncOpenAI
@@ -107,7 +107,7 @@ class EndpointModel:
         await self._client.close()
 
     async def answer(self, prompt: str, sampling: Sampling, index: int) -> Answer:
-        """Sample ``index`` of ``prompt``, once it is counted to fit; see `harness.seams.Model`."""
+        """Sample ``index`` of ``prompt``, once it is counted to fit; see `harness.core.interfaces.Model`."""
         require_room(await self.count_tokens(prompt), sampling, await self.context_length())
         return await self.ask(prompt, sampling, index)
 

@@ -4,9 +4,9 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
+from harness.common.resources import resource, templates
+from harness.common.suggest import nearest
 from harness.errors import InputError
-from harness.instance import nearest
-from harness.resources import resource, templates
 
 if TYPE_CHECKING:
     from jinja2 import Template

@@ -19,14 +19,14 @@ from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
+from harness.common.hashing import content_key
 from harness.config import CheckpointConfig, ServingConfig
+from harness.core.interfaces import Answer, Sampling
 from harness.errors import InputError
-from harness.journal import content_key
 from harness.model.checkpoint import argument, checkpoint_revision, context_length
 from harness.model.endpoint import estimated_tokens, require_room
 from harness.model.prompts import Prompt
 from harness.model.tokens import PromptTokens
-from harness.seams import Answer, Sampling
 
 log = logging.getLogger(__name__)
 
@@ -131,7 +131,7 @@ def _read(file: _File) -> Recording:
 
 
 class RecordedModel:
-    """A `harness.seams.Model` that looks its answers up. What is missing is an empty answer, named in the log."""
+    """A `Model` that looks its answers up. What is missing is an empty answer, named in the log."""
 
     def __init__(self, checkpoint: CheckpointConfig, serving: ServingConfig) -> None:
         """Read the recording; a ``path`` beside it measures prompts as the checkpoint there does, unserved.

@@ -6,8 +6,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from harness.common.hashing import content_key
+from harness.common.paths import check_file, check_folder
 from harness.errors import InputError
-from harness.journal import content_key
 from harness.packing.corpus import Corpus, count, from_store, write_store
 from harness.packing.defaults import COMPARED, SHARD_TOKENS
 from harness.packing.documents import read_documents
@@ -20,7 +21,6 @@ from harness.packing.rows import Gatherer
 from harness.packing.store import read_store, store_paths
 from harness.packing.strategies import check_strategy, checked_stride, pack
 from harness.packing.vocabulary import Vocabulary, load_vocabulary
-from harness.paths import check_file, check_folder
 
 STORE = "tokens"  # name of the token files in an output folder
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from harness.common.suggest import nearest
 from harness.errors import InputError
-from harness.instance import nearest
 
 Document = str | np.ndarray[Any, Any]  # text, or its token ids
 

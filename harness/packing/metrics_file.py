@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from harness.common.suggest import nearest
 from harness.errors import InputError
-from harness.instance import nearest
 
 FORMAT = "harness-packing-metrics/1"
 METRICS = "metrics.json"  # its name beside packed data

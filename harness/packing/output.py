@@ -14,10 +14,10 @@ from typing import IO, Any
 
 import numpy as np
 
+from harness.common.paths import check_folder
 from harness.errors import InfrastructureError, InputError
 from harness.packing.pieces import Packing
 from harness.packing.rows import Gatherer, Rows
-from harness.paths import check_folder
 
 PLAN = "plan.json"  # what determines the output's content: only an equal plan may go on with it
 UNFINISHED = ".tmp"

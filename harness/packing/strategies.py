@@ -21,8 +21,8 @@ from typing import Any
 
 import numpy as np
 
+from harness.common.suggest import nearest
 from harness.errors import InputError
-from harness.instance import nearest
 from harness.packing import bestfit
 from harness.packing.compiled import IntArray, compiled, wide
 from harness.packing.overlong import HANDLINGS, Cut, cut_overlong

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from harness.common.suggest import nearest
 from harness.errors import InputError
-from harness.instance import nearest
 
 NO_SEPARATOR = "none"
 MOST_ID = (1 << 31) - 1  # rows hold ids of 32 bits

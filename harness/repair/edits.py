@@ -8,13 +8,12 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
 
-from harness.candidate import Grade, Reason
-from harness.location import Interval, Location, resolve_path
-from harness.model.answers import Edit
+from harness.core.candidate import Edit, Grade, Reason
+from harness.core.interfaces import Snapshot
+from harness.core.location import Interval, Location, resolve_path
 from harness.repair.elision import match_lines
 from harness.repair.match import EditRefused, Match, SourceFile, match_edit
 from harness.repo.diff import Replacement, replaced
-from harness.seams import Snapshot
 
 LINK, REGULAR = "120000", "100644"
 CLOSE = (Grade.EXACT, Grade.WHITESPACE)  # grades close enough to tell a file by what it holds

@@ -7,9 +7,8 @@ import dataclasses
 import re
 from collections.abc import Sequence
 
-from harness.candidate import Grade, Reason
-from harness.location import Interval
-from harness.model.answers import Edit
+from harness.core.candidate import Edit, Grade, Reason
+from harness.core.location import Interval
 from harness.repair.match import EditRefused, Match, SourceFile, match_edit
 
 _DOTS = re.compile(r"\s*(?:(?:#+|//+|--|/\*+|<!--|%|;+)\s*)?(?:\.\.\.|…).*")

@@ -3,9 +3,9 @@
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from harness.instance import Instance
+from harness.core.instance import Instance
+from harness.core.interfaces import Snapshot
 from harness.repo.diff import parse_patch, split_lines
-from harness.seams import Snapshot
 
 
 @dataclass(frozen=True)

@@ -9,10 +9,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from harness.candidate import Grade, Reason
+from harness.core.candidate import Edit, Grade, Reason
+from harness.core.location import Interval
 from harness.errors import HarnessError
-from harness.location import Interval
-from harness.model.answers import Edit
 from harness.repair.indentation import retabbed, shift_between, shifted
 from harness.repo.diff import Replacement, split_lines
 

@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
 
-from harness.candidate import Effect
-from harness.journal import content_key
+from harness.common.hashing import content_key
+from harness.core.candidate import Effect
 from harness.repair.edits import FileChange
 from harness.repair.statements import Module, change_module, read_module
 from harness.repo.diff import change_patch, creation_patch, deletion_patch, split_lines

@@ -5,9 +5,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from harness.candidate import Candidate, Reason
-from harness.instance import Instance
-from harness.location import Location
+from harness.core.candidate import Candidate, Reason
+from harness.core.instance import Instance
+from harness.core.interfaces import Answer, ContextOverflow, Model, Sampling, Snapshot
+from harness.core.location import Location
 from harness.model.answers import read_edits
 from harness.model.context import Fitted, fit_prompt
 from harness.model.prompts import Prompts
@@ -16,7 +17,6 @@ from harness.repair.edits import apply_edits
 from harness.repair.match import EditRefused
 from harness.repair.patch import make_patch, normalise, read_effect, syntax_problem
 from harness.repair.source import LocatedSource
-from harness.seams import Answer, ContextOverflow, Model, Sampling, Snapshot
 
 STAGE = "repair"
 CUT = ("length", "abort", "content_filter")  # ends of an answer that is not whole, and so not to be read

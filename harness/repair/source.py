@@ -3,10 +3,10 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from harness.location import Location
+from harness.core.interfaces import Snapshot
+from harness.core.location import Location
 from harness.repair.match import SourceFile
 from harness.repo.pieces import RankedPieces
-from harness.seams import Snapshot
 
 PIECE_LINES = 20  # source is shown or left out in pieces of at most so many lines
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 
-from harness.journal import content_key
+from harness.common.hashing import content_key
 from harness.python_syntax import GIVING_UP, parse_python, syntax_message, tree_text
 from harness.repo.diff import Replacement, replaced, split_lines
 

@@ -5,10 +5,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
-from harness.instance import Instance
+from harness.core.instance import Instance
+from harness.core.interfaces import Snapshot
 from harness.repo.mirror import BareRepository
 from harness.repo.snapshot import REFERENCES, BareRepositories, GitSnapshot, project_path
-from harness.seams import Snapshot
 
 
 class Image(Protocol):

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from harness.journal import content_key
+from harness.common.hashing import content_key
 from harness.repo.symbols import parse_tree
 
 if TYPE_CHECKING:

@@ -4,9 +4,9 @@ import json
 from collections.abc import Sequence
 from dataclasses import astuple
 
+from harness.core.interfaces import Snapshot
 from harness.repo.store import BlobStore
 from harness.repo.symbols import Element, language_of, parse_elements, rules_version
-from harness.seams import Snapshot
 
 ELIDED = "..."
 VARIABLE_LINES = 4  # lines of a variable that a skeleton shows

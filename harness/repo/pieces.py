@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from harness.location import Location, merge_intervals
+from harness.core.location import Location, merge_intervals
 from harness.repo.search import relevance
 
 

@@ -10,10 +10,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import Self
 
+from harness.common.suggest import nearest
+from harness.core.instance import Instance
+from harness.core.interfaces import Repository, Snapshot
 from harness.errors import InputError
-from harness.instance import Instance, nearest
 from harness.repo.mirror import BareRepository, Entry
-from harness.seams import Repository, Snapshot
 
 REGULAR = ("100644", "100755")
 PROJECT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*/[A-Za-z0-9][A-Za-z0-9._-]*")

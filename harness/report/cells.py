@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from harness.progress import duration
+from harness.common.progress import duration
 from harness.report.metrics import SummaryRow
 
 NONE = "-"  # a cell that has nothing to tell

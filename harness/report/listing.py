@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from rich.table import Table
 
+    from harness.core.verdict import Verdict
     from harness.evaluate.images import ImageInfo
     from harness.evaluate.prefetch import PullResult
     from harness.report.spread import Spread
     from harness.soundness import Exclusions
-    from harness.verdict import Verdict
 
 
 def verdict_list(verdicts: "Iterable[Verdict]") -> "Table":

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from statistics import fmean
 from typing import get_args
 
-from harness.config import Condition
+from harness.core.conditions import Condition
+from harness.core.verdict import Outcome, Verdict
 from harness.report.statistics import Interval, wilson
-from harness.verdict import Outcome, Verdict
 
 
 @dataclass(frozen=True)

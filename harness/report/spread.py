@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import fmean, stdev
 
-from harness.verdict import Outcome, Verdict
+from harness.core.verdict import Outcome, Verdict
 
 
 @dataclass(frozen=True)

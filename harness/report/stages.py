@@ -10,14 +10,14 @@ from functools import lru_cache
 from math import comb
 from statistics import fmean
 
+from harness.core.instance import Instance
+from harness.core.interfaces import Snapshot
+from harness.core.location import Location
+from harness.core.verdict import Outcome, Verdict
 from harness.errors import InputError
-from harness.instance import Instance
 from harness.localize.oracle import gold_locations
-from harness.location import Location
 from harness.repo.diff import split_lines
 from harness.repo.symbols import language_of, parse_elements
-from harness.seams import Snapshot
-from harness.verdict import Outcome, Verdict
 
 CUTOFFS = (1, 3, 5)  # located files that recall and precision look at
 DRAWS = (1, 2, 4, 8, 10, 16, 20, 32, 40, 64, 100)  # of pass@k, as far as there are candidates

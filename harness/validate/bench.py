@@ -5,9 +5,9 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass
 
+from harness.core.instance import Instance
 from harness.evaluate.commands import CommandRun, Script
 from harness.evaluate.spec import Specification
-from harness.instance import Instance
 
 Submit = Callable[[Instance, Script, str], "Future[CommandRun]"]
 

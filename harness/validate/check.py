@@ -8,13 +8,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from harness.candidate import Candidate
 from harness.config import ValidationConfig
+from harness.core.candidate import Candidate
+from harness.core.instance import Instance
+from harness.core.interfaces import Model, Snapshot
+from harness.core.location import Location
 from harness.evaluate.spec import Specification
-from harness.instance import Instance
-from harness.location import Location
 from harness.model.prompts import Prompts
-from harness.seams import Model, Snapshot
 from harness.validate.bench import Bench
 from harness.validate.programs import PYTHON, Program, program_for
 from harness.validate.regression import STAGE as REGRESSION_STAGE

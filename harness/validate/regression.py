@@ -11,15 +11,15 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from harness.config import RegressionConfig
+from harness.core.interfaces import Answer, ContextOverflow, Model, Snapshot
+from harness.core.location import Location
 from harness.errors import InfrastructureError
 from harness.evaluate.commands import CommandRun, Script
 from harness.evaluate.grade import read_statuses
-from harness.location import Location
 from harness.model.answers import without_thinking
 from harness.model.context import fit_prompt
 from harness.model.prompts import Prompts
 from harness.repo.search import relevance
-from harness.seams import Answer, ContextOverflow, Model, Snapshot
 from harness.validate.bench import Bench
 from harness.validate.scripts import Suite, read_suite, suite_script
 

@@ -12,11 +12,11 @@ from enum import StrEnum
 from pydantic import BaseModel, ConfigDict
 
 from harness.config import ReproductionConfig
+from harness.core.instance import Instance
+from harness.core.interfaces import Answer, ContextOverflow, Model
 from harness.errors import InfrastructureError
-from harness.instance import Instance
 from harness.model.answers import without_thinking
 from harness.model.prompts import Prompts
-from harness.seams import Answer, ContextOverflow, Model
 from harness.validate.bench import Bench
 from harness.validate.programs import PYTHON, Program
 from harness.validate.scripts import marked_region, program_script

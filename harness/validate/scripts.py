@@ -9,12 +9,12 @@ import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from harness.common.collect import collect
+from harness.common.resources import resource, templates
+from harness.core.instance import Instance
 from harness.errors import InputError
 from harness.evaluate.commands import Script
-from harness.evaluate.session import collect
 from harness.evaluate.spec import END_MARKER, START_MARKER, Specification, files_of
-from harness.instance import Instance
-from harness.resources import resource, templates
 
 SAFE_PATH = re.compile(r"[\w./+-]+")  # needs no quoting, whatever quotes it stands in
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from harness.candidate import Candidate, Reason
+from harness.core.candidate import Candidate, Reason
 
 
 class Pool(StrEnum):

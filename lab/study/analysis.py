@@ -8,7 +8,7 @@ from typing import Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.config import Condition
+from harness.core.conditions import Condition
 from harness.errors import InputError
 from harness.report.statistics import CONFIDENCE
 from lab.arms import BASELINE

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, get_args
 
-from harness.config import Condition, Reference
+from harness.common.run_folder import RunFolder
+from harness.core.conditions import Condition, Reference
+from harness.core.verdict import Outcome, Verdict
 from harness.errors import InputError
 from harness.evaluate.predictions import Prediction
 from harness.model.checkpoint import checkpoint_revision
-from harness.records import RunFolder
 from harness.report.similarity import similarity
-from harness.verdict import Outcome, Verdict
 from lab import CARD
 from lab.arms import ARMS
 from lab.study.card import Card, read_card, shared_conditions

@@ -5,11 +5,11 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any
 
+from harness.common.files import write_whole
+from harness.common.resources import templates
 from harness.errors import InputError
 from harness.packing.output import finished_file
-from harness.records import write_whole
 from harness.report.tables import markdown_table
-from harness.resources import templates
 from lab.arms import COMPENSATED
 from lab.study.analysis import LEVEL, Analysis, analyse, main_ids
 from lab.study.collect import ORDINARY, Study

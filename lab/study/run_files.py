@@ -9,11 +9,11 @@ from typing import Any, TypeVar, get_args
 import yaml
 from pydantic import BaseModel, ConfigDict
 
-from harness.config import Condition
+from harness.common.files import LOADER
+from harness.core.conditions import Condition
+from harness.core.verdict import Verdict
 from harness.errors import InputError
 from harness.evaluate.predictions import Prediction
-from harness.records import LOADER
-from harness.verdict import Verdict
 from lab.study.card import error_line
 
 NOT_SETTINGS = ("dataset", "checkpoints", "output", "serving")  # the data set's content has a key of its own

@@ -10,8 +10,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 from git import Repo
 
+from harness.common import retry
 from harness.errors import InfrastructureError, InputError
-from harness.evaluate import bases, once
+from harness.evaluate import bases
 from harness.evaluate.bases import base_layer
 from harness.evaluate.environments import environment_layer
 from harness.evaluate.layers import Layer, render
@@ -169,7 +170,7 @@ def test_a_known_state_needs_its_mirror_no_more(repository, instance, tmp_path, 
 
 @pytest.mark.parametrize("place", ["{mirror}", "file://{mirror}"])
 def test_a_mirror_without_the_commit(repository, instance, tmp_path, upstream, place, monkeypatch):
-    monkeypatch.setattr(once, "RETRY_SECONDS", ())
+    monkeypatch.setattr(retry, "RETRY_SECONDS", ())
     source = recipe(MirrorSource(location=place.format(mirror=upstream[0])))
     with pytest.raises(InputError, match=r"owner__name-1: .*owner__name\.git does not hold commit 1111"):
         write_base_state(repository, mirrored(instance, "1" * 40), source, tmp_path)
@@ -193,7 +194,7 @@ def test_a_mirror_that_does_not_answer_is_asked_again(repository, instance, tmp_
                 return
             self.send_error(503)
 
-    monkeypatch.setattr(once, "RETRY_SECONDS", (0.0, 0.0, 0.0))
+    monkeypatch.setattr(retry, "RETRY_SECONDS", (0.0, 0.0, 0.0))
     with ThreadingHTTPServer(("127.0.0.1", 0), Broken) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         location = f"http://127.0.0.1:{server.server_port}/p.git"

@@ -4,13 +4,13 @@ from pathlib import Path
 import pytest
 from doubles import ScriptedSandbox
 
+from harness.common import retry
+from harness.common.journal import Journal
+from harness.core.instance import Instance
+from harness.core.interfaces import CommandResult, Limits
 from harness.errors import InfrastructureError
 from harness.evaluate import commands as module
-from harness.evaluate import once
 from harness.evaluate.commands import CommandRunner, Script
-from harness.instance import Instance
-from harness.journal import Journal
-from harness.seams import CommandResult, Limits
 
 SCRIPT = Script("echo hello\n", {"/harness/a.py": "x = 1\n"})
 APPLIED = CommandResult(0, b"Applied patch a.py cleanly.\n", 0.1)
@@ -19,7 +19,7 @@ DONE = CommandResult(3, b"hello\xff\n", 0.5)
 
 @pytest.fixture
 def make(tmp_path: Path, monkeypatch):
-    monkeypatch.setattr(once, "RETRY_SECONDS", (0.0, 0.0))
+    monkeypatch.setattr(retry, "RETRY_SECONDS", (0.0, 0.0))
     journals = []
 
     def runner(machine: ScriptedSandbox, **limits) -> CommandRunner:

@@ -4,15 +4,15 @@ from pathlib import Path
 import pytest
 from doubles import ScriptedSandbox
 
+from harness.common import retry
+from harness.common.journal import Journal
+from harness.core.instance import Instance
+from harness.core.interfaces import CommandResult, Job, Limits
+from harness.core.verdict import Outcome, Phase, Verdict
 from harness.errors import SandboxError
-from harness.evaluate import once
 from harness.evaluate.evaluate import Evaluator
 from harness.evaluate.phases import PATCH_PATH, PATCH_REFUSED
 from harness.evaluate.spec import END_MARKER, START_MARKER, Specification
-from harness.instance import Instance
-from harness.journal import Journal
-from harness.seams import CommandResult, Job, Limits
-from harness.verdict import Outcome, Phase, Verdict
 
 PASSING = "PASSED tests/test_a.py::test_new\nPASSED tests/test_a.py::test_old\n== 2 passed in 0.01s ==\n"
 INTACT = {"/testbed/tests/test_a.py": "1f"}
@@ -22,7 +22,7 @@ TESTED = CommandResult(0, PASSING.encode(), 2.0, contents=INTACT)
 
 @pytest.fixture
 def make(tmp_path: Path, monkeypatch):
-    monkeypatch.setattr(once, "RETRY_SECONDS", (0.0, 0.0))
+    monkeypatch.setattr(retry, "RETRY_SECONDS", (0.0, 0.0))
     journals = []
 
     def evaluator(sandbox: ScriptedSandbox, script: str = f"{START_MARKER}\n{END_MARKER}", **limits) -> Evaluator:

@@ -1,9 +1,9 @@
 import pytest
 
+from harness.core.instance import Instance
+from harness.core.verdict import Outcome
 from harness.evaluate.grade import grade
 from harness.evaluate.spec import END_MARKER, START_MARKER, Specification
-from harness.instance import Instance
-from harness.verdict import Outcome
 
 SPECIFICATION = Specification("", "parse_log_pytest", "pass_and_fail")
 NEW, OLD = "tests/test_a.py::test_new", "tests/test_a.py::test_old"

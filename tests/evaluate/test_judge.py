@@ -1,11 +1,11 @@
 import pytest
 
+from harness.core.instance import Instance
+from harness.core.verdict import Outcome
 from harness.evaluate.grade import Grade
 from harness.evaluate.judge import changed_files, run_flags
 from harness.evaluate.phases import FileIds, marked
 from harness.evaluate.spec import Specification
-from harness.instance import Instance
-from harness.verdict import Outcome
 
 SPECIFICATION = Specification("", "parse_log_pytest", "pass_and_fail")
 NEW, OLD = "tests/test_a.py::test_new", "tests/test_a.py::test_old"

@@ -3,13 +3,13 @@ from pathlib import Path
 
 import pytest
 
+from harness.common.resources import resource
+from harness.core.instance import Instance
+from harness.core.interfaces import CommandResult
+from harness.core.verdict import Outcome
 from harness.evaluate.grade import grade
 from harness.evaluate.phases import RESTORE_STATE, file_ids, marked, new_nonce, read_log, split_script, write_log
 from harness.evaluate.spec import END_MARKER, START_MARKER, Specification
-from harness.instance import Instance
-from harness.resources import resource
-from harness.seams import CommandResult
-from harness.verdict import Outcome
 
 SCRIPT = f"""#!/bin/bash
 set -uxo pipefail

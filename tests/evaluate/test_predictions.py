@@ -3,10 +3,10 @@ from pathlib import Path
 
 import pytest
 
+from harness.common.run_folder import RunFolder
+from harness.core.instance import Instance
 from harness.errors import InputError
 from harness.evaluate.predictions import load_predictions
-from harness.instance import Instance
-from harness.records import RunFolder
 
 
 def prediction(instance_id: str = "owner__name-1", patch: str | None = "p") -> dict[str, str | None]:

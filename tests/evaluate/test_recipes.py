@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from harness.common.resources import resource
 from harness.errors import InputError
 from harness.evaluate.recipes import FolderSource, MirrorSource, SdistSource, load_recipes
-from harness.resources import resource
 
 SDIST = {"package": "p", "filename": "p-1.0.tar.gz", "sha256": "0" * 64, "bytes": 10}
 ENTRY = {"instance_id": "o__p-1", "environment": "e", "test_cmd": "python -m pytest", "install": "pip install -e ."}

@@ -2,15 +2,15 @@ from pathlib import Path
 
 import pytest
 
+from harness.common.journal import Journal
+from harness.core.instance import Instance
+from harness.core.interfaces import CommandResult
+from harness.core.verdict import Outcome, Phase, Verdict
 from harness.evaluate.evaluate import patch_key
 from harness.evaluate.judge import CONTRADICTION, NO_CLOSING, TEST_FILE
 from harness.evaluate.phases import write_log
 from harness.evaluate.regrade import regraded, stored_verdicts
 from harness.evaluate.spec import Specification
-from harness.instance import Instance
-from harness.journal import Journal
-from harness.seams import CommandResult
-from harness.verdict import Outcome, Phase, Verdict
 
 SPECIFICATION = Specification("", "parse_log_pytest", "pass_and_fail")
 NEW, OLD = "tests/test_a.py::test_new", "tests/test_a.py::test_old"

@@ -3,9 +3,9 @@ from pathlib import Path
 
 import pytest
 
+from harness.core.instance import Instance
 from harness.errors import InputError
 from harness.evaluate.spec import END_MARKER, START_MARKER, files_of, render_script, specify
-from harness.instance import Instance
 
 NEW_FILE = """\
 diff --git a/tests/data/b.txt b/tests/data/b.txt

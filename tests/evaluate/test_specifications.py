@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
+from harness.core.instance import Instance, load_instances
 from harness.errors import InputError
 from harness.evaluate.spec import END_MARKER, START_MARKER, specify
 from harness.evaluate.specifications import (
@@ -19,7 +20,6 @@ from harness.evaluate.specifications import (
     specifications,
     version_facts,
 )
-from harness.instance import Instance, load_instances
 from harness.repo.diff import Replacement, change_patch
 
 CACHE = Path(__file__).parents[2] / ".cache"

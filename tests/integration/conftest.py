@@ -9,9 +9,9 @@ import pytest
 from registry import FaultyProxy, Registry, forget
 
 from harness.build import build_instances
+from harness.common.docker_client import connect
 from harness.errors import InfrastructureError, InputError
 from harness.evaluate.bases import make_base, run_command
-from harness.evaluate.container import connect
 from harness.miniature.generate import generate
 
 

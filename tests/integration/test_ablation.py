@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
+from harness.core.verdict import Outcome
 from harness.errors import InputError
-from harness.verdict import Outcome
 
 pytest.importorskip("torch")
 

@@ -2,9 +2,9 @@
 
 import pytest
 
+from harness.common.resources import resource
+from harness.core.interfaces import Command, Job, Limits
 from harness.evaluate.container import DockerSandbox
-from harness.resources import resource
-from harness.seams import Command, Job, Limits
 
 pytestmark = pytest.mark.docker
 

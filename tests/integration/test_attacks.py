@@ -5,11 +5,11 @@ import time
 import pytest
 from victim import FIXED, INSTANCE_ID, NEW, OLD, TEST_FILE, TESTED, diff, make_victim, open_evaluator
 
-from harness.evaluate.container import RUN_LABEL
+from harness.common.docker_client import RUN_LABEL
+from harness.core.verdict import Outcome, Phase, Verdict
 from harness.evaluate.images import remove_images
 from harness.evaluate.phases import read_log
 from harness.repo.diff import creation_patch
-from harness.verdict import Outcome, Phase, Verdict
 
 pytestmark = pytest.mark.docker
 RUN = "test-attacks"

@@ -2,12 +2,12 @@
 
 import pytest
 
+from harness.common.docker_client import RUN_LABEL
+from harness.common.paths import cache_folder
 from harness.config import EvaluationConfig
+from harness.core.instance import load_instances
 from harness.errors import InputError
 from harness.evaluate.checkout import DockerImage, ImageFinder
-from harness.evaluate.container import RUN_LABEL
-from harness.instance import load_instances
-from harness.paths import cache_folder
 from harness.repo.image import ImageRepository
 from harness.repo.snapshot import open_repository
 

@@ -11,15 +11,16 @@ from pathlib import Path
 import pytest
 from daemon import Daemon, import_little_image
 
-from harness.evaluate import once
-from harness.evaluate.container import RUN_LABEL, DockerSandbox
+from harness.common import retry
+from harness.common.docker_client import RUN_LABEL
+from harness.common.journal import Journal
+from harness.core.instance import Instance
+from harness.core.interfaces import Limits
+from harness.core.verdict import Outcome, Phase
+from harness.evaluate.container import DockerSandbox
 from harness.evaluate.evaluate import Evaluator
 from harness.evaluate.spec import END_MARKER, START_MARKER, Specification
-from harness.instance import Instance
-from harness.journal import Journal
 from harness.repo.diff import creation_patch
-from harness.seams import Limits
-from harness.verdict import Outcome, Phase
 
 pytestmark = [
     pytest.mark.docker,
@@ -59,7 +60,7 @@ def daemon(tmp_path, caplog):
 @pytest.fixture
 def evaluation(tmp_path, row, monkeypatch):
     """Evaluates the patch with these tests."""
-    monkeypatch.setattr(once, "RETRY_SECONDS", (1.0, 5.0, 5.0))
+    monkeypatch.setattr(retry, "RETRY_SECONDS", (1.0, 5.0, 5.0))
     instance = Instance.model_validate(row(test_patch=NEW_TEST, FAIL_TO_PASS=[TEST], PASS_TO_PASS=[]))
 
     def evaluate(client, tests: str):

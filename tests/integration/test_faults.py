@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 from victim import FIXED, INSTANCE_ID, diff, make_victim, open_evaluator
 
-from harness.evaluate.container import RUN_LABEL
+from harness.common.docker_client import RUN_LABEL
+from harness.core.verdict import Outcome
 from harness.evaluate.images import remove_images
-from harness.verdict import Outcome
 
 pytestmark = pytest.mark.docker
 RUN = "test-faults"
@@ -28,9 +28,9 @@ from pathlib import Path
 from harness.evaluate.container import DockerSandbox, connect
 from harness.evaluate.evaluate import Evaluator
 from harness.evaluate.spec import Specification
-from harness.instance import Instance
-from harness.journal import Journal
-from harness.seams import Limits
+from harness.core.instance import Instance
+from harness.common.journal import Journal
+from harness.core.interfaces import Limits
 
 given = json.loads(Path(sys.argv[1]).read_text())
 folder = Path(sys.argv[2])

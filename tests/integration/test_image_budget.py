@@ -9,6 +9,8 @@ from daemon import import_little_image
 from registry import make_image, noise
 
 from harness.config import EvaluationConfig, ImagesConfig, RunConfig
+from harness.core.instance import Instance
+from harness.core.verdict import Outcome
 from harness.errors import InputError
 from harness.evaluate import prefetch, room
 from harness.evaluate.budget import Budget
@@ -21,10 +23,8 @@ from harness.evaluate.registry import Registries
 from harness.evaluate.spec import END_MARKER, START_MARKER
 from harness.evaluate.supply import ImageSupply
 from harness.evaluation import Submission, evaluate_predictions
-from harness.instance import Instance
 from harness.repo.diff import creation_patch
 from harness.run import run_pipeline
-from harness.verdict import Outcome
 
 pytestmark = pytest.mark.docker
 MIB = 1 << 20
@@ -252,7 +252,7 @@ def test_an_image_that_moved_is_tested_anew(docker_client, rows, registry, littl
 def test_an_image_that_no_registry_has_any_more_is_an_infrastructure_failure(
     docker_client, rows, tmp_path, monkeypatch
 ):
-    monkeypatch.setattr("harness.evaluate.once.RETRY_SECONDS", (0.0,))
+    monkeypatch.setattr("harness.common.retry.RETRY_SECONDS", (0.0,))
     gone = rows[0].model_copy(update={"image": rows[0].image.replace("run-0", "gone")})
     evaluation = EvaluationConfig(pull=True, image_budget=1, workers=1, timeout=60, images=ImagesConfig(pulls=1))
     judged = evaluate_predictions(Submission([gone, rows[1]], "gold", tmp_path / "out", evaluation))

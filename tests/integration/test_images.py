@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from harness.common import retry
 from harness.config import EvaluationConfig
+from harness.core.instance import Instance, load_instances
 from harness.errors import InfrastructureError, InputError
-from harness.evaluate import once
 from harness.evaluate.build import BuildResult, Step, build_images
 from harness.evaluate.environments import environment_layer
 from harness.evaluate.images import (
@@ -24,7 +25,6 @@ from harness.evaluate.pull import Puller
 from harness.evaluate.recipes import Environment, FolderSource, Recipe, RecipeBook, load_recipes
 from harness.evaluate.specifications import published_image
 from harness.evaluate.supply import ImageSupply
-from harness.instance import Instance, load_instances
 from harness.repo.snapshot import RebuiltRepository
 
 pytestmark = pytest.mark.docker
@@ -222,7 +222,7 @@ def test_a_row_has_the_image_it_names_or_else_ours_or_the_official_one(docker_cl
 
 
 def test_a_registry_that_does_not_answer(docker_client, instance, monkeypatch):
-    monkeypatch.setattr(once, "RETRY_SECONDS", (0.0,))
+    monkeypatch.setattr(retry, "RETRY_SECONDS", (0.0,))
     named = numbered(instance, 4).model_copy(update={"image": "localhost:9/none:1"})
     with pytest.raises(InfrastructureError, match=r"localhost:9/none:1 can't be pulled: .*no registry answers"):
         resolve(docker_client, named, pull=True)

@@ -7,9 +7,9 @@ import pytest
 
 from harness.build import build_instances
 from harness.config import EvaluationConfig
+from harness.core.instance import load_instances
+from harness.core.verdict import Outcome
 from harness.evaluation import Submission, evaluate_predictions
-from harness.instance import load_instances
-from harness.verdict import Outcome
 
 ROWS = os.environ.get("HARNESS_SWEBENCH_ROWS", "")
 HANDFUL = [

@@ -10,8 +10,8 @@ import pytest
 
 from harness.build import build_instances
 from harness.config import EvaluationConfig
+from harness.core.instance import load_instances
 from harness.evaluation import Judged, Submission, evaluate_predictions, regrade_predictions
-from harness.instance import load_instances
 
 pytestmark = [pytest.mark.docker, pytest.mark.instances]
 

@@ -6,9 +6,9 @@ from http import HTTPStatus
 import pytest
 from registry import FaultyProxy, failing, noise, times
 
+from harness.common import retry
 from harness.config import EvaluationConfig, ImagesConfig
 from harness.errors import InfrastructureError, InputError
-from harness.evaluate import once
 from harness.evaluate.pull import Puller, digests, find
 from harness.evaluate.registry import Registries
 from harness.evaluate.specifications import published_image
@@ -22,7 +22,7 @@ KIB = 1 << 10
 @pytest.fixture(autouse=True)
 def quick(monkeypatch):
     """Tries without pauses of ours."""
-    monkeypatch.setattr(once, "RETRY_SECONDS", (0.0, 0.0, 0.0))
+    monkeypatch.setattr(retry, "RETRY_SECONDS", (0.0, 0.0, 0.0))
 
 
 @pytest.fixture

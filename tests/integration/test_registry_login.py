@@ -9,8 +9,8 @@ import pytest
 from registry import Registry, forget, noise
 from tokens import TokenServer, basic
 
+from harness.common.docker_client import connect
 from harness.errors import InfrastructureError, InputError
-from harness.evaluate.container import connect
 from harness.evaluate.pull import Puller, find
 from harness.evaluate.registry import Registries
 
@@ -132,7 +132,7 @@ def test_a_credential_helper_is_asked(name, guarded, login, docker_client, tmp_p
 
 
 def test_a_credential_helper_that_fails(name, guarded, login, tmp_path, monkeypatch):
-    monkeypatch.setattr("harness.evaluate.once.RETRY_SECONDS", ())
+    monkeypatch.setattr("harness.common.retry.RETRY_SECONDS", ())
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
     login(credHelpers={guarded.address: helper(tmp_path, "echo the safe is locked; exit 1")})
     for ask in (asked, pull):

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from harness.evaluate.container import RUN_LABEL
+from harness.common.docker_client import RUN_LABEL
+from harness.common.run_folder import run_label
 from harness.miniature.checkpoints import write_random_checkpoint
-from harness.records import run_label
 
 pytestmark = pytest.mark.docker
 

@@ -5,16 +5,16 @@ from random import Random
 
 import pytest
 
+from harness.common.journal import Journal
 from harness.config import CheckpointConfig, ServingConfig
+from harness.core.interfaces import Sampling
 from harness.demo import pipeline_settings, shipped_checkpoints
-from harness.journal import Journal
 from harness.miniature.package import draw_packages
 from harness.miniature.texts import write_texts
 from harness.model.client import open_model
 from harness.model.prompts import Prompts
 from harness.repo.outline import Outlines
 from harness.repo.store import BlobStore
-from harness.seams import Sampling
 from lab.arms import STRATEGIES
 from lab.corpus import described
 from lab.documents import CONDITIONS, question

@@ -12,24 +12,24 @@ import pytest
 from answering_stub import reproduction
 from doubles import ScriptedModel
 
-from harness.candidate import Candidate
+from harness.common.paths import cache_folder
+from harness.common.run_folder import RunFolder
 from harness.config import (
     EvaluationConfig,
     RegressionConfig,
     ReproductionConfig,
     ValidationConfig,
 )
+from harness.core.candidate import Candidate
+from harness.core.instance import Instance, load_instances
+from harness.core.interfaces import Snapshot
+from harness.core.location import Location
 from harness.evaluate.session import Session, evaluation_session
-from harness.instance import Instance, load_instances
-from harness.location import Location
 from harness.model.prompts import Prompts
-from harness.paths import cache_folder
-from harness.records import RunFolder
 from harness.repo.diff import Replacement, change_patch, parse_patch, split_lines
 from harness.repo.snapshot import open_repository
 from harness.run import run_pipeline
 from harness.run_file import load_run_file
-from harness.seams import Snapshot
 from harness.validate.bench import Bench
 from harness.validate.check import Validation, plan_validation, validate
 from harness.validate.scripts import program_script

@@ -10,16 +10,16 @@ from pathlib import Path
 
 import pytest
 
+from harness.common.journal import Journal
 from harness.config import CheckpointConfig, ServingConfig
+from harness.core.interfaces import ContextOverflow, Sampling
 from harness.errors import ServerError
-from harness.journal import Journal
 from harness.miniature.checkpoints import write_random_checkpoint
 from harness.model import checkpoint as checks
 from harness.model import client, server
 from harness.model.client import ServerState, open_model
 from harness.model.leftovers import living
 from harness.model.server import VllmServer
-from harness.seams import ContextOverflow, Sampling
 
 pytestmark = pytest.mark.vllm
 

@@ -11,7 +11,7 @@ import harness
 from harness.model.prompts import Prompts
 from harness.evaluate.layers import render
 from harness.presets import preset_names
-from harness.resources import resource
+from harness.common.resources import resource
 assert "site-packages" in harness.__file__, harness.__file__
 prompt = Prompts("agentless").render(
     "localize_files", issue="the issue", paths=["a.py"], tree="a.py", left_out=0, limit=1

@@ -5,15 +5,15 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
+from harness.common.journal import Journal
+from harness.core.instance import Instance
+from harness.core.interfaces import Limits
 from harness.evaluate.build import build_images
 from harness.evaluate.container import DockerSandbox
 from harness.evaluate.evaluate import Evaluator
 from harness.evaluate.recipes import Environment, FolderSource, Recipe, RecipeBook
 from harness.evaluate.spec import specify
-from harness.instance import Instance
-from harness.journal import Journal
 from harness.miniature.generate import PYTHON, REQUIREMENTS
-from harness.seams import Limits
 
 INSTANCE_ID = "harness-Test__victim-1"
 TEST_FILE = "tests/test_calc.py"

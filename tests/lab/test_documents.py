@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from harness.config import LocalizationConfig, SamplingConfig
+from harness.core.location import Location
 from harness.demo import pipeline_settings
 from harness.localize.oracle import gold_locations
 from harness.localize.stages import Localizer
-from harness.location import Location
 from harness.miniature.package import Difficulty, draw_packages
 from harness.miniature.texts import write_texts
 from harness.model.prompts import Prompts

@@ -4,14 +4,14 @@ from tempfile import TemporaryDirectory
 import pytest
 from doubles import ScriptedModel
 
+from harness.core.interfaces import Answer, ContextOverflow, Sampling
+from harness.core.location import Location
 from harness.errors import InfrastructureError
 from harness.localize.files import LocalizationReason, localize_files, rank_paths, source_paths, tree
-from harness.location import Location
 from harness.model.prompts import Prompts
 from harness.repo.memory import MemorySnapshot
 from harness.repo.outline import Outlines
 from harness.repo.store import BlobStore
-from harness.seams import Answer, ContextOverflow, Sampling
 
 FILES = ("README.md", "setup.py", "src/app/core.py", "src/app/io.js", "src/app/x.py", "tests/test_core.py")
 SAMPLING = Sampling(max_tokens=50)

@@ -8,17 +8,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.config import LocalizationConfig, SamplingConfig
+from harness.core.interfaces import Answer, ContextOverflow
+from harness.core.location import Location, union
 from harness.errors import InfrastructureError, InputError
 from harness.localize.asking import PlaceReason
 from harness.localize.files import LocalizationReason
-from harness.localize.names import Named, read_places, resolve_places, union
+from harness.localize.names import Named, read_places, resolve_places
 from harness.localize.stages import Localizer, vote_files
-from harness.location import Location
 from harness.model.prompts import Prompts
 from harness.repo.memory import MemorySnapshot
 from harness.repo.store import BlobStore
 from harness.repo.symbols import parse_elements
-from harness.seams import Answer, ContextOverflow
 
 SHAPES = """\
 import math

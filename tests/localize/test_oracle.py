@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
+from harness.core.instance import Instance
+from harness.core.location import Location
 from harness.errors import InputError
-from harness.instance import Instance
 from harness.localize.oracle import gold_files, gold_locations
-from harness.location import Location
 from harness.repo.diff import Replacement, change_patch, creation_patch
 from harness.repo.memory import MemorySnapshot
 

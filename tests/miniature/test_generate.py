@@ -11,16 +11,16 @@ from pathlib import Path
 import pytest
 from swebench.harness.log_parsers.python import parse_log_pytest
 
+from harness.core.instance import Instance, parse_rows
+from harness.core.verdict import Outcome
 from harness.errors import HarnessError, InputError
 from harness.evaluate.grade import grade
 from harness.evaluate.recipes import load_recipes
 from harness.evaluate.spec import END_MARKER, START_MARKER, specify
-from harness.instance import Instance, parse_rows
 from harness.miniature.generate import MiniatureSet, generate
 from harness.miniature.package import Difficulty
 from harness.miniature.split import Split
 from harness.miniature.testrun import PYTEST, Tree, run_tests
-from harness.verdict import Outcome
 
 COUNT = 8
 SEED = 3

@@ -2,7 +2,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.model.answers import Edit, read_edits, read_file_names, without_thinking
+from harness.core.candidate import Edit
+from harness.model.answers import read_edits, read_file_names, without_thinking
 
 BLOCK = "<<<<<<< SEARCH\nold\n=======\nnew\n>>>>>>> REPLACE\n"
 EDIT = Edit("src/a.py", "old\n", "new\n")

@@ -10,13 +10,13 @@ import pytest
 from aiohttp import web
 from fake_openai import FakeOpenAI, completion, failure
 
+from harness.common.journal import Journal
 from harness.config import CheckpointConfig, ServingConfig
+from harness.core.interfaces import ContextOverflow, Sampling
 from harness.errors import InfrastructureError, InputError, ServerError
-from harness.journal import Journal
 from harness.miniature.checkpoints import write_random_checkpoint
 from harness.model import client, endpoint
 from harness.model.client import ServerState, open_model
-from harness.seams import ContextOverflow, Sampling
 
 STUB = Path(__file__).with_name("stub_server")
 SAMPLING = Sampling(temperature=0.5, top_p=0.9, max_tokens=10, seed=40)

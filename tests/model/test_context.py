@@ -1,8 +1,8 @@
 import pytest
 from doubles import ScriptedModel
 
+from harness.core.interfaces import Sampling
 from harness.model.context import fit_prompt
-from harness.seams import Sampling
 
 SAMPLING = Sampling(max_tokens=10)
 

@@ -9,13 +9,13 @@ import pytest
 from doubles import ScriptedModel
 from fake_openai import FakeOpenAI
 
+from harness.common.journal import Journal
 from harness.config import CheckpointConfig, ServingConfig
-from harness.journal import Journal
+from harness.core.interfaces import Answer, ContextOverflow, Model, Sampling
 from harness.miniature.checkpoints import write_random_checkpoint
 from harness.model.client import open_model
 from harness.model.context import fit_prompt
 from harness.model.prompts import Prompt
-from harness.seams import Answer, ContextOverflow, Model, Sampling
 
 STUB = Path(__file__).with_name("stub_server")
 CONTEXT = 512

@@ -5,15 +5,15 @@ import json
 import pytest
 from fake_openai import FakeOpenAI, completion
 
+from harness.common.journal import Journal
 from harness.config import CheckpointConfig, ServingConfig
+from harness.core.interfaces import Answer, ContextOverflow, Sampling
 from harness.errors import InputError
-from harness.journal import Journal
 from harness.miniature.checkpoints import write_random_checkpoint
 from harness.model.checkpoint import checkpoint_revision
 from harness.model.client import open_model
 from harness.model.prompts import Prompt
 from harness.model.recorded import RecordedModel, Recording
-from harness.seams import Answer, ContextOverflow, Sampling
 
 SERVING = ServingConfig(args=("--enforce-eager",))
 SAMPLING = Sampling(temperature=0.5, max_tokens=10, seed=3)

@@ -6,15 +6,15 @@ import sys
 import pytest
 from fake_openai import FakeOpenAI, completion
 
-from harness.candidate import Reason
+from harness.common.journal import Journal
 from harness.config import CheckpointConfig, ServingConfig
-from harness.journal import Journal
-from harness.location import Location
+from harness.core.candidate import Reason
+from harness.core.interfaces import Sampling
+from harness.core.location import Location
 from harness.model.client import open_model
 from harness.model.prompts import Prompts
 from harness.repair.sample import Drawing, repair
 from harness.repo.memory import MemorySnapshot
-from harness.seams import Sampling
 
 FIX = "a.py\n<<<<<<< SEARCH\nx = 1\n=======\nx = 2\n>>>>>>> REPLACE\n"
 LOCATIONS = [[Location("a.py")], [Location("b.py")]]

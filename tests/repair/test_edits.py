@@ -2,9 +2,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.candidate import Grade, Reason
-from harness.location import Location
-from harness.model.answers import Edit
+from harness.core.candidate import Edit, Grade, Reason
+from harness.core.location import Location
 from harness.repair.edits import apply_edits
 from harness.repair.match import EditRefused
 from harness.repo.memory import MemorySnapshot

@@ -9,8 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from harness.candidate import Reason
-from harness.model.answers import Edit
+from harness.core.candidate import Edit, Reason
 from harness.repair.edits import FileChange, apply_edits
 from harness.repair.match import EditRefused, SourceFile
 from harness.repair.patch import make_patch

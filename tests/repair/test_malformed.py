@@ -6,14 +6,14 @@ from collections import Counter
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.candidate import Candidate, Reason
-from harness.location import Location
+from harness.core.candidate import Candidate, Reason
+from harness.core.interfaces import Answer
+from harness.core.location import Location
 from harness.model.answers import read_edits
 from harness.repair.edits import apply_edits
 from harness.repair.match import EditRefused
 from harness.repair.sample import read_answer
 from harness.repo.memory import MemorySnapshot
-from harness.seams import Answer
 
 ANSWERS = 10_000
 FILES = {

@@ -2,8 +2,7 @@ from time import perf_counter
 
 import pytest
 
-from harness.candidate import Effect
-from harness.model.answers import Edit
+from harness.core.candidate import Edit, Effect
 from harness.repair.edits import FileChange, apply_edits
 from harness.repair.match import SourceFile
 from harness.repair.patch import make_patch, normalise, read_effect, syntax_problem

@@ -6,15 +6,15 @@ import subprocess
 import pytest
 from doubles import ScriptedModel
 
-from harness.candidate import Candidate, Effect, Grade, Reason
+from harness.core.candidate import Candidate, Effect, Grade, Reason
+from harness.core.interfaces import Answer, ContextOverflow, Sampling
+from harness.core.location import Location
 from harness.errors import InfrastructureError
-from harness.location import Location
 from harness.model.prompts import Prompts
 from harness.repair.sample import Drawing, repair
 from harness.repo.memory import MemorySnapshot
 from harness.repo.mirror import BareRepository
 from harness.repo.snapshot import GitSnapshot
-from harness.seams import Answer, ContextOverflow, Sampling
 
 FILES = {
     "src/a.py": b"def f(x):\n    return x\n\n\ndef g(x):\n    return x\n",

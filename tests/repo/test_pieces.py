@@ -1,4 +1,4 @@
-from harness.location import Location
+from harness.core.location import Location
 from harness.repo.pieces import RankedPieces
 
 TEXTS = {"a.py": [f"line {n}" for n in range(1, 8)], "b.py": ["needle", "hay", "needle"], "empty.py": []}

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from harness.core.instance import Instance
 from harness.errors import InputError
-from harness.instance import Instance
 from harness.repo.mirror import BareRepository
 from harness.repo.snapshot import MirrorRepository, RebuiltRepository, open_repository
 

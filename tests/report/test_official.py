@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from harness.core.verdict import Outcome, Phase, Verdict
 from harness.report.official import official_report
 from harness.soundness import calibrate, open_soundness, write_calibration
-from harness.verdict import Outcome, Phase, Verdict
 
 SOUND = open_soundness(None)
 IDS = [f"org__repo-{number}" for number in range(1, 9)]

@@ -2,10 +2,10 @@
 
 import pytest
 
-from harness.config import Condition
+from harness.core.conditions import Condition
+from harness.core.verdict import Outcome, Phase, Verdict
 from harness.report.metrics import Attempt, average, summarise
 from harness.report.statistics import wilson
-from harness.verdict import Outcome, Phase, Verdict
 
 PHASES = {
     Outcome.RESOLVED: Phase.GRADE,

@@ -2,8 +2,9 @@ from math import comb
 
 import pytest
 
-from harness.instance import Instance
-from harness.location import Location
+from harness.core.instance import Instance
+from harness.core.location import Location
+from harness.core.verdict import Outcome, Phase, Verdict
 from harness.repo.memory import MemorySnapshot
 from harness.report.stage_tables import stages_csv, stages_markdown
 from harness.report.stages import (
@@ -14,7 +15,6 @@ from harness.report.stages import (
     pass_at_k,
     summarise_stages,
 )
-from harness.verdict import Outcome, Phase, Verdict
 
 SNAPSHOT = MemorySnapshot({"a.py": b"1\n2\n3\n4\n5\n", "b.py": b"1\n2\n", "c.py": b"1\n2\n3\n"})
 GOLD = """\

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 from rich.console import Console
 
-from harness.config import Condition
+from harness.core.conditions import Condition
 from harness.report import tables
 from harness.report.metrics import SummaryRow
 from harness.report.statistics import wilson

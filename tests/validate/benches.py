@@ -3,10 +3,10 @@
 from collections.abc import Callable
 from concurrent.futures import Future
 
+from harness.core.instance import Instance
 from harness.errors import InfrastructureError
 from harness.evaluate.commands import CommandRun, Script
 from harness.evaluate.spec import END_MARKER, START_MARKER, Specification, render_script
-from harness.instance import Instance
 from harness.validate.bench import Bench
 
 COMMAND = "python -m pytest -rA tests/test_a.py"

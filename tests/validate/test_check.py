@@ -6,8 +6,8 @@ import pytest
 from benches import NOT_APPLIED, ScriptedBench, printed
 from doubles import ScriptedModel
 
-from harness.candidate import Candidate, Reason
 from harness.config import RegressionConfig, ReproductionConfig, ValidationConfig
+from harness.core.candidate import Candidate, Reason
 from harness.errors import InputError
 from harness.evaluate.spec import END_MARKER, START_MARKER
 from harness.model.prompts import Prompts

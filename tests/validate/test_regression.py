@@ -3,10 +3,10 @@ from benches import NOT_APPLIED, ScriptedBench, printed
 from doubles import ScriptedModel
 
 from harness.config import RegressionConfig
-from harness.location import Location
+from harness.core.interfaces import Answer
+from harness.core.location import Location
 from harness.model.prompts import Prompts
 from harness.repo.memory import MemorySnapshot
-from harness.seams import Answer
 from harness.validate.regression import (
     Regression,
     RegressionReason,

@@ -3,8 +3,8 @@ from benches import NOT_APPLIED, ScriptedBench, printed
 from doubles import ScriptedModel
 
 from harness.config import ReproductionConfig
+from harness.core.interfaces import Answer, ContextOverflow
 from harness.model.prompts import Prompts
-from harness.seams import Answer, ContextOverflow
 from harness.validate.programs import BASH, JAVASCRIPT, PHP, PYTHON, RUBY, program_for
 from harness.validate.reproduction import (
     ReproductionTest,

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from harness.core.instance import Instance
 from harness.errors import InputError
 from harness.evaluate.spec import END_MARKER, START_MARKER, Specification, render_script
-from harness.instance import Instance
 from harness.validate.scripts import Suite, marked_region, program_script, read_suite, suite_script
 
 OFFICIAL = """\

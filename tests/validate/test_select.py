@@ -1,4 +1,4 @@
-from harness.candidate import Candidate, Reason
+from harness.core.candidate import Candidate, Reason
 from harness.validate.select import Check, Pool, narrow, select
 
 

@@ -1,10 +1,9 @@
 """One sampled answer: the edits in it and the patch they make, or the reason that they make none."""
 
+from dataclasses import dataclass
 from enum import StrEnum
 
 from pydantic import BaseModel, ConfigDict
-
-from harness.model.answers import Edit
 
 
 class Reason(StrEnum):
@@ -27,6 +26,15 @@ class Reason(StrEnum):
     NO_OP = "no-op"  # the edits leave every file as it was
     SYNTAX_ERROR = "syntax-error"  # Python that parsed before the edits does not parse after them
     DOES_NOT_APPLY = "does-not-apply"  # git refused the patch
+
+
+@dataclass(frozen=True)
+class Edit:
+    """One search/replace block. Both texts are whole lines, each ended by a line feed; no lines is the empty text."""
+
+    path: str  # as the model wrote it
+    search: str  # empty: the file is new
+    replace: str  # empty: the lines are deleted
 
 
 class Grade(StrEnum):

@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from harness.common.hashing import content_key
+from harness.common.journal import Journal
 from harness.errors import InputError
-from harness.journal import Journal, content_key
 
 
 def test_what_is_put_is_there_after_reopening(tmp_path: Path) -> None:
@@ -59,7 +60,7 @@ def test_records_reported_before_sigkill_survive_it(tmp_path: Path) -> None:
     script = textwrap.dedent("""
         import sys
         from pathlib import Path
-        from harness.journal import Journal
+        from harness.common.journal import Journal
         journal = Journal(Path(sys.argv[1]))
         for n in range(10_000):
             journal.put(str(n), {"value": "x" * 1000})

@@ -1,6 +1,6 @@
 import pytest
 
-from harness.location import merge_intervals, resolve_path
+from harness.core.location import merge_intervals, resolve_path
 
 PATHS = ("setup.py", "src/app/io.py", "src/app/core.py", "lib/io.py", "x/src/app/core.py.orig")
 

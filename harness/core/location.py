@@ -1,7 +1,7 @@
 """Where to look: a file with the line intervals that matter in it. What localization gives and repair takes."""
 
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 Interval = tuple[int, int]  # first and last line, counted from 1, both included
@@ -45,3 +45,26 @@ def resolve_path(name: str, paths: Collection[str]) -> str | None:
     parts = name.split("/")
     tails = ("/".join(parts[start:]) for start in range(1, len(parts) - 1))
     return next((tail for tail in tails if tail in paths), None)
+
+
+def widened(locations: Iterable[Location], lengths: dict[str, int], lines: int) -> tuple[Location, ...]:
+    """The same locations with so many lines around each interval."""
+    return tuple(
+        Location(
+            place.path,
+            merge_intervals((max(1, a - lines), min(lengths[place.path], b + lines)) for a, b in place.intervals),
+        )
+        for place in locations
+    )
+
+
+def union(sets: Iterable[Sequence[Location]]) -> tuple[Location, ...]:
+    """All that any of the sets locates; a file that one of them means as a whole is meant as a whole."""
+    joined: dict[str, list[Interval] | None] = {}
+    for place in (place for locations in sets for place in locations):
+        intervals = joined.setdefault(place.path, [])
+        if not place.intervals or intervals is None:
+            joined[place.path] = None
+        else:
+            intervals += place.intervals
+    return tuple(Location(path, merge_intervals(intervals or ())) for path, intervals in joined.items())

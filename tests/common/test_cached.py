@@ -4,8 +4,8 @@ import asyncio
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 
-from harness.evaluate.once import Once
-from harness.work import not_found, watched
+from harness.common.cached import not_found, watched
+from harness.common.once import Once
 
 
 def test_nobody_has_to_watch() -> None:

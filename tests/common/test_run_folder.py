@@ -2,8 +2,8 @@ from pathlib import Path
 
 import pytest
 
+from harness.common.run_folder import RunFolder
 from harness.errors import InputError
-from harness.records import RunFolder
 
 
 @pytest.mark.parametrize("name", ["file", "file/below", "null\0byte", "x" * 300])

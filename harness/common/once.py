@@ -1,20 +1,13 @@
-"""Questions to a sandbox: the same one never asked twice at a time, and asked again while the machine fails."""
+"""Work by key: the same question is never worked on twice at a time."""
 
-import logging
 import threading
-import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Generic, TypeVar
 
-from harness.errors import InfrastructureError
-from harness.work import not_found
-
-log = logging.getLogger(__name__)
+from harness.common.cached import not_found
 
 Value = TypeVar("Value")
-
-RETRY_SECONDS = (1.0, 5.0, 20.0)  # pauses before another try after the machine failed
 
 
 class Once(Generic[Value]):
@@ -48,17 +41,3 @@ class Once(Generic[Value]):
         finally:
             with self._lock:
                 del self._under_way[key]
-
-
-def retried(name: str, attempt: Callable[[], Value]) -> Value:
-    """What ``attempt`` gives, tried again with growing pauses; ``name`` says in the log whose attempt it is.
-
-    Raises the last try's InfrastructureError where the machine fails again and again.
-    """
-    for pause in RETRY_SECONDS:
-        try:
-            return attempt()
-        except InfrastructureError as error:
-            log.warning("%s: %s; trying again in %g s", name, error, pause)
-            time.sleep(pause)
-    return attempt()

@@ -2,13 +2,13 @@
 
 import json
 from collections.abc import Iterable, Sequence
-from difflib import get_close_matches
 from logging import CRITICAL
 from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
+from harness.common.suggest import nearest
 from harness.errors import InputError
 
 ID = r"^[A-Za-z0-9][A-Za-z0-9._+-]{0,199}$"  # safe and short enough for a file name
@@ -57,12 +57,6 @@ class Instance(BaseModel):
     def _read_text(cls, value: Any) -> Any:
         # created_at is a timestamp in some copies, and the others are null where the benchmark has nothing
         return "" if value is None else str(value)
-
-
-def nearest(name: str, known: Iterable[str], count: int = 3) -> str:
-    """``; did you mean a, b?`` for the closest of ``known``, or an empty string when nothing is close."""
-    close = get_close_matches(name, list(known), n=count, cutoff=0.6)
-    return f"; did you mean {', '.join(close)}?" if close else ""
 
 
 def parse_rows(rows: Iterable[dict[str, Any]], source: str) -> list[Instance]:

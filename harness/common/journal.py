@@ -6,7 +6,6 @@ most the record it had not yet reported. A torn last line, left by such a death,
 """
 
 import errno
-import hashlib
 import json
 import logging
 import os
@@ -19,12 +18,6 @@ from harness.errors import InputError
 log = logging.getLogger(__name__)
 
 Record = dict[str, Any]
-
-
-def content_key(**parts: Any) -> str:
-    """Hash (32 hex digits) of named, JSON-serialisable parts; independent of their order."""
-    text = json.dumps(parts, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
-    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:32]
 
 
 class Journal:

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from harness.progress import Progress, duration
+from harness.common.progress import Progress, duration
 
 
 class Clock:
@@ -172,7 +172,7 @@ def test_duration(seconds: float, text: str) -> None:
 ON_A_TERMINAL = """
 import logging, sys, time
 logging.basicConfig(format="LOG %(message)s")
-from harness.progress import Progress
+from harness.common.progress import Progress
 before = logging.getLogger().handlers[0].stream
 with Progress() as progress:
     stage = progress.stage("repair", 3)

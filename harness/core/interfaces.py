@@ -10,7 +10,7 @@ from typing import Protocol
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from harness.instance import Instance
+from harness.core.instance import Instance
 
 
 class Sampling(BaseModel):

@@ -1,0 +1,1 @@
+"""Helpers that know nothing of SWE-bench: files, journals, hashes, retries, progress, the Docker client."""

@@ -1,0 +1,45 @@
+"""The connection to the Docker daemon, and its errors in the project's own words."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from harness.errors import InfrastructureError, InputError
+
+if TYPE_CHECKING:
+    from docker import DockerClient
+
+
+LABEL = "io.agentless-harness"  # on every image and container that belongs to the project
+RUN_LABEL = f"{LABEL}.run"  # on containers: the run they belong to
+
+
+def connect(timeout: int = 600, connections: int = 32) -> "DockerClient":
+    """A client (``timeout`` in seconds) with one pool of connections to the Docker daemon that the environment names.
+
+    Raises InputError when no daemon answers.
+    """
+    import docker
+    from docker.errors import DockerException
+
+    try:
+        client = docker.from_env(timeout=timeout, max_pool_size=connections)
+        client.ping()
+    except DockerException as error:
+        raise InputError(
+            f"Docker is not reachable ({error}); start the daemon (`dockerd`, or `systemctl start docker`) "
+            "or point DOCKER_HOST at one"
+        ) from error
+    return client
+
+
+@contextmanager
+def translated(doing: str) -> Iterator[None]:
+    """Turns what the Docker client raises into InfrastructureError, saying what was being done."""
+    from docker.errors import DockerException
+    from requests.exceptions import RequestException
+
+    try:
+        yield
+    except (DockerException, RequestException, OSError) as error:
+        raise InfrastructureError(f"{doing}: {error}") from error
