@@ -30,9 +30,10 @@ from harness.common.docker_client import connect
 from harness.common.paths import cache_folder
 from harness.common.run_folder import RunFolder
 from harness.config import EvaluationConfig
-from harness.core.instance import Instance, load_instances
+from harness.core.instance import Instance
 from harness.core.interfaces import Limits
 from harness.core.verdict import Outcome
+from harness.dataset.load import load_instances
 from harness.evaluate.execution import packed
 from harness.evaluate.phases import evaluation_job
 from harness.evaluate.session import evaluation_session

@@ -22,10 +22,11 @@ from parts.arguments import BenchmarkParser
 from harness.common.paths import cache_folder
 from harness.common.run_folder import RunFolder
 from harness.config import EvaluationConfig
-from harness.core.instance import Instance, load_instances
+from harness.core.instance import Instance
 from harness.core.interfaces import Snapshot
 from harness.core.verdict import Outcome, Verdict
-from harness.evaluate.recipes import load_recipes
+from harness.dataset.load import load_instances
+from harness.dataset.recipes import load_recipes
 from harness.evaluate.session import evaluation_session
 from harness.evaluate.spec import render_script, specify
 from harness.repo.diff import Replacement, change_patch, split_lines

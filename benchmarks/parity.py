@@ -27,11 +27,12 @@ from harness.common.paths import cache_folder
 from harness.common.progress import Progress
 from harness.common.run_folder import RunFolder
 from harness.config import EvaluationConfig
-from harness.core.instance import Instance, load_instances
+from harness.core.instance import Instance
 from harness.core.verdict import Phase, Verdict
+from harness.dataset.load import load_instances
+from harness.dataset.recipes import load_recipes
 from harness.evaluate.grade import official_spec
 from harness.evaluate.images import list_images
-from harness.evaluate.recipes import load_recipes
 from harness.evaluate.session import Session, evaluation_session
 from harness.evaluate.spec import Specification, specify
 from harness.repo.diff import creation_patch

@@ -26,8 +26,9 @@ from parts.arguments import BenchmarkParser
 
 from harness.common.paths import cache_folder
 from harness.config import LocalizationConfig, SamplingConfig
-from harness.core.instance import Instance, load_instances
+from harness.core.instance import Instance
 from harness.core.interfaces import Answer, Sampling, Snapshot
+from harness.dataset.load import load_instances
 from harness.localize.files import rank_paths, source_paths
 from harness.localize.oracle import gold_locations
 from harness.localize.stages import Localization, Localizer

@@ -30,8 +30,9 @@ from parts.recorded_set import REPRODUCTIONS, Written, repairs, write_recording
 from harness.common.paths import cache_folder
 from harness.common.run_folder import versions
 from harness.config import RunConfig
-from harness.core.instance import Instance, load_instances
+from harness.core.instance import Instance
 from harness.core.interfaces import Snapshot
+from harness.dataset.load import load_instances
 from harness.miniature.checkpoints import Shape, write_random_checkpoint
 from harness.presets import load_preset, preset_names
 from harness.repo.snapshot import open_repository

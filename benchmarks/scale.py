@@ -22,10 +22,10 @@ from harness.common.run_folder import RunFolder
 from harness.config import EvaluationConfig
 from harness.core.instance import Instance
 from harness.core.verdict import Outcome
+from harness.dataset.recipes import Environment, FolderSource, Recipe, RecipeBook
 from harness.evaluate.bases import make_base
 from harness.evaluate.build import build_images
 from harness.evaluate.images import remove_images
-from harness.evaluate.recipes import Environment, FolderSource, Recipe, RecipeBook
 from harness.evaluate.session import Session, evaluation_session
 
 INSTANCE_ID = "harness-Bench__scale-1"

@@ -12,11 +12,12 @@ from harness.common.docker_client import connect
 from harness.common.files import write_jsonl
 from harness.common.paths import cache_folder
 from harness.common.progress import Progress, Stage
-from harness.core.instance import Instance, load_instances
+from harness.core.instance import Instance
+from harness.dataset.load import load_instances
+from harness.dataset.recipes import load_recipes
 from harness.errors import InfrastructureError, InputError
 from harness.evaluate.bases import BaseChoice
 from harness.evaluate.build import BuildResult, Step, build_images
-from harness.evaluate.recipes import load_recipes
 from harness.evaluate.spec import Specification, specify
 
 

@@ -102,7 +102,7 @@ def evaluate(
 ) -> None:
     """Run the tests on given patches; run it again to do only what is missing."""
     from harness.config import EvaluationConfig
-    from harness.core.instance import load_instances, select
+    from harness.dataset.load import load_instances, select
     from harness.evaluate.prefetch import images_of
     from harness.evaluation import Submission, evaluate_predictions, regrade_predictions
     from harness.report.listing import judged_notes, verdict_list
@@ -168,7 +168,7 @@ def pull(
 ) -> None:
     """Pull the images of a data set's instances ahead of a run; start it again to pull what is missing."""
     from harness.config import EvaluationConfig
-    from harness.core.instance import load_instances
+    from harness.dataset.load import load_instances
     from harness.evaluate.prefetch import images_of, prefetch, require_pulled
     from harness.report.listing import pull_table
 

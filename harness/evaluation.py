@@ -14,8 +14,8 @@ from harness.common.run_folder import RunFolder, freeze, require_kind
 from harness.config import EvaluationConfig
 from harness.core.instance import Instance
 from harness.core.verdict import Verdict
+from harness.dataset.predictions import BASE, Prediction, load_predictions
 from harness.errors import InputError
-from harness.evaluate.predictions import BASE, Prediction, load_predictions
 from harness.evaluate.prepare import prepare_images
 from harness.evaluate.regrade import regraded, stored_verdicts
 from harness.evaluate.session import Session, evaluation_session, specifications_of

@@ -9,9 +9,10 @@ from typing import TypeVar
 from harness.common.paths import check_folder
 from harness.common.run_folder import require_kind
 from harness.config import CheckpointConfig, RunConfig, ServingConfig
-from harness.core.instance import Instance, load_instances
+from harness.core.instance import Instance
+from harness.dataset.load import load_instances
+from harness.dataset.recipes import load_recipes
 from harness.errors import InputError
-from harness.evaluate.recipes import load_recipes
 from harness.localize.stages import localization_stages
 from harness.model.checkpoint import check_arguments, check_checkpoint, context_length
 from harness.model.client import api_key

@@ -12,7 +12,7 @@ from harness.core.instance import Instance
 from harness.core.interfaces import Snapshot
 from harness.core.location import Location
 from harness.core.verdict import Outcome, Verdict
-from harness.evaluate.predictions import Prediction
+from harness.dataset.predictions import Prediction
 from harness.localize.asking import Cost
 from harness.localize.files import FileLocalization
 from harness.localize.stages import Localization

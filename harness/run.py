@@ -27,8 +27,8 @@ from harness.core.instance import Instance
 from harness.core.interfaces import Model, Snapshot
 from harness.core.location import Location, union
 from harness.core.verdict import Verdict
+from harness.dataset.predictions import reference_predictions
 from harness.evaluate.checkout import ImageFinder
-from harness.evaluate.predictions import reference_predictions
 from harness.evaluate.prepare import prepare_images
 from harness.evaluate.session import Session, evaluation_session
 from harness.localize.oracle import gold_files, gold_locations

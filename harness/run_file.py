@@ -9,7 +9,7 @@ from pydantic import BaseModel, ValidationError
 
 from harness.common.suggest import nearest
 from harness.config import RunConfig
-from harness.core.instance import FILE_FORMATS
+from harness.dataset.load import FILE_FORMATS
 from harness.errors import InputError
 from harness.presets import load_preset, merged, preset_names
 

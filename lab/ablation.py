@@ -10,8 +10,8 @@ import yaml
 from harness.build import build_instances
 from harness.common.files import write_whole
 from harness.config import RunConfig
-from harness.core.instance import load_instances
 from harness.core.verdict import Outcome
+from harness.dataset.load import load_instances
 from harness.demo import pipeline_settings
 from harness.errors import InputError
 from harness.miniature.generate import generate

@@ -3,8 +3,8 @@ from pathlib import Path
 
 import pytest
 
-from harness.core.instance import load_instances
 from harness.core.verdict import Outcome, Phase, Verdict
+from harness.dataset.load import load_instances
 from harness.errors import InputError
 from harness.soundness import Soundness, calibrate, load_calibration, open_soundness, quarantine, write_calibration
 

@@ -17,13 +17,13 @@ from typing import TYPE_CHECKING, Generic, Literal, TypeVar
 
 from harness.common.docker_client import translated
 from harness.core.instance import Instance
+from harness.dataset.recipes import Environment, Recipe, RecipeBook
 from harness.errors import HarnessError, InfrastructureError
 from harness.evaluate.bases import BaseChoice, make_base
 from harness.evaluate.environments import make_environment, remove_stages
 from harness.evaluate.images import INSTANCE_LABEL, verify_image
 from harness.evaluate.layers import Layer, build, is_built, render
 from harness.evaluate.names import built_name
-from harness.evaluate.recipes import Environment, Recipe, RecipeBook
 from harness.evaluate.room import require_build_room
 from harness.evaluate.sources import Ground, filling, make_sources, require_older
 from harness.evaluate.states import write_base_state

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.common.docker_client import translated
+from harness.dataset.recipes import Environment
 from harness.evaluate.images import KIND_LABEL
 from harness.evaluate.layers import Layer, build, is_built, render
-from harness.evaluate.recipes import Environment
 from harness.repo.index import IndexSettings, read_settings
 
 if TYPE_CHECKING:

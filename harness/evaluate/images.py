@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 from harness.common.docker_client import LABEL, translated
 from harness.common.suggest import nearest
 from harness.core.interfaces import Snapshot
+from harness.dataset.versions import PLACE, specifications
 from harness.errors import InfrastructureError, InputError
-from harness.evaluate.specifications import PLACE, specifications
 
 if TYPE_CHECKING:
     from docker import DockerClient

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 from harness.core.image_name import HUB, _ending, parse
 from harness.core.instance import Instance
-from harness.evaluate.specifications import published_image
+from harness.dataset.versions import published_image
 
 if TYPE_CHECKING:
     from harness.config import ImagesConfig

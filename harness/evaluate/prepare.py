@@ -8,11 +8,11 @@ from harness.common.docker_client import connect
 from harness.common.paths import cache_folder
 from harness.config import EvaluationConfig
 from harness.core.instance import Instance
+from harness.dataset.recipes import RecipeBook, load_recipes
 from harness.errors import InfrastructureError
 from harness.evaluate.build import build_images
 from harness.evaluate.disk import GIB
 from harness.evaluate.prefetch import pull_all, require_pulled
-from harness.evaluate.recipes import RecipeBook, load_recipes
 from harness.evaluate.room import require_room
 from harness.evaluate.supply import ImageSupply
 

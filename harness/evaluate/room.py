@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 from harness.common.docker_client import translated
 from harness.core.instance import Instance
+from harness.dataset.recipes import FolderSource, MirrorSource, RecipeBook, SdistSource, Source
 from harness.errors import InputError
 from harness.evaluate.disk import GIB, docker_root, expected, free_bytes, image_layers
 from harness.evaluate.environments import environment_layer
 from harness.evaluate.names import built_name
-from harness.evaluate.recipes import FolderSource, MirrorSource, RecipeBook, SdistSource, Source
 from harness.evaluate.supply import ImageSupply
 
 if TYPE_CHECKING:

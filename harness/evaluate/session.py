@@ -16,12 +16,12 @@ from harness.config import EvaluationConfig
 from harness.core.instance import Instance
 from harness.core.interfaces import Sandbox
 from harness.core.verdict import Verdict
+from harness.dataset.recipes import load_recipes
 from harness.evaluate.commands import CommandRun, CommandRunner, Script
 from harness.evaluate.container import DockerSandbox
 from harness.evaluate.evaluate import Evaluator
 from harness.evaluate.names import built_name
 from harness.evaluate.pull import find
-from harness.evaluate.recipes import load_recipes
 from harness.evaluate.spec import Specification, specify
 from harness.evaluate.supply import ImageSupply, SuppliedSandbox
 

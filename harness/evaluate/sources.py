@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.core.instance import Instance
+from harness.dataset.recipes import RecipeBook
 from harness.errors import InputError
 from harness.evaluate.layers import Layer, build, is_built, render
-from harness.evaluate.recipes import RecipeBook
 from harness.evaluate.states import write_sources
 from harness.repo.mirror import BareRepository
 from harness.repo.snapshot import project_path, rebuilt_folder

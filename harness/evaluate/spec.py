@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING
 from harness.common.resources import resource, templates
 from harness.common.suggest import nearest
 from harness.core.instance import Instance
+from harness.dataset.versions import directives, specifications, version_facts
 from harness.errors import InputError, PatchError
-from harness.evaluate.specifications import directives, specifications, version_facts
 from harness.repo.diff import parse_patch
 
 if TYPE_CHECKING:
-    from harness.evaluate.recipes import Recipe
+    from harness.dataset.recipes import Recipe
 
 START_MARKER = ">>>>> Start Test Output"
 END_MARKER = ">>>>> End Test Output"

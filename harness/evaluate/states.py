@@ -8,8 +8,8 @@ from pathlib import Path
 from harness.common.hashing import content_hash
 from harness.common.retry import retried
 from harness.core.instance import Instance
+from harness.dataset.recipes import FolderSource, MirrorSource, Recipe, SdistSource, Source, Sources, is_url
 from harness.errors import InputError, PatchError
-from harness.evaluate.recipes import FolderSource, MirrorSource, Recipe, SdistSource, Source, Sources, is_url
 from harness.repo.mirror import BareRepository
 from harness.repo.snapshot import REFERENCES, mirrors_folder, project_path
 from harness.repo.source import fetch_package, unpack_package

@@ -9,8 +9,8 @@ from typing import Any, get_args
 from harness.common.run_folder import RunFolder
 from harness.core.conditions import Condition, Reference
 from harness.core.verdict import Outcome, Verdict
+from harness.dataset.predictions import Prediction
 from harness.errors import InputError
-from harness.evaluate.predictions import Prediction
 from harness.model.checkpoint import checkpoint_revision
 from harness.report.similarity import similarity
 from lab import CARD

@@ -12,8 +12,8 @@ from pydantic import BaseModel, ConfigDict
 from harness.common.files import LOADER
 from harness.core.conditions import Condition
 from harness.core.verdict import Verdict
+from harness.dataset.predictions import Prediction
 from harness.errors import InputError
-from harness.evaluate.predictions import Prediction
 from lab.study.card import error_line
 
 NOT_SETTINGS = ("dataset", "checkpoints", "output", "serving")  # the data set's content has a key of its own

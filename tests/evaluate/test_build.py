@@ -11,14 +11,14 @@ import pytest
 from git import Repo
 
 from harness.common import retry
+from harness.dataset.recipes import Environment, FolderSource, MirrorSource, Recipe, SdistSource, Sources
+from harness.dataset.versions import published_image
 from harness.errors import InfrastructureError, InputError
 from harness.evaluate import bases
 from harness.evaluate.bases import base_layer
 from harness.evaluate.environments import environment_layer
 from harness.evaluate.layers import Layer, render
 from harness.evaluate.names import built_name
-from harness.evaluate.recipes import Environment, FolderSource, MirrorSource, Recipe, SdistSource, Sources
-from harness.evaluate.specifications import published_image
 from harness.evaluate.states import write_base_state, write_sources
 from harness.repo.mirror import BareRepository
 from harness.repo.snapshot import RebuiltRepository

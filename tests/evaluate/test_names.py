@@ -2,10 +2,10 @@ import pytest
 
 from harness.config import ImagesConfig
 from harness.core.image_name import Reference, parse, pinned
+from harness.dataset.versions import published_image
 from harness.errors import InputError
 from harness.evaluate.names import built_name, local_names, sources
 from harness.evaluate.prefetch import images_of
-from harness.evaluate.specifications import published_image
 
 
 @pytest.mark.parametrize(

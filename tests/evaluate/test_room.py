@@ -2,8 +2,8 @@
 
 import pytest
 
+from harness.dataset.recipes import Environment, FolderSource, MirrorSource, Recipe, RecipeBook, SdistSource
 from harness.evaluate.environments import environment_layer
-from harness.evaluate.recipes import Environment, FolderSource, MirrorSource, Recipe, RecipeBook, SdistSource
 from harness.evaluate.room import (
     BASE_BYTES,
     ENVIRONMENT_BYTES,

@@ -5,7 +5,7 @@ import pytest
 from harness.common.docker_client import RUN_LABEL
 from harness.common.paths import cache_folder
 from harness.config import EvaluationConfig
-from harness.core.instance import load_instances
+from harness.dataset.load import load_instances
 from harness.errors import InputError
 from harness.evaluate.checkout import DockerImage, ImageFinder
 from harness.repo.image import ImageRepository

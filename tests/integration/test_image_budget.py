@@ -11,6 +11,7 @@ from registry import make_image, noise
 from harness.config import EvaluationConfig, ImagesConfig, RunConfig
 from harness.core.instance import Instance
 from harness.core.verdict import Outcome
+from harness.dataset.recipes import Environment, FolderSource, Recipe, RecipeBook
 from harness.errors import InputError
 from harness.evaluate import prefetch, room
 from harness.evaluate.budget import Budget
@@ -18,7 +19,6 @@ from harness.evaluate.build import build_images
 from harness.evaluate.disk import image_layers, together
 from harness.evaluate.images import KIND_LABEL, list_images
 from harness.evaluate.pull import find
-from harness.evaluate.recipes import Environment, FolderSource, Recipe, RecipeBook
 from harness.evaluate.registry import Registries
 from harness.evaluate.spec import END_MARKER, START_MARKER
 from harness.evaluate.supply import ImageSupply

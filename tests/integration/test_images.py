@@ -8,7 +8,10 @@ import pytest
 
 from harness.common import retry
 from harness.config import EvaluationConfig
-from harness.core.instance import Instance, load_instances
+from harness.core.instance import Instance
+from harness.dataset.load import load_instances
+from harness.dataset.recipes import Environment, FolderSource, Recipe, RecipeBook, load_recipes
+from harness.dataset.versions import published_image
 from harness.errors import InfrastructureError, InputError
 from harness.evaluate.build import BuildResult, Step, build_images
 from harness.evaluate.environments import environment_layer
@@ -22,8 +25,6 @@ from harness.evaluate.images import (
 )
 from harness.evaluate.names import built_name
 from harness.evaluate.pull import Puller
-from harness.evaluate.recipes import Environment, FolderSource, Recipe, RecipeBook, load_recipes
-from harness.evaluate.specifications import published_image
 from harness.evaluate.supply import ImageSupply
 from harness.repo.snapshot import RebuiltRepository
 

@@ -7,8 +7,8 @@ import pytest
 
 from harness.build import build_instances
 from harness.config import EvaluationConfig
-from harness.core.instance import load_instances
 from harness.core.verdict import Outcome
+from harness.dataset.load import load_instances
 from harness.evaluation import Submission, evaluate_predictions
 
 ROWS = os.environ.get("HARNESS_SWEBENCH_ROWS", "")

@@ -10,7 +10,7 @@ import pytest
 
 from harness.build import build_instances
 from harness.config import EvaluationConfig
-from harness.core.instance import load_instances
+from harness.dataset.load import load_instances
 from harness.evaluation import Judged, Submission, evaluate_predictions, regrade_predictions
 
 pytestmark = [pytest.mark.docker, pytest.mark.instances]

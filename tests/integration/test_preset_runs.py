@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.core.instance import load_instances
+from harness.dataset.load import load_instances
 from harness.presets import preset_names
 
 pytestmark = pytest.mark.docker

@@ -8,10 +8,10 @@ from registry import FaultyProxy, failing, noise, times
 
 from harness.common import retry
 from harness.config import EvaluationConfig, ImagesConfig
+from harness.dataset.versions import published_image
 from harness.errors import InfrastructureError, InputError
 from harness.evaluate.pull import Puller, digests, find
 from harness.evaluate.registry import Registries
-from harness.evaluate.specifications import published_image
 from harness.evaluate.supply import ImageSupply
 from harness.evaluate.transfer import Amount
 

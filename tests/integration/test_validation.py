@@ -21,9 +21,10 @@ from harness.config import (
     ValidationConfig,
 )
 from harness.core.candidate import Candidate
-from harness.core.instance import Instance, load_instances
+from harness.core.instance import Instance
 from harness.core.interfaces import Snapshot
 from harness.core.location import Location
+from harness.dataset.load import load_instances
 from harness.evaluate.session import Session, evaluation_session
 from harness.model.prompts import Prompts
 from harness.repo.diff import Replacement, change_patch, parse_patch, split_lines

@@ -12,6 +12,7 @@ from harness.model.prompts import Prompts
 from harness.evaluate.layers import render
 from harness.presets import preset_names
 from harness.common.resources import resource
+from harness.dataset.recipes import load_recipes
 assert "site-packages" in harness.__file__, harness.__file__
 prompt = Prompts("agentless").render(
     "localize_files", issue="the issue", paths=["a.py"], tree="a.py", left_out=0, limit=1
@@ -19,7 +20,7 @@ prompt = Prompts("agentless").render(
 assert "the issue" in prompt
 assert render("base.Dockerfile.jinja", root="debian:x", has_tools=True).startswith("FROM debian:x")
 assert preset_names()
-assert (resource("docker") / "pypi_instances.json").is_file()
+assert len(load_recipes(None).recipes) == 43
 print("rendered")
 """
 

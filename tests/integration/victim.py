@@ -8,10 +8,10 @@ from pathlib import Path
 from harness.common.journal import Journal
 from harness.core.instance import Instance
 from harness.core.interfaces import Limits
+from harness.dataset.recipes import Environment, FolderSource, Recipe, RecipeBook
 from harness.evaluate.build import build_images
 from harness.evaluate.container import DockerSandbox
 from harness.evaluate.evaluate import Evaluator
-from harness.evaluate.recipes import Environment, FolderSource, Recipe, RecipeBook
 from harness.evaluate.spec import specify
 from harness.miniature.generate import PYTHON, REQUIREMENTS
 

@@ -11,11 +11,12 @@ from pathlib import Path
 import pytest
 from swebench.harness.log_parsers.python import parse_log_pytest
 
-from harness.core.instance import Instance, parse_rows
+from harness.core.instance import Instance
 from harness.core.verdict import Outcome
+from harness.dataset.load import parse_rows
+from harness.dataset.recipes import load_recipes
 from harness.errors import HarnessError, InputError
 from harness.evaluate.grade import grade
-from harness.evaluate.recipes import load_recipes
 from harness.evaluate.spec import END_MARKER, START_MARKER, specify
 from harness.miniature.generate import MiniatureSet, generate
 from harness.miniature.package import Difficulty

@@ -5,8 +5,8 @@ import pytest
 
 from harness.common.run_folder import RunFolder
 from harness.core.instance import Instance
+from harness.dataset.predictions import load_predictions
 from harness.errors import InputError
-from harness.evaluate.predictions import load_predictions
 
 
 def prediction(instance_id: str = "owner__name-1", patch: str | None = "p") -> dict[str, str | None]:

@@ -1,17 +1,17 @@
 """How each version of the benchmark's twelve repositories is installed and tested: facts, read from a data file.
 
 Classic rows of the data sets carry neither image nor script; both follow from the row's repository and version.
-The file is ``docker/specifications.json``; a test holds it against the tables of the last release of the
+The file is ``specifications.json`` beside this module; a test holds it against the tables of the last release of the
 ``swebench`` package that had them.
 """
 
 from collections import Counter
 from functools import cache
+from pathlib import Path
 from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from harness.common.resources import resource
 from harness.common.suggest import nearest
 from harness.core.instance import Instance
 from harness.errors import InputError
@@ -80,7 +80,7 @@ class Specifications(Facts):
 @cache
 def specifications() -> Specifications:
     """The shipped file. Raises InputError naming every key that is wrong in it."""
-    path = resource("docker") / "specifications.json"
+    path = Path(__file__).with_name("specifications.json")
     try:
         return Specifications.model_validate_json(path.read_bytes())
     except ValidationError as error:

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from harness.common.resources import resource
+from harness.dataset import recipes
+from harness.dataset.recipes import FolderSource, MirrorSource, SdistSource, load_recipes
 from harness.errors import InputError
-from harness.evaluate.recipes import FolderSource, MirrorSource, SdistSource, load_recipes
 
 SDIST = {"package": "p", "filename": "p-1.0.tar.gz", "sha256": "0" * 64, "bytes": 10}
 ENTRY = {"instance_id": "o__p-1", "environment": "e", "test_cmd": "python -m pytest", "install": "pip install -e ."}
@@ -141,7 +141,7 @@ def test_shipped_sources_are_older_than_the_instances_on_them():
     lines = Path(rows).read_text(encoding="utf-8").split("\n")
     created = {row["instance_id"]: row["created_at"] for row in map(json.loads, filter(None, lines))}
     book = load_recipes()
-    raw = json.loads((resource("docker") / "pypi_instances.json").read_text(encoding="utf-8"))
+    raw = json.loads(Path(recipes.__file__).with_name("pypi_instances.json").read_text(encoding="utf-8"))
     on_sources = [recipe for recipe in book.instances.values() if recipe.on]
     assert len(on_sources) == 34
     for recipe in on_sources:

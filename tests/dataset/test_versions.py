@@ -9,10 +9,9 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from harness.core.instance import Instance, load_instances
-from harness.errors import InputError
-from harness.evaluate.spec import END_MARKER, START_MARKER, specify
-from harness.evaluate.specifications import (
+from harness.core.instance import Instance
+from harness.dataset.load import load_instances
+from harness.dataset.versions import (
     RepositoryFacts,
     Specifications,
     directives,
@@ -20,6 +19,8 @@ from harness.evaluate.specifications import (
     specifications,
     version_facts,
 )
+from harness.errors import InputError
+from harness.evaluate.spec import END_MARKER, START_MARKER, specify
 from harness.repo.diff import Replacement, change_patch
 
 CACHE = Path(__file__).parents[2] / ".cache"

@@ -16,7 +16,6 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from harness.common.resources import resource
 from harness.common.suggest import nearest
 from harness.errors import InputError
 
@@ -111,7 +110,7 @@ def load_recipes(path: Path | None = None) -> RecipeBook:
     Raises InputError for a missing or torn file, and for every entry that is incomplete, comes twice or
     names an environment that the file does not hold.
     """
-    path = path or resource("docker") / "pypi_instances.json"
+    path = path or Path(__file__).with_name("pypi_instances.json")
     try:
         raw = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
