@@ -34,10 +34,10 @@ from harness.core.instance import Instance
 from harness.core.interfaces import Limits
 from harness.core.verdict import Outcome
 from harness.dataset.load import load_instances
-from harness.evaluate.execution import packed
-from harness.evaluate.phases import evaluation_job
-from harness.evaluate.session import evaluation_session
-from harness.evaluate.spec import specify
+from harness.grading.job import evaluation_job
+from harness.grading.session import evaluation_session
+from harness.grading.test_spec import specify
+from harness.sandbox.exec import packed
 
 OFFICIAL = "5.0.2"  # release of the swebench package
 OVERHEAD_SECONDS = 0.35  # per evaluation, at most

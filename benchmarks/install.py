@@ -27,8 +27,8 @@ from harness.core.interfaces import Snapshot
 from harness.core.verdict import Outcome, Verdict
 from harness.dataset.load import load_instances
 from harness.dataset.recipes import load_recipes
-from harness.evaluate.session import evaluation_session
-from harness.evaluate.spec import render_script, specify
+from harness.grading.session import evaluation_session
+from harness.grading.test_spec import render_script, specify
 from harness.repo.diff import Replacement, change_patch, split_lines
 from harness.repo.snapshot import open_repository
 

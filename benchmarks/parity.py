@@ -31,10 +31,10 @@ from harness.core.instance import Instance
 from harness.core.verdict import Phase, Verdict
 from harness.dataset.load import load_instances
 from harness.dataset.recipes import load_recipes
-from harness.evaluate.grade import official_spec
-from harness.evaluate.images import list_images
-from harness.evaluate.session import Session, evaluation_session
-from harness.evaluate.spec import Specification, specify
+from harness.grading.session import Session, evaluation_session
+from harness.grading.test_log import official_spec
+from harness.grading.test_spec import Specification, specify
+from harness.images.inventory import list_images
 from harness.repo.diff import creation_patch
 from harness.repo.snapshot import open_repository
 

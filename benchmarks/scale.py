@@ -17,16 +17,16 @@ from pathlib import Path
 
 from parts.arguments import BenchmarkParser
 
+from harness.build.base import make_base
+from harness.build.builder import build_images
 from harness.common.docker_client import RUN_LABEL, connect
 from harness.common.run_folder import RunFolder
 from harness.config import EvaluationConfig
 from harness.core.instance import Instance
 from harness.core.verdict import Outcome
 from harness.dataset.recipes import Environment, FolderSource, Recipe, RecipeBook
-from harness.evaluate.bases import make_base
-from harness.evaluate.build import build_images
-from harness.evaluate.images import remove_images
-from harness.evaluate.session import Session, evaluation_session
+from harness.grading.session import Session, evaluation_session
+from harness.images.inventory import remove_images
 
 INSTANCE_ID = "harness-Bench__scale-1"
 TEST = "tests/test_a.py::test_new"

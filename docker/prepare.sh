@@ -12,7 +12,7 @@ if [ -s /harness/test.diff ]; then
   git apply --cached /harness/test.diff && git ls-files --stage -z -- "$@" | tr '\0\t' '\n ' | sed 's/^/expected /'
   unset GIT_INDEX_FILE
 fi
-# The tests find /testbed under another owner (harness/evaluate/shield.py), which git would refuse.
+# The tests find /testbed under another owner (harness/sandbox/watched_files.py), which git would refuse.
 git config --system --add safe.directory /testbed
 if [ -e /harness/patch.diff ]; then
   /bin/bash /harness/apply.sh /harness/patch.diff || exit 94

@@ -48,7 +48,7 @@ PerHourOption = Annotated[
 
 
 class Base(StrEnum):
-    """Where base images come from; see `harness.evaluate.bases.BaseChoice`."""
+    """Where base images come from; see `harness.build.base.BaseChoice`."""
 
     AUTO = "auto"
     DEBOOTSTRAP = "debootstrap"
@@ -103,8 +103,8 @@ def evaluate(
     """Run the tests on given patches; run it again to do only what is missing."""
     from harness.config import EvaluationConfig
     from harness.dataset.load import load_instances, select
-    from harness.evaluate.prefetch import images_of
     from harness.evaluation import Submission, evaluate_predictions, regrade_predictions
+    from harness.images.pull_all import images_of
     from harness.report.listing import judged_notes, verdict_list
     from harness.report.tables import terminal_table
 
@@ -148,7 +148,7 @@ def build(
     ] = Base.AUTO,
 ) -> None:
     """Build base, environment and instance images, and the bare repositories beside them."""
-    from harness.build import build_instances
+    from harness.build.command import build_instances
 
     results = build_instances(dataset, split, _ids(instances), recipes, rows, base.value)
     made = sum(not result.reused for result in results)
@@ -169,7 +169,7 @@ def pull(
     """Pull the images of a data set's instances ahead of a run; start it again to pull what is missing."""
     from harness.config import EvaluationConfig
     from harness.dataset.load import load_instances
-    from harness.evaluate.prefetch import images_of, prefetch, require_pulled
+    from harness.images.pull_all import images_of, prefetch, require_pulled
     from harness.report.listing import pull_table
 
     evaluation = EvaluationConfig(pull=True, images=images_of(registries, mirror, pins, per_hour, workers))
@@ -184,8 +184,8 @@ def pull(
 def list_() -> None:
     """Show the project's images and the benchmark's own, and what they take together."""
     from harness.common.docker_client import connect
-    from harness.evaluate.disk import image_layers, together
-    from harness.evaluate.images import list_images
+    from harness.images.disk import image_layers, together
+    from harness.images.inventory import list_images
     from harness.report.listing import image_note, image_table
 
     client = connect()
@@ -206,7 +206,7 @@ def remove(
 ) -> None:
     """Remove the project's images: those of the named instances, or all. One of the two has to be given."""
     from harness.common.docker_client import connect
-    from harness.evaluate.images import remove_images
+    from harness.images.inventory import remove_images
 
     if instances and everything:
         raise InputError("give --instances or --all, not both: --all removes the images of every instance")

@@ -17,13 +17,7 @@ from harness.core.verdict import Verdict
 from harness.dataset.predictions import BASE, Prediction, load_predictions
 from harness.errors import InputError
 from harness.evaluate.prepare import prepare_images
-from harness.evaluate.regrade import regraded, stored_verdicts
-from harness.evaluate.session import Session, evaluation_session, specifications_of
-from harness.proposal import reference_result
-from harness.report.metrics import SummaryRow
-from harness.report.spread import Spread, spread
-from harness.report.write import Result, write_results
-from harness.soundness import (
+from harness.grading.exclusions import (
     CALIBRATION_NAME,
     Exclusions,
     Soundness,
@@ -31,6 +25,12 @@ from harness.soundness import (
     open_soundness,
     write_calibration,
 )
+from harness.grading.regrade import regraded, stored_verdicts
+from harness.grading.session import Session, evaluation_session, specifications_of
+from harness.proposal import reference_result
+from harness.report.metrics import SummaryRow
+from harness.report.spread import Spread, spread
+from harness.report.write import Result, write_results
 
 GOLD = "gold"
 Runs = list[list[Verdict]]  # repeat by repeat, one verdict for each prediction

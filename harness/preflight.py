@@ -13,6 +13,7 @@ from harness.core.instance import Instance
 from harness.dataset.load import load_instances
 from harness.dataset.recipes import load_recipes
 from harness.errors import InputError
+from harness.grading.exclusions import Soundness, open_soundness
 from harness.localize.stages import localization_stages
 from harness.model.checkpoint import check_arguments, check_checkpoint, context_length
 from harness.model.client import api_key
@@ -21,7 +22,6 @@ from harness.model.prompts import Prompts
 from harness.model.recorded import RecordedModel
 from harness.packing.metrics_file import load_metrics
 from harness.repair.sample import STAGE as REPAIR_STAGE
-from harness.soundness import Soundness, open_soundness
 from harness.validate.check import validation_stages
 
 Found = TypeVar("Found")

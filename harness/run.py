@@ -28,9 +28,9 @@ from harness.core.interfaces import Model, Snapshot
 from harness.core.location import Location, union
 from harness.core.verdict import Verdict
 from harness.dataset.predictions import reference_predictions
-from harness.evaluate.checkout import ImageFinder
 from harness.evaluate.prepare import prepare_images
-from harness.evaluate.session import Session, evaluation_session
+from harness.grading.session import Session, evaluation_session
+from harness.images.git_copy import ImageFinder
 from harness.localize.oracle import gold_files, gold_locations
 from harness.localize.stages import Localization, Localizer
 from harness.model.checkpoint import checkpoint_revision

@@ -7,7 +7,7 @@ from typing import Any
 
 import yaml
 
-from harness.build import build_instances
+from harness.build.command import build_instances
 from harness.common.files import write_whole
 from harness.config import RunConfig
 from harness.core.verdict import Outcome

@@ -4,17 +4,17 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from harness.build.builder import build_images
 from harness.common.docker_client import connect
 from harness.common.paths import cache_folder
 from harness.config import EvaluationConfig
 from harness.core.instance import Instance
 from harness.dataset.recipes import RecipeBook, load_recipes
 from harness.errors import InfrastructureError
-from harness.evaluate.build import build_images
-from harness.evaluate.disk import GIB
-from harness.evaluate.prefetch import pull_all, require_pulled
-from harness.evaluate.room import require_room
-from harness.evaluate.supply import ImageSupply
+from harness.images.disk import GIB
+from harness.images.disk_check import require_room
+from harness.images.provider import ImageSupply
+from harness.images.pull_all import pull_all, require_pulled
 
 if TYPE_CHECKING:
     from docker import DockerClient

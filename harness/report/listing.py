@@ -7,10 +7,10 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from harness.core.verdict import Verdict
-    from harness.evaluate.images import ImageInfo
-    from harness.evaluate.prefetch import PullResult
+    from harness.grading.exclusions import Exclusions
+    from harness.images.inventory import ImageInfo
+    from harness.images.pull_all import PullResult
     from harness.report.spread import Spread
-    from harness.soundness import Exclusions
 
 
 def verdict_list(verdicts: "Iterable[Verdict]") -> "Table":

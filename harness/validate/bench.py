@@ -6,8 +6,8 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 
 from harness.core.instance import Instance
-from harness.evaluate.commands import CommandRun, Script
-from harness.evaluate.spec import Specification
+from harness.grading.scripts import CommandRun, Script
+from harness.grading.test_spec import Specification
 
 Submit = Callable[[Instance, Script, str], "Future[CommandRun]"]
 

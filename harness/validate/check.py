@@ -13,7 +13,7 @@ from harness.core.candidate import Candidate
 from harness.core.instance import Instance
 from harness.core.interfaces import Model, Snapshot
 from harness.core.location import Location
-from harness.evaluate.spec import Specification
+from harness.grading.test_spec import Specification
 from harness.model.prompts import Prompts
 from harness.validate.bench import Bench
 from harness.validate.programs import PYTHON, Program, program_for

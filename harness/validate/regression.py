@@ -14,8 +14,8 @@ from harness.config import RegressionConfig
 from harness.core.interfaces import Answer, ContextOverflow, Model, Snapshot
 from harness.core.location import Location
 from harness.errors import InfrastructureError
-from harness.evaluate.commands import CommandRun, Script
-from harness.evaluate.grade import read_statuses
+from harness.grading.scripts import CommandRun, Script
+from harness.grading.test_log import read_statuses
 from harness.model.answers import without_thinking
 from harness.model.context import fit_prompt
 from harness.model.prompts import Prompts

@@ -13,8 +13,8 @@ from harness.common.collect import collect
 from harness.common.resources import resource, templates
 from harness.core.instance import Instance
 from harness.errors import InputError
-from harness.evaluate.commands import Script
-from harness.evaluate.spec import END_MARKER, START_MARKER, Specification, files_of
+from harness.grading.scripts import Script
+from harness.grading.test_spec import END_MARKER, START_MARKER, Specification, files_of
 
 SAFE_PATH = re.compile(r"[\w./+-]+")  # needs no quoting, whatever quotes it stands in
 

@@ -20,7 +20,7 @@ from harness.dataset.versions import (
     version_facts,
 )
 from harness.errors import InputError
-from harness.evaluate.spec import END_MARKER, START_MARKER, specify
+from harness.grading.test_spec import END_MARKER, START_MARKER, specify
 from harness.repo.diff import Replacement, change_patch
 
 CACHE = Path(__file__).parents[2] / ".cache"

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 from registry import FaultyProxy, Registry, forget
 
-from harness.build import build_instances
+from harness.build.base import make_base, run_command
+from harness.build.command import build_instances
 from harness.common.docker_client import connect
 from harness.errors import InfrastructureError, InputError
-from harness.evaluate.bases import make_base, run_command
 from harness.miniature.generate import generate
 
 

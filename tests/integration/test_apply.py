@@ -4,7 +4,7 @@ import pytest
 
 from harness.common.resources import resource
 from harness.core.interfaces import Command, Job, Limits
-from harness.evaluate.container import DockerSandbox
+from harness.sandbox.docker import DockerSandbox
 
 pytestmark = pytest.mark.docker
 

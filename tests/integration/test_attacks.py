@@ -7,8 +7,8 @@ from victim import FIXED, INSTANCE_ID, NEW, OLD, TEST_FILE, TESTED, diff, make_v
 
 from harness.common.docker_client import RUN_LABEL
 from harness.core.verdict import Outcome, Phase, Verdict
-from harness.evaluate.images import remove_images
-from harness.evaluate.phases import read_log
+from harness.grading.job import read_log
+from harness.images.inventory import remove_images
 from harness.repo.diff import creation_patch
 
 pytestmark = pytest.mark.docker
@@ -342,7 +342,7 @@ def test_patches_that_are_refused(attack, patch: str, reason: str) -> None:
 
 def test_what_is_not_seen_beforehand_git_and_patch_refuse_inside(victim, monkeypatch) -> None:
     instance, make = victim
-    monkeypatch.setattr("harness.evaluate.evaluate.refusal", lambda patch: "")
+    monkeypatch.setattr("harness.grading.evaluator.refusal", lambda patch: "")
     for patch in (
         diff({"../outside.py": "x = 1\n"}),
         diff({".git/hooks/post-checkout": "#!/bin/sh\n"}),

@@ -7,7 +7,7 @@ from harness.common.paths import cache_folder
 from harness.config import EvaluationConfig
 from harness.dataset.load import load_instances
 from harness.errors import InputError
-from harness.evaluate.checkout import DockerImage, ImageFinder
+from harness.images.git_copy import DockerImage, ImageFinder
 from harness.repo.image import ImageRepository
 from harness.repo.snapshot import open_repository
 

@@ -9,7 +9,7 @@ import pytest
 from harness.common.docker_client import RUN_LABEL, connect
 from harness.core.interfaces import Command, Job, Limits
 from harness.errors import InfrastructureError, InputError, SandboxError
-from harness.evaluate.container import DockerSandbox
+from harness.sandbox.docker import DockerSandbox
 
 pytestmark = pytest.mark.docker
 RUN = "test-container"
@@ -177,7 +177,7 @@ def test_a_container_removed_from_outside_is_the_machines_failure(sandbox, base_
 
 def test_what_a_killed_process_left_is_reaped(sandbox, base_image, docker_client) -> None:
     script = (
-        "from harness.evaluate.container import *; from harness.core.interfaces import *\n"
+        "from harness.sandbox.docker import *; from harness.core.interfaces import *\n"
         f"s = DockerSandbox(connect(), {RUN!r})\n"
         "import threading, os, time\n"
         f"job = Job({base_image!r}, {{}}, (Command(('sleep', '100')),), Limits(), workdir='/')\n"

@@ -17,10 +17,10 @@ from harness.common.journal import Journal
 from harness.core.instance import Instance
 from harness.core.interfaces import Limits
 from harness.core.verdict import Outcome, Phase
-from harness.evaluate.container import DockerSandbox
-from harness.evaluate.evaluate import Evaluator
-from harness.evaluate.spec import END_MARKER, START_MARKER, Specification
+from harness.grading.evaluator import Evaluator
+from harness.grading.test_spec import END_MARKER, START_MARKER, Specification
 from harness.repo.diff import creation_patch
+from harness.sandbox.docker import DockerSandbox
 
 pytestmark = [
     pytest.mark.docker,

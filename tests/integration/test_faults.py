@@ -14,7 +14,7 @@ from victim import FIXED, INSTANCE_ID, diff, make_victim, open_evaluator
 
 from harness.common.docker_client import RUN_LABEL
 from harness.core.verdict import Outcome
-from harness.evaluate.images import remove_images
+from harness.images.inventory import remove_images
 
 pytestmark = pytest.mark.docker
 RUN = "test-faults"
@@ -25,9 +25,9 @@ RUN_EIGHT = """
 import json, sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from harness.evaluate.container import DockerSandbox, connect
-from harness.evaluate.evaluate import Evaluator
-from harness.evaluate.spec import Specification
+from harness.sandbox.docker import DockerSandbox, connect
+from harness.grading.evaluator import Evaluator
+from harness.grading.test_spec import Specification
 from harness.core.instance import Instance
 from harness.common.journal import Journal
 from harness.core.interfaces import Limits
@@ -72,7 +72,7 @@ def victim(docker_client, tmp_path_factory):
 @pytest.fixture
 def given(victim, tmp_path):
     """A file that tells a process of its own what to evaluate."""
-    from harness.evaluate.spec import specify
+    from harness.grading.test_spec import specify
 
     instance, recipe, image = victim
     path = tmp_path / "given.json"

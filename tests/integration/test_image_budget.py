@@ -8,21 +8,22 @@ import pytest
 from daemon import import_little_image
 from registry import make_image, noise
 
+from harness.build import disk_check as room
+from harness.build.builder import build_images
 from harness.config import EvaluationConfig, ImagesConfig, RunConfig
 from harness.core.instance import Instance
 from harness.core.verdict import Outcome
 from harness.dataset.recipes import Environment, FolderSource, Recipe, RecipeBook
 from harness.errors import InputError
-from harness.evaluate import prefetch, room
-from harness.evaluate.budget import Budget
-from harness.evaluate.build import build_images
-from harness.evaluate.disk import image_layers, together
-from harness.evaluate.images import KIND_LABEL, list_images
-from harness.evaluate.pull import find
-from harness.evaluate.registry import Registries
-from harness.evaluate.spec import END_MARKER, START_MARKER
-from harness.evaluate.supply import ImageSupply
 from harness.evaluation import Submission, evaluate_predictions
+from harness.grading.test_spec import END_MARKER, START_MARKER
+from harness.images import pull_all as prefetch
+from harness.images.budget import Budget
+from harness.images.disk import image_layers, together
+from harness.images.inventory import KIND_LABEL, list_images
+from harness.images.provider import ImageSupply
+from harness.images.pull import find
+from harness.images.registry import Registries
 from harness.repo.diff import creation_patch
 from harness.run import run_pipeline
 
@@ -223,7 +224,7 @@ def test_a_run_asks_for_sizes_once(docker_client, rows, proxy, tmp_path, monkeyp
 
 def test_a_run_under_a_budget(docker_client, rows, proxy, tmp_path: Path, caplog):
     """Images come when their turn does and go when it is over; started again, the run needs none of them."""
-    caplog.set_level(logging.INFO, "harness.evaluate.budget")
+    caplog.set_level(logging.INFO, "harness.images.budget")
     evaluation = EvaluationConfig(pull=True, image_budget=0.001, workers=1, timeout=60)
     submission = Submission(rows, "gold", tmp_path / "out", evaluation)
     judged = evaluate_predictions(submission)

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from harness.build.builder import BuildResult, Step, build_images
+from harness.build.environment import environment_layer
 from harness.common import retry
 from harness.config import EvaluationConfig
 from harness.core.instance import Instance
@@ -13,9 +15,7 @@ from harness.dataset.load import load_instances
 from harness.dataset.recipes import Environment, FolderSource, Recipe, RecipeBook, load_recipes
 from harness.dataset.versions import published_image
 from harness.errors import InfrastructureError, InputError
-from harness.evaluate.build import BuildResult, Step, build_images
-from harness.evaluate.environments import environment_layer
-from harness.evaluate.images import (
+from harness.images.inventory import (
     CONTENT_LABEL,
     INSTANCE_LABEL,
     KIND_LABEL,
@@ -23,9 +23,9 @@ from harness.evaluate.images import (
     remove_images,
     verify_image,
 )
-from harness.evaluate.names import built_name
-from harness.evaluate.pull import Puller
-from harness.evaluate.supply import ImageSupply
+from harness.images.names import built_name
+from harness.images.provider import ImageSupply
+from harness.images.pull import Puller
 from harness.repo.snapshot import RebuiltRepository
 
 pytestmark = pytest.mark.docker

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from registry import noise
 
-from harness.evaluate.pull import find
+from harness.images.pull import find
 
 pytestmark = pytest.mark.docker
 COMMAND = [sys.executable, "-m", "harness.cli", "images", "pull", "--dataset"]

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.build import build_instances
+from harness.build.command import build_instances
 from harness.config import EvaluationConfig
 from harness.core.verdict import Outcome
 from harness.dataset.load import load_instances

@@ -3,8 +3,8 @@
 import pytest
 from git import Repo
 
+from harness.build.builder import build_images
 from harness.dataset.recipes import Environment, MirrorSource, Recipe, RecipeBook
-from harness.evaluate.build import build_images
 from harness.miniature.generate import PYTHON, REQUIREMENTS
 
 pytestmark = pytest.mark.docker

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.build import build_instances
+from harness.build.command import build_instances
 from harness.config import EvaluationConfig
 from harness.dataset.load import load_instances
 from harness.evaluation import Judged, Submission, evaluate_predictions, regrade_predictions

@@ -10,10 +10,10 @@ from harness.common import retry
 from harness.config import EvaluationConfig, ImagesConfig
 from harness.dataset.versions import published_image
 from harness.errors import InfrastructureError, InputError
-from harness.evaluate.pull import Puller, digests, find
-from harness.evaluate.registry import Registries
-from harness.evaluate.supply import ImageSupply
-from harness.evaluate.transfer import Amount
+from harness.images.provider import ImageSupply
+from harness.images.pull import Puller, digests, find
+from harness.images.pull_progress import Amount
+from harness.images.registry import Registries
 
 pytestmark = pytest.mark.docker
 KIB = 1 << 10
@@ -170,7 +170,7 @@ def test_a_registry_that_asks_for_hours_is_not(docker_client, registry, proxy):
     ids=["500", "429 in the middle", "broken off"],
 )
 def test_what_fails_twice_is_tried_again(docker_client, registry, proxy, rule, monkeypatch):
-    monkeypatch.setattr("harness.evaluate.pull.UNASKED_WAIT", 0.0)
+    monkeypatch.setattr("harness.images.pull.UNASKED_WAIT", 0.0)
     proxy.rule = times(2, rule)
     pulled(docker_client, registry, proxy, "ns/shaky:1")
 

@@ -11,8 +11,8 @@ from tokens import TokenServer, basic
 
 from harness.common.docker_client import connect
 from harness.errors import InfrastructureError, InputError
-from harness.evaluate.pull import Puller, find
-from harness.evaluate.registry import Registries
+from harness.images.pull import Puller, find
+from harness.images.registry import Registries
 
 pytestmark = pytest.mark.docker
 USER, PASSWORD = "tester", "secret"

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
+from harness.build.builder import build_images
 from harness.dataset.recipes import Environment, FolderSource, Recipe, RecipeBook, Sources
-from harness.evaluate.build import build_images
-from harness.evaluate.disk import image_layers, together
-from harness.evaluate.images import list_images, remove_images
+from harness.images.disk import image_layers, together
+from harness.images.inventory import list_images, remove_images
 from harness.miniature.generate import PYTHON, REQUIREMENTS
 from harness.repo.snapshot import RebuiltRepository
 

@@ -25,7 +25,7 @@ from harness.core.instance import Instance
 from harness.core.interfaces import Snapshot
 from harness.core.location import Location
 from harness.dataset.load import load_instances
-from harness.evaluate.session import Session, evaluation_session
+from harness.grading.session import Session, evaluation_session
 from harness.model.prompts import Prompts
 from harness.repo.diff import Replacement, change_patch, parse_patch, split_lines
 from harness.repo.snapshot import open_repository

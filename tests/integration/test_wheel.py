@@ -9,7 +9,7 @@ ROOT = Path(__file__).parents[2]
 RENDER = """
 import harness
 from harness.model.prompts import Prompts
-from harness.evaluate.layers import render
+from harness.build.layer import render
 from harness.presets import preset_names
 from harness.common.resources import resource
 from harness.dataset.recipes import load_recipes

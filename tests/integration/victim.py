@@ -5,15 +5,15 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
+from harness.build.builder import build_images
 from harness.common.journal import Journal
 from harness.core.instance import Instance
 from harness.core.interfaces import Limits
 from harness.dataset.recipes import Environment, FolderSource, Recipe, RecipeBook
-from harness.evaluate.build import build_images
-from harness.evaluate.container import DockerSandbox
-from harness.evaluate.evaluate import Evaluator
-from harness.evaluate.spec import specify
+from harness.grading.evaluator import Evaluator
+from harness.grading.test_spec import specify
 from harness.miniature.generate import PYTHON, REQUIREMENTS
+from harness.sandbox.docker import DockerSandbox
 
 INSTANCE_ID = "harness-Test__victim-1"
 TEST_FILE = "tests/test_calc.py"

@@ -15,11 +15,11 @@ from cards import card
 from harness.common.run_folder import RunFolder, freeze
 from harness.core.verdict import Outcome, Phase, Verdict
 from harness.errors import InputError
+from harness.grading.exclusions import open_soundness
 from harness.model.checkpoint import checkpoint_revision
 from harness.report.metrics import Attempt
 from harness.report.similarity import similarity
 from harness.report.write import Result, write_results
-from harness.soundness import open_soundness
 from lab.arms import ARMS
 from lab.recipe import Recipe
 from lab.study import joined, load_study, read_study, replaced, statistics, write_study

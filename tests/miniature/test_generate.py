@@ -16,8 +16,8 @@ from harness.core.verdict import Outcome
 from harness.dataset.load import parse_rows
 from harness.dataset.recipes import load_recipes
 from harness.errors import HarnessError, InputError
-from harness.evaluate.grade import grade
-from harness.evaluate.spec import END_MARKER, START_MARKER, specify
+from harness.grading.test_log import grade
+from harness.grading.test_spec import END_MARKER, START_MARKER, specify
 from harness.miniature.generate import MiniatureSet, generate
 from harness.miniature.package import Difficulty
 from harness.miniature.split import Split

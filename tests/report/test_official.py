@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from harness.core.verdict import Outcome, Phase, Verdict
+from harness.grading.exclusions import calibrate, open_soundness, write_calibration
 from harness.report.official import official_report
-from harness.soundness import calibrate, open_soundness, write_calibration
 
 SOUND = open_soundness(None)
 IDS = [f"org__repo-{number}" for number in range(1, 9)]

@@ -5,8 +5,8 @@ from concurrent.futures import Future
 
 from harness.core.instance import Instance
 from harness.errors import InfrastructureError
-from harness.evaluate.commands import CommandRun, Script
-from harness.evaluate.spec import END_MARKER, START_MARKER, Specification, render_script
+from harness.grading.scripts import CommandRun, Script
+from harness.grading.test_spec import END_MARKER, START_MARKER, Specification, render_script
 from harness.validate.bench import Bench
 
 COMMAND = "python -m pytest -rA tests/test_a.py"

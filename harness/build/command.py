@@ -1,0 +1,90 @@
+"""Building instances: images and bare repositories from recipes, and rows that name them."""
+
+import json
+import threading
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any
+
+from harness.build.base import BaseChoice
+from harness.build.builder import BuildResult, Step, build_images
+from harness.common.collect import collect
+from harness.common.docker_client import connect
+from harness.common.files import write_jsonl
+from harness.common.paths import cache_folder
+from harness.common.progress import Progress, Stage
+from harness.core.instance import Instance
+from harness.dataset.load import load_instances
+from harness.dataset.recipes import load_recipes
+from harness.errors import InfrastructureError, InputError
+from harness.grading.test_spec import Specification, specify
+
+
+def build_instances(
+    dataset: str,
+    split: str = "test",
+    ids: Sequence[str] | None = None,
+    recipes: Path | None = None,
+    rows: Path | None = None,
+    base: BaseChoice = "auto",
+) -> list[BuildResult]:
+    """Build, or find built, the named instances of a data set (all that have a recipe where none is named).
+
+    Each image is checked against its snapshot. ``rows`` gets the instances as rows of the 5.x schema.
+    Raises InputError for instances without a recipe, InfrastructureError naming each build that failed.
+    """
+    book = load_recipes(recipes)
+    loaded = load_instances(dataset, split, ids)
+    instances = [instance for instance in loaded if ids or instance.instance_id in book.instances]
+    if not instances:
+        raise InputError(f"{dataset}: no recipe makes any of its {len(loaded)} instances; give --recipes")
+    by_id = collect(instances, lambda instance: specify(instance, book.recipe(instance.instance_id)))
+    client = connect()
+    with Progress() as progress:
+        results = build_images(client, instances, book, cache_folder(), _Display(progress), base)
+    client.close()
+    failed = [f"{result.instance_id}: {result.error}" for result in results if result.error]
+    if failed:
+        raise InfrastructureError(f"{len(failed)} of {len(results)} builds failed: {' | '.join(failed)}")
+    if rows:
+        images = {result.instance_id: result.image for result in results}
+        write_jsonl(
+            rows,
+            (row_with(instance, images[instance.instance_id], by_id[instance.instance_id]) for instance in instances),
+        )
+    return results
+
+
+def row_with(instance: Instance, image: str, specification: Specification) -> dict[str, Any]:
+    """The instance as a row of the 5.x schema, as the official harness reads it."""
+    return {
+        **instance.model_dump(mode="json", by_alias=True),
+        "FAIL_TO_PASS": json.dumps(instance.fail_to_pass),
+        "PASS_TO_PASS": json.dumps(instance.pass_to_pass),
+        "image": image,
+        "eval_script": specification.script,
+        "log_parser": specification.log_parser,
+        "eval_type": specification.eval_type,
+    }
+
+
+class _Display:
+    """Shows the builder's steps: one stage of the display for each kind of image."""
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+        self._stages: dict[str, Stage] = {}
+        self._running: dict[tuple[str, str], AbstractContextManager[None]] = {}
+        self._lock = threading.Lock()
+
+    def __call__(self, step: Step) -> None:
+        with self._lock:
+            stage = self._stages.get(step.stage) or self._progress.stage(step.stage, step.total)
+            self._stages[step.stage] = stage
+            if step.state == "begun":
+                self._running[step.stage, step.name] = running = stage.running(step.name)
+                running.__enter__()
+                return
+            self._running.pop((step.stage, step.name)).__exit__(None, None, None)
+            stage.count(step.state == "reused")

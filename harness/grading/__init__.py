@@ -1,0 +1,1 @@
+"""A patch and an instance in, a verdict out."""

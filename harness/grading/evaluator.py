@@ -1,0 +1,134 @@
+"""Evaluating a patch: a fresh container, the patch, the tests, the verdict; the same question never twice."""
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from harness.common.hashing import content_key
+from harness.common.journal import Journal
+from harness.common.once import Once
+from harness.common.retry import retried
+from harness.core.instance import Instance
+from harness.core.interfaces import Limits, Sandbox
+from harness.core.verdict import Outcome, Phase, Verdict
+from harness.errors import InfrastructureError, SandboxError
+from harness.grading.job import evaluation_job, new_nonce, protocol, write_log
+from harness.grading.judge import infrastructure, judge
+from harness.grading.patch_checks import patch_flags, refusal
+from harness.grading.test_log import grader_version
+from harness.grading.test_spec import Specification
+
+
+class Evaluator:
+    """Gives verdicts on patches, from the journal where it holds one. Safe for threads.
+
+    Verdicts of outcome INFRASTRUCTURE are not journaled: a later run asks again.
+    """
+
+    def __init__(
+        self,
+        sandbox: Sandbox,
+        image_of: Callable[[Instance], str],
+        specification_of: Callable[[Instance], Specification],
+        journal: Journal,
+        logs: Path,
+        limits: Limits,
+    ) -> None:
+        """``image_of`` names an instance's local image; ``logs`` is the folder for one log per evaluation."""
+        self._sandbox = sandbox
+        self._image_of = image_of
+        self._specification_of = specification_of
+        self._journal = journal
+        self._logs = logs
+        self._limits = limits
+        self._once = Once(self._known)
+        logs.mkdir(parents=True, exist_ok=True)
+
+    def log_path(self, verdict: Verdict) -> Path:
+        """Where the log of a verdict lies (there is none for an empty patch)."""
+        return self._logs / f"{verdict.key}.log"
+
+    def evaluate(self, instance: Instance, patch: str | None, repeat: int = 0) -> Verdict:
+        """The verdict on a patch; equal questions asked meanwhile by other threads wait for the same one.
+
+        Another ``repeat`` of the same patch is a question of its own.
+        """
+        return untested(instance, patch or "") or self._evaluate(instance, patch, repeat)
+
+    def evaluate_base(self, instance: Instance, repeat: int = 0) -> Verdict:
+        """The verdict on the base state itself: the tests without any patch."""
+        return self._evaluate(instance, None, repeat)
+
+    def _evaluate(self, instance: Instance, patch: str | None, repeat: int) -> Verdict:
+        try:
+            return retried(instance.instance_id, lambda: self._evaluate_once(instance, patch, repeat))
+        except InfrastructureError as error:
+            command = error.command if isinstance(error, SandboxError) else None
+            return infrastructure(instance, str(error), command)
+
+    def _evaluate_once(self, instance: Instance, patch: str | None, repeat: int) -> Verdict:
+        image = self._image_of(instance)
+        digest = self._sandbox.digest(image)
+        specification = self._specification_of(instance)
+        key = evaluation_key(instance, specification, patch, digest, self._limits, repeat)
+
+        def work() -> Verdict:
+            verdict = self._run(instance, patch, image, digest, specification, key)
+            self._journal.put(key, {"verdict": verdict.model_dump(mode="json"), "patch": patch_key(patch, repeat)})
+            return verdict
+
+        return self._once.get(key, work)
+
+    def _known(self, key: str) -> Verdict | None:
+        record = self._journal.get(key)
+        return Verdict.model_validate(record["verdict"]) if record else None
+
+    def _run(
+        self, instance: Instance, patch: str | None, image: str, digest: str, specification: Specification, key: str
+    ) -> Verdict:
+        started = time.monotonic()
+        results = self._sandbox.run(evaluation_job(image, instance, specification, patch, self._limits))
+        nonce = new_nonce()
+        verdict = judge(instance, specification, results, nonce, patch_flags(patch) if patch is not None else ())
+        verdict = verdict.model_copy(update={"key": key, "image": image, "image_digest": digest})
+        self.log_path(verdict).write_bytes(write_log(results, nonce))
+        return verdict.model_copy(update={"seconds": round(time.monotonic() - started, 3)})
+
+
+def untested(instance: Instance, patch: str) -> Verdict | None:
+    """The verdict on a patch that needs no container: an empty one, or one that is refused unseen."""
+    if not patch.strip():
+        return Verdict(instance_id=instance.instance_id, outcome=Outcome.EMPTY_PATCH, phase=Phase.PATCH)
+    reason = refusal(patch)
+    if reason:
+        return Verdict(instance_id=instance.instance_id, outcome=Outcome.PATCH_FAILED, phase=Phase.PATCH, detail=reason)
+    return None
+
+
+def patch_key(patch: str | None, repeat: int = 0) -> str:
+    """What a journal's record knows its patch by, whatever else determined the verdict."""
+    return content_key(patch=patch, repeat=repeat)
+
+
+def evaluation_key(
+    instance: Instance,
+    specification: Specification,
+    patch: str | None,
+    digest: str,
+    limits: Limits,
+    repeat: int = 0,
+) -> str:
+    """Hash of everything that determines a verdict, and the number of the repeat."""
+    return content_key(
+        digest=digest,
+        script=specification.script,
+        log_parser=specification.log_parser,
+        eval_type=specification.eval_type,
+        fail_to_pass=instance.fail_to_pass,
+        pass_to_pass=instance.pass_to_pass,
+        patch=patch,
+        limits=vars(limits),
+        protocol=protocol(),
+        grader=grader_version(),
+        **({"repeat": repeat} if repeat else {}),
+    )

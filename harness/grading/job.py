@@ -1,0 +1,127 @@
+"""An evaluation as the commands of a job, and its log.
+
+The evaluation script is cut at its markers, which are dropped: what comes before the tests runs in one command, the
+tests in another, so that the tests' output is a stream of its own and no text in it says where it begins or ends. The
+log gets markers that we write ourselves when everything is over, with a nonce that did not exist before.
+"""
+
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import takewhile
+
+from harness.common.resources import resource
+from harness.core.instance import Instance
+from harness.core.interfaces import Command, CommandResult, Job, Limits
+from harness.grading.test_spec import END_MARKER, START_MARKER, Specification, files_of
+from harness.sandbox.watched_files import FILE_MODE, FOLDER_MODE, OWNER, TIME
+
+ROOT = "/testbed"
+FOLDER = "/harness"
+PATCH_PATH = f"{FOLDER}/patch.diff"
+PREPARE_PATH = f"{FOLDER}/prepare.sh"
+
+PATCH_REFUSED = 94  # exit status of prepare.sh where the patch does not apply
+RESTORE_STATE = f"source {FOLDER}/state 2>/dev/null || exit 97\n"
+
+
+@dataclass(frozen=True)
+class FileIds:
+    """Git's names for the content of the row's test files, path -> id; a file that is not there is left out."""
+
+    expected: dict[str, str] | None  # None: the row's test patch does not apply to its base state
+    present: Mapping[str, str]  # when the tests began
+
+
+def split_script(script: str) -> tuple[str, str]:
+    """What an evaluation script does before the tests, and the tests. What it does after them is left out.
+
+    The container is thrown away, so nothing has to be put back; and the tests' exit status is that of the last
+    command before the end marker, as in the official harness.
+    """
+    lines = script.split("\n")  # not splitlines: a test patch in it may hold carriage returns and form feeds
+    start = next(number for number, line in enumerate(lines) if START_MARKER in line)
+    end = max(number for number, line in enumerate(lines) if END_MARKER in line)
+    return _joined(lines[:start]), _joined(lines[start + 1 : end])
+
+
+def _joined(lines: Sequence[str]) -> str:
+    return "".join(f"{line}\n" for line in lines)
+
+
+def evaluation_job(
+    image: str, instance: Instance, specification: Specification, patch: str | None, limits: Limits
+) -> Job:
+    """The job of one evaluation: two commands, preparing and testing. ``patch`` None tests the base state."""
+    setup, tests = split_script(specification.script)
+    test_patch = instance.test_patch.encode("utf-8", "surrogateescape")
+    files = {
+        PREPARE_PATH: _template("prepare.sh"),
+        f"{FOLDER}/setup.sh": setup.encode("utf-8", "surrogateescape") + _template("setup_end.sh"),
+        f"{FOLDER}/test.diff": test_patch if not test_patch or test_patch.endswith(b"\n") else test_patch + b"\n",
+    }
+    if patch is not None:
+        files[f"{FOLDER}/apply.sh"] = _template("apply.sh")
+        files[PATCH_PATH] = (patch if patch.endswith("\n") else patch + "\n").encode("utf-8", "surrogateescape")
+    paths = watched_files(instance)
+    watched = tuple(f"{ROOT}/{path}" for path in paths)
+    commands = (
+        Command(("/bin/bash", PREPARE_PATH, instance.base_commit, *paths), watched, tells=True),
+        Command(("/bin/bash", "-c", RESTORE_STATE + tests), watched),
+    )
+    return Job(image=image, files=files, commands=commands, limits=limits, workdir=ROOT)
+
+
+def protocol() -> dict[str, str]:
+    """Everything of ours that runs in a container or shows there, for keys."""
+    names = ("prepare.sh", "apply.sh", "setup_end.sh")
+    shielded = f"{OWNER} {TIME} {FILE_MODE:o} {FOLDER_MODE:o}"
+    return {name: _template(name).decode() for name in names} | {"restore": RESTORE_STATE, "shield": shielded}
+
+
+def _template(name: str) -> bytes:
+    return (resource("docker") / name).read_bytes()
+
+
+def watched_files(instance: Instance) -> tuple[str, ...]:
+    """Paths of the row's test files, from the repository's root."""
+    found, added = files_of(instance.test_patch)
+    return tuple(sorted({*found, *added}))
+
+
+def file_ids(preparing: CommandResult) -> FileIds:
+    """What preparing told of the test files: its first lines come from before the patch."""
+    expected: dict[str, str] = {}
+    lines = preparing.output.decode("utf-8", "surrogateescape").splitlines()
+    for line in takewhile(lambda line: line.startswith("expected "), lines):
+        _, _mode, object_id, _stage, path = line.split(" ", 4)
+        expected[path] = object_id
+    present = {path.removeprefix(f"{ROOT}/"): object_id for path, object_id in preparing.contents.items()}
+    return FileIds(expected or None, present)
+
+
+def new_nonce() -> str:
+    """A nonce for the markers of one log."""
+    return secrets.token_hex(8)
+
+
+def write_log(results: Sequence[CommandResult], nonce: str) -> bytes:
+    """The log of an evaluation: preparing, then the tests' output between the markers with their nonce."""
+    preparing = results[0].output
+    if len(results) == 1:
+        return preparing
+    gap = b"" if not preparing or preparing.endswith(b"\n") else b"\n"
+    return preparing + gap + marked(results[1].output, nonce)
+
+
+def marked(output: bytes, nonce: str) -> bytes:
+    """The tests' output between its markers."""
+    gap = b"" if not output or output.endswith(b"\n") else b"\n"
+    return f"{START_MARKER} {nonce}\n".encode() + output + gap + f"{END_MARKER} {nonce}\n".encode()
+
+
+def read_log(log: bytes, nonce: str) -> bytes | None:
+    """The marked part of a log, markers included, whatever the tests printed; None where they never began."""
+    start, end = f"{START_MARKER} {nonce}\n".encode(), f"{END_MARKER} {nonce}\n".encode()
+    _, found, rest = log.partition(start)
+    return found + rest if found and rest.endswith(end) else None

@@ -1,0 +1,174 @@
+"""Everything that evaluating needs, opened together and closed together: daemon, images, journal, workers."""
+
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from contextvars import copy_context
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from harness.common.collect import Value, collect
+from harness.common.docker_client import connect
+from harness.common.journal import Journal
+from harness.common.run_folder import RunFolder
+from harness.config import EvaluationConfig
+from harness.core.instance import Instance
+from harness.core.interfaces import Sandbox
+from harness.core.verdict import Verdict
+from harness.dataset.recipes import load_recipes
+from harness.grading.evaluator import Evaluator
+from harness.grading.scripts import CommandRun, CommandRunner, Script
+from harness.grading.test_spec import Specification, specify
+from harness.images.names import built_name
+from harness.images.on_demand import SuppliedSandbox
+from harness.images.provider import ImageSupply
+from harness.images.pull import find
+from harness.sandbox.docker import DockerSandbox
+
+MEMORY_SHARE = 0.8  # of this machine's free memory, for all containers together
+AHEAD_SHARE = 0.5  # containers started and prepared ahead of need, for each that runs tests
+
+
+@dataclass(frozen=True)
+class Session:
+    """Verdicts on patches for a fixed set of instances, by a pool of workers."""
+
+    evaluator: Evaluator
+    commands: CommandRunner
+    specifications: dict[str, Specification]  # by instance id
+    workers: int
+    _instances: dict[str, Instance]  # by id
+    _names: dict[str, str]  # instance id -> name of its image
+    _digests: dict[str, str]  # image name -> digest; of images that come on demand, from then on
+    _supply: ImageSupply
+    _pool: ThreadPoolExecutor
+    _finished: set[str] = field(default_factory=set)  # instance ids
+
+    @property
+    def images(self) -> dict[str, str]:
+        """Instance id -> digest of its image, of all that were looked at by now."""
+        return {i: self._digests[name] for i, name in self._names.items() if name in self._digests}
+
+    def finish(self, instance_id: str) -> None:
+        """No further work on this instance is going to come: under a budget its image may go, in the background."""
+        self._finished.add(instance_id)
+        name = self._names[instance_id]
+        if all(i in self._finished for i, other in self._names.items() if other == name):
+            with suppress(RuntimeError):  # the workers are closed already, and the run with them
+                self._pool.submit(self._supply.finish, self._instances[instance_id])
+
+    def submit(self, instance: Instance, patch: str | None, repeat: int = 0) -> "Future[Verdict]":
+        """Start evaluating; the verdict comes as a future."""
+        return self._start(self.evaluator.evaluate, instance, patch, repeat)
+
+    def submit_base(self, instance: Instance, repeat: int = 0) -> "Future[Verdict]":
+        """Start testing the base state itself."""
+        return self._start(self.evaluator.evaluate_base, instance, repeat)
+
+    def submit_script(self, instance: Instance, script: Script, patch: str) -> "Future[CommandRun]":
+        """Start a script of ours in the instance's image, with a patch put in first where there is one."""
+        return self._start(self.commands.run, instance, script, patch)
+
+    def _start(self, work: Callable[..., Value], *arguments: object) -> "Future[Value]":
+        # in the context of whoever starts it: see `harness.common.cached`
+        return self._pool.submit(copy_context().run, work, *arguments)
+
+
+@contextmanager
+def evaluation_session(
+    instances: Sequence[Instance], evaluation: EvaluationConfig, folder: RunFolder, recipes: Path | None = None
+) -> Iterator[Session]:
+    """Check every instance's image and specification, reap what a killed run left, and open the workers.
+
+    Images that are to be pulled or built ahead `prepare_images` has brought before. On the way out all containers
+    are gone. Raises InputError when Docker is not reachable, or an instance has no image or no specification,
+    naming all of them at once.
+    """
+    workers = evaluation.workers or default_workers(evaluation)
+    client = connect(connections=3 * workers + 6 + evaluation.images.pulls)
+    supply = ImageSupply(client, evaluation)
+    names = collect(instances, lambda instance: _name(supply, instance))
+    specifications = specifications_of(instances, recipes, names)
+    journal = folder.journal("evaluations")
+    threads = workers + max(1, round(workers * AHEAD_SHARE))
+    with DockerSandbox(client, folder.label, turns=workers) as docker, ThreadPoolExecutor(threads, "evaluate") as pool:
+        docker.reap()
+        digests = {name: docker.digest(name) for name in names.values() if find(client, name)}
+        sandbox: Sandbox = docker
+        if supply.on_demand:
+            by_name = {names[instance.instance_id]: instance for instance in instances}
+            digests = known_digests(journal) | digests
+            sandbox = SuppliedSandbox(docker, supply, by_name, digests)
+        evaluator = Evaluator(
+            sandbox=sandbox,
+            image_of=lambda instance: names[instance.instance_id],
+            specification_of=lambda instance: specifications[instance.instance_id],
+            journal=journal,
+            logs=folder.logs,
+            limits=evaluation.limits(),
+        )
+        commands = CommandRunner(
+            sandbox, lambda instance: names[instance.instance_id], journal, folder.command_logs, evaluation.limits()
+        )
+        try:
+            by_id = {instance.instance_id: instance for instance in instances}
+            yield Session(evaluator, commands, specifications, workers, by_id, names, digests, supply, pool)
+        except BaseException:
+            supply.close()
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+    supply.settle()
+    journal.close()
+    client.close()
+
+
+def _name(supply: ImageSupply, instance: Instance) -> str:
+    """Name of the instance's image: of the one that is here, else the one that it is pulled under when it is wanted."""
+    if supply.find(instance) is None and supply.on_demand:
+        return supply.wanted(instance)
+    return supply.obtain(instance).name
+
+
+def known_digests(journal: Journal) -> dict[str, str]:
+    """Digests of images by their names, as the verdicts of a journal saw them last."""
+    verdicts = [record["verdict"] for record in journal.records() if "verdict" in record]
+    return {verdict["image"]: verdict["image_digest"] for verdict in verdicts if verdict.get("image_digest")}
+
+
+def specifications_of(
+    instances: Sequence[Instance], recipes: Path | None, images: Mapping[str, str] | None = None
+) -> dict[str, Specification]:
+    """How each instance is evaluated, by its id; ``images`` are the names of their local images, where known.
+
+    A recipe speaks for the image that it made: in any other, a classic row is tested the benchmark's own way.
+    Raises InputError naming every instance of which it is not known how.
+    """
+    book = load_recipes(recipes)
+
+    def specification_of(instance: Instance) -> Specification:
+        instance_id = instance.instance_id
+        made_here = images is None or images[instance_id] == built_name(instance_id)
+        return specify(instance, book.instances.get(instance_id) if made_here else None)
+
+    return collect(instances, specification_of)
+
+
+def default_workers(evaluation: EvaluationConfig) -> int:
+    """As many containers at a time as the free CPUs and the free memory of this machine hold, each at its limit.
+
+    CPUs count as free beyond the load of the last minute, but half of them always do: load passes.
+    """
+    cpus = os.cpu_count() or 1
+    free_cpus = max(cpus - os.getloadavg()[0], cpus / 2)
+    by_memory = int(_free_memory() * MEMORY_SHARE / evaluation.limits().memory_bytes)
+    return max(1, min(int(free_cpus / evaluation.cpus), by_memory))
+
+
+def _free_memory() -> int:
+    """Bytes that new processes may have without swapping; all memory where the system does not tell."""
+    try:
+        lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
+    except FileNotFoundError:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    return next(int(line.split()[1]) << 10 for line in lines if line.startswith("MemAvailable:"))

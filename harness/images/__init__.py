@@ -1,0 +1,1 @@
+"""An instance's image: named, found, pulled, kept within a budget."""

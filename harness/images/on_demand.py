@@ -1,0 +1,53 @@
+"""A sandbox whose images come on demand and go again under a budget."""
+
+import threading
+from collections.abc import Mapping
+from dataclasses import replace
+
+from harness.core.instance import Instance
+from harness.core.interfaces import CommandResult, Job, Sandbox
+from harness.errors import InputError, SandboxError
+from harness.images.provider import ImageSupply, LocalImage
+
+
+class SuppliedSandbox:
+    """The `Sandbox` whose jobs find the images of their instances: an image that is not here is brought first."""
+
+    def __init__(
+        self, sandbox: Sandbox, supply: ImageSupply, instances: Mapping[str, Instance], seen: dict[str, str]
+    ) -> None:
+        """``instances`` by the names of their images; ``seen`` has the digests that earlier verdicts saw, likewise,
+        and gets those seen now.
+        """
+        self._sandbox = sandbox
+        self._supply = supply
+        self._instances = instances
+        self._seen = seen
+        self._told = threading.local()  # a thread asks for a digest, and then runs the job that rests on it
+
+    def digest(self, image: str) -> str:
+        """Content id of an image: of the one that is here, or else of the one that earlier verdicts saw.
+
+        So what is in the journal needs no image. Raises InfrastructureError where there is neither and none comes.
+        """
+        local = self._supply.find(self._instances[image])
+        if local is None and image not in self._seen:
+            local = self._obtained(image)
+        if local is not None:
+            self._seen[image] = local.digest
+        self._told.digest = self._seen[image]
+        return self._seen[image]
+
+    def run(self, job: Job) -> tuple[CommandResult, ...]:
+        """Results of the commands that ran. Raises SandboxError when the machine failed, or another image came."""
+        image = self._obtained(job.image)
+        if image.digest != self._told.digest:
+            raise SandboxError(f"image {image.name} is {image.digest} now, no longer {self._told.digest}")
+        return self._sandbox.run(replace(job, image=image.name))
+
+    def _obtained(self, image: str) -> LocalImage:
+        try:
+            return self._supply.obtain(self._instances[image])
+        except InputError as error:
+            # in the middle of a run a registry that has it no longer is the machine's failure, of one instance
+            raise SandboxError(str(error)) from error

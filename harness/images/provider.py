@@ -1,0 +1,105 @@
+"""Images of instances when they are wanted: found on this machine, pulled, and let go again under a budget."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from harness.common.once import Once
+from harness.config import EvaluationConfig
+from harness.core.instance import Instance
+from harness.errors import InfrastructureError, InputError
+from harness.images.budget import Budget
+from harness.images.disk import GIB
+from harness.images.names import local_names, sources
+from harness.images.pull import Puller, find, matches
+from harness.images.pull_progress import OnAmount
+
+if TYPE_CHECKING:
+    from docker import DockerClient
+
+
+@dataclass(frozen=True)
+class LocalImage:
+    """An instance's image on this machine."""
+
+    name: str
+    digest: str  # content id, "sha256:..."
+
+
+class ImageSupply:
+    """Local images of instances. Safe for threads; close it when done."""
+
+    def __init__(self, client: "DockerClient", evaluation: EvaluationConfig) -> None:
+        """``evaluation`` says whether and where from images may be pulled, and the budget that they are kept within."""
+        self._client = client
+        self._images = evaluation.images
+        self._pull = evaluation.pull
+        self._build = evaluation.build  # what is built is built ahead
+        self._puller = Puller(client, evaluation.images)
+        budget = evaluation.image_budget
+        self._budget = Budget(client, budget * GIB, evaluation.images.evict_built) if budget else None
+        self._once: Once[LocalImage] = Once(lambda _: None)
+
+    def close(self) -> None:
+        """End the pulls under way."""
+        self._puller.close()
+
+    @property
+    def on_demand(self) -> bool:
+        """Whether images are pulled when wanted and not before: under a budget they may not all fit at once."""
+        return self._pull and self._budget is not None and not self._build
+
+    def find(self, instance: Instance) -> LocalImage | None:
+        """The instance's image on this machine, None where there is none, or none that fits its pin."""
+        pin = self._images.pins.get(instance.instance_id)
+        for name in local_names(instance):
+            # a name by digest can't be given to an image that comes from elsewhere
+            for known in sources(name, self._images, instance) if "@" in name else [name]:
+                image = find(self._client, known)
+                if image and (pin is None or matches(image, pin)):
+                    return LocalImage(known, str(image.id))
+        return None
+
+    def wanted(self, instance: Instance) -> str:
+        """Name that the instance's image is pulled under. Raises InputError where it may not be pulled."""
+        names = local_names(instance)
+        if not self._pull:
+            pin = self._images.pins.get(instance.instance_id)
+            raise InputError(
+                f"{instance.instance_id}: no image on this machine ({', '.join(names)}{f' as {pin}' if pin else ''}); "
+                "build it with `harness images build`, or let it be pulled (evaluation.pull=true, or --pull)"
+            )
+        return names[-1]
+
+    def places(self, instance: Instance) -> list[str]:
+        """Where the instance's image is pulled from, in the order to try."""
+        return sources(self.wanted(instance), self._images, instance)
+
+    def obtain(self, instance: Instance, on_amount: OnAmount = lambda _: None) -> LocalImage:
+        """The instance's image, which is on this machine now; pulled where it was not.
+
+        Raises InputError where there is none and none may be pulled or no registry holds it,
+        InfrastructureError where no registry answers.
+        """
+        image = self.find(instance) or self._once.get(
+            instance.instance_id, lambda: self.find(instance) or self._pulled(instance, on_amount)
+        )
+        if self._budget:
+            self._budget.use(image.name)
+        return image
+
+    def _pulled(self, instance: Instance, on_amount: OnAmount) -> LocalImage:
+        self._puller.pull(self.wanted(instance), instance, on_amount)
+        image = self.find(instance)
+        if image is None:
+            raise InfrastructureError(f"{instance.instance_id}: its image is gone again after its pull")
+        return image
+
+    def finish(self, instance: Instance) -> None:
+        """Nothing more is wanted of the instance's image: under a budget it may go."""
+        if self._budget and (image := self.find(instance)):
+            self._budget.finish(image.name)
+
+    def settle(self) -> None:
+        """Every container is gone: what they kept of finished instances' images may go as well."""
+        if self._budget:
+            self._budget.settle()

@@ -1,0 +1,147 @@
+"""Bringing the images of many instances to this machine: is there room, all at once, with progress, one result each."""
+
+import json
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from harness.common.docker_client import connect
+from harness.common.progress import Progress
+from harness.config import EvaluationConfig, ImagesConfig
+from harness.core.instance import Instance
+from harness.errors import HarnessError, InfrastructureError, InputError
+from harness.images.disk_check import require_room
+from harness.images.provider import ImageSupply
+from harness.images.pull_progress import Amount
+
+MEGABYTE = 1_000_000
+
+
+@dataclass(frozen=True)
+class PullResult:
+    """What became of one instance's image."""
+
+    instance_id: str
+    image: str | None  # its local name, None where it could not be had
+    seconds: float
+    megabytes: float  # that were downloaded
+    here: bool = False  # it was on this machine already
+    error: HarnessError | None = None
+
+
+def images_of(
+    registries: Sequence[str] | None = None,
+    mirror: str | None = None,
+    pins: Path | None = None,
+    per_hour: int | None = None,
+    pulls: int = 3,
+) -> ImagesConfig:
+    """The settings that a command line gives; ``pins`` is a JSON file. Raises InputError for what is wrong in them."""
+    try:
+        return ImagesConfig.model_validate(
+            {
+                "registries": registries or (),
+                "mirror": mirror,
+                "pins": json.loads(pins.read_text(encoding="utf-8")) if pins else {},
+                "pulls": pulls,
+                "pulls_per_hour": per_hour,
+            }
+        )
+    except OSError as error:
+        raise InputError(f"{pins}: can't read the pins ({error.strerror})") from error
+    except ValidationError as error:
+        said = "; ".join(
+            f"{f'{pins}: ' if e['loc'][0] == 'pins' else ''}{'.'.join(map(str, e['loc']))}: {e['msg']}"
+            for e in error.errors()
+        )
+        raise InputError(said.replace("Value error, ", "")) from error
+    except ValueError as error:
+        raise InputError(f"{pins}: not JSON ({error})") from error
+
+
+def prefetch(instances: Sequence[Instance], evaluation: EvaluationConfig) -> list[PullResult]:
+    """Bring every instance's image here, as many at a time as ``evaluation`` says: one result each, in their order.
+
+    Started again after an end of whatever kind, it pulls what is missing. Raises InputError where the disk
+    has no room for what is to come, and where Docker is not reachable.
+    """
+    workers = evaluation.images.pulls
+    client = connect(connections=workers + 4)
+    supply = ImageSupply(client, evaluation)
+    require_room(client, supply, instances)
+    results = pull_all(supply, instances, workers)
+    client.close()
+    return results
+
+
+def pull_all(supply: ImageSupply, instances: Sequence[Instance], workers: int) -> list[PullResult]:
+    """One result for each instance, in their order; an interrupt ends the pulls under way."""
+    with Progress() as progress:
+        display = _Display(progress, len(instances))
+        pool = ThreadPoolExecutor(workers, thread_name_prefix="pull")
+        try:
+            return list(pool.map(lambda instance: _pull(supply, instance, display), instances))
+        except BaseException:
+            supply.close()
+            raise
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+def _pull(supply: ImageSupply, instance: Instance, display: "_Display") -> PullResult:
+    began, came = time.monotonic(), _Bytes(display)
+    image, error, here = None, None, False
+    try:
+        if image := supply.find(instance):
+            here = True
+        else:
+            with display.images.running(instance.instance_id):
+                image = supply.obtain(instance, came.add)
+    except HarnessError as failure:
+        error = failure
+    display.images.count(here)
+    name = image.name if image else None
+    return PullResult(instance.instance_id, name, time.monotonic() - began, came.done / MEGABYTE, here, error)
+
+
+class _Display:
+    """Images, layers and megabytes; how many there are of the last two turns up as the daemon tells."""
+
+    def __init__(self, progress: Progress, images: int) -> None:
+        self.images = progress.stage("pull", images)
+        self.layers = progress.stage("layers", 0)
+        self.megabytes = progress.stage("MB", 0)
+
+
+class _Bytes:
+    """What one image has moved, shown in whole megabytes."""
+
+    def __init__(self, display: _Display) -> None:
+        self.done = 0
+        self._all = 0
+        self._display = display
+
+    def add(self, came: Amount) -> None:
+        done, known = self.done // MEGABYTE, self._all // MEGABYTE
+        self.done += came.bytes_done
+        self._all += came.bytes
+        self._display.layers.grow(came.layers)
+        self._display.layers.add(came.layers_done)
+        self._display.megabytes.grow(self._all // MEGABYTE - known)
+        self._display.megabytes.add(self.done // MEGABYTE - done)
+
+
+def require_pulled(results: Sequence[PullResult]) -> None:
+    """Raises one error for all images that could not be had: InputError where every registry answered."""
+    failed = [result for result in results if result.error]
+    said = f"{len(failed)} of {len(results)} images can't be had: " + " | ".join(
+        f"{result.instance_id}: {result.error}" for result in failed
+    )
+    if any(not isinstance(result.error, InputError) for result in failed):
+        raise InfrastructureError(said)
+    if failed:
+        raise InputError(said)

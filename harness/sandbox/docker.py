@@ -1,0 +1,165 @@
+"""The Docker sandbox: one fresh container per job, within limits, removed by force.
+
+A container's first process only sleeps; each command of a job runs beside it, so its output and exit
+status reach us by the engine's own channel. The sleep ends by itself some time after the job must
+have ended, and the container with it, should nobody be left to remove it.
+"""
+
+import logging
+from collections.abc import Collection, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
+from dataclasses import replace
+from threading import BoundedSemaphore
+from typing import TYPE_CHECKING
+
+from harness.common.docker_client import RUN_LABEL, translated
+from harness.core.interfaces import Command, CommandResult, Job
+from harness.errors import InfrastructureError, SandboxError
+from harness.sandbox.exec import execute, packed
+from harness.sandbox.limits import cage, keeps_quotas
+from harness.sandbox.watched_files import WatchedFile, read_files, shield, told_files
+
+if TYPE_CHECKING:
+    from docker import DockerClient
+    from docker.models.containers import Container
+
+log = logging.getLogger(__name__)
+
+
+GRACE_SECONDS = 60.0  # added to a job's own time, and as much of waiting, before its container ends by itself
+MANY = 1 << 16  # turns, where whoever calls keeps count of what runs at a time
+NO_SPACE = b"No space left on device"
+PROBE = {"/harness/probe": bytes(1 << 20)}  # what the disk must still take for such words not to be its own
+
+
+class DockerSandbox:
+    """The `Sandbox` of a local or remote Docker daemon. Safe for threads; close it when done.
+
+    A job takes its turn for its last command alone. Its container is started and prepared before, and looked at
+    after it: with some threads more than there are turns, the next tests begin when the last ones end.
+    """
+
+    def __init__(self, client: "DockerClient", run: str, turns: int = MANY) -> None:
+        """``run`` labels every container, so that what a killed run left behind can be reaped.
+
+        At most ``turns`` jobs run their last commands at a time.
+        """
+        self._turns = BoundedSemaphore(turns)
+        self._client = client
+        self._run = run
+        self._quota = keeps_quotas(client)
+        self._unremoved = False  # whether a container could not be taken away when its job was over
+        self._removal = ThreadPoolExecutor(max_workers=4, thread_name_prefix="remove")
+
+    def __enter__(self) -> "DockerSandbox":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Wait until the engine has taken away every container, or is about to."""
+        self._removal.shutdown(wait=True)
+        if self._unremoved:
+            try:
+                self.reap()
+            except InfrastructureError as error:
+                log.warning("%s; the next run in this folder takes them away", error)
+
+    def reap(self) -> int:
+        """Remove the containers that an earlier process of the same run left behind; gives their number."""
+        with translated("listing left-over containers"):
+            left = self._client.containers.list(
+                all=True, filters={"label": f"{RUN_LABEL}={self._run}"}, ignore_removed=True
+            )
+        for container in left:
+            self._remove(container)
+        return len(left)
+
+    def digest(self, image: str) -> str:
+        """Content id of a local image. Raises InfrastructureError when it is not there."""
+        with translated(f"looking up image {image}"):
+            return str(self._client.images.get(image).id)
+
+    def run(self, job: Job) -> tuple[CommandResult, ...]:
+        """Run the job's commands in a fresh container; the first that does not exit 0 is the last.
+
+        Raises SandboxError when the container can't be made, goes away underneath, or has no disk to write to.
+        """
+        container: Container | None = None
+        results: list[CommandResult] = []
+        files: dict[str, WatchedFile] = {}
+        try:
+            container = self._start(job)
+            for number, command in enumerate(job.commands):
+                with translated("guarding files of a container"):
+                    shielded = shield(container, {p: files[p] for p in command.watched if p in files}, job.workdir)
+                with self._turns if command is job.commands[-1] else nullcontext():
+                    result = self._execute(container, command, job, {} if number else job.files)
+                result, files = self._watched(container, command, result, shielded)
+                results.append(result)
+                if result.exit_status != 0:
+                    break
+            return tuple(results)
+        except InfrastructureError as error:
+            at = min(len(results), len(job.commands) - 1) if container else None
+            raise SandboxError(str(error), at) from error
+        finally:
+            if container is not None:
+                self._removal.submit(self._remove, container)
+
+    def _start(self, job: Job) -> "Container":
+        with translated(f"creating a container of {job.image}"):
+            container = self._client.containers.create(
+                job.image,
+                command=["sleep", str(int(len(job.commands) * job.limits.seconds * 2 + GRACE_SECONDS))],
+                entrypoint=[],
+                working_dir=job.workdir,
+                auto_remove=True,
+                labels={RUN_LABEL: self._run, **job.labels},
+                **cage(job.limits, self._quota),
+            )
+        try:
+            with translated("starting a container"):
+                container.start()
+        except InfrastructureError:
+            self._removal.submit(self._remove, container)
+            raise
+        return container
+
+    def _execute(self, container: "Container", command: Command, job: Job, files: Mapping[str, bytes]) -> CommandResult:
+        with translated(f"running {command.argv[0]} in a container"):
+            result = execute(self._client, container, command.argv, job.workdir, job.limits, files)
+        if NO_SPACE in result.output and not self._quota:
+            # Under a quota the disk that is full is the container's own share.
+            with translated("a command found the disk full"):
+                container.put_archive("/", packed(PROBE))
+        return result
+
+    def _watched(
+        self, container: "Container", command: Command, result: CommandResult, shielded: Collection[str]
+    ) -> tuple[CommandResult, dict[str, WatchedFile]]:
+        """The watched files, and the result with what they hold and which of them were written to."""
+        if result.timed_out or not command.watched:
+            return result, {}
+        output, told = told_files(result.output) if command.tells else (result.output, {})
+        with translated("reading files of a container"):
+            found = told | read_files(container, [path for path in command.watched if path not in told])
+        files = {path: found[path] for path in command.watched if path in found}
+        contents = {path: file.object_id for path, file in files.items()}
+        touched = tuple(path for path, file in files.items() if path in shielded and not file.untouched)
+        return replace(result, output=output, contents=contents, touched=touched), files
+
+    def _remove(self, container: "Container") -> None:
+        from docker.errors import APIError, NotFound
+
+        try:
+            with translated("removing a container"):
+                container.remove(force=True, v=True)
+        except InfrastructureError as error:
+            # A container that is gone, or is going already, is what was wanted.
+            cause = error.__cause__
+            if not isinstance(cause, NotFound) and not (isinstance(cause, APIError) and cause.status_code == 409):
+                log.warning("%s", error)
+                self._unremoved = True

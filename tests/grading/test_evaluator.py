@@ -1,0 +1,142 @@
+import threading
+from pathlib import Path
+
+import pytest
+from doubles import ScriptedSandbox
+
+from harness.common import retry
+from harness.common.journal import Journal
+from harness.core.instance import Instance
+from harness.core.interfaces import CommandResult, Job, Limits
+from harness.core.verdict import Outcome, Phase, Verdict
+from harness.errors import SandboxError
+from harness.grading.evaluator import Evaluator
+from harness.grading.job import PATCH_PATH, PATCH_REFUSED
+from harness.grading.test_spec import END_MARKER, START_MARKER, Specification
+
+PASSING = "PASSED tests/test_a.py::test_new\nPASSED tests/test_a.py::test_old\n== 2 passed in 0.01s ==\n"
+INTACT = {"/testbed/tests/test_a.py": "1f"}
+APPLIED = CommandResult(0, b"expected 100644 1f 0 tests/test_a.py\nApplied patch a.py cleanly.\n", 0.1, contents=INTACT)
+TESTED = CommandResult(0, PASSING.encode(), 2.0, contents=INTACT)
+
+
+@pytest.fixture
+def make(tmp_path: Path, monkeypatch):
+    monkeypatch.setattr(retry, "RETRY_SECONDS", (0.0, 0.0))
+    journals = []
+
+    def evaluator(sandbox: ScriptedSandbox, script: str = f"{START_MARKER}\n{END_MARKER}", **limits) -> Evaluator:
+        journals.append(Journal(tmp_path / "journal.jsonl"))
+        specification = Specification(script, "parse_log_pytest", "pass_and_fail")
+        return Evaluator(
+            sandbox, lambda _: "image", lambda _: specification, journals[-1], tmp_path / "logs", Limits(**limits)
+        )
+
+    yield evaluator
+    for journal in journals:
+        journal.close()
+
+
+def test_an_empty_patch_starts_no_container(make, instance: Instance) -> None:
+    sandbox = ScriptedSandbox()
+    for patch in (None, "", " \n"):
+        assert make(sandbox).evaluate(instance, patch).outcome is Outcome.EMPTY_PATCH
+    assert sandbox.jobs == []
+
+
+def test_a_verdict_is_journaled_and_never_asked_again(make, instance: Instance) -> None:
+    sandbox = ScriptedSandbox(APPLIED, TESTED)
+    first = make(sandbox).evaluate(instance, "a patch")
+    assert first.outcome is Outcome.RESOLVED
+    assert first.test_seconds == 2.0
+    again = make(sandbox)
+    assert again.evaluate(instance, "a patch") == first
+    assert len(sandbox.jobs) == 1
+    log = again.log_path(first).read_text()
+    assert log.endswith(f"{START_MARKER} {first.nonce}\n{PASSING}{END_MARKER} {first.nonce}\n")
+
+
+def test_whatever_determines_a_verdict_makes_it_another_question(make, row) -> None:
+    sandbox = ScriptedSandbox(APPLIED, TESTED)
+    instance = Instance.model_validate(row())
+    make(sandbox).evaluate(instance, "a patch")
+    make(sandbox).evaluate(instance, "another patch")
+    make(sandbox, script=f"{START_MARKER}\nother\n{END_MARKER}").evaluate(instance, "a patch")
+    make(sandbox, seconds=1.0).evaluate(instance, "a patch")
+    make(sandbox).evaluate(Instance.model_validate(row(PASS_TO_PASS="[]")), "a patch")
+    sandbox.id = "sha256:2"
+    make(sandbox).evaluate(instance, "a patch")
+    assert len(sandbox.jobs) == 6
+
+
+def test_equal_questions_under_way_are_asked_once(make, instance: Instance) -> None:
+    sandbox = ScriptedSandbox(APPLIED, TESTED)
+    sandbox.gate.clear()
+    evaluator = make(sandbox)
+    verdicts: list[Verdict] = []
+    threads = [
+        threading.Thread(target=lambda: verdicts.append(evaluator.evaluate(instance, "patch"))) for _ in range(8)
+    ]
+    for thread in threads:
+        thread.start()
+    sandbox.gate.set()
+    for thread in threads:
+        thread.join()
+    assert len(sandbox.jobs) == 1
+    assert len(verdicts) == 8
+    assert {verdict.outcome for verdict in verdicts} == {Outcome.RESOLVED}
+
+
+def test_a_failing_machine_is_tried_again_and_then_reported_but_never_journaled(make, instance: Instance) -> None:
+    flaky = ScriptedSandbox(APPLIED, TESTED, failures=2)
+    assert make(flaky).evaluate(instance, "patch").outcome is Outcome.RESOLVED
+    broken = ScriptedSandbox(failures=99)
+    verdict = make(broken).evaluate(instance, "patch two")
+    assert verdict.outcome is Outcome.INFRASTRUCTURE
+    assert verdict.detail == "daemon gone"
+    mended = ScriptedSandbox(APPLIED, TESTED)
+    assert make(mended).evaluate(instance, "patch two").outcome is Outcome.RESOLVED
+
+
+@pytest.mark.parametrize(
+    ("results", "outcome", "phase"),
+    [
+        ((CommandResult(PATCH_REFUSED, b"error: patch failed: a.py:1", 0.1),), Outcome.PATCH_FAILED, Phase.PATCH),
+        ((APPLIED, CommandResult(None, b"", 9.0, timed_out=True)), Outcome.TIMEOUT, Phase.TESTS),
+        ((APPLIED, CommandResult(137, b"", 9.0, out_of_memory=True)), Outcome.OUT_OF_MEMORY, Phase.TESTS),
+        ((CommandResult(97, b"no test patch", 9.0),), Outcome.NO_RESULTS, Phase.SETUP),
+        ((CommandResult(None, b"", 9.0, timed_out=True),), Outcome.TIMEOUT, Phase.SETUP),
+        ((APPLIED, CommandResult(0, b"nothing", 9.0, contents=INTACT)), Outcome.NO_RESULTS, Phase.GRADE),
+        ((APPLIED, CommandResult(0, PASSING.encode(), 9.0)), Outcome.NO_RESULTS, Phase.GRADE),
+    ],
+)
+def test_every_failure_has_its_name(make, instance: Instance, results, outcome, phase) -> None:
+    verdict = make(ScriptedSandbox(*results)).evaluate(instance, "patch")
+    assert (verdict.outcome, verdict.phase) == (outcome, phase)
+    assert verdict.detail
+
+
+def test_the_base_state_is_tested_without_a_patch(make, instance: Instance) -> None:
+    sandbox = ScriptedSandbox(APPLIED, TESTED)
+    assert make(sandbox).evaluate_base(instance).outcome is Outcome.RESOLVED
+    assert PATCH_PATH not in sandbox.jobs[0].files
+
+
+@pytest.mark.parametrize(("command", "phase"), [(None, Phase.PREPARE), (0, Phase.SETUP), (1, Phase.TESTS)])
+def test_where_the_machine_failed_is_told(make, instance: Instance, monkeypatch, command, phase) -> None:
+    sandbox = ScriptedSandbox()
+
+    def fail(job: Job) -> tuple[CommandResult, ...]:
+        raise SandboxError("daemon gone", command)
+
+    monkeypatch.setattr(sandbox, "run", fail)
+    verdict = make(sandbox).evaluate(instance, "patch")
+    assert (verdict.outcome, verdict.phase) == (Outcome.INFRASTRUCTURE, phase)
+
+
+def test_a_refused_patch_starts_no_container(make, instance: Instance) -> None:
+    sandbox = ScriptedSandbox()
+    verdict = make(sandbox).evaluate(instance, "--- a/../../etc/passwd\n+++ b/../../etc/passwd\n@@ -1 +1 @@\n-a\n+b\n")
+    assert (verdict.outcome, verdict.phase) == (Outcome.PATCH_FAILED, Phase.PATCH)
+    assert "leaves the repository" in verdict.detail
+    assert sandbox.jobs == []
