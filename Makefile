@@ -22,8 +22,8 @@ instances: setup docker  ## build all rebuildable instances (HARNESS_SWEBENCH_RO
 	.venv/bin/harness evaluate --dataset results/instances/rows.jsonl --predictions base --output results/instances/base
 	.venv/bin/harness evaluate --dataset results/instances/rows.jsonl --predictions gold --output results/instances/gold
 
-presets:  ## write docs/presets.md anew from presets/
-	.venv/bin/python -m harness.preset_page docs/presets.md
+presets:  ## write docs/presets.md anew from harness/config/presets/
+	.venv/bin/python -m harness.config.presets_page docs/presets.md
 
 lab: setup  ## train one tiny checkpoint for each arm: seven packing strategies, pad-last-document with two budgets
 	.venv/bin/python -m lab make results/lab

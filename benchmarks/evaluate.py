@@ -29,7 +29,7 @@ from parts.arguments import BenchmarkParser, rows_file
 from harness.common.docker_client import connect
 from harness.common.paths import cache_folder
 from harness.common.run_folder import RunFolder
-from harness.config import EvaluationConfig
+from harness.config.schema import EvaluationConfig
 from harness.core.instance import Instance
 from harness.core.interfaces import Limits
 from harness.core.verdict import Outcome

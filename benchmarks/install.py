@@ -21,7 +21,7 @@ from parts.arguments import BenchmarkParser
 
 from harness.common.paths import cache_folder
 from harness.common.run_folder import RunFolder
-from harness.config import EvaluationConfig
+from harness.config.schema import EvaluationConfig
 from harness.core.instance import Instance
 from harness.core.interfaces import Snapshot
 from harness.core.verdict import Outcome, Verdict

@@ -26,7 +26,7 @@ from harness.common.docker_client import connect
 from harness.common.paths import cache_folder
 from harness.common.progress import Progress
 from harness.common.run_folder import RunFolder
-from harness.config import EvaluationConfig
+from harness.config.schema import EvaluationConfig
 from harness.core.instance import Instance
 from harness.core.verdict import Phase, Verdict
 from harness.dataset.load import load_instances

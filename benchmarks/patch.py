@@ -21,9 +21,9 @@ from parts.gold_answers import CONTEXT, rebuilt_rows
 
 from harness.core.instance import Instance
 from harness.core.interfaces import Answer, Snapshot
-from harness.localize.oracle import gold_files
 from harness.repair.gold import answer_text, gold_blocks
 from harness.repair.sample import read_answer
+from harness.repo.gold_locations import gold_files
 
 MOST_IN_MEMORY, MOST_WITH_PROOF = 10.0, 30.0  # ms, the median over all rows
 REPEATS = 5

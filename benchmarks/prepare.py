@@ -25,17 +25,17 @@ from pathlib import Path
 from parts.arguments import BenchmarkParser
 
 from harness.common.paths import cache_folder
-from harness.config import LocalizationConfig, SamplingConfig
+from harness.config.schema import LocalizationConfig, SamplingConfig
 from harness.core.instance import Instance
 from harness.core.interfaces import Answer, Sampling, Snapshot
 from harness.dataset.load import load_instances
 from harness.localize.files import rank_paths, source_paths
-from harness.localize.oracle import gold_locations
 from harness.localize.stages import Localization, Localizer
 from harness.model.prompts import Prompts
 from harness.repair.source import LocatedSource
+from harness.repo.blob_cache import BlobStore
+from harness.repo.gold_locations import gold_locations
 from harness.repo.snapshot import open_repository
-from harness.repo.store import BlobStore
 from harness.repo.symbols import parse_elements, parse_tree
 
 REPOSITORIES = ("pallets/flask", "pytest-dev/pytest", "django/django", "sympy/sympy")  # of requests none is rebuilt

@@ -29,16 +29,16 @@ from parts.recorded_set import REPRODUCTIONS, Written, repairs, write_recording
 
 from harness.common.paths import cache_folder
 from harness.common.run_folder import versions
-from harness.config import RunConfig
+from harness.config.load import load_run_file
+from harness.config.presets import load_preset, preset_names
+from harness.config.schema import RunConfig
 from harness.core.instance import Instance
 from harness.core.interfaces import Snapshot
 from harness.dataset.load import load_instances
 from harness.miniature.checkpoints import Shape, write_random_checkpoint
-from harness.presets import load_preset, preset_names
+from harness.pipeline.run import run_pipeline
 from harness.repo.snapshot import open_repository
 from harness.report.metrics import SummaryRow
-from harness.run import run_pipeline
-from harness.run_file import load_run_file
 
 INSTANCES = (
     "pallets__flask-4992", "pytest-dev__pytest-9359", "sphinx-doc__sphinx-10325", "sympy__sympy-24909",

@@ -21,7 +21,7 @@ from harness.build.base import make_base
 from harness.build.builder import build_images
 from harness.common.docker_client import RUN_LABEL, connect
 from harness.common.run_folder import RunFolder
-from harness.config import EvaluationConfig
+from harness.config.schema import EvaluationConfig
 from harness.core.instance import Instance
 from harness.core.verdict import Outcome
 from harness.dataset.recipes import Environment, FolderSource, Recipe, RecipeBook

@@ -17,11 +17,11 @@ from parts.gold_answers import CONTEXT, STYLES, gold_contents, rebuilt_rows
 from harness.core.candidate import Reason
 from harness.core.instance import Instance
 from harness.core.interfaces import Answer, Snapshot
-from harness.localize.oracle import gold_files
 from harness.model.answers import read_edits
 from harness.repair.edits import apply_edits
 from harness.repair.gold import gold_blocks
 from harness.repair.sample import read_answer
+from harness.repo.gold_locations import gold_files
 
 GOLD, WRONG = "gold", "wrong"
 LOSSY = ("re-indented", "tabs for spaces", "lines left out", "trailing spaces")

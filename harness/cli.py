@@ -61,9 +61,9 @@ def run(
     overrides: Annotated[list[str] | None, typer.Argument(help="key.sub=value, over the file.")] = None,
 ) -> None:
     """Evaluate every checkpoint of a run file; run it again to do only what is missing."""
+    from harness.config.load import load_run_file
+    from harness.pipeline.run import run_pipeline
     from harness.report.tables import terminal_table
-    from harness.run import run_pipeline
-    from harness.run_file import load_run_file
 
     config = load_run_file(run_file, overrides or ())
     _show(terminal_table(run_pipeline(config)))
@@ -101,12 +101,12 @@ def evaluate(
     ] = None,
 ) -> None:
     """Run the tests on given patches; run it again to do only what is missing."""
-    from harness.config import EvaluationConfig
+    from harness.config.schema import EvaluationConfig
     from harness.dataset.load import load_instances, select
-    from harness.evaluation import Submission, evaluate_predictions, regrade_predictions
     from harness.images.pull_all import images_of
-    from harness.report.listing import judged_notes, verdict_list
+    from harness.pipeline.evaluate import Submission, evaluate_predictions, regrade_predictions
     from harness.report.tables import terminal_table
+    from harness.report.terminal import judged_notes, verdict_list
 
     known = load_instances(dataset, split)
     submission = Submission(
@@ -167,10 +167,10 @@ def pull(
     per_hour: PerHourOption = None,
 ) -> None:
     """Pull the images of a data set's instances ahead of a run; start it again to pull what is missing."""
-    from harness.config import EvaluationConfig
+    from harness.config.schema import EvaluationConfig
     from harness.dataset.load import load_instances
     from harness.images.pull_all import images_of, prefetch, require_pulled
-    from harness.report.listing import pull_table
+    from harness.report.terminal import pull_table
 
     evaluation = EvaluationConfig(pull=True, images=images_of(registries, mirror, pins, per_hour, workers))
     results = prefetch(load_instances(dataset, split, _ids(instances)), evaluation)
@@ -186,7 +186,7 @@ def list_() -> None:
     from harness.common.docker_client import connect
     from harness.images.disk import image_layers, together
     from harness.images.inventory import list_images
-    from harness.report.listing import image_note, image_table
+    from harness.report.terminal import image_note, image_table
 
     client = connect()
     found = list_images(client)
@@ -222,9 +222,9 @@ def demo(
     count: Annotated[int, typer.Option(min=1, help="Miniature instances to make.")] = 8,
 ) -> None:
     """Run the whole pipeline on miniature instances, with a tiny trained checkpoint for each packing strategy."""
-    from harness.demo import prepare_demo
+    from harness.pipeline.demo import prepare_demo
+    from harness.pipeline.run import run_pipeline
     from harness.report.tables import terminal_table
-    from harness.run import run_pipeline
 
     config = prepare_demo(folder, count)
     _show(terminal_table(run_pipeline(config)))

@@ -9,16 +9,16 @@ import yaml
 
 from harness.build.command import build_instances
 from harness.common.files import write_whole
-from harness.config import RunConfig
+from harness.config.load import load_run_file
+from harness.config.schema import RunConfig
 from harness.core.verdict import Outcome
 from harness.dataset.load import load_instances
-from harness.demo import pipeline_settings
 from harness.errors import InputError
 from harness.miniature.generate import generate
 from harness.miniature.split import Split
 from harness.packing.metrics_file import load_numbers
-from harness.run import dataset_key, run_pipeline
-from harness.run_file import load_run_file
+from harness.pipeline.demo import pipeline_settings
+from harness.pipeline.run import dataset_key, run_pipeline
 from lab import CARD
 from lab.arms import Arm
 from lab.laboratory import Laboratory

@@ -18,9 +18,9 @@ from harness.miniature.checkpoints import tokenizer_config, train_tokenizer
 from harness.miniature.package import Difficulty, draw_packages
 from harness.miniature.texts import Texts, write_texts
 from harness.model.prompts import Prompts
-from harness.repo.memory import MemorySnapshot
+from harness.repo.blob_cache import BlobStore
+from harness.repo.memory_snapshot import MemorySnapshot
 from harness.repo.outline import Outlines
-from harness.repo.store import BlobStore
 from lab.documents import CONDITIONS, SESSION, Mix, draw, question, write_document
 from lab.oracle import Questions
 from lab.recipe import Recipe

@@ -11,10 +11,10 @@ from harness.core.interfaces import Answer, Sampling, Snapshot
 from harness.core.location import Location
 from harness.localize import elements as element_stage
 from harness.localize import files as file_stage
-from harness.localize.oracle import gold_files, gold_locations
 from harness.model.prompts import Prompt, Prompts
 from harness.repair import sample as repair_stage
 from harness.repair.gold import answer_text, gold_blocks
+from harness.repo.gold_locations import gold_files, gold_locations
 from harness.repo.outline import Outlines
 from harness.repo.symbols import Element
 

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from harness.common.files import write_whole
-from harness.demo import SHIPPED
 from harness.packing.metrics_file import METRICS
+from harness.pipeline.demo import SHIPPED
 from lab import CARD, LabError
 from lab.arms import ARMS
 from lab.laboratory import Laboratory

@@ -105,7 +105,7 @@ def test_bad_predictions(tmp_path: Path, rows: Path, ids: list[str], expected: s
 
 def test_importing_and_helping_load_nothing_heavy() -> None:
     script = (
-        "import sys\nfrom harness.cli import app\nimport harness.config\nfrom typer.testing import CliRunner\n"
+        "import sys\nfrom harness.cli import app\nimport harness.config.schema\nfrom typer.testing import CliRunner\n"
         "assert CliRunner().invoke(app, ['--help']).exit_code == 0\n"
         "for sub in ('run', 'evaluate', 'images', 'demo', 'pack'):\n"
         "    assert CliRunner().invoke(app, [sub, '--help']).exit_code == 0\n"

@@ -14,9 +14,9 @@ from typing import Any, NamedTuple
 from harness.core.instance import Instance
 from harness.core.interfaces import Snapshot
 from harness.core.location import Location
-from harness.localize.oracle import gold_files, gold_locations
 from harness.repair.gold import Block, answer_text, gold_blocks
 from harness.repo.diff import parse_patch
+from harness.repo.gold_locations import gold_files, gold_locations
 from parts.gold_answers import CONTEXT, gold_contents, thinking
 
 SAMPLES = 40  # recorded for each stage: as many as any preset draws for one set of locations

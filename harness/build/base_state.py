@@ -11,8 +11,8 @@ from harness.core.instance import Instance
 from harness.dataset.recipes import FolderSource, MirrorSource, Recipe, SdistSource, Source, Sources, is_url
 from harness.errors import InputError, PatchError
 from harness.repo.mirror import BareRepository
+from harness.repo.package_archive import fetch_package, unpack_package
 from harness.repo.snapshot import REFERENCES, mirrors_folder, project_path
-from harness.repo.source import fetch_package, unpack_package
 
 SOURCES = "refs/sources"  # base states by a hash of what they are made from
 SHARED = "refs/shared"  # states that images share, by their names

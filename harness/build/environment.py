@@ -9,7 +9,7 @@ from harness.build.layer import Layer, build, is_built, render
 from harness.common.docker_client import translated
 from harness.dataset.recipes import Environment
 from harness.images.inventory import KIND_LABEL
-from harness.repo.index import IndexSettings, read_settings
+from harness.repo.pip_settings import IndexSettings, read_settings
 
 if TYPE_CHECKING:
     from docker import DockerClient

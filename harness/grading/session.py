@@ -12,7 +12,7 @@ from harness.common.collect import Value, collect
 from harness.common.docker_client import connect
 from harness.common.journal import Journal
 from harness.common.run_folder import RunFolder
-from harness.config import EvaluationConfig
+from harness.config.schema import EvaluationConfig
 from harness.core.instance import Instance
 from harness.core.interfaces import Sandbox
 from harness.core.verdict import Verdict

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 from harness.common.docker_client import RUN_LABEL, connect, translated
-from harness.config import EvaluationConfig
+from harness.config.schema import EvaluationConfig
 from harness.core.instance import Instance
 from harness.errors import InputError
 from harness.images.provider import ImageSupply

@@ -7,7 +7,7 @@ from harness.core.instance import Instance
 from harness.dataset.versions import published_image
 
 if TYPE_CHECKING:
-    from harness.config import ImagesConfig
+    from harness.config.schema import ImagesConfig
 
 
 def built_name(instance_id: str) -> str:

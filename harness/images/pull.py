@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from harness.common.docker_client import translated
 from harness.common.retry import retried
-from harness.config import ImagesConfig
+from harness.config.schema import ImagesConfig
 from harness.core.image_name import parse, pinned
 from harness.core.instance import Instance
 from harness.errors import HarnessError, InfrastructureError, InputError

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from harness.common.docker_client import connect
 from harness.common.progress import Progress
-from harness.config import EvaluationConfig, ImagesConfig
+from harness.config.schema import EvaluationConfig, ImagesConfig
 from harness.core.instance import Instance
 from harness.errors import HarnessError, InfrastructureError, InputError
 from harness.images.disk_check import require_room

@@ -10,7 +10,7 @@ from harness.core.instance import Instance
 from harness.core.interfaces import Answer, ContextOverflow, Model, Sampling, Snapshot
 from harness.core.location import Location, resolve_path
 from harness.model.answers import read_file_names
-from harness.model.context import fit_prompt
+from harness.model.fit_prompt import fit_prompt
 from harness.model.prompts import Prompts
 from harness.repo.outline import Outlines
 from harness.repo.search import relevance

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from harness.core.instance import Instance
 from harness.core.interfaces import Model, Sampling
 from harness.core.location import resolve_path
-from harness.localize.asking import NO_COST, Cost, PlaceReason, Question, ask, fit_question
+from harness.localize.ask import NO_COST, Cost, PlaceReason, Question, ask, fit_question
 from harness.model.answers import read_file_names
 from harness.model.prompts import Prompts
 

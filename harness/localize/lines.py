@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from harness.core.instance import Instance
 from harness.core.interfaces import Model, Sampling, Snapshot
 from harness.core.location import Location, widened
-from harness.localize.asking import NO_COST, Cost, PlaceReason, Question, ask, fit_question
-from harness.localize.names import read_places, resolve_places
+from harness.localize.ask import NO_COST, Cost, PlaceReason, Question, ask, fit_question
+from harness.localize.places import read_places, resolve_places
 from harness.model.prompts import Prompts
 from harness.repo.outline import Outlines, text_lines
 from harness.repo.pieces import RankedPieces

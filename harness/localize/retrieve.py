@@ -7,14 +7,14 @@ from math import fsum, sqrt
 from operator import mul
 from typing import TYPE_CHECKING
 
-from harness.config import EmbeddingsConfig, LocalizationConfig
+from harness.config.schema import EmbeddingsConfig, LocalizationConfig
 from harness.core.instance import Instance
 from harness.core.interfaces import Model, Snapshot
 from harness.localize.files import source_paths
 from harness.localize.folders import FolderFilter, filter_folders
 from harness.model.prompts import Prompts
+from harness.repo.blob_cache import BlobStore
 from harness.repo.outline import text_lines
-from harness.repo.store import BlobStore
 
 if TYPE_CHECKING:
     from harness.repo.retrieval import Document

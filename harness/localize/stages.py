@@ -5,7 +5,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from harness.config import LocalizationConfig, SamplingConfig
+from harness.config.schema import LocalizationConfig, SamplingConfig
 from harness.core.instance import Instance
 from harness.core.interfaces import Model, Sampling, Snapshot
 from harness.core.location import Location, union
@@ -13,11 +13,11 @@ from harness.localize import elements as element_stage
 from harness.localize import files as file_stage
 from harness.localize import folders as folder_stage
 from harness.localize import lines as line_stage
-from harness.localize.asking import Cost
+from harness.localize.ask import Cost
 from harness.localize.retrieve import RetrievedFiles, retrieve_files
 from harness.model.prompts import Prompts
+from harness.repo.blob_cache import BlobStore
 from harness.repo.outline import Outlines
-from harness.repo.store import BlobStore
 
 
 @dataclass(frozen=True)

@@ -5,10 +5,10 @@ import os
 from collections.abc import Sequence
 from hashlib import sha256
 
-from harness.config import EmbeddingsConfig
+from harness.config.schema import EmbeddingsConfig
 from harness.errors import InfrastructureError, InputError
 from harness.model.endpoint import connect
-from harness.repo.store import BlobStore
+from harness.repo.blob_cache import BlobStore
 
 AT_ONCE = 64  # texts in one request
 

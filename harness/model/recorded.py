@@ -20,7 +20,7 @@ from typing import Any, Self
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from harness.common.hashing import content_key
-from harness.config import CheckpointConfig, ServingConfig
+from harness.config.schema import CheckpointConfig, ServingConfig
 from harness.core.interfaces import Answer, Sampling
 from harness.errors import InputError
 from harness.model.checkpoint import argument, checkpoint_revision, context_length

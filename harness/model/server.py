@@ -16,8 +16,8 @@ from harness.errors import InputError, ServerError
 from harness.model import supervisor
 from harness.model.checkpoint import argument, check_arguments, check_checkpoint, context_length, serves_on_cpu
 from harness.model.endpoint import connect
-from harness.model.leftovers import end_group, forget_server, living, note_server
-from harness.model.serverlog import find_reason
+from harness.model.orphans import end_group, forget_server, living, note_server
+from harness.model.server_log import find_reason
 
 if TYPE_CHECKING:
     from openai import AsyncOpenAI

@@ -1,0 +1,1 @@
+"""Packing documents into training sequences: strategies, metrics, files."""

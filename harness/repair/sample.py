@@ -10,7 +10,7 @@ from harness.core.instance import Instance
 from harness.core.interfaces import Answer, ContextOverflow, Model, Sampling, Snapshot
 from harness.core.location import Location
 from harness.model.answers import read_edits
-from harness.model.context import Fitted, fit_prompt
+from harness.model.fit_prompt import Fitted, fit_prompt
 from harness.model.prompts import Prompts
 from harness.model.recorded import NOT_RECORDED
 from harness.repair.edits import apply_edits

@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 
 from harness.common.hashing import content_key
-from harness.python_syntax import GIVING_UP, parse_python, syntax_message, tree_text
 from harness.repo.diff import Replacement, replaced, split_lines
+from harness.repo.python_syntax import GIVING_UP, parse_python, syntax_message, tree_text
 
 CLASS = b"class _:\n"  # stands before the statements of a class's body, so that they can be read alone
 

@@ -1,6 +1,6 @@
 """What a source file means, for every language that tree-sitter reads: its tokens in their structure, no comments.
 
-Python has more to tell (`harness.python_syntax`): there docstrings and parentheses drop out, too.
+Python has more to tell (`harness.repo.python_syntax`): there docstrings and parentheses drop out, too.
 """
 
 import re

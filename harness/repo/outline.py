@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import astuple
 
 from harness.core.interfaces import Snapshot
-from harness.repo.store import BlobStore
+from harness.repo.blob_cache import BlobStore
 from harness.repo.symbols import Element, language_of, parse_elements, rules_version
 
 ELIDED = "..."

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.core.interfaces import Snapshot
-from harness.repo.store import BlobStore
+from harness.repo.blob_cache import BlobStore
 from harness.repo.symbols import language_of, parse_elements, rules_version
 from harness.repo.terms import VERSION, Terms, count_terms, text_words
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from harness.report.cells import NONE, percent
+from harness.report.format import NONE, percent
 from harness.report.stages import StageRow
 from harness.report.tables import markdown_table
 

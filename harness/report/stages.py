@@ -15,8 +15,8 @@ from harness.core.interfaces import Snapshot
 from harness.core.location import Location
 from harness.core.verdict import Outcome, Verdict
 from harness.errors import InputError
-from harness.localize.oracle import gold_locations
 from harness.repo.diff import split_lines
+from harness.repo.gold_locations import gold_locations
 from harness.repo.symbols import language_of, parse_elements
 
 CUTOFFS = (1, 3, 5)  # located files that recall and precision look at

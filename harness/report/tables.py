@@ -7,7 +7,7 @@ averages over the conditions beside the packing metrics, in the form of PAPER's 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from harness.report.cells import NONE, counts, interval, number, percent, ratio, similarity, span, tokens
+from harness.report.format import NONE, counts, interval, number, percent, ratio, similarity, span, tokens
 from harness.report.metrics import AverageRow, SummaryRow, average
 
 if TYPE_CHECKING:

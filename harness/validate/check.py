@@ -8,14 +8,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from harness.config import ValidationConfig
+from harness.config.schema import ValidationConfig
 from harness.core.candidate import Candidate
 from harness.core.instance import Instance
 from harness.core.interfaces import Model, Snapshot
 from harness.core.location import Location
 from harness.grading.test_spec import Specification
 from harness.model.prompts import Prompts
-from harness.validate.bench import Bench
 from harness.validate.programs import PYTHON, Program, program_for
 from harness.validate.regression import STAGE as REGRESSION_STAGE
 from harness.validate.regression import Regression, count_failures, find_regression
@@ -27,8 +26,9 @@ from harness.validate.reproduction import (
     sample_reproductions,
     shows_resolved,
 )
-from harness.validate.scripts import check_separable
+from harness.validate.runner import Bench
 from harness.validate.select import Check
+from harness.validate.suite import check_separable
 
 
 @dataclass(frozen=True)

@@ -4,8 +4,8 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from harness.python_syntax import read_syntax
 from harness.repo.meaning import source_meaning
+from harness.repo.python_syntax import read_syntax
 from harness.repo.symbols import language_of
 
 

@@ -10,18 +10,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
-from harness.config import RegressionConfig
+from harness.config.schema import RegressionConfig
 from harness.core.interfaces import Answer, ContextOverflow, Model, Snapshot
 from harness.core.location import Location
 from harness.errors import InfrastructureError
 from harness.grading.scripts import CommandRun, Script
 from harness.grading.test_log import read_statuses
 from harness.model.answers import without_thinking
-from harness.model.context import fit_prompt
+from harness.model.fit_prompt import fit_prompt
 from harness.model.prompts import Prompts
 from harness.repo.search import relevance
-from harness.validate.bench import Bench
-from harness.validate.scripts import Suite, read_suite, suite_script
+from harness.validate.runner import Bench
+from harness.validate.suite import Suite, read_suite, suite_script
 
 STAGE = "regression"
 HOLDING = ("PASSED", "XFAIL")  # the statuses that the benchmark's grading takes for a pass

@@ -11,15 +11,15 @@ from enum import StrEnum
 
 from pydantic import BaseModel, ConfigDict
 
-from harness.config import ReproductionConfig
+from harness.config.schema import ReproductionConfig
 from harness.core.instance import Instance
 from harness.core.interfaces import Answer, ContextOverflow, Model
 from harness.errors import InfrastructureError
 from harness.model.answers import without_thinking
 from harness.model.prompts import Prompts
-from harness.validate.bench import Bench
 from harness.validate.programs import PYTHON, Program
-from harness.validate.scripts import marked_region, program_script
+from harness.validate.runner import Bench
+from harness.validate.suite import marked_region, program_script
 
 STAGE = "reproduction"
 REPRODUCED, RESOLVED, OTHER = "Issue reproduced", "Issue resolved", "Other issues"

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from statistics import fmean
 
-from harness.report.cells import NONE, number, percent, span, tokens
+from harness.report.format import NONE, number, percent, span, tokens
 from harness.report.statistics import Interval
 from lab.study.analysis import Analysis, Comparison, Measure, View, main_ids
 from lab.study.collect import Checkpoint, Record, Study

@@ -1,6 +1,6 @@
 import pytest
 
-from harness.config import EvaluationConfig
+from harness.config.schema import EvaluationConfig
 from harness.grading import session
 from harness.grading.session import default_workers
 

@@ -1,6 +1,6 @@
 import pytest
 
-from harness.config import ImagesConfig
+from harness.config.schema import ImagesConfig
 from harness.core.image_name import Reference, parse, pinned
 from harness.dataset.versions import published_image
 from harness.errors import InputError

@@ -4,11 +4,11 @@ import pytest
 
 from harness.common.docker_client import RUN_LABEL
 from harness.common.paths import cache_folder
-from harness.config import EvaluationConfig
+from harness.config.schema import EvaluationConfig
 from harness.dataset.load import load_instances
 from harness.errors import InputError
 from harness.images.git_copy import DockerImage, ImageFinder
-from harness.repo.image import ImageRepository
+from harness.repo.image_repository import ImageRepository
 from harness.repo.snapshot import open_repository
 
 pytestmark = pytest.mark.docker

@@ -10,12 +10,11 @@ from registry import make_image, noise
 
 from harness.build import disk_check as room
 from harness.build.builder import build_images
-from harness.config import EvaluationConfig, ImagesConfig, RunConfig
+from harness.config.schema import EvaluationConfig, ImagesConfig, RunConfig
 from harness.core.instance import Instance
 from harness.core.verdict import Outcome
 from harness.dataset.recipes import Environment, FolderSource, Recipe, RecipeBook
 from harness.errors import InputError
-from harness.evaluation import Submission, evaluate_predictions
 from harness.grading.test_spec import END_MARKER, START_MARKER
 from harness.images import pull_all as prefetch
 from harness.images.budget import Budget
@@ -24,8 +23,9 @@ from harness.images.inventory import KIND_LABEL, list_images
 from harness.images.provider import ImageSupply
 from harness.images.pull import find
 from harness.images.registry import Registries
+from harness.pipeline.evaluate import Submission, evaluate_predictions
+from harness.pipeline.run import run_pipeline
 from harness.repo.diff import creation_patch
-from harness.run import run_pipeline
 
 pytestmark = pytest.mark.docker
 MIB = 1 << 20

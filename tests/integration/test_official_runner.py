@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from harness.build.command import build_instances
-from harness.config import EvaluationConfig
+from harness.config.schema import EvaluationConfig
 from harness.dataset.load import load_instances
-from harness.evaluation import Judged, Submission, evaluate_predictions, regrade_predictions
+from harness.pipeline.evaluate import Judged, Submission, evaluate_predictions, regrade_predictions
 
 pytestmark = [pytest.mark.docker, pytest.mark.instances]
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from harness.config.presets import preset_names
 from harness.dataset.load import load_instances
-from harness.presets import preset_names
 
 pytestmark = pytest.mark.docker
 

@@ -7,7 +7,7 @@ import pytest
 from registry import FaultyProxy, failing, noise, times
 
 from harness.common import retry
-from harness.config import EvaluationConfig, ImagesConfig
+from harness.config.schema import EvaluationConfig, ImagesConfig
 from harness.dataset.versions import published_image
 from harness.errors import InfrastructureError, InputError
 from harness.images.provider import ImageSupply

@@ -6,8 +6,8 @@ import json
 import pytest
 from cards import card
 
-from harness.config import RunConfig
-from harness.run import run_pipeline
+from harness.config.schema import RunConfig
+from harness.pipeline.run import run_pipeline
 from lab.study import read_study, write_study
 
 pytestmark = pytest.mark.docker

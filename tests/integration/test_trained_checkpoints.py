@@ -6,15 +6,15 @@ from random import Random
 import pytest
 
 from harness.common.journal import Journal
-from harness.config import CheckpointConfig, ServingConfig
+from harness.config.schema import CheckpointConfig, ServingConfig
 from harness.core.interfaces import Sampling
-from harness.demo import pipeline_settings, shipped_checkpoints
 from harness.miniature.package import draw_packages
 from harness.miniature.texts import write_texts
 from harness.model.client import open_model
 from harness.model.prompts import Prompts
+from harness.pipeline.demo import pipeline_settings, shipped_checkpoints
+from harness.repo.blob_cache import BlobStore
 from harness.repo.outline import Outlines
-from harness.repo.store import BlobStore
 from lab.arms import STRATEGIES
 from lab.corpus import described
 from lab.documents import CONDITIONS, question

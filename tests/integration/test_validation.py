@@ -14,7 +14,8 @@ from doubles import ScriptedModel
 
 from harness.common.paths import cache_folder
 from harness.common.run_folder import RunFolder
-from harness.config import (
+from harness.config.load import load_run_file
+from harness.config.schema import (
     EvaluationConfig,
     RegressionConfig,
     ReproductionConfig,
@@ -27,14 +28,13 @@ from harness.core.location import Location
 from harness.dataset.load import load_instances
 from harness.grading.session import Session, evaluation_session
 from harness.model.prompts import Prompts
+from harness.pipeline.run import run_pipeline
 from harness.repo.diff import Replacement, change_patch, parse_patch, split_lines
 from harness.repo.snapshot import open_repository
-from harness.run import run_pipeline
-from harness.run_file import load_run_file
-from harness.validate.bench import Bench
 from harness.validate.check import Validation, plan_validation, validate
-from harness.validate.scripts import program_script
+from harness.validate.runner import Bench
 from harness.validate.select import Pool, select
+from harness.validate.suite import program_script
 
 pytestmark = pytest.mark.docker
 

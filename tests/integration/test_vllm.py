@@ -11,14 +11,15 @@ from pathlib import Path
 import pytest
 
 from harness.common.journal import Journal
-from harness.config import CheckpointConfig, ServingConfig
+from harness.config.schema import CheckpointConfig, ServingConfig
 from harness.core.interfaces import ContextOverflow, Sampling
 from harness.errors import ServerError
 from harness.miniature.checkpoints import write_random_checkpoint
 from harness.model import checkpoint as checks
-from harness.model import client, server
-from harness.model.client import ServerState, open_model
-from harness.model.leftovers import living
+from harness.model import served, server
+from harness.model.client import open_model
+from harness.model.orphans import living
+from harness.model.served import ServerState
 from harness.model.server import VllmServer
 
 pytestmark = pytest.mark.vllm
@@ -95,7 +96,7 @@ async def test_a_checkpoint_is_served_asked_and_resumed_without_a_server(checkpo
 
 async def test_a_killed_engine_ends_the_wait(journal, tmp_path, monkeypatch):
     """Also the way of a checkpoint without a chat template, whose bare prompts go to the completions endpoint."""
-    monkeypatch.setattr(client, "STARTS", 1)
+    monkeypatch.setattr(served, "STARTS", 1)
     write_random_checkpoint(tmp_path / "checkpoint", seed=2, chat_template=False)
     config = CheckpointConfig(name="tiny", path=tmp_path / "checkpoint")
     shared = shared_memory()

@@ -10,7 +10,7 @@ RENDER = """
 import harness
 from harness.model.prompts import Prompts
 from harness.build.layer import render
-from harness.presets import preset_names
+from harness.config.presets import preset_names
 from harness.common.resources import resource
 from harness.dataset.recipes import load_recipes
 assert "site-packages" in harness.__file__, harness.__file__

@@ -7,18 +7,18 @@ from pathlib import Path
 
 import pytest
 
-from harness.config import LocalizationConfig, SamplingConfig
+from harness.config.schema import LocalizationConfig, SamplingConfig
 from harness.core.location import Location
-from harness.demo import pipeline_settings
-from harness.localize.oracle import gold_locations
 from harness.localize.stages import Localizer
 from harness.miniature.package import Difficulty, draw_packages
 from harness.miniature.texts import write_texts
 from harness.model.prompts import Prompts
 from harness.model.tokens import PromptTokens
+from harness.pipeline.demo import pipeline_settings
 from harness.repair.sample import Drawing, repair
+from harness.repo.blob_cache import BlobStore
+from harness.repo.gold_locations import gold_locations
 from harness.repo.outline import Outlines
-from harness.repo.store import BlobStore
 from lab.corpus import CorpusRecipe, described, make_corpus, write_tokenizer
 from lab.documents import CONDITIONS, SESSION, SINGLE, TRAJECTORY, Mix, chat, question, write_document
 from lab.oracle import SAMPLING, Oracle, Questions

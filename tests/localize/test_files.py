@@ -9,9 +9,9 @@ from harness.core.location import Location
 from harness.errors import InfrastructureError
 from harness.localize.files import LocalizationReason, localize_files, rank_paths, source_paths, tree
 from harness.model.prompts import Prompts
-from harness.repo.memory import MemorySnapshot
+from harness.repo.blob_cache import BlobStore
+from harness.repo.memory_snapshot import MemorySnapshot
 from harness.repo.outline import Outlines
-from harness.repo.store import BlobStore
 
 FILES = ("README.md", "setup.py", "src/app/core.py", "src/app/io.js", "src/app/x.py", "tests/test_core.py")
 SAMPLING = Sampling(max_tokens=50)

@@ -7,17 +7,17 @@ from doubles import ScriptedModel
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.config import LocalizationConfig, SamplingConfig
+from harness.config.schema import LocalizationConfig, SamplingConfig
 from harness.core.interfaces import Answer, ContextOverflow
 from harness.core.location import Location, union
 from harness.errors import InfrastructureError, InputError
-from harness.localize.asking import PlaceReason
+from harness.localize.ask import PlaceReason
 from harness.localize.files import LocalizationReason
-from harness.localize.names import Named, read_places, resolve_places
+from harness.localize.places import Named, read_places, resolve_places
 from harness.localize.stages import Localizer, vote_files
 from harness.model.prompts import Prompts
-from harness.repo.memory import MemorySnapshot
-from harness.repo.store import BlobStore
+from harness.repo.blob_cache import BlobStore
+from harness.repo.memory_snapshot import MemorySnapshot
 from harness.repo.symbols import parse_elements
 
 SHAPES = """\

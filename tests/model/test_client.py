@@ -11,12 +11,13 @@ from aiohttp import web
 from fake_openai import FakeOpenAI, completion, failure
 
 from harness.common.journal import Journal
-from harness.config import CheckpointConfig, ServingConfig
+from harness.config.schema import CheckpointConfig, ServingConfig
 from harness.core.interfaces import ContextOverflow, Sampling
 from harness.errors import InfrastructureError, InputError, ServerError
 from harness.miniature.checkpoints import write_random_checkpoint
-from harness.model import client, endpoint
-from harness.model.client import ServerState, open_model
+from harness.model import endpoint, served
+from harness.model.client import open_model
+from harness.model.served import ServerState
 
 STUB = Path(__file__).with_name("stub_server")
 SAMPLING = Sampling(temperature=0.5, top_p=0.9, max_tokens=10, seed=40)
@@ -398,7 +399,7 @@ async def test_after_a_death_it_is_started_again_and_answers(local, journal, tmp
 
 
 async def test_a_server_that_keeps_dying_is_given_up(local, journal, tmp_path, monkeypatch):
-    monkeypatch.setattr(client, "STARTS", 2)
+    monkeypatch.setattr(served, "STARTS", 2)
     async with open_model(local("die"), ServingConfig(), 4, tmp_path, journal) as model:
         for _ in range(4):
             with pytest.raises(ServerError, match="no room for the cache"):

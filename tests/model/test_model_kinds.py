@@ -10,11 +10,11 @@ from doubles import ScriptedModel
 from fake_openai import FakeOpenAI
 
 from harness.common.journal import Journal
-from harness.config import CheckpointConfig, ServingConfig
+from harness.config.schema import CheckpointConfig, ServingConfig
 from harness.core.interfaces import Answer, ContextOverflow, Model, Sampling
 from harness.miniature.checkpoints import write_random_checkpoint
 from harness.model.client import open_model
-from harness.model.context import fit_prompt
+from harness.model.fit_prompt import fit_prompt
 from harness.model.prompts import Prompt
 
 STUB = Path(__file__).with_name("stub_server")

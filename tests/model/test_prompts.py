@@ -135,7 +135,8 @@ def test_unknown_sets(tmp_path):
 
 def test_importing_the_stages_loads_nothing_heavy():
     code = (
-        "import sys, harness.localize.stages, harness.localize.oracle, harness.repair.sample, harness.validate.select, "
+        "import sys, harness.localize.stages, harness.repo.gold_locations, harness.repair.sample, "
+        "harness.validate.select, "
         "harness.report.similarity; "
         "print(sorted({'jinja2', 'unidiff', 'cydifflib', 'git', 'numpy'} & set(sys.modules)))"
     )

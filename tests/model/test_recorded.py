@@ -6,7 +6,7 @@ import pytest
 from fake_openai import FakeOpenAI, completion
 
 from harness.common.journal import Journal
-from harness.config import CheckpointConfig, ServingConfig
+from harness.config.schema import CheckpointConfig, ServingConfig
 from harness.core.interfaces import Answer, ContextOverflow, Sampling
 from harness.errors import InputError
 from harness.miniature.checkpoints import write_random_checkpoint

@@ -16,9 +16,9 @@ from harness.errors import InputError, ServerError
 from harness.miniature.checkpoints import write_random_checkpoint
 from harness.model import server
 from harness.model.checkpoint import serves_on_cpu
-from harness.model.leftovers import living, note_server, reap_servers
+from harness.model.orphans import living, note_server, reap_servers
 from harness.model.server import VllmServer
-from harness.model.serverlog import find_reason
+from harness.model.server_log import find_reason
 
 STUB = Path(__file__).with_name("stub_server")
 OWNER = """

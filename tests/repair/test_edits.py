@@ -6,7 +6,7 @@ from harness.core.candidate import Edit, Grade, Reason
 from harness.core.location import Location
 from harness.repair.edits import apply_edits
 from harness.repair.match import EditRefused
-from harness.repo.memory import MemorySnapshot
+from harness.repo.memory_snapshot import MemorySnapshot
 
 SOURCE = b"def f(x):\n    y = 1\n    return y\n\n\ndef g(x):\n    y = 1\n    return x\n"
 

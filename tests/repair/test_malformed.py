@@ -13,7 +13,7 @@ from harness.model.answers import read_edits
 from harness.repair.edits import apply_edits
 from harness.repair.match import EditRefused
 from harness.repair.sample import read_answer
-from harness.repo.memory import MemorySnapshot
+from harness.repo.memory_snapshot import MemorySnapshot
 
 ANSWERS = 10_000
 FILES = {

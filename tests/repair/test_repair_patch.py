@@ -7,7 +7,7 @@ from harness.repair.edits import FileChange, apply_edits
 from harness.repair.match import SourceFile
 from harness.repair.patch import make_patch, normalise, read_effect, syntax_problem
 from harness.repo.diff import Replacement
-from harness.repo.memory import MemorySnapshot
+from harness.repo.memory_snapshot import MemorySnapshot
 
 SOURCE = b'"""Doc."""\n\n\ndef f(x):\n    """Give x."""\n    return x\n'
 

@@ -12,7 +12,7 @@ from harness.core.location import Location
 from harness.errors import InfrastructureError
 from harness.model.prompts import Prompts
 from harness.repair.sample import Drawing, repair
-from harness.repo.memory import MemorySnapshot
+from harness.repo.memory_snapshot import MemorySnapshot
 from harness.repo.mirror import BareRepository
 from harness.repo.snapshot import GitSnapshot
 

@@ -6,9 +6,9 @@ import sys
 import pytest
 
 from harness.errors import InfrastructureError
-from harness.repo.memory import MemorySnapshot
+from harness.repo.blob_cache import BlobStore
+from harness.repo.memory_snapshot import MemorySnapshot
 from harness.repo.outline import Outlines, decode_elements, encode_elements, skeleton, text_lines
-from harness.repo.store import BlobStore
 from harness.repo.symbols import parse_elements
 
 SOURCE = b"""\
@@ -105,7 +105,7 @@ def test_a_file_that_is_no_store_is_named(tmp_path):
 def test_many_keys_and_several_processes(tmp_path):
     path = tmp_path / "a.sqlite3"
     code = (
-        "import sys; from pathlib import Path; from harness.repo.store import BlobStore\n"
+        "import sys; from pathlib import Path; from harness.repo.blob_cache import BlobStore\n"
         "with BlobStore(Path(sys.argv[1])) as store:\n"
         "    for n in range(200): store.put({f'{n}': b'x', f'{sys.argv[2]} {n}': b'y'})"
     )

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from harness.repo.memory import MemorySnapshot
+from harness.repo.blob_cache import BlobStore
+from harness.repo.memory_snapshot import MemorySnapshot
 from harness.repo.retrieval import Retrieval
-from harness.repo.store import BlobStore
 from harness.repo.symbols import parse_elements
 from harness.repo.terms import Terms, count_terms, name_words, text_words
 

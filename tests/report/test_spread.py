@@ -1,7 +1,7 @@
 from harness.core.verdict import Outcome, Phase, Verdict
 from harness.grading.exclusions import Exclusions
-from harness.report.listing import judged_notes
 from harness.report.spread import spread
+from harness.report.terminal import judged_notes
 
 
 def run(*outcomes: Outcome) -> list[Verdict]:

@@ -5,7 +5,7 @@ import pytest
 from harness.core.instance import Instance
 from harness.core.location import Location
 from harness.core.verdict import Outcome, Phase, Verdict
-from harness.repo.memory import MemorySnapshot
+from harness.repo.memory_snapshot import MemorySnapshot
 from harness.report.stage_tables import stages_csv, stages_markdown
 from harness.report.stages import (
     Hits,

@@ -6,12 +6,12 @@ import pytest
 from benches import NOT_APPLIED, ScriptedBench, printed
 from doubles import ScriptedModel
 
-from harness.config import RegressionConfig, ReproductionConfig, ValidationConfig
+from harness.config.schema import RegressionConfig, ReproductionConfig, ValidationConfig
 from harness.core.candidate import Candidate, Reason
 from harness.errors import InputError
 from harness.grading.test_spec import END_MARKER, START_MARKER
 from harness.model.prompts import Prompts
-from harness.repo.memory import MemorySnapshot
+from harness.repo.memory_snapshot import MemorySnapshot
 from harness.validate.check import Plan, plan_validation, require_validation, validate
 from harness.validate.select import Pool, select
 

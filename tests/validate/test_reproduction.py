@@ -2,7 +2,7 @@ import pytest
 from benches import NOT_APPLIED, ScriptedBench, printed
 from doubles import ScriptedModel
 
-from harness.config import ReproductionConfig
+from harness.config.schema import ReproductionConfig
 from harness.core.interfaces import Answer, ContextOverflow
 from harness.model.prompts import Prompts
 from harness.validate.programs import BASH, JAVASCRIPT, PHP, PYTHON, RUBY, program_for

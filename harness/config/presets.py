@@ -5,12 +5,12 @@ What the run file says itself wins over its preset, key by key; what neither say
 
 from collections.abc import Mapping
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import yaml
 
-from harness.common.resources import resource
-
+FOLDER = Path(__file__).with_name("presets")
 SUFFIX = ".yaml"
 ABOUT = "about"  # key of a preset's own description; the others are the run file's
 
@@ -18,7 +18,7 @@ ABOUT = "about"  # key of a preset's own description; the others are the run fil
 @cache
 def preset_names() -> tuple[str, ...]:
     """The names of all presets, sorted."""
-    return tuple(sorted(path.name.removesuffix(SUFFIX) for path in resource("presets").glob(f"*{SUFFIX}")))
+    return tuple(sorted(path.name.removesuffix(SUFFIX) for path in FOLDER.glob(f"*{SUFFIX}")))
 
 
 def load_preset(name: str) -> dict[str, Any]:
@@ -32,7 +32,7 @@ def describe_preset(name: str) -> str:
 
 
 def _read(name: str) -> dict[str, Any]:
-    content: dict[str, Any] = yaml.safe_load((resource("presets") / f"{name}{SUFFIX}").read_text(encoding="utf-8"))
+    content: dict[str, Any] = yaml.safe_load((FOLDER / f"{name}{SUFFIX}").read_text(encoding="utf-8"))
     return content
 
 

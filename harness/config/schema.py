@@ -8,10 +8,10 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from harness.common.suggest import nearest
+from harness.config.presets import preset_names
 from harness.core.conditions import Condition, Reference
 from harness.core.image_name import check_registry
 from harness.core.interfaces import Limits, Sampling
-from harness.presets import preset_names
 
 # Lengths of names that become folders and labels stay well under file system limits.
 NAME = r"[A-Za-z0-9][A-Za-z0-9._+-]{0,99}"

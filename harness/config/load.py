@@ -8,10 +8,10 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from harness.common.suggest import nearest
-from harness.config import RunConfig
+from harness.config.presets import load_preset, merged, preset_names
+from harness.config.schema import RunConfig
 from harness.dataset.load import FILE_FORMATS
 from harness.errors import InputError
-from harness.presets import load_preset, merged, preset_names
 
 UNION_TAGS = ("dict[", "function-", "lax-or-strict[")  # parts of pydantic's places that stand in no file
 SHAPES = {

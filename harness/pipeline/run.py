@@ -20,7 +20,7 @@ from harness.common.journal import Journal
 from harness.common.paths import cache_folder
 from harness.common.progress import Progress, Stage
 from harness.common.run_folder import RunFolder, freeze
-from harness.config import CheckpointConfig, EvaluationConfig, RunConfig
+from harness.config.schema import CheckpointConfig, EvaluationConfig, RunConfig
 from harness.core.candidate import Candidate
 from harness.core.conditions import Condition, Reference
 from harness.core.instance import Instance
@@ -28,24 +28,24 @@ from harness.core.interfaces import Model, Snapshot
 from harness.core.location import Location, union
 from harness.core.verdict import Verdict
 from harness.dataset.predictions import reference_predictions
-from harness.evaluate.prepare import prepare_images
 from harness.grading.session import Session, evaluation_session
 from harness.images.git_copy import ImageFinder
-from harness.localize.oracle import gold_files, gold_locations
 from harness.localize.stages import Localization, Localizer
 from harness.model.checkpoint import checkpoint_revision
 from harness.model.client import open_model
 from harness.model.prompts import Prompts
-from harness.preflight import preflight, read_packing_metrics
-from harness.proposal import Proposal, Trial, reference_result
+from harness.pipeline.attempt import Proposal, Trial, reference_result
+from harness.pipeline.preflight import preflight, read_packing_metrics
+from harness.pipeline.prepare_images import prepare_images
 from harness.repair.sample import Drawing, repair
-from harness.repo.image import ImageRepository
+from harness.repo.blob_cache import derived_store
+from harness.repo.gold_locations import gold_files, gold_locations
+from harness.repo.image_repository import ImageRepository
 from harness.repo.snapshot import open_repository
-from harness.repo.store import derived_store
 from harness.report.metrics import SummaryRow
 from harness.report.write import Result, write_results
-from harness.validate.bench import Bench
 from harness.validate.check import Plan, plan_validation, require_validation, validate
+from harness.validate.runner import Bench
 from harness.validate.select import select
 
 ATTEMPTS_UNDER_WAY = 64  # per checkpoint; bounds how many prompts are held at a time

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from harness.core.interfaces import Answer, ContextOverflow, Model, Sampling
-from harness.model.context import fit_prompt
+from harness.model.fit_prompt import fit_prompt
 
 CUT = ("length", "abort", "content_filter")  # ends of an answer that is not whole, and so not to be read
 

@@ -2,7 +2,7 @@ import pytest
 from doubles import ScriptedModel
 
 from harness.core.interfaces import Sampling
-from harness.model.context import fit_prompt
+from harness.model.fit_prompt import fit_prompt
 
 SAMPLING = Sampling(max_tokens=10)
 

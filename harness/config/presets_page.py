@@ -1,4 +1,4 @@
-"""The page of the documentation that writes out every preset; ``python -m harness.preset_page FILE`` renews it."""
+"""The documentation's page of presets; ``python -m harness.config.presets_page FILE`` writes it anew."""
 
 import sys
 from collections.abc import Iterator, Mapping
@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from harness.common.files import write_whole
-from harness.common.resources import resource, templates
-from harness.config import RunConfig
-from harness.presets import describe_preset, load_preset, preset_names
+from harness.common.resources import templates
+from harness.config.presets import FOLDER, describe_preset, load_preset, preset_names
+from harness.config.schema import RunConfig
 
 # what makes up a pipeline
 PARTS = ("conditions", "prompts", "sampling", "localization", "validation", "evaluate_candidates")
@@ -20,7 +20,7 @@ def preset_page() -> str:
         {"name": name, "about": describe_preset(name), "parameters": list(preset_parameters(name))}
         for name in preset_names()
     ]
-    return templates(resource("presets")).get_template("page.md.jinja").render(presets=presets)
+    return templates(FOLDER).get_template("page.md.jinja").render(presets=presets)
 
 
 def preset_parameters(name: str) -> Iterator[tuple[str, Any, bool]]:

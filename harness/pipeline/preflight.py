@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from harness.common.paths import check_folder
 from harness.common.run_folder import require_kind
-from harness.config import CheckpointConfig, RunConfig, ServingConfig
+from harness.config.schema import CheckpointConfig, RunConfig, ServingConfig
 from harness.core.instance import Instance
 from harness.dataset.load import load_instances
 from harness.dataset.recipes import load_recipes

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.errors import InfrastructureError
-from harness.repo.index import read_settings
+from harness.repo.pip_settings import read_settings
 
 if TYPE_CHECKING:
     from unearth import PackageFinder

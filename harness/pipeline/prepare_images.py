@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from harness.build.builder import build_images
 from harness.common.docker_client import connect
 from harness.common.paths import cache_folder
-from harness.config import EvaluationConfig
+from harness.config.schema import EvaluationConfig
 from harness.core.instance import Instance
 from harness.dataset.recipes import RecipeBook, load_recipes
 from harness.errors import InfrastructureError

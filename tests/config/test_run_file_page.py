@@ -11,10 +11,10 @@ from jinja2 import Environment, meta
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from harness.config import RunConfig, Section
+from harness.config.schema import RunConfig, Section
 from harness.core.interfaces import Sampling
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "run-file.md").read_text(encoding="utf-8")
 KEYS = "| key | value | default | meaning |"
 TEMPLATES = "| template | needed, where there are checkpoints | variables | answer that is read |"

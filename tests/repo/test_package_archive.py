@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from harness.errors import InfrastructureError
-from harness.repo.index import read_settings
-from harness.repo.source import fetch_package, unpack_package
+from harness.repo.package_archive import fetch_package, unpack_package
+from harness.repo.pip_settings import read_settings
 
 NAME = "demo-1.0.tar.gz"
 

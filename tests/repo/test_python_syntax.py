@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.python_syntax import read_syntax, tree_text
+from harness.repo.python_syntax import read_syntax, tree_text
 
 
 @pytest.mark.parametrize(

@@ -7,9 +7,9 @@ import pytest
 from harness.core.instance import Instance
 from harness.core.location import Location
 from harness.errors import InputError
-from harness.localize.oracle import gold_files, gold_locations
 from harness.repo.diff import Replacement, change_patch, creation_patch
-from harness.repo.memory import MemorySnapshot
+from harness.repo.gold_locations import gold_files, gold_locations
+from harness.repo.memory_snapshot import MemorySnapshot
 
 LINES = [b"%d\n" % number for number in range(1, 101)]
 SNAPSHOT = MemorySnapshot({"a.py": b"".join(LINES), "b.py": b"x\n", "gone.py": b"1\n2\n3\n"})

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from harness.errors import InputError
-from harness.repo.image import ImageRepository
+from harness.repo.image_repository import ImageRepository
 
 
 @dataclass

@@ -11,12 +11,11 @@ from harness.common.files import write_json
 from harness.common.paths import check_folder
 from harness.common.progress import Progress, Stage
 from harness.common.run_folder import RunFolder, freeze, require_kind
-from harness.config import EvaluationConfig
+from harness.config.schema import EvaluationConfig
 from harness.core.instance import Instance
 from harness.core.verdict import Verdict
 from harness.dataset.predictions import BASE, Prediction, load_predictions
 from harness.errors import InputError
-from harness.evaluate.prepare import prepare_images
 from harness.grading.exclusions import (
     CALIBRATION_NAME,
     Exclusions,
@@ -27,7 +26,8 @@ from harness.grading.exclusions import (
 )
 from harness.grading.regrade import regraded, stored_verdicts
 from harness.grading.session import Session, evaluation_session, specifications_of
-from harness.proposal import reference_result
+from harness.pipeline.attempt import reference_result
+from harness.pipeline.prepare_images import prepare_images
 from harness.report.metrics import SummaryRow
 from harness.report.spread import Spread, spread
 from harness.report.write import Result, write_results

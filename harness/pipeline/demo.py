@@ -10,11 +10,11 @@ from harness.build.command import build_instances
 from harness.common.files import write_whole
 from harness.common.paths import check_folder
 from harness.common.resources import resource
-from harness.config import RunConfig
+from harness.config.load import load_run_file
+from harness.config.schema import RunConfig
 from harness.errors import InputError
 from harness.miniature.generate import generate
 from harness.packing.metrics_file import METRICS
-from harness.run_file import load_run_file
 
 SEED = 0
 SAMPLES = 4

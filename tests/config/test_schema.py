@@ -3,9 +3,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from harness.config import RunConfig
+from harness.config.load import load_run_file
+from harness.config.schema import RunConfig
 from harness.errors import InputError
-from harness.run_file import load_run_file
 
 
 @pytest.fixture

@@ -2,13 +2,13 @@ from pathlib import Path
 
 import pytest
 
-from harness.config import RunConfig
+from harness.config.load import load_run_file
+from harness.config.presets import load_preset, merged, preset_names
+from harness.config.presets_page import preset_page, preset_parameters
+from harness.config.schema import RunConfig
 from harness.errors import InputError
-from harness.preset_page import preset_page, preset_parameters
-from harness.presets import load_preset, merged, preset_names
-from harness.run_file import load_run_file
 
-PAGE = Path(__file__).parent.parent / "docs" / "presets.md"
+PAGE = Path(__file__).parents[2] / "docs" / "presets.md"
 NAMES = ("agentless-1.5", "agentless-mini", "qwen3-coder-next")
 
 

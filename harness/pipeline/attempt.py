@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from harness.config import CheckpointConfig
+from harness.config.schema import CheckpointConfig
 from harness.core.candidate import Candidate
 from harness.core.conditions import Condition
 from harness.core.instance import Instance
@@ -13,7 +13,7 @@ from harness.core.interfaces import Snapshot
 from harness.core.location import Location
 from harness.core.verdict import Outcome, Verdict
 from harness.dataset.predictions import Prediction
-from harness.localize.asking import Cost
+from harness.localize.ask import Cost
 from harness.localize.files import FileLocalization
 from harness.localize.stages import Localization
 from harness.report.metrics import Attempt

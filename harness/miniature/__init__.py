@@ -1,0 +1,1 @@
+"""Generated instances: small packages with one injected bug each."""

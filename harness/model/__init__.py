@@ -1,0 +1,1 @@
+"""Asking a model: served here, at an endpoint, or recorded."""

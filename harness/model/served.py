@@ -1,0 +1,152 @@
+"""A local checkpoint behind a vLLM server of its own."""
+
+import asyncio
+import logging
+from collections.abc import Coroutine
+from contextlib import AsyncExitStack
+from enum import StrEnum
+from functools import partial
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from harness.config.schema import CheckpointConfig, ServingConfig
+from harness.core.interfaces import Answer, Sampling
+from harness.errors import HarnessError, InputError, ServerError
+from harness.model.checkpoint import check_checkpoint, checkpoint_revision, context_length
+from harness.model.endpoint import EndpointModel, connect, require_room
+from harness.model.server import VllmServer
+from harness.model.tokens import PromptTokens
+
+log = logging.getLogger(__name__)
+
+STARTS = 3  # of one checkpoint's server in a run: a server that keeps dying is given up
+
+
+class ServerState(StrEnum):
+    """What a checkpoint's server is doing, for a progress display."""
+
+    IDLE = "idle"  # no question yet that the journal does not answer
+    STARTING = "starting"
+    READY = "ready"
+    FAILED = "failed"
+
+
+class ServedCheckpoint:
+    """A local checkpoint behind a vLLM server of its own, which the first question starts.
+
+    Counting tokens and the context length need no server.
+    """
+
+    def __init__(self, checkpoint: CheckpointConfig, serving: ServingConfig, concurrency: int, folder: Path) -> None:
+        """Check and read the checkpoint. Raises InputError where it can't be served."""
+        if checkpoint.path is None:
+            raise InputError(f"checkpoint {checkpoint.name} has no path to serve")
+        args = (*serving.args, *checkpoint.server_args)
+        check_checkpoint(checkpoint.path)
+        self.revision = checkpoint_revision(checkpoint.path, args)
+        self.state = ServerState.IDLE
+        self._tokens = PromptTokens(checkpoint.path, args)
+        self._context = context_length(checkpoint.path, args)
+        self._make_server = partial(
+            VllmServer, checkpoint.path, checkpoint.name, args, folder, serving.port, serving.startup_seconds
+        )
+        self._concurrency = concurrency
+        self._request_seconds = serving.request_seconds
+        self._running = AsyncExitStack()
+        self._starting = asyncio.Lock()
+        self._starts_left = STARTS
+        self._server: VllmServer | None = None
+        self._endpoint: EndpointModel | None = None
+        self._failure: HarnessError | None = None
+        self._compared = False
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._running.aclose()
+
+    async def answer(self, prompt: str, sampling: Sampling, index: int) -> Answer:
+        """Sample ``index`` of ``prompt``; see `harness.core.interfaces.Model`.
+
+        A server that dies before it has answered is started again, a few times in all. Raises ServerError, with
+        the reason from its log, where it does not start or dies once more.
+        """
+        expected = await self.count_tokens(prompt)
+        require_room(expected, sampling, self._context)
+        server, answer = await self._ask_until_answered(prompt, sampling, index)
+        if answer.prompt_tokens != expected and not self._compared:
+            log.warning(
+                "%s: the server read a prompt as %d tokens that the checkpoint's own tokenizer splits into %d; "
+                "it may have loaded another tokenizer than the checkpoint was trained with",
+                server.name, answer.prompt_tokens, expected,
+            )  # fmt: skip
+        self._compared = True
+        return answer
+
+    async def _ask_until_answered(self, prompt: str, sampling: Sampling, index: int) -> tuple[VllmServer, Answer]:
+        while True:
+            server, endpoint = await self._ready()
+            try:
+                return server, await _unless_ended(server, endpoint.ask(prompt, sampling, index))
+            except ServerError:
+                continue  # `_ready` starts it again, or raises when that was done often enough
+
+    async def count_tokens(self, text: str) -> int:
+        """Tokens of ``text`` as one user message, the chat template included."""
+        return await asyncio.to_thread(self._tokens.count, text)
+
+    async def context_length(self) -> int:
+        """Tokens that prompt and answer may take together."""
+        return self._context
+
+    async def _ready(self) -> tuple[VllmServer, EndpointModel]:
+        async with self._starting:
+            if self._failure is not None:
+                raise self._failure
+            if self._server is None or self._endpoint is None or self._server.ended:
+                self._server, self._endpoint = await self._start()
+            return self._server, self._endpoint
+
+    async def _start(self) -> tuple[VllmServer, EndpointModel]:
+        await self._running.aclose()
+        self._starts_left -= 1
+        self.state = ServerState.STARTING
+        try:
+            if self._server is not None and self._starts_left < 0:
+                raise self._server.failure(f"{STARTS} times")
+            if self._server is not None:
+                log.warning("%s; starting it again", self._server.failure("while answering"))
+            server = await self._running.enter_async_context(self._make_server())
+        except HarnessError as error:
+            self.state, self._failure = ServerState.FAILED, error
+            raise
+        client = connect(server.base_url, seconds=self._request_seconds, own=True)
+        endpoint = EndpointModel(
+            client,
+            server.name,
+            self.revision,
+            concurrency=self._concurrency,
+            request_seconds=self._request_seconds,
+            context=self._context,
+            chat=self._tokens.chat,
+        )
+        self.state = ServerState.READY
+        return server, await self._running.enter_async_context(endpoint)
+
+
+async def _unless_ended(server: VllmServer, question: Coroutine[Any, Any, Answer]) -> Answer:
+    """The question's answer, or ServerError as soon as the server has ended without one."""
+    asking, ending = asyncio.create_task(question), asyncio.create_task(server.wait_ended())
+    try:
+        await asyncio.wait({asking, ending}, return_when=asyncio.FIRST_COMPLETED)
+        if not asking.done():
+            raise server.failure("while answering")
+        return asking.result()
+    finally:
+        asking.cancel()
+        ending.cancel()
+        await asyncio.gather(asking, ending, return_exceptions=True)

@@ -1,0 +1,1 @@
+"""What candidates are tried on before one is selected."""
