@@ -1,11 +1,11 @@
 """The laboratory's training beside a plain loop: python benchmarks/training.py [--check] [--device cpu|cuda|auto].
 
-Both train the recipe's model as it stands, on the same rows with the same slots a step: `ours` is what `lab.train`
-runs, with its own optimisers; `plain` is transformers' Llama in float32 with torch's AdamW, nothing compiled. Every
-run has a process of its own on one core, and ours and plain take turns; what counts is the best step, in CPU seconds
-(on a GPU in seconds), since others may use the machine. Memory is the process's peak, the data set and what loads it
-included. With --check the exit status is 1 when a target is missed: speed, memory, and equal losses from equal seeds
-(on the CPU bit by bit).
+Both train the recipe's model as it stands, on the same rows with the same slots a step. `ours` is what `lab.training`
+runs, with its own optimisers; `plain` is transformers' Llama in float32 with torch's AdamW, nothing compiled. Every run
+has a process of its own on one core, and ours and plain take turns. What counts is the best step, in CPU seconds (on a
+GPU in seconds), since others may use the machine. Memory is the peak of the process, data set and what loads it included.
+With --check the exit status is 1 when a target is missed: speed, memory, and equal losses from equal seeds (on the
+CPU bit by bit).
 """
 
 import argparse
@@ -64,9 +64,9 @@ def measure(contender: str, data: Path, device_name: str) -> Result:
     """Train some steps; gives the seconds and the loss of each, the process's peak memory in bytes, and conditions."""
     import torch
 
-    from lab.data import Specials, load_rows, row_order
-    from lab.recipe import Recipe
-    from lab.train import chosen_device
+    from lab.training.data import Specials, load_rows, row_order
+    from lab.training.recipe import Recipe
+    from lab.training.train import chosen_device
 
     device = chosen_device(device_name)
     clock = time.perf_counter if device.type == "cuda" else time.process_time
@@ -93,8 +93,8 @@ def measure(contender: str, data: Path, device_name: str) -> Result:
 
 def our_steps(recipe: Any, rows: Any, order: Any, device: Any) -> tuple[Callable[[], float], Callable[[], Result]]:
     """The laboratory's training, as a function that does a step, and one that says what it ran with afterwards."""
-    from lab.model import Llama
-    from lab.step import Steps
+    from lab.training.model import Llama
+    from lab.training.step import Steps
 
     steps = Steps(recipe, Llama(recipe, VOCABULARY, CONTEXT, seed=0), rows, order, device)
     numbers = iter(range(len(order)))
@@ -111,7 +111,7 @@ def plain_steps(recipe: Any, rows: Any, order: Any, device: Any) -> tuple[Callab
     import torch
     from transformers import LlamaConfig, LlamaForCausalLM
 
-    from lab.export import llama_config
+    from lab.training.export import llama_config
 
     torch.manual_seed(0)
     model = LlamaForCausalLM(LlamaConfig(**llama_config(recipe, VOCABULARY))).to(device, torch.float32)

@@ -10,7 +10,7 @@ from harness.common.paths import check_folder
 from harness.errors import HarnessError, InputError
 from lab import LabError
 from lab.arms import ARMS
-from lab.recipe import Recipe
+from lab.training.recipe import Recipe
 
 HELP = "Train tiny models on packed data sets, score them, and study what packing does to the bugs they resolve."
 app = typer.Typer(name="lab", help=HELP, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
@@ -37,7 +37,7 @@ def make(
 ) -> None:
     """Write the corpus, pack it by every strategy, train one checkpoint for each arm and seed."""
     from lab.arms import arms_named
-    from lab.corpus import CorpusRecipe
+    from lab.corpus.corpus import CorpusRecipe
     from lab.laboratory import Laboratory
 
     check_folder(folder, LABORATORY_PART)
@@ -60,7 +60,7 @@ def tokenizer(
     from itertools import islice
 
     from harness.packing.documents import read_documents
-    from lab.corpus import CorpusRecipe, write_tokenizer
+    from lab.corpus.corpus import CorpusRecipe, write_tokenizer
 
     check_folder(output, "the tokenizer's folder")
     texts = [
@@ -82,7 +82,7 @@ def train(
     device: Annotated[str, typer.Option(help="cpu, cuda or auto.")] = "auto",
 ) -> None:
     """Train one checkpoint on packed rows; the same command goes on where it was stopped."""
-    from lab.train import train
+    from lab.training.train import train
 
     train(data, tokenizer, output, Recipe(), seed, tokens, device)
     typer.echo(f"checkpoint: {output}")
@@ -113,7 +113,7 @@ def ship(
     ] = None,
 ) -> None:
     """Make the first checkpoint of each strategy, with its score, the one that comes with the project."""
-    from lab.corpus import CorpusRecipe
+    from lab.corpus.corpus import CorpusRecipe
     from lab.laboratory import Laboratory
     from lab.ship import DESTINATION
     from lab.ship import ship as ship_checkpoints
@@ -137,7 +137,7 @@ def ablation(
     """The whole study: train, evaluate every checkpoint through the pipeline and Docker, write tables and page."""
     from lab.ablation import Instances, run_ablation
     from lab.arms import arms_named
-    from lab.corpus import CorpusRecipe
+    from lab.corpus.corpus import CorpusRecipe
     from lab.laboratory import Laboratory
 
     check_folder(folder, LABORATORY_PART)

@@ -22,13 +22,13 @@ from harness.pipeline.run import dataset_key, run_pipeline
 from lab import CARD
 from lab.arms import Arm
 from lab.laboratory import Laboratory
-from lab.step import fitting_precision
 from lab.study import Study, joined, load_study, read_study, write_study
 from lab.study.analysis import subset_ids
 from lab.study.card import read_card, shared_conditions
 from lab.study.collect import check_alike
 from lab.study.run_files import settings_of
-from lab.train import chosen_device
+from lab.training.step import fitting_precision
+from lab.training.train import chosen_device
 
 INSTANCES_SEED = 1  # not the demonstration's
 ELSEWHERE = "name another output folder"

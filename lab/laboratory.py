@@ -7,9 +7,9 @@ from pathlib import Path
 from harness.packing.command import PackRequest, pack_command
 from harness.packing.metrics_file import METRICS, load_numbers
 from lab.arms import STRATEGIES, Arm
-from lab.corpus import Corpus, CorpusRecipe, make_corpus
-from lab.jobs import Job, run_plan, write_plan
-from lab.recipe import Recipe
+from lab.corpus.corpus import Corpus, CorpusRecipe, make_corpus
+from lab.training.jobs import Job, run_plan, write_plan
+from lab.training.recipe import Recipe
 
 CONTEXT = 384  # tokens of a training sequence
 

@@ -14,7 +14,7 @@ from typing import Any
 import torch
 
 from lab import LabError
-from lab.train import chosen_device
+from lab.training.train import chosen_device
 
 BATCH_TOKENS = 16384  # of a batch, padding included
 SPARE_TOKENS = 8  # that a generated answer may be longer than the wanted one

@@ -2,7 +2,7 @@
 
 from dataclasses import asdict
 
-from lab.recipe import Recipe
+from lab.training.recipe import Recipe
 
 
 def card(**changes):

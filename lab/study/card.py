@@ -7,7 +7,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from harness.errors import InputError
-from lab.recipe import Recipe
+from lab.training.recipe import Recipe
 
 
 class Loss(BaseModel):

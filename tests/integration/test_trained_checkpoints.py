@@ -16,9 +16,9 @@ from harness.pipeline.demo import pipeline_settings, shipped_checkpoints
 from harness.repo.blob_cache import BlobStore
 from harness.repo.outline import Outlines
 from lab.arms import STRATEGIES
-from lab.corpus import described
-from lab.documents import CONDITIONS, question
-from lab.oracle import Questions
+from lab.corpus.corpus import described
+from lab.corpus.documents import CONDITIONS, question
+from lab.corpus.oracle import Questions
 from lab.score import score_checkpoint
 
 torch = pytest.importorskip("torch")

@@ -7,7 +7,7 @@ import pytest
 
 from harness.packing.rows import IGNORED
 from lab import LabError
-from lab.data import Specials, load_rows, load_specials, row_order, token_kinds, whole_questions
+from lab.training.data import Specials, load_rows, load_specials, row_order, token_kinds, whole_questions
 
 CODES = {"P": 0, "B": 1, "E": 2, "S": 3, "U": 4, "A": 5, ".": 6, "n": 7}  # special tokens, text, line break
 SPECIALS = Specials(0, 1, 2, 3, 4, 5, vocabulary=8)

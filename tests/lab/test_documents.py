@@ -19,9 +19,9 @@ from harness.repair.sample import Drawing, repair
 from harness.repo.blob_cache import BlobStore
 from harness.repo.gold_locations import gold_locations
 from harness.repo.outline import Outlines
-from lab.corpus import CorpusRecipe, described, make_corpus, write_tokenizer
-from lab.documents import CONDITIONS, SESSION, SINGLE, TRAJECTORY, Mix, chat, question, write_document
-from lab.oracle import SAMPLING, Oracle, Questions
+from lab.corpus.corpus import CorpusRecipe, described, make_corpus, write_tokenizer
+from lab.corpus.documents import CONDITIONS, SESSION, SINGLE, TRAJECTORY, Mix, chat, question, write_document
+from lab.corpus.oracle import SAMPLING, Oracle, Questions
 
 PACKAGES = 12
 

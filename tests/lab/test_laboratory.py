@@ -12,10 +12,10 @@ from harness.errors import InputError
 from lab import LabError
 from lab.__main__ import main
 from lab.arms import ARMS, COMPENSATED, arms_named
-from lab.corpus import CorpusRecipe
+from lab.corpus.corpus import CorpusRecipe
 from lab.laboratory import Laboratory
-from lab.recipe import Recipe
 from lab.ship import ship
+from lab.training.recipe import Recipe
 
 SMALL = Recipe(width=128, layers=3, feed_forward=64, step_tokens=2048, warmup=2, threads=1, compile=False)
 TOKENS = 30_000
@@ -48,7 +48,7 @@ def test_checkpoints_for_arms_and_seeds(laboratory):
 
 def test_a_killed_plan_leaves_no_training_behind(laboratory):
     plan = laboratory.prepare(arms_named(("concat-then-split", "best-fit+drop")), range(20), str)
-    command = [sys.executable, "-m", "lab.jobs", str(plan), "--at-once", "2"]
+    command = [sys.executable, "-m", "lab.training.jobs", str(plan), "--at-once", "2"]
     process = subprocess.Popen(command, start_new_session=True, stderr=subprocess.DEVNULL)
     deadline = time.monotonic() + 120
     while not list((laboratory.folder / "checkpoints").glob("*.partial")):

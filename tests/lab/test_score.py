@@ -8,12 +8,12 @@ import torch
 from tiny_recipe import CONTEXT, TINY
 
 from lab import LabError
-from lab.data import load_specials
-from lab.export import export
-from lab.model import Llama
-from lab.recipe import Recipe
 from lab.score import read_questions, score_checkpoint
-from lab.train import train
+from lab.training.data import load_specials
+from lab.training.export import export
+from lab.training.model import Llama
+from lab.training.recipe import Recipe
+from lab.training.train import train
 
 transformers = pytest.importorskip("transformers")
 

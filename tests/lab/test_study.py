@@ -21,10 +21,10 @@ from harness.report.metrics import Attempt
 from harness.report.similarity import similarity
 from harness.report.write import Result, write_results
 from lab.arms import ARMS
-from lab.recipe import Recipe
 from lab.study import joined, load_study, read_study, replaced, statistics, write_study
 from lab.study.card import read_card
 from lab.study.collect import subset_of
+from lab.training.recipe import Recipe
 
 CONDITIONS = ("model", "gt-location", "gt-file")
 INSTANCES = tuple(f"miniature__pack_{n}{'-transfer' if n % 4 == 3 else ''}-{n}" for n in range(24))
@@ -440,7 +440,7 @@ def test_how_the_machine_was_used_may_differ(tmp_path):
 def test_cards_are_those_that_training_writes(workshop, tmp_path):
     from tiny_recipe import CONTEXT, TINY
 
-    from lab.train import train
+    from lab.training.train import train
 
     record = train(workshop.data(), workshop.tokenizer, tmp_path / "made", TINY, 3, 12 * CONTEXT, "cpu")
     found = read_card(tmp_path / "made" / "lab.json")

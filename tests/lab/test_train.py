@@ -8,11 +8,11 @@ import torch
 from tiny_recipe import CONTEXT, TINY
 
 from lab import LabError
-from lab import train as trainer
-from lab.model import Llama
-from lab.recipe import Recipe
-from lab.step import Steps
-from lab.train import train
+from lab.training import train as trainer
+from lab.training.model import Llama
+from lab.training.recipe import Recipe
+from lab.training.step import Steps
+from lab.training.train import train
 
 TOKENS = 25 * 4 * CONTEXT  # 25 steps
 

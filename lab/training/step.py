@@ -7,10 +7,10 @@ from typing import Any
 
 import torch
 
-from lab.data import ANSWER, PackedRows
-from lab.model import Llama
-from lab.optimiser import Optimiser, rate_factors
-from lab.recipe import Recipe
+from lab.training.data import ANSWER, PackedRows
+from lab.training.model import Llama
+from lab.training.optimiser import Optimiser, rate_factors
+from lab.training.recipe import Recipe
 
 WARM_STEPS = 3  # that run one kernel at a time before a CUDA graph is captured: libraries allocate and choose in them
 COMPILERS = ("g++", "clang++", "c++")

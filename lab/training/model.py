@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from lab.recipe import HEAD_SIZE, Recipe
+from lab.training.recipe import HEAD_SIZE, Recipe
 
 EPSILON = 1e-5  # of the norms
 SPREAD = 0.7  # of the random matrices, over 1 / sqrt(width)

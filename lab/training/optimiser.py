@@ -5,7 +5,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from lab.recipe import Recipe
+from lab.training.recipe import Recipe
 
 MOMENTUM = 0.95
 ITERATIONS = 5

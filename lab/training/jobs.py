@@ -1,6 +1,6 @@
-"""Trainings as a list in a file, done one after another or several at a time; like `lab.train` it needs no harness.
+"""Trainings as a list in a file, done one after another or several at a time; needs no harness, like `lab.training`.
 
-    python -m lab.jobs plan.json --at-once 4
+    python -m lab.training.jobs plan.json --at-once 4
 
 does what of the plan is not done yet: on another machine, say, to which the plan's folder was copied.
 """
@@ -18,8 +18,8 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from lab import LabError
-from lab.recipe import Recipe
-from lab.train import train
+from lab.training.recipe import Recipe
+from lab.training.train import train
 
 WATCH_SECONDS = 1.0
 

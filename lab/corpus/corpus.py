@@ -21,9 +21,9 @@ from harness.model.prompts import Prompts
 from harness.repo.blob_cache import BlobStore
 from harness.repo.memory_snapshot import MemorySnapshot
 from harness.repo.outline import Outlines
-from lab.documents import CONDITIONS, SESSION, Mix, draw, question, write_document
-from lab.oracle import Questions
-from lab.recipe import Recipe
+from lab.corpus.documents import CONDITIONS, SESSION, Mix, draw, question, write_document
+from lab.corpus.oracle import Questions
+from lab.training.recipe import Recipe
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer

@@ -8,9 +8,9 @@ from typing import Any
 import torch
 from safetensors.torch import save_file
 
-from lab.data import Specials
-from lab.model import EPSILON, Llama, named_weights
-from lab.recipe import HEAD_SIZE, Recipe
+from lab.training.data import Specials
+from lab.training.model import EPSILON, Llama, named_weights
+from lab.training.recipe import HEAD_SIZE, Recipe
 
 TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "chat_template.jinja")
 

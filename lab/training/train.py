@@ -17,12 +17,12 @@ from typing import Any
 import torch
 
 from lab import CARD, LabError
-from lab.data import PackedRows, load_rows, load_specials, row_order, whole_questions
-from lab.export import export
-from lab.model import Llama
-from lab.progress import Progress
-from lab.recipe import Recipe
-from lab.step import Steps
+from lab.training.data import PackedRows, load_rows, load_specials, row_order, whole_questions
+from lab.training.export import export
+from lab.training.model import Llama
+from lab.training.progress import Progress
+from lab.training.recipe import Recipe
+from lab.training.step import Steps
 
 LOG, STATE = "log.jsonl", "state.pt"
 FORMAT = "lab-checkpoint/1"

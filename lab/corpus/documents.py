@@ -15,7 +15,7 @@ from harness.core.instance import Instance
 from harness.core.interfaces import Snapshot
 from harness.localize.files import common_folder, source_paths
 from harness.miniature.checkpoints import CHAT_TEMPLATE
-from lab.oracle import BEFORE_NAME, Questions, Turn
+from lab.corpus.oracle import BEFORE_NAME, Questions, Turn
 
 TEMPLATES = Path(__file__).with_name("templates")
 SINGLE, TRAJECTORY, SESSION = "single", "trajectory", "session"

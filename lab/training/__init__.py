@@ -1,0 +1,1 @@
+"""Training tiny models. Imports nothing of `harness`: torch, numpy, pyarrow, tokenizers and safetensors suffice."""
