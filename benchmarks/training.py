@@ -3,7 +3,7 @@
 Both train the recipe's model as it stands, on the same rows with the same slots a step. `ours` is what `lab.training`
 runs, with its own optimisers; `plain` is transformers' Llama in float32 with torch's AdamW, nothing compiled. Every run
 has a process of its own on one core, and ours and plain take turns. What counts is the best step, in CPU seconds (on a
-GPU in seconds), since others may use the machine. Memory is the peak of the process, data set and what loads it included.
+GPU in seconds), since others may use the machine. Memory is the peak of the process, with data set and libraries.
 With --check the exit status is 1 when a target is missed: speed, memory, and equal losses from equal seeds (on the
 CPU bit by bit).
 """
