@@ -1,10 +1,12 @@
 """Measure the plan of the house from its imports: python scripts/house.py [CHECKOUT].
 
-Counts loose modules, rooms, arrows between rooms, circles, and the lengths of modules and functions. Works on any
-checkout of the project, so that two of its states can be compared.
+Counts loose modules, rooms, arrows between rooms, circles, and the lengths of modules and functions. Counts the trips, too:
+how many modules name a run's settings, an instance or a patch, and how many imports lead from the command line to a
+model request and to a container. Works on any checkout of the project, so that two of its states can be compared.
 """
 
 import ast
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -65,9 +67,36 @@ def circles(found: set[tuple[str, str]]) -> int:
     return len([group for group in groups if group])
 
 
+def naming(known: dict[str, Path], names: re.Pattern[str]) -> int:
+    """Number of modules that import or define a class, or have a parameter or field, of such a name."""
+    count = 0
+    for path in known.values():
+        nodes = list(ast.walk(ast.parse(path.read_text(encoding="utf-8"))))
+        found = [alias.name for node in nodes if isinstance(node, ast.ImportFrom) for alias in node.names]
+        found += [node.name for node in nodes if isinstance(node, ast.ClassDef)]
+        found += [node.arg for node in nodes if isinstance(node, ast.arg)]
+        found += [
+            node.target.id for node in nodes if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name)
+        ]
+        count += any(map(names.fullmatch, found))
+    return count
+
+
+def hops(known: dict[str, Path], name: str) -> int:
+    """Imports on the shortest way from the command line to the module that defines the class ``name``."""
+    defining = f"\nclass {name}"
+    [target] = [module for module, path in known.items() if defining in path.read_text(encoding="utf-8")]
+    reached, count = {"harness.cli"}, 0
+    while target not in reached:
+        reached |= {other for module in reached for other, _ in imported(known[module], known)}
+        count += 1
+    return count
+
+
 def measure(root: Path) -> dict[str, object]:
     """The figures of a checkout."""
     known = modules(root)
+    harness = {name: path for name, path in known.items() if name.startswith("harness")}
     found = arrows(root)
     lengths, functions = [], []
     for path in known.values():
@@ -87,6 +116,11 @@ def measure(root: Path) -> dict[str, object]:
         "module lines, median / longest": f"{median(lengths):g} / {max(lengths)}",
         "function lines, median / longest": f"{median(functions):g} / {max(functions)}",
         "functions over 50 lines": sum(length > 50 for length in functions),
+        "modules that settings pass through": naming(harness, re.compile(r"\w+Config")),
+        "modules that an instance passes through": naming(harness, re.compile("Instance")),
+        "modules that a patch passes through": naming(harness, re.compile("patch|model_patch")),
+        "imports from cli to a model request": hops(known, "EndpointModel"),
+        "imports from cli to a container": hops(known, "DockerSandbox"),
     }
 
 
