@@ -1,8 +1,8 @@
 """Measure the plan of the house from its imports: python scripts/house.py [CHECKOUT].
 
-Counts loose modules, rooms, arrows between rooms, circles, and the lengths of modules and functions. Counts the trips, too:
-how many modules name a run's settings, an instance or a patch, and how many imports lead from the command line to a
-model request and to a container. Works on any checkout of the project, so that two of its states can be compared.
+Counts loose modules, rooms, arrows between rooms, circles, and the lengths of modules and functions. Counts the trips,
+too: how many modules name a run's settings, an instance or a patch, and how many imports lead from the command line to
+a model request and to a container. Works on any checkout of the project, so that two of its states can be compared.
 """
 
 import ast
