@@ -77,7 +77,7 @@ def test_checkpoint_without_config(run_file, tmp_path: Path) -> None:
 
 def test_docker_not_reachable(run_file) -> None:
     done = harness("run", run_file(dataset={"path": "x"}), DOCKER_HOST="unix:///nowhere.sock")
-    check_refused(done, "neither a local file nor to be had from the hub")
+    check_refused(done, "neither a local file nor available from the hub")
     done = harness("images", "list", DOCKER_HOST="unix:///nowhere.sock")
     check_refused(done, "Docker is not reachable", "start the daemon")
 

@@ -27,7 +27,7 @@ LEFT_OUT = ("var/cache/apt/archives/*.deb", "var/lib/apt/lists/*", "usr/share/do
 def base_layer(python: str, choice: Literal["debootstrap", "pull"]) -> Layer:
     """The base image of one Python version.
 
-    Raises InputError for a version that no Debian release carries, where it would have to.
+    Raises InputError for a version that has to be bootstrapped and that no Debian release carries.
     """
     if choice == "pull":
         dockerfile = render("base.Dockerfile.jinja", root=f"python:{python}-slim", has_tools=False)
@@ -44,7 +44,7 @@ def make_base(client: "DockerClient", python: str, choice: BaseChoice) -> tuple[
     """Name of the base image for a Python version, and whether it had to be made.
 
     ``auto`` takes whichever base is here already, else bootstraps one; only ``pull`` contacts a registry.
-    Raises InputError where this machine can't make one, InfrastructureError where making it fails.
+    Raises InputError if this machine can't make one, InfrastructureError if making it fails.
     """
     chosen: Literal["debootstrap", "pull"] = "pull" if choice == "pull" else "debootstrap"
     if choice == "auto":
@@ -71,7 +71,7 @@ def _root_name(suite: str) -> str:
 
 
 def _bootstrap(client: "DockerClient", suite: str) -> None:
-    """Make a minimal Debian with debootstrap and import it, where it is not here yet."""
+    """Make a minimal Debian with debootstrap and import it, if it is not on this machine yet."""
     name, content = _root_name(suite), _root_content(suite)
     if is_built(client, name, content):
         return
@@ -100,7 +100,7 @@ def _import(client: "DockerClient", root: Path, name: str, labels: dict[str, str
 
 
 def require_debootstrap() -> None:
-    """See that debootstrap can run here, installing it as root on Debian. Raises InputError where it can't."""
+    """See that debootstrap can run here, installing it as root on Debian. Raises InputError if it can't."""
     if os.geteuid() != 0:
         raise InputError("making a base image with debootstrap needs root; run as root, or use `--base pull`")
     if shutil.which("debootstrap"):

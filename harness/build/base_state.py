@@ -22,8 +22,8 @@ FULL_HASH = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?")
 def write_base_state(repository: BareRepository, instance: Instance, recipe: Recipe, cache: Path) -> str:
     """The commit of an instance's base state, written to the project's bare repository under the instance's id.
 
-    Raises InputError where the recipe's folder is missing, its mirror does not hold the base commit, or the
-    row's patches do not come out of its package, InfrastructureError where package or mirror can't be had.
+    Raises InputError if the recipe's folder is missing, its mirror does not hold the base commit, or the
+    row's patches do not come out of its package, InfrastructureError if package or mirror is not available.
     """
     undo = [instance.test_patch, instance.patch]
     commit = _commit(repository, recipe.source, instance.instance_id, instance.repo, instance.base_commit, undo, cache)

@@ -1,7 +1,7 @@
 """Building instance images from recipes, without cloning a repository or pulling an image.
 
 Kinds of layer stand on each other: a base for each Python, an environment for each distinct set of pinned
-requirements, sources that several instances share where the recipes say so, an image for each instance.
+requirements, sources that several instances share if the recipes say so, an image for each instance.
 The base state that goes into an image is first written to the bare repository that snapshots are read
 from, so that the host reads what the tests run on.
 """
@@ -60,7 +60,7 @@ class BuildResult:
 
     instance_id: str
     image: str
-    digest: str | None  # content id of the image, None where the build failed
+    digest: str | None  # content id of the image, None if the build failed
     seconds: float
     reused: bool = False
     error: str | None = None
@@ -76,7 +76,7 @@ class _Ended(Generic[Made]):
     error: HarnessError | None = None
 
     def need(self) -> Made:
-        """The image. Raises the job's error where it failed."""
+        """The image. Raises the job's error if it failed."""
         if self.error or self.image is None:
             raise self.error or InfrastructureError("no image was made")
         return self.image
@@ -93,9 +93,9 @@ def build_images(
     """Base states in ``<cache>/repos`` and images for the instances: one result each, in their order.
 
     What is there already, made from the same content, is checked and not made again. ``on_progress`` is
-    called from several threads. Raises InputError for an instance without a recipe, where the disk has no room and
-    where this machine can't make a base image, InfrastructureError where making that fails; what fails for a single
-    environment or instance is told in its results.
+    called from several threads. Raises InputError for an instance without a recipe, if the disk has no room and
+    if this machine can't make a base image, InfrastructureError if making that fails; what fails for a single
+    environment or instance is in its results.
     """
     chosen = {instance.instance_id: recipes.recipe(instance.instance_id) for instance in instances}
     require_build_room(client, instances, recipes)
@@ -167,7 +167,7 @@ def _run_stage(
     on_progress: OnProgress,
     workers: int = BUILDERS,
 ) -> dict[str, _Ended[Made]]:
-    """Run jobs that give an image and whether it was made, a few at a time, telling of each."""
+    """Run jobs that return an image and whether it was made, a few at a time, reporting each."""
     counting = threading.Lock()
     done = 0
 

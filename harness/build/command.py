@@ -29,7 +29,7 @@ def build_instances(
     rows: Path | None = None,
     base: BaseChoice = "auto",
 ) -> list[BuildResult]:
-    """Build, or find built, the named instances of a data set (all that have a recipe where none is named).
+    """Build, or find built, the named instances of a data set (all that have a recipe if none is named).
 
     Each image is checked against its snapshot. ``rows`` gets the instances as rows of the 5.x schema.
     Raises InputError for instances without a recipe, InfrastructureError naming each build that failed.

@@ -52,7 +52,7 @@ def build_need(ids: Sequence[str], book: RecipeBook, here: Iterable[str]) -> int
     for spec in specs.values():
         if not any(environment_layer(spec, base).name in tags for base in bases):
             need += ENVIRONMENT_BYTES + REQUIREMENT_BYTES * len(spec.requirements)
-    # each part's own size where nothing is shared: what sharing saves is not known before
+    # each part's own size if nothing is shared: what sharing saves is not known before
     return need + sum(_source_need(recipe.source) for recipe in recipes)
 
 

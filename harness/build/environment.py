@@ -21,7 +21,7 @@ PROXIES = ("http_proxy", "https_proxy", "no_proxy")
 
 
 def environment_layer(environment: Environment, base: str) -> Layer:
-    """The image of an environment on the base image ``base``; equal sets of requirements give equal layers."""
+    """The image of an environment on the base image ``base``; equal sets of requirements make equal layers."""
     dockerfile = render(
         "environment.Dockerfile.jinja", base=base, installers=INSTALLERS, kind_label=KIND_LABEL, stage_kind=STAGE
     )
@@ -31,8 +31,8 @@ def environment_layer(environment: Environment, base: str) -> Layer:
 def make_environment(client: "DockerClient", environment: Environment, base: str) -> tuple[str, bool]:
     """Name of the environment's image, and whether it had to be built (from the package index that pip uses here).
 
-    The index's settings and the machine's certificates serve the installation only; the image keeps neither.
-    Raises InfrastructureError where building fails.
+    The index's settings and the machine's certificates are used for the installation only; the image keeps neither.
+    Raises InfrastructureError if building fails.
     """
     layer = environment_layer(environment, base)
     if is_built(client, layer.name, layer.content):
@@ -52,7 +52,7 @@ def make_environment(client: "DockerClient", environment: Environment, base: str
 def remove_stages(client: "DockerClient") -> None:
     """Remove what the installing stages of finished builds left behind.
 
-    Raises InfrastructureError where Docker fails.
+    Raises InfrastructureError if Docker fails.
     """
     with translated("removing left-over build stages"):
         client.images.prune(filters={"dangling": True, "label": f"{KIND_LABEL}={STAGE}"})

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from docker.models.images import Image
 
 LINES_SHOWN = 15  # of a failing step's output
-INTERMEDIATE = re.compile(r" ---> [0-9a-f]{12}")  # how the builder tells of an image between two steps
+INTERMEDIATE = re.compile(r" ---> [0-9a-f]{12}")  # how the builder reports an image between two steps
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,7 @@ def build(
 ) -> None:
     """Build ``layer`` under ``name``; ``fill`` puts what the Dockerfile copies into the build's folder.
 
-    ``arguments`` are build arguments; steps reach a network only where ``network`` says so. An older image
+    ``arguments`` are build arguments; steps reach a network only if ``network`` says so. An older image
     of that name is removed. Raises InfrastructureError with the last lines of the step that failed.
     """
     replaced = _find(client, name)

@@ -45,7 +45,7 @@ def make_sources(
 ) -> tuple[Ground, bool]:
     """The sources ``name`` of the project ``repo`` on an environment, and whether a layer had to be built for them.
 
-    Raises InputError or InfrastructureError where their state can't be had, InfrastructureError where building fails.
+    Raises InputError or InfrastructureError if their state is not available, InfrastructureError if building fails.
     """
     ground, made = environment, False
     with BareRepository(project_path(rebuilt_folder(cache), repo)) as repository:
@@ -88,7 +88,7 @@ def _difference(repository: BareRepository, wanted: str, ground: Ground) -> _Dif
     files = repository.entries(wanted)
     there = repository.entries(ground.states[-1]) if ground.states else {}
     rules = {path for path in files.keys() | there.keys() if path.rpartition("/")[2] == ".gitattributes"}
-    # equal objects are unequal files where the rules for line ends differ
+    # equal objects are unequal files if the rules for line ends differ
     alike = all(files.get(path) == there.get(path) for path in rules)
     kept = tuple(path for path, entry in files.items() if alike and there.get(path) == entry)
     changed = sorted(there.keys() - set(kept))
@@ -104,7 +104,7 @@ def _compiled(path: str, python: str) -> str:
 
 
 def require_older(repository: BareRepository, instance: Instance, ground: Ground) -> None:
-    """See that what an instance's image shares holds nothing of its row's patches. Raises InputError where it does."""
+    """See that what an instance's image shares holds nothing of its row's patches. Raises InputError if it does."""
     for state in ground.states:
         entries = repository.entries(state)
         for patch in filter(str.strip, (instance.patch, instance.test_patch)):

@@ -41,7 +41,7 @@ def _describe(error: ValidationError) -> str:
 
 
 def select(instances: Sequence[Instance], ids: Sequence[str] | None, limit: int | None) -> list[Instance]:
-    """The named instances in the order given (all where ``ids`` is None), at most ``limit`` of them.
+    """The named instances in the order given (all if ``ids`` is None), at most ``limit`` of them.
 
     Raises InputError for ids that the data set does not hold, with the nearest that it does.
     """
@@ -59,7 +59,7 @@ def load_instances(
 ) -> list[Instance]:
     """Instances of a data set: a hub id, or a local ``.jsonl``, ``.json`` or ``.parquet`` file.
 
-    Raises InputError for a missing or torn file, an unreachable hub, bad rows, unknown ids, and where none is left.
+    Raises InputError for a missing or torn file, an unreachable hub, bad rows, unknown ids, and if none is left.
     """
     instances = select(parse_rows(_read_rows(dataset, split), dataset), ids, limit)
     if not instances:
@@ -124,6 +124,6 @@ def _read_hub(dataset: str, split: str) -> Iterable[dict[str, Any]]:
     except (datasets.exceptions.DatasetNotFoundError, ValueError, OSError, ConnectionError) as error:
         reason = str(error).splitlines()[0]
         raise InputError(
-            f"data set {dataset!r} (split {split!r}) is neither a local file nor to be had from the hub: {reason}"
+            f"data set {dataset!r} (split {split!r}) is neither a local file nor available from the hub: {reason}"
         ) from error
     return rows

@@ -60,7 +60,7 @@ def load_predictions(source: str, instances: Sequence[Instance], others: Collect
     """Predictions from a file, or the reference predictions ``gold``, ``empty`` and ``base``.
 
     ``others`` are ids that the data set holds beside these instances: predictions for them are passed over.
-    Raises InputError for a missing or torn file, an unknown instance, two predictions for one instance, and where
+    Raises InputError for a missing or torn file, an unknown instance, two predictions for one instance, and if
     none is left.
     """
     if source in (*REFERENCES, BASE):

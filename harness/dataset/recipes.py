@@ -25,7 +25,7 @@ NO_INSTALL = "PYTHONPATH (no install)"
 
 
 class Part(BaseModel):
-    """Base of every part of a recipe file: frozen; columns that tell of past measurements are passed over."""
+    """Base of every part of a recipe file: frozen; columns about past measurements are ignored."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
@@ -76,10 +76,10 @@ class Recipe(Part):
     instance_id: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
     environment: str
     source: Source
-    install: str | None  # shell command run in the repository's root, None where nothing is installed
+    install: str | None  # shell command run in the repository's root, None if nothing is installed
     test_cmd: str  # shell command run in the repository's root
     on: str | None = None  # name of the sources that the instance's image shares
-    log_parser: str | None = None  # of the benchmark's registry; the one known for the repository where not given
+    log_parser: str | None = None  # of the benchmark's registry; if not given, the one known for the repository
 
 
 class RecipeBook(Part):
@@ -90,7 +90,7 @@ class RecipeBook(Part):
     sources: dict[SourcesName, Sources] = {}
 
     def recipe(self, instance_id: str) -> Recipe:
-        """The recipe of one instance. Raises InputError, with the nearest ids, where there is none."""
+        """The recipe of one instance. Raises InputError, with the nearest ids, if there is none."""
         if instance_id not in self.instances:
             raise InputError(f"no recipe makes instance {instance_id}{nearest(instance_id, self.instances)}")
         return self.instances[instance_id]

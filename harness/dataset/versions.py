@@ -95,7 +95,7 @@ def published_image(instance_id: str) -> str:
 
 
 def version_facts(instance: Instance) -> VersionGroup:
-    """What is known of the row's version. Raises InputError, with the nearest, where nothing is."""
+    """What is known of the row's version. Raises InputError, with the nearest, if nothing is."""
     known = specifications().repositories
     if instance.repo not in known:
         raise InputError(

@@ -31,7 +31,7 @@ class Case:
 
 
 def draw_cases(random: Random, function: Function, mutations: Sequence[Mutation] = ()) -> Iterator[Case]:
-    """Different calls, as many as a fixed number of draws gives."""
+    """Different calls, as many as a fixed number of draws yields."""
     right, wrong = function.compiled(), function.compiled(mutations)
     each = [wrong] if len(mutations) == 1 else [function.compiled([mutation]) for mutation in mutations]
     for call, inputs in _calls(random, function, DRAWS):
@@ -57,7 +57,7 @@ def all_shown(cases: Sequence[Case]) -> bool:
 
 
 def showing_cases(random: Random, function: Function, mutations: Sequence[Mutation]) -> list[Case]:
-    """Calls that show the bug, the shortest to read first, every fault among the first ones; none where one can't be.
+    """Calls that show the bug, the shortest to read first, every fault among the first ones; none if one can't be.
 
     Mending only some of the faults leaves at least one of those calls wrong.
     """
@@ -75,12 +75,12 @@ def showing_cases(random: Random, function: Function, mutations: Sequence[Mutati
 
 
 def passing_cases(random: Random, function: Function, mutations: Sequence[Mutation]) -> list[Case]:
-    """Calls that do not show the bug; fewer than are wanted, or none, where calls without it are rare."""
+    """Calls that do not show the bug; fewer than are wanted, or none, if calls without it are rare."""
     return list(islice((case for case in draw_cases(random, function, mutations) if not case.shows_bug), REPORTED))
 
 
 def guarding_cases(random: Random, function: Function, mutations: Sequence[Mutation]) -> list[Case]:
-    """Calls that between them tell the right function from it with any one mistake that its family knows.
+    """Calls that between them distinguish the right function from it with any one mistake that its family knows.
 
     A repair that puts one mistake in another's place does not pass them.
     """

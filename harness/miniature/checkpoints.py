@@ -24,7 +24,7 @@ class Shape:
     hidden: int = 128  # a multiple of HEAD_SIZE
     layers: int = 2
     feed_forward: int = 256
-    vocabulary: int = 1024  # at most; a small corpus gives fewer, no corpus the bytes and the special tokens
+    vocabulary: int = 1024  # at most; a small corpus has fewer, no corpus the bytes and the special tokens
     context: int = 8192  # tokens
 
 
@@ -33,8 +33,8 @@ def write_random_checkpoint(
 ) -> None:
     """Write a Llama-type checkpoint with random bfloat16 weights that vLLM and transformers load.
 
-    The same arguments give the same bytes. The tokenizer is a byte-level BPE trained on ``corpus``
-    (every byte is a token of its own where the corpus is empty); it reproduces any text exactly.
+    The same arguments produce the same bytes. The tokenizer is a byte-level BPE trained on ``corpus``
+    (every byte is a token of its own if the corpus is empty); it reproduces any text exactly.
     Llama type, since ``AutoTokenizer`` silently swaps the splitting rule of a Qwen2 one. Existing
     files of the same names are replaced.
     """

@@ -43,9 +43,9 @@ def generate(
 ) -> MiniatureSet:
     """Write ``count`` instances to ``folder``: ``rows.jsonl``, ``recipes.json``, ``sources/<instance_id>/``.
 
-    The same seed gives the same bytes, and a smaller count the first ones of the same instances. Files of an
-    earlier set are replaced. An instance's id tells its split and difficulty where they are not the default. Raises
-    InputError for a count below one, and where pytest is not installed.
+    The same seed produces the same bytes, and a smaller count the first ones of the same instances. Files of an
+    earlier set are replaced. An instance's id names its split and difficulty if they are not the default. Raises
+    InputError for a count below one, and if pytest is not installed.
     """
     if count < 1:
         raise InputError(f"a miniature set needs at least one instance (given: {count})")

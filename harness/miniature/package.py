@@ -15,7 +15,7 @@ from harness.miniature.split import Split, may_show
 
 FUNCTIONS = 12  # in a module, at most
 Issues = Literal["any", "short"]
-ATTEMPTS = 100  # functions tried where no call shows the bug
+ATTEMPTS = 100  # functions tried if no call shows the bug
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class Difficulty:
 
     @property
     def label(self) -> str:
-        """What differs from the default, in lower-case letters, digits and hyphens; empty where nothing does."""
+        """What differs from the default, in lower-case letters, digits and hyphens; empty if nothing does."""
         parts = []
         for field in fields(self):
             value = getattr(self, field.name)
@@ -84,7 +84,7 @@ class Package:
         return [fault.mutation for fault in self.faults if fault.function is function]
 
     def passing(self, function: Function) -> list[Case]:
-        """Calls of one of its functions that give the same before and after the fix."""
+        """Calls of one of its functions that return the same before and after the fix."""
         return passing_cases(Random(f"{self.seed}/{function.name}"), function, self.mutations(function))
 
     def guarding(self, function: Function) -> list[Case]:
@@ -95,8 +95,8 @@ class Package:
 def draw_packages(seed: int, split: Split, difficulty: Difficulty = ORDINARY) -> Iterator[Package]:
     """Packages without end, as the split allows them. Every bug comes once before one comes again.
 
-    The same arguments give the same packages. Raises InputError where no function is as long as the difficulty
-    wants, or has no bug of its kind in that split.
+    The same arguments produce the same packages. Raises InputError if no function is as long as the difficulty
+    asks for, or has no bug of its kind in that split.
     """
     prefix = f"{seed}/{split}/{difficulty}"
     order: list[Bug] = []
@@ -108,7 +108,7 @@ def draw_packages(seed: int, split: Split, difficulty: Difficulty = ORDINARY) ->
 
 
 def draw_package(seed: str, bug: Bug, split: Split = "train", difficulty: Difficulty = ORDINARY) -> Package:
-    """The package with that bug. Raises HarnessError where no call shows it: a fault changes nothing."""
+    """The package with that bug. Raises HarnessError if no call shows it: a fault changes nothing."""
     random = Random(seed)
     functions = [random.randint(*difficulty.functions) for _ in range(difficulty.modules)]
     name = random.choice(_package_names(split))

@@ -32,8 +32,8 @@ class Tree:
 def run_tests(trees: Sequence[Tree]) -> list[dict[str, bool]]:
     """For each tree whether each of its tests passes, by pytest's node id as the benchmark's own parser reads it.
 
-    Many trees share a process, which changes nothing of what their tests do. Raises InputError where pytest is not
-    installed, HarnessError where it gives no results for a tree.
+    Many trees share a process, which changes nothing of what their tests do. Raises InputError if pytest is not
+    installed, HarnessError if it reports no results for a tree.
     """
     if importlib.util.find_spec("pytest") is None:
         raise InputError("generated packages are checked with pytest: install it (`pip install pytest`)")

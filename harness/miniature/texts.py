@@ -112,7 +112,7 @@ def _test(name: str, cases: Sequence[Case]) -> Named:
 
 
 def _issue(random: Random, package: Package, issues: Issues) -> str:
-    functions = {fault.function.name: fault for fault in package.faults}  # once, where both faults are in one
+    functions = {fault.function.name: fault for fault in package.faults}  # once, if both faults are in one
     reports = [
         {
             "module": fault.module,

@@ -16,7 +16,7 @@ class BlobStore:
     """Bytes by key in one SQLite file that threads and processes share. Close it when done."""
 
     def __init__(self, path: Path) -> None:
-        """``path`` is made where it is missing. Raises InfrastructureError where it can't be used."""
+        """``path`` is made if it is missing. Raises InfrastructureError if it can't be used."""
         path.parent.mkdir(parents=True, exist_ok=True)
         self.path = path
         self._lock = threading.Lock()

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 _HEADER = re.compile(rb"([ \t]*)((?:async[ \t]+)?def|class)[ \t]+([\w\x80-\xff]+)[ \t]*(?:[(\[:].*)?")
-_NAME = re.compile(r"\w+")  # letters of every script, which in bytes are told apart from no other character
+_NAME = re.compile(r"\w+")  # letters of every script, which bytes alone do not distinguish
 _WIDTH = 8  # of a tab, as Python counts it
 _MOST = 5000  # definitions that are looked for in one file: the time grows with their square
 
@@ -32,7 +32,7 @@ def lost_definitions(data: bytes, found: Sequence[Definition]) -> Iterator[Defin
 
     It goes to the line before the next one that is indented as little, but not beyond the definition around it; and it
     holds every definition that begins in it. A header that stands in a string is taken for one: in broken source
-    it can't be told where strings are.
+    it is unknown where strings are.
     """
     lines = data.split(b"\n")
     starts = [0]

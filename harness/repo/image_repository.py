@@ -20,7 +20,7 @@ class Image(Protocol):
         ...
 
     def unpack_git(self, folder: Path) -> Path:
-        """Put a copy of its repository below ``folder`` and give its path. Raises InputError where it has none."""
+        """Put a copy of its repository below ``folder`` and return its path. Raises InputError if it has none."""
         ...
 
 
@@ -28,12 +28,12 @@ class ImageRepository(BareRepositories):
     """The `Repository` of the instances' images. Each image is opened once; what it holds is kept by its content."""
 
     def __init__(self, folder: Path, image: Callable[[Instance], Image]) -> None:
-        """``image`` finds an instance's image; it raises InputError where there is none."""
+        """``image`` finds an instance's image; it raises InputError if there is none."""
         super().__init__(folder)
         self._image = image
 
     def snapshot(self, instance: Instance) -> Snapshot:
-        """The state that the image has checked out. Raises InputError where no image holds one.
+        """The state that the image has checked out. Raises InputError if no image holds one.
 
         Its commit alone is taken over: the history of an image may hold the fix.
         """

@@ -1,6 +1,6 @@
 """What a source file means, for every language that tree-sitter reads: its tokens in their structure, no comments.
 
-Python has more to tell (`harness.repo.python_syntax`): there docstrings and parentheses drop out, too.
+Python has rules of its own (`harness.repo.python_syntax`): there docstrings and parentheses drop out, too.
 """
 
 import re
@@ -43,7 +43,7 @@ _C_COMMENT = re.compile(rb"//.*|/\*.*?\*/", re.DOTALL)
 
 @lru_cache(maxsize=64)
 def source_meaning(data: bytes, language: str) -> str:
-    """Equal for files that differ in comments and formatting only; empty where the file does not parse.
+    """Equal for files that differ in comments and formatting only; empty if the file does not parse.
 
     The languages are those of `harness.repo.symbols.language_of`.
     """

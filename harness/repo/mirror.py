@@ -58,7 +58,7 @@ class BareRepository:
 
     @classmethod
     def create(cls, path: Path) -> Self:
-        """The repository at ``path``, made where it is missing."""
+        """The repository at ``path``, made if it is missing."""
         repository = cls(path)
         if not (path / "HEAD").is_file():
             path.mkdir(parents=True, exist_ok=True)
@@ -84,7 +84,7 @@ class BareRepository:
         decode: bool = True,
         stdin: BinaryIO | None = None,
     ) -> Any:
-        """The output of one git command, without its last line end: text, or bytes where not ``decode``.
+        """The output of one git command, without its last line end: text, or bytes if not ``decode``.
 
         Raises InfrastructureError with git's own message when it fails.
         """
@@ -114,7 +114,7 @@ class BareRepository:
         return self._new_git()
 
     def resolve(self, name: str) -> str | None:
-        """The commit that a hash or a reference names, None where the repository does not hold it."""
+        """The commit that a hash or a reference names, None if the repository does not hold it."""
         from git.exc import CommandError
 
         try:
@@ -188,8 +188,8 @@ class BareRepository:
         """Take over the files of another repository's commit, without its history; ``reference`` names what came.
 
         ``source`` is a folder or a URL, ``commit`` a full hash there. Gives a commit without parent, as
-        `commit_folder` makes it. Raises InputError where the source is no repository or does not hold the
-        commit, InfrastructureError where it does not answer.
+        `commit_folder` makes it. Raises InputError if the source is no repository or does not hold the
+        commit, InfrastructureError if it does not answer.
         """
         place = f"file://{source.absolute()}" if isinstance(source, Path) else source
         options = ("--quiet", "--no-tags", "--no-write-fetch-head")
@@ -225,7 +225,7 @@ class BareRepository:
         return set(self.git("rev-list", "--objects", "--no-object-names", name).split())
 
     def pack(self, objects: Iterable[str], folder: Path) -> None:
-        """Write a pack of just these objects, with its index, into ``folder``, which is made where it is missing."""
+        """Write a pack of just these objects, with its index, into ``folder``, which is made if it is missing."""
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile() as names:
             names.write("".join(f"{name}\n" for name in sorted(objects)).encode("ascii"))

@@ -22,7 +22,7 @@ _UNPACKING = threading.Lock()  # one at a time: the umask is the whole process's
 def fetch_package(package: str, filename: str, sha256: str, size: int, cache: Path) -> Path:
     """A source package, from ``<cache>/sdists`` or from the package index that pip is set up to use.
 
-    ``size`` is in bytes. Raises InfrastructureError where the index does not have the file, or not this one.
+    ``size`` is in bytes. Raises InfrastructureError if the index does not have the file, or not this one.
     """
     path = cache / "sdists" / filename
     if path.is_file() and _is(path, sha256, size):
@@ -74,7 +74,7 @@ def _finder() -> Iterator["PackageFinder"]:
     settings = read_settings()
     trust = ssl.create_default_context(cafile=str(settings.certificates)) if settings.certificates else True
     with PyPIClient(verify=trust, trusted_hosts=settings.trusted_hosts) as session:
-        index_urls = [settings.url] if settings.url else []  # the library's own default where there is none
+        index_urls = [settings.url] if settings.url else []  # the library's own default if there is none
         finder = PackageFinder(session, index_urls=index_urls, ignore_compatibility=True, no_binary=[":all:"])
         for url in settings.extra_urls:
             finder.add_index_url(url)
@@ -83,7 +83,7 @@ def _finder() -> Iterator["PackageFinder"]:
 
 @contextmanager
 def _umask_kept() -> Iterator[None]:
-    """The library sets the process's umask to 0 where an archive holds executables, and leaves it so."""
+    """The library sets the process's umask to 0 if an archive holds executables, and leaves it so."""
     with _UNPACKING:
         mask = os.umask(0)
         os.umask(mask)

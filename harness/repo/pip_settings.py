@@ -1,4 +1,4 @@
-"""Where this machine gets Python packages: what pip is told through its environment and its configuration."""
+"""Where this machine gets Python packages: what pip's environment and configuration say."""
 
 import os
 import subprocess

@@ -15,7 +15,7 @@ GIVING_UP = (SyntaxError, ValueError, RecursionError, MemoryError)  # what Pytho
 class Syntax:
     """What Python makes of a file."""
 
-    meaning: str  # equal for files that differ in comments, docstrings and formatting only; empty where it can't parse
+    meaning: str  # equal for files that differ in comments, docstrings and formatting only; empty if it can't parse
     problem: str = ""  # why not, with the line
 
 
@@ -29,7 +29,7 @@ def read_syntax(source: bytes) -> Syntax:
 
 
 def parse_python(source: bytes) -> ast.Module:
-    """The syntax tree of a Python file. Raises one of `GIVING_UP` where it has none."""
+    """The syntax tree of a Python file. Raises one of `GIVING_UP` if it has none."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # about the file, such as an invalid escape
         return ast.parse(source)

@@ -17,7 +17,7 @@ def words(text: str) -> set[str]:
 def relevance(query: str, texts: Sequence[str]) -> list[float]:
     """For each text, the summed weight of the words that it shares with the query; rare words weigh more.
 
-    The weight of a word is log(1 + N / n) where n of the N texts hold it.
+    The weight of a word is log(1 + N / n) if n of the N texts hold it.
     """
     wanted = words(query)
     shared = [words(text) & wanted for text in texts]

@@ -78,7 +78,7 @@ class BareRepositories:
             repository.close()
 
     def find(self, project: str) -> BareRepository | None:
-        """The repository of ``owner/name``, None where there is none. Raises InputError for a bad name."""
+        """The repository of ``owner/name``, None if there is none. Raises InputError for a bad name."""
         path = project_path(self.folder, project)
         if not (path / "HEAD").is_file():
             return None
@@ -89,7 +89,7 @@ class RebuiltRepository(BareRepositories):
     """The `Repository` of base states made by `harness images build`: found by instance id."""
 
     def snapshot(self, instance: Instance) -> Snapshot:
-        """The instance's base state. Raises InputError where it was not rebuilt here."""
+        """The instance's base state. Raises InputError if it was not rebuilt here."""
         repository = self.find(instance.repo)
         commit = repository and repository.resolve(f"{REFERENCES}/{instance.instance_id}")
         if not repository or not commit:
@@ -103,7 +103,7 @@ class MirrorRepository(BareRepositories):
     """The `Repository` of git mirrors (``git clone --mirror``), read at the row's base commit."""
 
     def snapshot(self, instance: Instance) -> Snapshot:
-        """The instance's base state. Raises InputError where no mirror holds the base commit."""
+        """The instance's base state. Raises InputError if no mirror holds the base commit."""
         repository = self.find(instance.repo)
         if repository is None:
             known = [path.name.removesuffix(".git").replace("__", "/") for path in self.folder.glob("*__*.git")]
@@ -124,7 +124,7 @@ class FirstRepository:
         self._kinds = kinds
 
     def snapshot(self, instance: Instance) -> Snapshot:
-        """The instance's base state. Raises InputError with every kind's reason where none holds it."""
+        """The instance's base state. Raises InputError with every kind's reason if none holds it."""
         reasons = []
         for kind in self._kinds:
             try:

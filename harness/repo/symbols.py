@@ -1,6 +1,6 @@
 """Elements of source files: classes, functions, methods and top-level variables, found with tree-sitter.
 
-What counts as an element is a query for each language in ``queries/``. Source that does not parse gives the
+What counts as an element is a query for each language in ``queries/``. Source that does not parse yields the
 elements that tree-sitter can still make out; a file in another language has none.
 """
 
@@ -49,13 +49,13 @@ class Element:
     name: str  # with the names of the elements around it, joined by dots
     first: int  # decorators included
     last: int
-    body: int  # first line below the header; last + 1 where nothing is below it
+    body: int  # first line below the header; last + 1 if nothing is below it
     signature: str  # the header in one line
     decorators: tuple[str, ...] = ()
 
 
 def language_of(path: str) -> str | None:
-    """The language of a file by its ending, None where there is no grammar for it."""
+    """The language of a file by its ending, None if there is no grammar for it."""
     return _BY_ENDING.get(PurePosixPath(path).suffix.lower())
 
 
@@ -81,7 +81,7 @@ def parse_tree(data: bytes, language: str) -> "Tree":
 def parse_elements(data: bytes, language: str) -> tuple[Element, ...]:
     """The elements of a file's bytes in the order of their first lines, outer ones before what they hold.
 
-    Never fails: broken source gives what can be made out of it (of Python, whatever has a header), bytes that are no
+    Never fails: broken source yields what can be made out of it (of Python, whatever has a header), bytes that are no
     UTF-8 are read around.
     """
     from tree_sitter import QueryCursor
@@ -101,7 +101,7 @@ def parse_elements(data: bytes, language: str) -> tuple[Element, ...]:
 
 
 def resolve_element(name: str, elements: Sequence[Element]) -> tuple[Element, ...]:
-    """The elements of one file that ``name`` stands for, empty where there is none or it could be several names.
+    """The elements of one file that ``name`` stands for, empty if there is none or it could be several names.
 
     Exactly that name first (a property's getter and setter share theirs), then the one name that ends with it.
     """

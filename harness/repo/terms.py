@@ -29,7 +29,7 @@ class Terms:
     """The words of one file.
 
     ``segments``: first line, words in it, and the number of the segment that it belongs to as a class (its own
-    where it belongs to none). ``pairs``: how often a word, by its hash, is in a segment.
+    if it belongs to none). ``pairs``: how often a word, by its hash, is in a segment.
     """
 
     segments: NDArray[np.void]
@@ -49,7 +49,7 @@ class Terms:
 
 @lru_cache(maxsize=1 << 18)
 def name_words(name: bytes) -> tuple[int, ...]:
-    """Hashes of the words of a name: the name itself and, where there are several, its parts, in lower case."""
+    """Hashes of the words of a name: the name itself and, if there are several, its parts, in lower case."""
     text = name.decode("utf-8", "replace")
     parts = [part.lower() for part in _PART.findall(text) if len(part) > 1]
     whole = text.lower()

@@ -28,7 +28,7 @@ log = logging.getLogger(__name__)
 
 
 GRACE_SECONDS = 60.0  # added to a job's own time, and as much of waiting, before its container ends by itself
-MANY = 1 << 16  # turns, where whoever calls keeps count of what runs at a time
+MANY = 1 << 16  # turns, if the caller bounds what runs at a time
 NO_SPACE = b"No space left on device"
 PROBE = {"/harness/probe": bytes(1 << 20)}  # what the disk must still take for such words not to be its own
 
@@ -68,7 +68,7 @@ class DockerSandbox:
                 log.warning("%s; the next run in this folder takes them away", error)
 
     def reap(self) -> int:
-        """Remove the containers that an earlier process of the same run left behind; gives their number."""
+        """Remove the containers that an earlier process of the same run left behind; return their number."""
         with translated("listing left-over containers"):
             left = self._client.containers.list(
                 all=True, filters={"label": f"{RUN_LABEL}={self._run}"}, ignore_removed=True
@@ -158,7 +158,7 @@ class DockerSandbox:
             with translated("removing a container"):
                 container.remove(force=True, v=True)
         except InfrastructureError as error:
-            # A container that is gone, or is going already, is what was wanted.
+            # A container that is gone, or is going already, is the goal.
             cause = error.__cause__
             if not isinstance(cause, NotFound) and not (isinstance(cause, APIError) and cause.status_code == 409):
                 log.warning("%s", error)

@@ -53,7 +53,7 @@ class BoundedOutput:
         self._cut += excess
 
     def value(self) -> bytes:
-        """What was kept, with a line in the middle where bytes were cut."""
+        """What was kept, with a line in the middle if bytes were cut."""
         with self._lock:
             self._trim()
             middle = f"\n[... {self._cut} bytes cut here ...]\n".encode() if self._cut else b""

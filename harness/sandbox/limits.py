@@ -38,7 +38,7 @@ def keeps_quotas(client: "DockerClient") -> bool:
     info = client.info()
     if info["Driver"] in QUOTA_DRIVERS:
         return True
-    # On xfs the driver needs project quotas as well, which only its root's mount options tell.
+    # On xfs the driver needs project quotas as well, which only its root's mount options show.
     return info["Driver"] == "overlay2" and _mounted_with_project_quotas(info["DockerRootDir"])
 
 

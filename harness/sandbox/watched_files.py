@@ -44,10 +44,10 @@ class WatchedFile:
 
 
 def told_files(output: bytes) -> tuple[bytes, dict[str, WatchedFile]]:
-    """A command's output without what it told of files at its end (docker/prepare.sh), and these, by absolute path.
+    """A command's output without what it reported of files at its end (docker/prepare.sh), and these, by absolute path.
 
-    It may lie about them: what counts is what they hold once they are shielded, and that is what it told. So only
-    regular files can be told of; links are not shielded.
+    It may lie about them: what counts is what they hold once they are shielded, and that is what it reported. So only
+    regular files can be reported; links are not shielded.
     """
     said, found, told = output.rpartition(TOLD)
     if not found:
@@ -82,7 +82,7 @@ def read_files(container: "Container", paths: Iterable[str]) -> dict[str, Watche
 
 
 def shield(container: "Container", files: Mapping[str, WatchedFile], root: str) -> frozenset[str]:
-    """Have these files hold what they hold here, and every writing to them show from now on; gives those shielded.
+    """Have these files hold what they hold here, and every writing to them show from now on; return those shielded.
 
     Links are left as they are, and so are the folders above ``root``.
     """

@@ -79,7 +79,7 @@ def test_selection_keeps_the_order_asked_for(row) -> None:
 def test_missing_file_and_unreachable_hub(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no such data set file"):
         load_instances(str(tmp_path / "none.jsonl"))
-    with pytest.raises(InputError, match="neither a local file nor to be had from the hub"):
+    with pytest.raises(InputError, match="neither a local file nor available from the hub"):
         load_instances("nobody/no-such-data-set")
 
 

@@ -98,7 +98,7 @@ def test_bad_corpora_are_named(tmp_path):
             list(read_documents(str(tmp_path / name)))
     with pytest.raises(InputError, match="no split 'test'; there: train"):
         list(read_documents(str(tmp_path / "d"), split="test"))
-    with pytest.raises(InputError, match="neither a local path nor to be had from the hub"):
+    with pytest.raises(InputError, match="neither a local path nor available from the hub"):
         list(read_documents("nobody/no-such-corpus"))
 
 
@@ -168,8 +168,8 @@ def test_padding_beyond_the_ids_of_a_row_is_refused():
         ("FOLDER/tokenizer.json", None, "names no end-of-text token; give --separator TOKEN, or --separator none"),
         ("FOLDER/tokenizer_config.json", "none", "is not readable"),
         ("EMPTY", "none", "holds no tokenizer.json"),
-        ("nobody/no-such-tokenizer", "none", "neither a local path nor to be had from the hub"),
-        ("no such name", "none", "neither a local path nor to be had from the hub"),
+        ("nobody/no-such-tokenizer", "none", "neither a local path nor available from the hub"),
+        ("no such name", "none", "neither a local path nor available from the hub"),
         (None, "<|end|>", "without a tokenizer it must be a token id"),
         (None, "2147483648", "separator 2147483648: a token id lies between 0 and 2147483647"),
         (None, "9" * 5000, "a token id lies between 0 and 2147483647"),
