@@ -7,7 +7,7 @@ from harness.core.instance import Instance
 from harness.core.interfaces import CommandResult
 from harness.core.verdict import Outcome, Phase, Verdict
 from harness.grading.job import PATCH_REFUSED, ROOT, FileIds, file_ids, marked, watched_files
-from harness.grading.test_log import PASSING, Grade, grade, read_statuses
+from harness.grading.test_log import PASSING, Grade, grade, log_text, read_statuses
 from harness.grading.test_spec import Specification
 
 # How flags begin.
@@ -32,7 +32,7 @@ def judge(
     tests = results[1]
     if tests.timed_out or tests.out_of_memory:
         return _stopped(instance, tests, Phase.TESTS, flags)
-    log = marked(tests.output, nonce).decode("utf-8", "replace")
+    log = log_text(marked(tests.output, nonce))
     files = file_ids(results[0])
     changed = changed_files(watched_files(instance), files, tests.contents)
     found, evidence = weigh(instance, specification, log, tests.exit_status, changed)

@@ -9,6 +9,7 @@ from harness.core.verdict import Outcome, Phase, Verdict
 from harness.grading.evaluator import patch_key, untested
 from harness.grading.job import read_log
 from harness.grading.judge import TEST_FILE, is_evidence, weigh
+from harness.grading.test_log import log_text
 from harness.grading.test_spec import Specification
 
 Stored = Mapping[tuple[str, str], Verdict]  # instance id and `patch_key` -> the latest verdict
@@ -42,7 +43,7 @@ def regraded(
     region = read_log(path.read_bytes(), verdict.nonce) if path.is_file() else None
     if region is None:
         return _missing(instance, f"{path} is gone or damaged; evaluate this patch without --regrade")
-    return _graded(instance, specification, verdict, region.decode("utf-8", "replace"))
+    return _graded(instance, specification, verdict, log_text(region))
 
 
 def _graded(instance: Instance, specification: Specification, verdict: Verdict, log: str) -> Verdict:

@@ -15,7 +15,7 @@ from harness.grading.test_spec import END_MARKER, START_MARKER, Specification
 if TYPE_CHECKING:
     from swebench.types import TestSpec
 
-GRADER = "2"  # part of every verdict's key: raise it when the same log may get another verdict
+GRADER = "3"  # part of every verdict's key: raise it when the same log may get another verdict
 PASSING = ("PASSED", "XFAIL")
 
 
@@ -31,6 +31,14 @@ class Grade:
     pass_to_pass_failure: tuple[str, ...] = ()
     cut_ids_matched: tuple[str, ...] = ()
     cut_ids_ambiguous: tuple[str, ...] = ()
+
+
+def log_text(log: bytes) -> str:
+    """Return a log as the official grading reads it: undecodable bytes replaced, every kind of line end as a line feed.
+
+    That grading opens the log as a text file with universal newlines, so a lone carriage return ends a line, too.
+    """
+    return log.decode("utf-8", "replace").replace("\r\n", "\n").replace("\r", "\n")
 
 
 def grader_version() -> str:

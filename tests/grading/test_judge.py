@@ -1,9 +1,10 @@
 import pytest
 
 from harness.core.instance import Instance
+from harness.core.interfaces import CommandResult
 from harness.core.verdict import Outcome
 from harness.grading.job import FileIds, marked
-from harness.grading.judge import changed_files, run_flags
+from harness.grading.judge import changed_files, judge, run_flags
 from harness.grading.test_log import Grade
 from harness.grading.test_spec import Specification
 
@@ -49,3 +50,11 @@ def test_output_that_does_not_fit_together(instance: Instance, text: str, flag: 
 )
 def test_files_that_changed(expected, present, after, said) -> None:
     assert changed_files(["t"], FileIds(expected, present), after) == said
+
+
+def test_a_progress_line_that_ends_in_a_carriage_return_hides_no_result(instance: Instance) -> None:
+    contents = {"/testbed/tests/test_a.py": "1f"}
+    preparing = CommandResult(0, b"expected 100644 1f 0 tests/test_a.py\n", 0.1, contents=contents)
+    output = f"working 50%\rPASSED {NEW}\r\nPASSED {OLD}\n{CLOSE}".encode()
+    verdict = judge(instance, SPECIFICATION, (preparing, CommandResult(0, output, 1.0, contents=contents)), "n", ())
+    assert (verdict.outcome, verdict.flags) == (Outcome.RESOLVED, ())

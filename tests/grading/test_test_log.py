@@ -2,7 +2,7 @@ import pytest
 
 from harness.core.instance import Instance
 from harness.core.verdict import Outcome
-from harness.grading.test_log import grade
+from harness.grading.test_log import grade, log_text, official_spec
 from harness.grading.test_spec import END_MARKER, START_MARKER, Specification
 
 SPECIFICATION = Specification("", "parse_log_pytest", "pass_and_fail")
@@ -82,3 +82,18 @@ def test_cut_ids_stand_for_tests_that_agree_and_are_counted(row, lines, matched,
     found = grade(instance, SPECIFICATION, log(f"PASSED {NEW}", *lines), None)
     assert (found.cut_ids_matched, found.cut_ids_ambiguous) == (matched, ambiguous)
     assert bool(found.pass_to_pass_success) is holds
+
+
+@pytest.mark.parametrize("gap", [b"\r", b"\r\n", b"\r\r\n", b"progress 10%\r", b"progress 10%\r\n", b"\n\r"])
+def test_a_carriage_return_ends_a_line_as_it_does_for_the_official_grading(instance: Instance, tmp_path, gap) -> None:
+    """A progress line that ends in a carriage return used to hide the result behind it."""
+    from swebench.harness.constants import TEST_EXIT_CODE
+    from swebench.harness.grading import get_eval_report
+
+    text = log(f"PASSED {OLD}", f"@PASSED {NEW}").encode().replace(b"@", gap)
+    path = tmp_path / "log"
+    path.write_bytes(text + f"{TEST_EXIT_CODE}: 0\n".encode())
+    prediction = {"instance_id": instance.instance_id, "model_patch": "x", "model_name_or_path": "m"}
+    official = get_eval_report(official_spec(instance, SPECIFICATION), prediction, str(path), False)
+    assert official[instance.instance_id]["resolved"]
+    assert grade(instance, SPECIFICATION, log_text(text), 0).outcome is Outcome.RESOLVED
