@@ -126,9 +126,9 @@ def evaluate(
         repeats=repeats,
     )
     judged = (regrade_predictions if regrade else evaluate_predictions)(submission)
-    _show(verdict_list(result.attempt.verdict for result in judged.results))
+    _show(verdict_list(judged.verdicts))
     _show(terminal_table(judged.rows))
-    for note in judged_notes(judged.exclusions, judged.spread):
+    for note in judged_notes(judged.exclusions, judged.spreads, judged.missing):
         typer.echo(note)
     typer.echo(f"records: {output}")
 

@@ -91,7 +91,7 @@ def test_torn_data_set(run_file, rows: Path) -> None:
     ("ids", "expected"),
     [
         (["owner__name-3"], "prediction for unknown instance owner__name-3; did you mean"),
-        (["owner__name-1", "owner__name-1"], "two predictions for owner__name-1"),
+        (["owner__name-1", "owner__name-1"], "two predictions for owner__name-1 by m"),
     ],
 )
 def test_bad_predictions(tmp_path: Path, rows: Path, ids: list[str], expected: str) -> None:

@@ -16,6 +16,7 @@ class Outcome(StrEnum):
     TIMEOUT = "timeout"
     OUT_OF_MEMORY = "out-of-memory"
     INFRASTRUCTURE = "infrastructure"  # the machine failed: says nothing of the patch
+    NOT_SUBMITTED = "not-submitted"  # the instance is one of the selection, and no prediction is for it
 
 
 class Phase(StrEnum):

@@ -59,19 +59,20 @@ def reference_predictions(kind: str, instances: Iterable[Instance]) -> list[Pred
 def load_predictions(source: str, instances: Sequence[Instance], others: Collection[str] = ()) -> list[Prediction]:
     """Predictions from a file, or the reference predictions ``gold``, ``empty`` and ``base``.
 
-    ``others`` are ids that the data set holds beside these instances: predictions for them are passed over.
-    Raises InputError for a missing or torn file, an unknown instance, two predictions for one instance, and if
-    none is left.
+    A file may hold predictions of several models. ``others`` are ids that the data set holds beside these instances:
+    predictions for them are ignored. Raises InputError for a missing or torn file, an unknown instance, two
+    predictions of one model for one instance, and if none is left.
     """
     if source in (*REFERENCES, BASE):
         return reference_predictions(source, instances)
     predictions = [_parse(raw, where) for where, raw in _read(Path(source))]
     known = {instance.instance_id for instance in instances}
-    seen: set[str] = set()
+    seen: set[tuple[str, str]] = set()
     for prediction in predictions:
-        if prediction.instance_id in seen:
-            raise InputError(f"{source}: two predictions for {prediction.instance_id}; keep one")
-        seen.add(prediction.instance_id)
+        name, instance_id = prediction.model_name_or_path, prediction.instance_id
+        if (name, instance_id) in seen:
+            raise InputError(f"{source}: two predictions for {instance_id} by {name}; keep one")
+        seen.add((name, instance_id))
         if prediction.instance_id not in known and prediction.instance_id not in others:
             hint = nearest(prediction.instance_id, known.union(others))
             raise InputError(f"{source}: prediction for unknown instance {prediction.instance_id}{hint}")

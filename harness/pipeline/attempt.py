@@ -11,7 +11,7 @@ from harness.core.conditions import Condition
 from harness.core.instance import Instance
 from harness.core.interfaces import Snapshot
 from harness.core.location import Location
-from harness.core.verdict import Outcome, Verdict
+from harness.core.verdict import Outcome, Phase, Verdict
 from harness.dataset.predictions import Prediction
 from harness.localize.ask import Cost
 from harness.localize.files import FileLocalization
@@ -101,6 +101,13 @@ class Proposal:
         }
 
 
+def not_submitted(model: str, instance: Instance) -> Result:
+    """The result of an instance of the selection for which a model's predictions hold nothing: no patch, no score."""
+    verdict = Verdict(instance_id=instance.instance_id, outcome=Outcome.NOT_SUBMITTED, phase=Phase.PREPARE)
+    nothing = Prediction(instance_id=instance.instance_id, model_name_or_path=model, model_patch=None)
+    return reference_result(instance, nothing, verdict)
+
+
 def reference_result(instance: Instance, prediction: Prediction, verdict: Verdict) -> Result:
     """A prediction that no stage of ours made, with its verdict."""
     patch = prediction.model_patch or ""
@@ -112,7 +119,7 @@ def reference_result(instance: Instance, prediction: Prediction, verdict: Verdic
         instance_id=instance.instance_id,
         verdict=verdict,
         similarity=similarity(patch, instance.patch),
-        empty=not patch.strip(),
+        empty=not patch.strip() and verdict.outcome is not Outcome.NOT_SUBMITTED,
         candidate_reasons={},
         prompt_tokens=0,
         completion_tokens=0,

@@ -13,7 +13,7 @@ from harness.common.progress import Progress, Stage
 from harness.common.run_folder import RunFolder, freeze, require_kind
 from harness.config.schema import EvaluationConfig
 from harness.core.instance import Instance
-from harness.core.verdict import Verdict
+from harness.core.verdict import Outcome, Verdict
 from harness.dataset.predictions import BASE, Prediction, load_predictions
 from harness.errors import InputError
 from harness.grading.exclusions import (
@@ -26,7 +26,7 @@ from harness.grading.exclusions import (
 )
 from harness.grading.regrade import regraded, stored_verdicts
 from harness.grading.session import Session, evaluation_session, specifications_of
-from harness.pipeline.attempt import reference_result
+from harness.pipeline.attempt import not_submitted, reference_result
 from harness.pipeline.prepare_images import prepare_images
 from harness.report.metrics import SummaryRow
 from harness.report.spread import Spread, spread
@@ -56,7 +56,19 @@ class Judged:
     rows: list[SummaryRow]
     results: list[Result]
     exclusions: list[Exclusions]
-    spread: Spread | None  # of several repeats
+    spreads: dict[str, Spread]  # by model, of several repeats
+
+    @property
+    def verdicts(self) -> list[Verdict]:
+        """The verdicts on what was submitted."""
+        verdicts = [result.attempt.verdict for result in self.results]
+        return [verdict for verdict in verdicts if verdict.outcome is not Outcome.NOT_SUBMITTED]
+
+    @property
+    def missing(self) -> dict[str, tuple[int, int]]:
+        """By model, how many instances of the selection have no prediction, and how many there are."""
+        counts = {row.checkpoint: row.outcomes.get(Outcome.NOT_SUBMITTED.value, 0) for row in self.rows}
+        return {row.checkpoint: (counts[row.checkpoint], row.instances) for row in self.rows if counts[row.checkpoint]}
 
 
 def evaluate_predictions(submission: Submission) -> Judged:
@@ -133,9 +145,12 @@ def _run(
         [_start(session, instance, _patch(submission, prediction), repeat, stage) for instance, prediction in submitted]
         for repeat in range(submission.repeats)
     ]
+    by_instance: dict[str, list[Future[Verdict]]] = {}
     for (instance, _), futures in zip(submitted, zip(*runs, strict=True), strict=True):
-        for future in futures:
-            future.add_done_callback(partial(_ended, session, instance.instance_id, futures))
+        by_instance.setdefault(instance.instance_id, []).extend(futures)
+    for instance_id, futures_of_it in by_instance.items():
+        for future in futures_of_it:
+            future.add_done_callback(partial(_ended, session, instance_id, futures_of_it))
     return [[future.result() for future in futures] for futures in runs]
 
 
@@ -159,14 +174,42 @@ def _write(
     runs: Runs,
     soundness: Soundness,
 ) -> Judged:
-    results = [
-        reference_result(instance, prediction, verdict)
-        for (instance, prediction), verdict in zip(submitted, runs[0], strict=True)
-    ]
+    results = _results(submission.instances, submitted, runs[0])
     rows = write_results(folder, results, lambda verdict: folder.logs / f"{verdict.key}.log", soundness)
     if submission.predictions == GOLD:
         write_calibration(folder.path / CALIBRATION_NAME, calibrate(runs))
-    found = spread(runs) if len(runs) > 1 and submitted else None
+    found = _spreads(results, submitted, runs) if len(runs) > 1 else {}
     if found:
-        write_json(folder.path / "repeats.json", asdict(found))
+        write_json(folder.path / "repeats.json", {model: asdict(spread) for model, spread in found.items()})
     return Judged(rows, results, soundness.exclusions(runs[0]), found)
+
+
+def _results(
+    instances: Sequence[Instance], submitted: Sequence[tuple[Instance, Prediction]], verdicts: Sequence[Verdict]
+) -> list[Result]:
+    """Model by model, in the order in which they first come, one result for every instance of the selection."""
+    found = {
+        (prediction.model_name_or_path, instance.instance_id): reference_result(instance, prediction, verdict)
+        for (instance, prediction), verdict in zip(submitted, verdicts, strict=True)
+    }
+    return [
+        found.get((model, instance.instance_id)) or not_submitted(model, instance)
+        for model in dict.fromkeys(model for model, _ in found)
+        for instance in instances
+    ]
+
+
+def _spreads(
+    results: Sequence[Result], submitted: Sequence[tuple[Instance, Prediction]], runs: Runs
+) -> dict[str, Spread]:
+    """Model by model, how much the repeats differ, over the whole selection as in the table."""
+    found = {}
+    for model in dict.fromkeys(result.attempt.checkpoint for result in results):
+        places = [n for n, (_, prediction) in enumerate(submitted) if prediction.model_name_or_path == model]
+        missing = [
+            result.attempt.verdict
+            for result in results
+            if result.attempt.checkpoint == model and result.attempt.verdict.outcome is Outcome.NOT_SUBMITTED
+        ]
+        found[model] = spread([[*(verdicts[n] for n in places), *missing] for verdicts in runs])
+    return found

@@ -15,7 +15,6 @@ from harness.report.statistics import wilson
 
 SCHEMA_VERSION = 2  # of the official report, swebench 5.x
 NOT_EVALUATED = "not-evaluated"  # submitted, but without a verdict
-NOT_SUBMITTED = "not-submitted"
 
 # The official harness writes an instance's report, and so completes it, also where the log shows no test results
 # or the tests were killed for their memory; a timeout or a patch that does not apply leaves none.
@@ -58,7 +57,7 @@ def official_report(
 
 def _outcome(instance_id: str, predictions: Mapping[str, str | None], verdicts: Mapping[str, Verdict]) -> Outcome | str:
     if instance_id not in predictions:
-        return NOT_SUBMITTED
+        return Outcome.NOT_SUBMITTED
     if instance_id in verdicts:
         return verdicts[instance_id].outcome
     return NOT_EVALUATED if predictions[instance_id] else Outcome.EMPTY_PATCH
@@ -69,7 +68,7 @@ def _official_ids(ended: Mapping[str, Outcome | str]) -> dict[str, set[str]]:
         return {instance_id for instance_id, outcome in ended.items() if outcome in kinds}
 
     completed = among(UNRESOLVED | {Outcome.RESOLVED})
-    incomplete, empty = among({NOT_SUBMITTED}), among({Outcome.EMPTY_PATCH})
+    incomplete, empty = among({Outcome.NOT_SUBMITTED}), among({Outcome.EMPTY_PATCH})
     return {
         "completed_ids": completed,
         "incomplete_ids": incomplete,

@@ -1,6 +1,6 @@
 """Plain lists for the terminal: verdict by verdict, image by image."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -28,16 +28,23 @@ def verdict_list(verdicts: "Iterable[Verdict]") -> "Table":
     return table
 
 
-def judged_notes(exclusions: "Iterable[Exclusions]", spread: "Spread | None") -> list[str]:
+def judged_notes(
+    exclusions: "Iterable[Exclusions]", spreads: "Mapping[str, Spread]", missing: Mapping[str, tuple[int, int]]
+) -> list[str]:
     """What stands beside a table in one line each: instances that a score should not rest on, and unsteady ones."""
     notes = [
         f"excluded by {found.source}: {', '.join(f'{i} ({reason})' for i, reason in found.reasons.items())}"
         for found in exclusions
         if found.reasons
     ]
-    if spread:
+    notes += [
+        f"{model}: {without} of {instances} instances have no prediction; they count as not resolved"
+        for model, (without, instances) in missing.items()
+    ]
+    for model, spread in spreads.items():
         rates = ", ".join(f"{rate:.1%}" for rate in spread.rates)
-        notes.append(f"{len(spread.rates)} repeats: {rates}; standard deviation {spread.standard_deviation:.1%}")
+        repeats = f"{len(spread.rates)} repeats of {model}"
+        notes.append(f"{repeats}: {rates}; standard deviation {spread.standard_deviation:.1%}")
         notes += [f"unstable: {i}: {', '.join(outcomes)}" for i, outcomes in spread.unstable.items()]
     return notes
 

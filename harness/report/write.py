@@ -7,7 +7,7 @@ from typing import Any
 
 from harness.common.files import write_json, write_jsonl, write_whole
 from harness.common.run_folder import RunFolder
-from harness.core.verdict import Verdict
+from harness.core.verdict import Outcome, Verdict
 from harness.grading.exclusions import Soundness
 from harness.report.metrics import Attempt, SummaryRow, summarise
 from harness.report.official import official_report
@@ -58,6 +58,8 @@ def _write_group(
     group = list(group)
     first = group[0].attempt
     name = f"{first.checkpoint}.{first.condition}" if first.condition else first.checkpoint
+    ids = [result.attempt.instance_id for result in group]
+    group = [result for result in group if result.attempt.verdict.outcome is not Outcome.NOT_SUBMITTED]
     patches = {result.attempt.instance_id: result.patch for result in group}
     verdicts = {result.attempt.instance_id: result.attempt.verdict for result in group}
     write_jsonl(
@@ -69,7 +71,7 @@ def _write_group(
     )
     write_jsonl(part / "trail.jsonl", ({"instance_id": r.attempt.instance_id, **r.trail} for r in group))
     write_jsonl(part / "verdicts.jsonl", (v.model_dump(mode="json") for v in verdicts.values()))
-    write_json(part / "report.json", official_report(list(patches), patches, verdicts, soundness))
+    write_json(part / "report.json", official_report(ids, patches, verdicts, soundness))
     for result in group:
         verdict = result.attempt.verdict
         folder.write_attempt(part, verdict.instance_id, result.patch, log_path(verdict) if verdict.key else None)

@@ -85,8 +85,7 @@ def test_grading_again_needs_no_daemon_and_comes_to_the_same(
 def test_repeats_are_run_each_by_itself_and_make_the_calibration(submission: Submission, tmp_path: Path) -> None:
     [instance] = [i for i in submission.instances if i.instance_id == SOLVED]
     found = evaluate_predictions(Submission([instance], "gold", tmp_path, EvaluationConfig(timeout=300), repeats=3))
-    assert found.spread is not None
-    assert found.spread.rates == (1.0, 1.0, 1.0)
+    assert found.spreads["gold"].rates == (1.0, 1.0, 1.0)
     assert len(list((tmp_path / "logs" / "evaluations").iterdir())) == 3
     calibration = json.loads((tmp_path / "calibration.json").read_text())
     assert calibration["instances"][SOLVED]["held"] == 3

@@ -26,10 +26,12 @@ def test_repeats_that_agree_have_none() -> None:
 def test_notes_say_what_is_excluded_and_what_is_unstable() -> None:
     notes = judged_notes(
         [Exclusions("quarantine", {"a": "flaky"}), Exclusions("calibration", {})],
-        spread([run(Outcome.RESOLVED), run(Outcome.TIMEOUT)]),
+        {"m": spread([run(Outcome.RESOLVED), run(Outcome.TIMEOUT)])},
+        {"m": (6, 8)},
     )
     assert notes == [
         "excluded by quarantine: a (flaky)",
-        "2 repeats: 100.0%, 0.0%; standard deviation 70.7%",
+        "m: 6 of 8 instances have no prediction; they count as not resolved",
+        "2 repeats of m: 100.0%, 0.0%; standard deviation 70.7%",
         "unstable: i0: resolved, timeout",
     ]
