@@ -6,13 +6,12 @@ from pathlib import Path
 
 from harness.common.hashing import content_key
 from harness.common.journal import Journal
-from harness.common.once import Once
-from harness.common.retry import retried
 from harness.core.instance import Instance
 from harness.core.interfaces import Limits, Sandbox
 from harness.core.verdict import Outcome, Phase, Verdict
 from harness.errors import InfrastructureError, SandboxError
 from harness.grading.job import evaluation_job, new_nonce, protocol, write_log
+from harness.grading.journaled import Finished, JournaledRunner, Question
 from harness.grading.judge import infrastructure, judge
 from harness.grading.patch_checks import patch_flags, refusal
 from harness.grading.test_log import grader_version
@@ -38,15 +37,12 @@ class Evaluator:
         self._sandbox = sandbox
         self._image_of = image_of
         self._specification_of = specification_of
-        self._journal = journal
-        self._logs = logs
         self._limits = limits
-        self._once = Once(self._known)
-        logs.mkdir(parents=True, exist_ok=True)
+        self._runner = JournaledRunner(journal, logs, lambda record, _: Verdict.model_validate(record["verdict"]))
 
     def log_path(self, verdict: Verdict) -> Path:
         """Where the log of a verdict lies (there is none for an empty patch)."""
-        return self._logs / f"{verdict.key}.log"
+        return self._runner.log_path(verdict.key)
 
     def evaluate(self, instance: Instance, patch: str | None, repeat: int = 0) -> Verdict:
         """The verdict on a patch; equal questions asked meanwhile by other threads wait for the same one.
@@ -61,38 +57,36 @@ class Evaluator:
 
     def _evaluate(self, instance: Instance, patch: str | None, repeat: int) -> Verdict:
         try:
-            return retried(instance.instance_id, lambda: self._evaluate_once(instance, patch, repeat))
+            return self._runner.run(instance.instance_id, lambda: self._question(instance, patch, repeat))
         except InfrastructureError as error:
             command = error.command if isinstance(error, SandboxError) else None
             return infrastructure(instance, str(error), command)
 
-    def _evaluate_once(self, instance: Instance, patch: str | None, repeat: int) -> Verdict:
+    def _question(self, instance: Instance, patch: str | None, repeat: int) -> Question[Verdict]:
         image = self._image_of(instance)
         digest = self._sandbox.digest(image)
         specification = self._specification_of(instance)
         key = evaluation_key(instance, specification, patch, digest, self._limits, repeat)
+        seen = {"key": key, "image": image, "image_digest": digest}
 
-        def work() -> Verdict:
-            verdict = self._run(instance, patch, image, digest, specification, key)
-            self._journal.put(key, {"verdict": verdict.model_dump(mode="json"), "patch": patch_key(patch, repeat)})
-            return verdict
+        def work() -> Finished[Verdict]:
+            found, log = self._test(image, instance, specification, patch)
+            verdict = found.model_copy(update=seen)
+            record = {"verdict": verdict.model_dump(mode="json"), "patch": patch_key(patch, repeat)}
+            return Finished(verdict, record, log)
 
-        return self._once.get(key, work)
+        return Question(key, work)
 
-    def _known(self, key: str) -> Verdict | None:
-        record = self._journal.get(key)
-        return Verdict.model_validate(record["verdict"]) if record else None
-
-    def _run(
-        self, instance: Instance, patch: str | None, image: str, digest: str, specification: Specification, key: str
-    ) -> Verdict:
+    def _test(
+        self, image: str, instance: Instance, specification: Specification, patch: str | None
+    ) -> tuple[Verdict, bytes]:
+        """The verdict of one container, and its log."""
         started = time.monotonic()
         results = self._sandbox.run(evaluation_job(image, instance, specification, patch, self._limits))
         nonce = new_nonce()
         verdict = judge(instance, specification, results, nonce, patch_flags(patch) if patch is not None else ())
-        verdict = verdict.model_copy(update={"key": key, "image": image, "image_digest": digest})
-        self.log_path(verdict).write_bytes(write_log(results, nonce))
-        return verdict.model_copy(update={"seconds": round(time.monotonic() - started, 3)})
+        log = write_log(results, nonce)
+        return verdict.model_copy(update={"seconds": round(time.monotonic() - started, 3)}), log
 
 
 def untested(instance: Instance, patch: str) -> Verdict | None:

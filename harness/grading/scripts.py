@@ -8,12 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness.common.hashing import content_key
-from harness.common.journal import Journal
-from harness.common.once import Once
+from harness.common.journal import Journal, Record
 from harness.common.resources import resource
-from harness.common.retry import retried
 from harness.core.instance import Instance
 from harness.core.interfaces import Command, CommandResult, Job, Limits, Sandbox
+from harness.grading.journaled import Finished, JournaledRunner, Question
 
 PATCH_PATH = "/harness/patch.diff"
 APPLY_PATH = "/harness/apply.sh"
@@ -47,44 +46,31 @@ class CommandRunner:
         """``image_of`` names an instance's local image; ``logs`` is the folder for one log per run."""
         self._sandbox = sandbox
         self._image_of = image_of
-        self._journal = journal
-        self._logs = logs
         self._limits = limits
-        self._once = Once(self._known)
-        logs.mkdir(parents=True, exist_ok=True)
+        self._runner = JournaledRunner(journal, logs, _recall)
 
     def run(self, instance: Instance, script: Script, patch: str = "") -> CommandRun:
         """Run ``script`` on the instance's base state with ``patch``; equal questions under way wait for the same run.
 
         Raises InfrastructureError where the machine fails again and again; that is not journaled.
         """
-        return retried(instance.instance_id, lambda: self._run_once(instance, script, patch))
+        return self._runner.run(instance.instance_id, lambda: self._question(instance, script, patch))
 
-    def _run_once(self, instance: Instance, script: Script, patch: str) -> CommandRun:
+    def _question(self, instance: Instance, script: Script, patch: str) -> Question[CommandRun]:
         image = self._image_of(instance)
-        key = command_key(script, patch, self._sandbox.digest(image), self._limits)
 
-        def work() -> CommandRun:
+        def work() -> Finished[CommandRun]:
             done = _read(self._sandbox.run(_job(image, script, patch, self._limits)), bool(patch))
-            self._keep(key, instance, done)
-            return done
+            facts = {"applied": done.applied, "exit_status": done.exit_status, "seconds": done.seconds}
+            return Finished(done, {"instance_id": instance.instance_id, "command": facts}, done.output.encode())
 
-        return self._once.get(key, work)
+        return Question(command_key(script, patch, self._sandbox.digest(image), self._limits), work)
 
-    def _known(self, key: str) -> CommandRun | None:
-        record, path = self._journal.get(key), self._log_path(key)
-        if record is None or not path.is_file():
-            return None
-        return CommandRun(output=path.read_bytes().decode("utf-8", "replace"), **record["command"])
 
-    def _keep(self, key: str, instance: Instance, done: CommandRun) -> None:
-        # the log first: a record promises that its log is there
-        self._log_path(key).write_bytes(done.output.encode())
-        facts = {"applied": done.applied, "exit_status": done.exit_status, "seconds": done.seconds}
-        self._journal.put(key, {"instance_id": instance.instance_id, "command": facts})
-
-    def _log_path(self, key: str) -> Path:
-        return self._logs / f"{key}.log"
+def _recall(record: Record, log: Path) -> CommandRun | None:
+    if not log.is_file():
+        return None
+    return CommandRun(output=log.read_bytes().decode("utf-8", "replace"), **record["command"])
 
 
 def command_key(script: Script, patch: str, digest: str, limits: Limits) -> str:

@@ -25,7 +25,8 @@ RUN_EIGHT = """
 import json, sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from harness.sandbox.docker import DockerSandbox, connect
+from harness.common.docker_client import connect
+from harness.sandbox.docker import DockerSandbox
 from harness.grading.evaluator import Evaluator
 from harness.grading.test_spec import Specification
 from harness.core.instance import Instance
