@@ -21,6 +21,7 @@ from parts.gold_answers import CONTEXT, rebuilt_rows
 
 from harness.core.instance import Instance
 from harness.core.interfaces import Answer, Snapshot
+from harness.model.ask import Reply
 from harness.repair.gold import answer_text, gold_blocks
 from harness.repair.sample import read_answer
 from harness.repo.gold_locations import gold_files
@@ -55,7 +56,7 @@ async def milliseconds(instance: Instance, snapshot: Snapshot, proven: bool, rep
     shown, times = gold_files(instance, snapshot), []
     for number, answer in enumerate(answers(instance, snapshot, proven * (repeats + 1), repeats + 1)):
         start = perf_counter()
-        fields = await read_answer(answer, judge, shown)
+        fields = await read_answer(Reply.of(answer), judge, shown)
         if number:  # the first one reads what all share
             times.append(1000 * (perf_counter() - start))
         if "reason" in fields:

@@ -18,6 +18,7 @@ from harness.core.candidate import Reason
 from harness.core.instance import Instance
 from harness.core.interfaces import Answer, Snapshot
 from harness.model.answers import read_edits
+from harness.model.ask import Reply
 from harness.repair.edits import apply_edits
 from harness.repair.gold import gold_blocks
 from harness.repair.sample import read_answer
@@ -31,7 +32,7 @@ CUT = "cut short"
 async def outcome(instance: Instance, snapshot: Snapshot, text: str, finish: str = "stop") -> str:
     """``gold``, ``wrong`` or the reason for which the answer was refused."""
     shown = gold_files(instance, snapshot)
-    fields = await read_answer(Answer(text, finish, 0, 0, 0.0), snapshot, shown)
+    fields = await read_answer(Reply.of(Answer(text, finish, 0, 0, 0.0)), snapshot, shown)
     if reason := fields.get("reason"):
         return str(reason.value)
     applied = apply_edits(read_edits(text).edits, snapshot, shown)

@@ -5,13 +5,15 @@ from enum import StrEnum
 
 from pydantic import BaseModel, ConfigDict
 
+from harness.core.interfaces import NO_COST, Cost
+
 
 class Reason(StrEnum):
     """Why a candidate has no patch."""
 
     NO_LOCATION = "no-location"  # nothing was localized, so nothing was asked
     CONTEXT_OVERFLOW = "context-overflow"  # not even the smallest prompt leaves room for an answer
-    TRUNCATED = "truncated"  # the answer was cut at its length limit, so it was not read
+    TRUNCATED = "truncated"  # the answer was cut, so it was not read
     NOT_RECORDED = "not-recorded"  # the recording that stands for the model holds no such answer
     NO_EDITS = "no-edits"  # the answer holds no search/replace block
     PARSE_FAILURE = "parse-failure"  # a block is broken, or names no file
@@ -72,6 +74,4 @@ class Candidate(BaseModel):
     effect: Effect | None = None  # of the patch, where there is one
     duplicate_of: int | None = None  # the earliest candidate with the same vote, where this one is not it
     left_out: tuple[str, ...] = ()  # what the prompt had no room for, as path:first-last
-    prompt_tokens: int = 0
-    completion_tokens: int = 0
-    seconds: float = 0.0  # wall time of the request
+    cost: Cost = NO_COST

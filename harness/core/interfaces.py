@@ -6,7 +6,7 @@ them is plain functions over the values below.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -25,15 +25,70 @@ class Sampling(BaseModel):
 
 
 @dataclass(frozen=True)
+class Drawing:
+    """How the samples of one question are drawn."""
+
+    sampling: Sampling
+    samples: int
+    greedy: bool = False  # the first of them at temperature 0
+
+    def of(self, number: int) -> Sampling:
+        """The sampling parameters of sample ``number``."""
+        return self.sampling.model_copy(update={"temperature": 0.0}) if self.is_greedy(number) else self.sampling
+
+    def is_greedy(self, number: int) -> bool:
+        """Whether sample ``number`` is drawn at temperature 0."""
+        return self.greedy and number == 0
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What asking took."""
+
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    seconds: float = 0.0  # wall time of the request
+
+    def __add__(self, other: "Cost") -> "Cost":
+        """What both took together."""
+        return Cost(
+            self.prompt_tokens + other.prompt_tokens,
+            self.completion_tokens + other.completion_tokens,
+            self.seconds + other.seconds,
+        )
+
+
+NO_COST = Cost()
+
+
+def with_cost_columns(record: Mapping[str, Any]) -> dict[str, Any]:
+    """A record with its ``cost`` as columns of its own: ``prompt_tokens``, ``completion_tokens``, ``seconds``."""
+    return {**{name: value for name, value in record.items() if name != "cost"}, **record["cost"]}
+
+
+CUT = ("length", "abort", "content_filter")  # finish reasons of an answer that is not whole
+
+
+@dataclass(frozen=True)
 class Answer:
     """One sampled answer, as the server gave it."""
 
     text: str
-    finish_reason: str  # "stop", "length" (cut: never to be parsed), or the server's own word
+    finish_reason: str  # "stop", "length", or the server's own word
     prompt_tokens: int
     completion_tokens: int
     seconds: float  # wall time of the request
     reasoning: str = ""  # what the server set apart as thinking
+
+    @property
+    def cut(self) -> bool:
+        """Whether the answer ended before the model had ended it."""
+        return self.finish_reason in CUT
+
+    @property
+    def cost(self) -> Cost:
+        """What asking for it took."""
+        return Cost(self.prompt_tokens, self.completion_tokens, self.seconds)
 
 
 class ContextOverflow(Exception):

@@ -4,10 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from harness.core.instance import Instance
-from harness.core.interfaces import Model, Sampling, Snapshot
+from harness.core.interfaces import NO_COST, Cost, Model, Sampling, Snapshot
 from harness.core.location import Location
-from harness.localize.ask import NO_COST, Cost, PlaceReason, Question, ask, fit_question
 from harness.localize.places import read_places, resolve_places
+from harness.localize.question import PlaceReason, Question, fit_question
+from harness.model.ask import ask
 from harness.model.prompts import Prompts
 from harness.repo.outline import Outlines, skeleton, text_lines
 
@@ -60,11 +61,11 @@ async def localize_elements(
     if not isinstance(question, Question):
         return ElementLocalization((), question, left_out=tuple(known))
     left_out = tuple(known[question.shown :])
-    text, cost = await ask(model, sampling, question.prompt)
-    if isinstance(text, PlaceReason):
-        return ElementLocalization((), text, left_out=left_out, cost=cost)
-    places = [place for place in read_places(text) if place.kind != "line"]
+    reply = await ask(model, sampling, question.prompt)
+    if reply.reason:
+        return ElementLocalization((), PlaceReason(reply.reason.value), left_out=left_out, cost=reply.cost)
+    places = [place for place in read_places(reply.text) if place.kind != "line"]
     lengths = {path: len(texts[path]) for path in known[: question.shown]}
     found = resolve_places(places, lengths, elements.__getitem__)
     reason = None if found.locations else PlaceReason.UNRESOLVED if places else PlaceReason.NO_NAMES
-    return ElementLocalization(found.locations, reason, found.names, found.unresolved, left_out, cost)
+    return ElementLocalization(found.locations, reason, found.names, found.unresolved, left_out, reply.cost)

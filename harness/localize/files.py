@@ -7,9 +7,10 @@ from enum import StrEnum
 from itertools import takewhile
 
 from harness.core.instance import Instance
-from harness.core.interfaces import Answer, ContextOverflow, Model, Sampling, Snapshot
+from harness.core.interfaces import NO_COST, Cost, Model, Sampling, Snapshot
 from harness.core.location import Location, resolve_path
 from harness.model.answers import read_file_names
+from harness.model.ask import Reply, ask
 from harness.model.fit_prompt import fit_prompt
 from harness.model.prompts import Prompts
 from harness.repo.outline import Outlines
@@ -37,7 +38,8 @@ class LocalizationReason(StrEnum):
 
     NO_FILES = "no-files"  # the snapshot holds no source files
     CONTEXT_OVERFLOW = "context-overflow"  # the issue alone leaves no room
-    TRUNCATED = "truncated"  # the answer was cut at its length limit, so it was not read
+    TRUNCATED = "truncated"  # the answer was cut, so it was not read
+    NOT_RECORDED = "not-recorded"  # the recording holds no such answer
     NO_NAMES = "no-names"  # the answer names no file
     UNRESOLVED = "unresolved"  # none of the names stands for one file of the snapshot
 
@@ -52,9 +54,7 @@ class FileLocalization:
     unresolved: tuple[str, ...] = ()  # names that stand for no file of the snapshot, or for several
     shown: int = 0  # source files in the prompt
     left_out: int = 0  # source files, the least relevant by their names, that it had no room for
-    prompt_tokens: int = 0
-    completion_tokens: int = 0
-    seconds: float = 0.0  # wall time of the request
+    cost: Cost = NO_COST
 
 
 async def localize_files(
@@ -89,22 +89,10 @@ async def localize_files(
     fitted = await fit_prompt(model, sampling, render, len(ranked))
     if fitted is None or not fitted.parts:
         return _nothing(LocalizationReason.CONTEXT_OVERFLOW, "the issue leaves no room for the tree and an answer")
-    try:
-        answer = await model.answer(fitted.prompt, sampling, 0)
-    except ContextOverflow as overflow:
-        return _nothing(LocalizationReason.CONTEXT_OVERFLOW, str(overflow))
-    locations, reason, detail, unresolved = _read(answer, snapshot.paths(), root, limit)
-    return FileLocalization(
-        locations,
-        reason,
-        detail,
-        unresolved,
-        shown=fitted.parts,
-        left_out=len(ranked) - fitted.parts,
-        prompt_tokens=answer.prompt_tokens,
-        completion_tokens=answer.completion_tokens,
-        seconds=answer.seconds,
-    )
+    reply = await ask(model, sampling, fitted.prompt)
+    locations, reason, detail, unresolved = _read(reply, snapshot.paths(), root, limit)
+    left_out = len(ranked) - fitted.parts
+    return FileLocalization(locations, reason, detail, unresolved, fitted.parts, left_out, reply.cost)
 
 
 def source_paths(paths: Sequence[str]) -> list[str]:
@@ -145,11 +133,11 @@ def _nothing(reason: LocalizationReason, detail: str) -> FileLocalization:
 
 
 def _read(
-    answer: Answer, paths: Sequence[str], root: str, limit: int
+    reply: Reply, paths: Sequence[str], root: str, limit: int
 ) -> tuple[tuple[Location, ...], LocalizationReason | None, str, tuple[str, ...]]:
-    if answer.finish_reason == "length":
-        return (), LocalizationReason.TRUNCATED, f"cut after {answer.completion_tokens} tokens", ()
-    names = read_file_names(answer.text)
+    if reply.reason:
+        return (), LocalizationReason(reply.reason.value), reply.detail, ()
+    names = read_file_names(reply.text)
     resolved = {name: root + name if root + name in paths else resolve_path(name, paths) for name in names}
     found = list(dict.fromkeys(path for path in resolved.values() if path))
     unresolved = tuple(name for name, path in resolved.items() if not path)

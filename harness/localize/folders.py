@@ -4,10 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from harness.core.instance import Instance
-from harness.core.interfaces import Model, Sampling
+from harness.core.interfaces import NO_COST, Cost, Model, Sampling
 from harness.core.location import resolve_path
-from harness.localize.ask import NO_COST, Cost, PlaceReason, Question, ask, fit_question
+from harness.localize.question import PlaceReason, Question, fit_question
 from harness.model.answers import read_file_names
+from harness.model.ask import ask
 from harness.model.prompts import Prompts
 
 STAGE = "localize_folders"
@@ -44,15 +45,15 @@ async def filter_folders(
     )
     if not isinstance(question, Question):
         return FolderFilter((), question)
-    text, cost = await ask(model, sampling, question.prompt)
-    if isinstance(text, PlaceReason):
-        return FolderFilter((), text, cost=cost)
-    names = read_file_names(text)
+    reply = await ask(model, sampling, question.prompt)
+    if reply.reason:
+        return FolderFilter((), PlaceReason(reply.reason.value), cost=reply.cost)
+    names = read_file_names(reply.text)
     found = {name: resolve_path(name.rstrip("/"), folders) for name in names}
     resolved = tuple(dict.fromkeys(folder for folder in found.values() if folder))
     unresolved = tuple(name for name, folder in found.items() if not folder)
     reason = None if resolved else PlaceReason.UNRESOLVED if names else PlaceReason.NO_NAMES
-    return FolderFilter(resolved, reason, unresolved, cost)
+    return FolderFilter(resolved, reason, unresolved, reply.cost)
 
 
 def folders_of(paths: Sequence[str]) -> list[str]:

@@ -5,10 +5,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from harness.core.instance import Instance
-from harness.core.interfaces import Model, Sampling, Snapshot
+from harness.core.interfaces import NO_COST, Cost, Drawing, Model, Snapshot
 from harness.core.location import Location, widened
-from harness.localize.ask import NO_COST, Cost, PlaceReason, Question, ask, fit_question
 from harness.localize.places import read_places, resolve_places
+from harness.localize.question import PlaceReason, Question, fit_question
+from harness.model.ask import ask
 from harness.model.prompts import Prompts
 from harness.repo.outline import Outlines, text_lines
 from harness.repo.pieces import RankedPieces
@@ -46,14 +47,14 @@ class NumberedPiece:
 async def localize_lines(
     model: Model,
     prompts: Prompts,
-    samplings: Sequence[Sampling],
+    drawing: Drawing,
     instance: Instance,
     snapshot: Snapshot,
     outlines: Outlines,
     located: Sequence[Location],
     context_lines: int,
 ) -> LineLocalization:
-    """One sample for each of ``samplings``, all from one prompt with ``context_lines`` around what is ``located``.
+    """``drawing.samples`` samples, all from one prompt with ``context_lines`` around what is ``located``.
 
     The same number of lines is around each location that a sample names. Raises InfrastructureError where the model
     can't be asked.
@@ -63,21 +64,20 @@ async def localize_lines(
     def render(count: int) -> str:
         return prompts.render(STAGE, issue=instance.problem_statement, pieces=source.pieces(count))
 
-    longest = max(samplings, key=lambda sampling: sampling.max_tokens)
-    question = await fit_question(model, longest, render, len(source.ranked))
+    question = await fit_question(model, drawing.sampling, render, len(source.ranked))
     if not isinstance(question, Question):
-        return LineLocalization((LineSample((), question),) * len(samplings), source.ranked.left_out(0))
+        return LineLocalization((LineSample((), question),) * drawing.samples, source.ranked.left_out(0))
 
-    async def draw(index: int, sampling: Sampling) -> LineSample:
-        text, cost = await ask(model, sampling, question.prompt, index)
-        if isinstance(text, PlaceReason):
-            return LineSample((), text, cost=cost)
-        places = read_places(text)
+    async def draw(index: int) -> LineSample:
+        reply = await ask(model, drawing.of(index), question.prompt, index)
+        if reply.reason:
+            return LineSample((), PlaceReason(reply.reason.value), cost=reply.cost)
+        places = read_places(reply.text)
         found = resolve_places(places, source.lengths, lambda path: outlines.elements(snapshot, path))
         reason = None if found.locations else PlaceReason.UNRESOLVED if places else PlaceReason.NO_NAMES
-        return LineSample(widened(found.locations, source.lengths, context_lines), reason, found.unresolved, cost)
+        return LineSample(widened(found.locations, source.lengths, context_lines), reason, found.unresolved, reply.cost)
 
-    samples = await asyncio.gather(*(draw(index, sampling) for index, sampling in enumerate(samplings)))
+    samples = await asyncio.gather(*(draw(index) for index in range(drawing.samples)))
     return LineLocalization(tuple(samples), source.ranked.left_out(question.shown))
 
 

@@ -7,13 +7,12 @@ from dataclasses import dataclass, replace
 
 from harness.config.schema import LocalizationConfig, SamplingConfig
 from harness.core.instance import Instance
-from harness.core.interfaces import Model, Sampling, Snapshot
+from harness.core.interfaces import Cost, Drawing, Model, Snapshot
 from harness.core.location import Location, union
 from harness.localize import elements as element_stage
 from harness.localize import files as file_stage
 from harness.localize import folders as folder_stage
 from harness.localize import lines as line_stage
-from harness.localize.ask import Cost
 from harness.localize.retrieve import RetrievedFiles, retrieve_files
 from harness.model.prompts import Prompts
 from harness.repo.blob_cache import BlobStore
@@ -35,9 +34,9 @@ class Localization:
         """All that any set locates."""
         return union(self.sets)
 
-    def costs(self) -> Iterator[Cost | file_stage.FileLocalization]:
+    def costs(self) -> Iterator[Cost]:
         """What each request took."""
-        yield self.files
+        yield self.files.cost
         folders = self.retrieved.folders if self.retrieved else None
         yield from (stage.cost for stage in (folders, self.elements) if stage)
         yield from (sample.cost for sample in (self.lines.samples if self.lines else ()))
@@ -115,9 +114,9 @@ class Localizer:
 
     async def _lines(self, model: Model, instance: Instance, snapshot: Snapshot, found: Localization) -> Localization:
         config = self._config.lines
-        located, samplings = found.locations, list(_samplings(config.sampling, config.samples, config.greedy))
+        located, drawing = found.locations, Drawing(config.sampling, config.samples, config.greedy)
         drawn = await line_stage.localize_lines(
-            model, self._prompts, samplings, instance, snapshot, self._outlines, located, config.context_lines
+            model, self._prompts, drawing, instance, snapshot, self._outlines, located, config.context_lines
         )
         sets = tuple(dict.fromkeys(sample.locations for sample in drawn.samples if sample.locations))
         if config.merged and sets:
@@ -132,8 +131,3 @@ def vote_files(rankings: Sequence[Sequence[str]]) -> list[str]:
         for rank, path in enumerate(ranking, 1):
             votes[path].append(1 / rank)
     return sorted(votes, key=lambda path: (-len(votes[path]), -sum(votes[path])))
-
-
-def _samplings(sampling: Sampling, samples: int, greedy: bool) -> Iterator[Sampling]:
-    for number in range(samples):
-        yield sampling.model_copy(update={"temperature": 0.0}) if greedy and number == 0 else sampling

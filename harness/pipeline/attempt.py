@@ -9,20 +9,16 @@ from harness.config.schema import CheckpointConfig
 from harness.core.candidate import Candidate
 from harness.core.conditions import Condition
 from harness.core.instance import Instance
-from harness.core.interfaces import Snapshot
+from harness.core.interfaces import NO_COST, Cost, Snapshot, with_cost_columns
 from harness.core.location import Location
 from harness.core.verdict import Outcome, Phase, Verdict
 from harness.dataset.predictions import Prediction
-from harness.localize.ask import Cost
-from harness.localize.files import FileLocalization
 from harness.localize.stages import Localization
 from harness.report.metrics import Attempt
 from harness.report.similarity import similarity
 from harness.report.stages import StageScores, count_resolving, localization_hits
 from harness.report.write import Result
 from harness.validate.check import Plan, Validation
-from harness.validate.regression import Regression
-from harness.validate.reproduction import ReproductionTest
 from harness.validate.select import Selection
 
 
@@ -52,10 +48,7 @@ class Proposal:
 
     def result(self, trial: Trial) -> Result:
         """The attempt with its scores, its patch and the trail that led to it."""
-        costs: list[Candidate | Cost | FileLocalization | Regression | ReproductionTest] = [*self.candidates]
-        costs += self.plan.costs()
-        if self.localization:
-            costs += self.localization.costs()
+        cost = self._cost()
         patch = trial.selection.patch
         attempt = Attempt(
             checkpoint=self.checkpoint.name,
@@ -67,11 +60,16 @@ class Proposal:
             similarity=similarity(patch, self.instance.patch),
             empty=not patch,
             candidate_reasons=self._reasons(),
-            prompt_tokens=sum(cost.prompt_tokens for cost in costs),
-            completion_tokens=sum(cost.completion_tokens for cost in costs),
-            model_seconds=sum(cost.seconds for cost in costs),
+            prompt_tokens=cost.prompt_tokens,
+            completion_tokens=cost.completion_tokens,
+            model_seconds=cost.seconds,
         )
         return Result(attempt, patch, self._trail(trial), self._scores(trial))
+
+    def _cost(self) -> Cost:
+        """What all requests took."""
+        located = self.localization.costs() if self.localization else ()
+        return sum((*(candidate.cost for candidate in self.candidates), *self.plan.costs(), *located), NO_COST)
 
     def _reasons(self) -> dict[str, int]:
         return dict(Counter(candidate.reason.value for candidate in self.candidates if candidate.reason))
@@ -89,9 +87,11 @@ class Proposal:
     def _trail(self, trial: Trial) -> dict[str, Any]:
         selected = trial.selection
         return {
-            "localization": asdict(self.localization) if self.localization else None,
+            "localization": _localization_trail(self.localization) if self.localization else None,
             "locations": [asdict(location) for location in self.locations],
-            "candidates": [candidate.model_dump(mode="json", exclude={"vote"}) for candidate in self.candidates],
+            "candidates": [
+                with_cost_columns(candidate.model_dump(mode="json", exclude={"vote"})) for candidate in self.candidates
+            ],
             "selected": selected.candidate.index if selected.candidate else None,
             "pool": selected.pool.value,
             "votes": selected.votes,
@@ -99,6 +99,11 @@ class Proposal:
             "validation": trial.validation.trail(),
             "verdicts": {index: verdict.outcome.value for index, verdict in (trial.verdicts or {}).items()},
         }
+
+
+def _localization_trail(localization: Localization) -> dict[str, Any]:
+    trail = asdict(localization)
+    return trail | {"files": with_cost_columns(trail["files"])}
 
 
 def not_submitted(model: str, instance: Instance) -> Result:

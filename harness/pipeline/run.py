@@ -24,7 +24,7 @@ from harness.config.schema import CheckpointConfig, EvaluationConfig, RunConfig
 from harness.core.candidate import Candidate
 from harness.core.conditions import Condition, Reference
 from harness.core.instance import Instance
-from harness.core.interfaces import Model, Snapshot
+from harness.core.interfaces import Drawing, Model, Snapshot
 from harness.core.location import Location, union
 from harness.core.verdict import Verdict
 from harness.dataset.predictions import reference_predictions
@@ -37,7 +37,7 @@ from harness.model.prompts import Prompts
 from harness.pipeline.attempt import Proposal, Trial, reference_result
 from harness.pipeline.preflight import preflight, read_packing_metrics
 from harness.pipeline.prepare_images import prepare_images
-from harness.repair.sample import Drawing, repair
+from harness.repair.sample import repair
 from harness.repo.blob_cache import derived_store
 from harness.repo.gold_locations import gold_files, gold_locations
 from harness.repo.image_repository import ImageRepository

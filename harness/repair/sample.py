@@ -7,36 +7,18 @@ from typing import Any
 
 from harness.core.candidate import Candidate, Reason
 from harness.core.instance import Instance
-from harness.core.interfaces import Answer, ContextOverflow, Model, Sampling, Snapshot
+from harness.core.interfaces import Drawing, Model, Snapshot
 from harness.core.location import Location
 from harness.model.answers import read_edits
+from harness.model.ask import Reply, ask
 from harness.model.fit_prompt import Fitted, fit_prompt
 from harness.model.prompts import Prompts
-from harness.model.recorded import NOT_RECORDED
 from harness.repair.edits import apply_edits
 from harness.repair.match import EditRefused
 from harness.repair.patch import make_patch, normalise, read_effect, syntax_problem
 from harness.repair.source import LocatedSource
 
 STAGE = "repair"
-CUT = ("length", "abort", "content_filter")  # ends of an answer that is not whole, and so not to be read
-
-
-@dataclass(frozen=True)
-class Drawing:
-    """How the candidates of one set of locations are drawn."""
-
-    sampling: Sampling
-    samples: int
-    greedy: bool = False  # the first of them at temperature 0
-
-    def of(self, number: int) -> Sampling:
-        """The sampling parameters of sample ``number`` of a set."""
-        return self.sampling.model_copy(update={"temperature": 0.0}) if self.is_greedy(number) else self.sampling
-
-    def is_greedy(self, number: int) -> bool:
-        """Whether sample ``number`` of a set is drawn at temperature 0."""
-        return self.greedy and number == 0
 
 
 async def repair(
@@ -104,12 +86,8 @@ class _Repair:
 
     async def _draw(self, number: int, sample: int, prompt: str, shown: Sequence[Location]) -> Candidate:
         candidate = self._blank(number, sample)
-        try:
-            answer = await self.model.answer(prompt, self.drawing.of(sample), candidate.index)
-        except ContextOverflow as overflow:
-            return _with(candidate, reason=Reason.CONTEXT_OVERFLOW, detail=str(overflow))
-        costs = {name: getattr(answer, name) for name in ("prompt_tokens", "completion_tokens", "seconds")}
-        return _with(candidate, **costs, **await read_answer(answer, self.snapshot, shown))
+        reply = await ask(self.model, self.drawing.of(sample), prompt, candidate.index)
+        return _with(candidate, cost=reply.cost, **await read_answer(reply, self.snapshot, shown))
 
     def _blank(self, number: int, sample: int) -> Candidate:
         # one index over all sets: two sets may show the same lines, and must still be sampled apart
@@ -125,13 +103,11 @@ def _with(candidate: Candidate, **fields: Any) -> Candidate:
     return candidate.model_copy(update=fields)
 
 
-async def read_answer(answer: Answer, snapshot: Snapshot, shown: Sequence[Location]) -> dict[str, Any]:
+async def read_answer(reply: Reply, snapshot: Snapshot, shown: Sequence[Location]) -> dict[str, Any]:
     """A candidate's fields that follow from the answer's text: its patch, or the reason that it makes none."""
-    if answer.finish_reason in CUT:
-        return {"reason": Reason.TRUNCATED, "detail": f"cut after {answer.completion_tokens} tokens"}
-    if answer.finish_reason == NOT_RECORDED:
-        return {"reason": Reason.NOT_RECORDED, "detail": "the recording holds no answer to this question"}
-    reading = read_edits(answer.text)
+    if reply.reason:
+        return {"reason": Reason(reply.reason.value), "detail": reply.detail}
+    reading = read_edits(reply.text)
     fields: dict[str, Any] = {"edits": reading.edits}
     try:
         if reading.problems:

@@ -11,7 +11,7 @@ from typing import Any
 from harness.config.schema import ValidationConfig
 from harness.core.candidate import Candidate
 from harness.core.instance import Instance
-from harness.core.interfaces import Model, Snapshot
+from harness.core.interfaces import Cost, Model, Snapshot, with_cost_columns
 from harness.core.location import Location
 from harness.grading.test_spec import Specification
 from harness.model.prompts import Prompts
@@ -39,9 +39,9 @@ class Plan:
     reproductions: Sequence[ReproductionTest] = ()  # as sampled
     program: Program = PYTHON  # what they are written in
 
-    def costs(self) -> list[Regression | ReproductionTest]:
-        """Everything that the model was asked for it."""
-        return [*([self.regression] if self.regression else []), *self.reproductions]
+    def costs(self) -> list[Cost]:
+        """What each request for it took."""
+        return [part.cost for part in (self.regression, *self.reproductions) if part]
 
 
 @dataclass(frozen=True)
@@ -57,8 +57,10 @@ class Validation:
         """The same as JSON for a reader."""
         regression = asdict(self.plan.regression) if self.plan.regression else None
         return {
-            "regression": {k: v for k, v in regression.items() if k != "script"} if regression else None,
-            "reproduction": [test.model_dump(mode="json", exclude={"vote"}) for test in self.reproductions],
+            "regression": regression and with_cost_columns({k: v for k, v in regression.items() if k != "script"}),
+            "reproduction": [
+                with_cost_columns(test.model_dump(mode="json", exclude={"vote"})) for test in self.reproductions
+            ],
             "program": self.plan.program.language,
             "chosen": list(self.chosen),
             "checks": {

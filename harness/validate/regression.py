@@ -11,12 +11,13 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from harness.config.schema import RegressionConfig
-from harness.core.interfaces import Answer, ContextOverflow, Model, Snapshot
+from harness.core.interfaces import NO_COST, Cost, Model, Snapshot
 from harness.core.location import Location
 from harness.errors import InfrastructureError
 from harness.grading.scripts import CommandRun, Script
 from harness.grading.test_log import read_statuses
 from harness.model.answers import without_thinking
+from harness.model.ask import ask
 from harness.model.fit_prompt import fit_prompt
 from harness.model.prompts import Prompts
 from harness.repo.search import relevance
@@ -49,9 +50,7 @@ class Regression:
     struck: tuple[str, ...] = ()  # tests that pass on the base and that the model struck out
     unread: str = ""  # why the model's answer struck out nothing, where it could not be used
     script: Script = field(default=Script("", {}))
-    prompt_tokens: int = 0
-    completion_tokens: int = 0
-    seconds: float = 0.0  # wall time of the request
+    cost: Cost = NO_COST
 
 
 async def find_regression(
@@ -127,17 +126,13 @@ async def _strike(model: Model, prompts: Prompts, config: RegressionConfig, issu
     def render(count: int) -> str:
         return prompts.render(STAGE, issue=issue, tests=base.tests[:count])
 
-    answer: Answer | None = None
     fitted = await fit_prompt(model, config.strike, render, len(base.tests))
-    try:
-        if fitted is not None and fitted.parts:
-            answer = await model.answer(fitted.prompt, config.strike, 0)
-    except ContextOverflow:
-        answer = None
-    if answer is None:
+    if fitted is None or not fitted.parts:
         return replace(base, unread="the issue leaves no room for the tests and an answer")
-    cut = answer.finish_reason == "length"
-    struck = () if cut else read_test_names(answer.text, base.tests)
+    reply = await ask(model, config.strike, fitted.prompt)
+    if reply.reason:
+        return replace(base, unread=reply.detail, cost=reply.cost)
+    struck = read_test_names(reply.text, base.tests)
     tests = tuple(test for test in base.tests if test not in struck)
     return replace(
         base,
@@ -145,10 +140,7 @@ async def _strike(model: Model, prompts: Prompts, config: RegressionConfig, issu
         reason=None if tests else RegressionReason.ALL_STRUCK,
         detail="" if tests else f"the model struck out all {len(struck)} tests",
         struck=struck,
-        unread=f"cut after {answer.completion_tokens} tokens" if cut else "",
-        prompt_tokens=answer.prompt_tokens,
-        completion_tokens=answer.completion_tokens,
-        seconds=answer.seconds,
+        cost=reply.cost,
     )
 
 

@@ -13,9 +13,10 @@ from pydantic import BaseModel, ConfigDict
 
 from harness.config.schema import ReproductionConfig
 from harness.core.instance import Instance
-from harness.core.interfaces import Answer, ContextOverflow, Model
+from harness.core.interfaces import NO_COST, Cost, Drawing, Model
 from harness.errors import InfrastructureError
 from harness.model.answers import without_thinking
+from harness.model.ask import Reply, ask
 from harness.model.prompts import Prompts
 from harness.validate.programs import PYTHON, Program
 from harness.validate.runner import Bench
@@ -31,7 +32,8 @@ class ScriptReason(StrEnum):
     """Why a sampled reproduction test is not used."""
 
     CONTEXT_OVERFLOW = "context-overflow"
-    TRUNCATED = "truncated"  # the answer was cut at its length limit, so it was not read
+    TRUNCATED = "truncated"  # the answer was cut, so it was not read
+    NOT_RECORDED = "not-recorded"  # the recording holds no such answer
     NO_SCRIPT = "no-script"  # the answer holds no fenced script
     SYNTAX_ERROR = "syntax-error"
     NO_LINES = "no-lines"  # the script can't say both that the issue is there and that it is gone
@@ -49,9 +51,7 @@ class ReproductionTest(BaseModel):
     reason: ScriptReason | None = None
     detail: str = ""  # the reason in one line
     vote: str = ""  # equal for scripts that differ in comments, docstrings and formatting only
-    prompt_tokens: int = 0
-    completion_tokens: int = 0
-    seconds: float = 0.0  # wall time of the request
+    cost: Cost = NO_COST
 
 
 async def sample_reproductions(
@@ -63,25 +63,20 @@ async def sample_reproductions(
     """
     lines = {"reproduced": REPRODUCED, "resolved": RESOLVED, "other": OTHER}
     prompt = prompts.render(STAGE, issue=instance.problem_statement, program=program, **lines)
-    greedy = config.sampling.model_copy(update={"temperature": 0.0})
+    drawing = Drawing(config.sampling, config.samples, config.greedy)
 
     async def draw(index: int) -> ReproductionTest:
-        sampling = greedy if config.greedy and index == 0 else config.sampling
-        try:
-            answer = await model.answer(prompt, sampling, index)
-        except ContextOverflow as overflow:
-            return ReproductionTest(index=index, reason=ScriptReason.CONTEXT_OVERFLOW, detail=str(overflow))
-        return read_reproduction(answer, index, program)
+        return read_reproduction(await ask(model, drawing.of(index), prompt, index), index, program)
 
     return list(await asyncio.gather(*(draw(index) for index in range(config.samples))))
 
 
-def read_reproduction(answer: Answer, index: int, program: Program = PYTHON) -> ReproductionTest:
+def read_reproduction(reply: Reply, index: int, program: Program = PYTHON) -> ReproductionTest:
     """The script in an answer, or why there is none; the last fenced block counts, as models draft first."""
     reason, detail, source, vote = None, "", "", ""
-    if answer.finish_reason == "length":
-        reason, detail = ScriptReason.TRUNCATED, f"cut after {answer.completion_tokens} tokens"
-    elif not (blocks := [found[2] for found in _BLOCK.finditer(without_thinking(answer.text))]):
+    if reply.reason:
+        reason, detail = ScriptReason(reply.reason.value), reply.detail
+    elif not (blocks := [found[2] for found in _BLOCK.finditer(without_thinking(reply.text))]):
         reason, detail = ScriptReason.NO_SCRIPT, "the answer holds no fenced script"
     else:
         source = blocks[-1]
@@ -92,9 +87,7 @@ def read_reproduction(answer: Answer, index: int, program: Program = PYTHON) -> 
         reason=reason,
         detail=detail,
         vote=vote,
-        prompt_tokens=answer.prompt_tokens,
-        completion_tokens=answer.completion_tokens,
-        seconds=answer.seconds,
+        cost=reply.cost,
     )
 
 

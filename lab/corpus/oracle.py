@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from harness.core.instance import Instance
-from harness.core.interfaces import Answer, Sampling, Snapshot
+from harness.core.interfaces import Answer, Drawing, Sampling, Snapshot
 from harness.core.location import Location
 from harness.localize import elements as element_stage
 from harness.localize import files as file_stage
@@ -86,7 +86,7 @@ class Questions:
         """
         oracle = self._oracle(instance, snapshot)
         locations = self._locations(instance, snapshot, condition)
-        drawing = repair_stage.Drawing(SAMPLING, samples=1)
+        drawing = Drawing(SAMPLING, samples=1)
         [candidate] = await repair_stage.repair(oracle, self.prompts, drawing, instance, snapshot, [locations])
         if not candidate.patch:
             raise ValueError(f"{instance.instance_id}: the gold answer is refused: {candidate.detail}")

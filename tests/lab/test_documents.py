@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from harness.config.schema import LocalizationConfig, SamplingConfig
+from harness.core.interfaces import Drawing
 from harness.core.location import Location
 from harness.localize.stages import Localizer
 from harness.miniature.package import Difficulty, draw_packages
@@ -15,7 +16,7 @@ from harness.miniature.texts import write_texts
 from harness.model.prompts import Prompts
 from harness.model.tokens import PromptTokens
 from harness.pipeline.demo import pipeline_settings
-from harness.repair.sample import Drawing, repair
+from harness.repair.sample import repair
 from harness.repo.blob_cache import BlobStore
 from harness.repo.gold_locations import gold_locations
 from harness.repo.outline import Outlines

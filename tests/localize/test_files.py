@@ -4,7 +4,7 @@ from tempfile import TemporaryDirectory
 import pytest
 from doubles import ScriptedModel
 
-from harness.core.interfaces import Answer, ContextOverflow, Sampling
+from harness.core.interfaces import CUT, Answer, ContextOverflow, Sampling
 from harness.core.location import Location
 from harness.errors import InfrastructureError
 from harness.localize.files import LocalizationReason, localize_files, rank_paths, source_paths, tree
@@ -31,7 +31,7 @@ async def test_names_are_resolved_against_the_snapshot(instance):
     assert found.locations == (Location("src/app/core.py"), Location("src/app/io.js"), Location("src/app/x.py"))
     assert (found.reason, found.unresolved) == (None, ("none/such.py",))
     assert (found.shown, found.left_out) == (4, 0)
-    assert found.prompt_tokens == len(model.prompts[0]) // 4
+    assert found.cost.prompt_tokens == len(model.prompts[0]) // 4
     assert "      core.py\n" not in model.prompts[0]
     assert "src/\n  app/\n    core.py\n    io.js\n    x.py\n" in model.prompts[0]
     assert "test_core" not in model.prompts[0]
@@ -62,7 +62,8 @@ async def test_no_more_files_than_asked_for(instance):
         ("I do not know.", LocalizationReason.NO_NAMES),
         ("nowhere.py", LocalizationReason.UNRESOLVED),
         ("__import__('os').py", LocalizationReason.UNRESOLVED),
-        (Answer("src/app/core.py", "length", 1, 50, 0.1), LocalizationReason.TRUNCATED),
+        *((Answer("src/app/core.py", end, 1, 50, 0.1), LocalizationReason.TRUNCATED) for end in CUT),
+        (Answer("", "not-recorded", 0, 0, 0.0), LocalizationReason.NOT_RECORDED),
         (ContextOverflow("the server counts differently"), LocalizationReason.CONTEXT_OVERFLOW),
     ],
 )

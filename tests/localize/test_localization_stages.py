@@ -8,12 +8,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.config.schema import LocalizationConfig, SamplingConfig
-from harness.core.interfaces import Answer, ContextOverflow
+from harness.core.interfaces import CUT, Answer, ContextOverflow
 from harness.core.location import Location, union
 from harness.errors import InfrastructureError, InputError
-from harness.localize.ask import PlaceReason
 from harness.localize.files import LocalizationReason
 from harness.localize.places import Named, read_places, resolve_places
+from harness.localize.question import PlaceReason
 from harness.localize.stages import Localizer, vote_files
 from harness.model.prompts import Prompts
 from harness.repo.blob_cache import BlobStore
@@ -134,7 +134,8 @@ async def test_samples_merged_into_one_set_and_a_greedy_first_one(locate):
         ("app/shapes.py\nclass: Square", PlaceReason.UNRESOLVED),
         ("other.py\nclass: Circle", PlaceReason.UNRESOLVED),
         ("class: Circle", PlaceReason.UNRESOLVED),
-        (Answer("app/shapes.py\nclass: Circle", "length", 1, 1, 0.1), PlaceReason.TRUNCATED),
+        *((Answer("app/shapes.py\nclass: Circle", end, 1, 1, 0.1), PlaceReason.TRUNCATED) for end in CUT),
+        (Answer("", "not-recorded", 0, 0, 0.0), PlaceReason.NOT_RECORDED),
         (ContextOverflow("too long"), PlaceReason.CONTEXT_OVERFLOW),
     ],
 )

@@ -5,6 +5,7 @@ import json
 import pytest
 from fake_openai import FakeOpenAI, completion
 
+from harness.common.hashing import content_key
 from harness.common.journal import Journal
 from harness.config.schema import CheckpointConfig, ServingConfig
 from harness.core.interfaces import Answer, ContextOverflow, Sampling
@@ -13,7 +14,7 @@ from harness.miniature.checkpoints import write_random_checkpoint
 from harness.model.checkpoint import checkpoint_revision
 from harness.model.client import open_model
 from harness.model.prompts import Prompt
-from harness.model.recorded import RecordedModel, Recording
+from harness.model.recorded import RecordedModel, Recording, question
 
 SERVING = ServingConfig(args=("--enforce-eager",))
 SAMPLING = Sampling(temperature=0.5, max_tokens=10, seed=3)
@@ -154,3 +155,15 @@ def test_a_checkpoint_has_one_source(tmp_path):
     ):
         with pytest.raises(ValueError, match="give either a path or an endpoint, or recorded answers"):
             CheckpointConfig(name="x", **sources)
+
+
+@pytest.mark.parametrize(
+    ("sampling", "index", "key"),
+    [
+        (Sampling(temperature=0.5, top_p=0.9, max_tokens=10, seed=40), 2, "1329803ddb87629adc45bf8698420d49"),
+        (Sampling(temperature=0.0), 0, "f387f3ab571b27f9c90b3cf0c43c02c1"),
+    ],
+)
+def test_the_keys_of_answers_stay_what_they_were(sampling, index, key):
+    """Another key would ask again for every answer of a run that was made before."""
+    assert content_key(**question("tiny@1", "why?", sampling, index)) == key

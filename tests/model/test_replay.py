@@ -9,11 +9,11 @@ from fake_openai import FakeOpenAI, completion
 from harness.common.journal import Journal
 from harness.config.schema import CheckpointConfig, ServingConfig
 from harness.core.candidate import Reason
-from harness.core.interfaces import Sampling
+from harness.core.interfaces import Drawing, Sampling
 from harness.core.location import Location
 from harness.model.client import open_model
 from harness.model.prompts import Prompts
-from harness.repair.sample import Drawing, repair
+from harness.repair.sample import repair
 from harness.repo.memory_snapshot import MemorySnapshot
 
 FIX = "a.py\n<<<<<<< SEARCH\nx = 1\n=======\nx = 2\n>>>>>>> REPLACE\n"

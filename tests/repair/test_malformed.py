@@ -10,6 +10,7 @@ from harness.core.candidate import Candidate, Reason
 from harness.core.interfaces import Answer
 from harness.core.location import Location
 from harness.model.answers import read_edits
+from harness.model.ask import Reply
 from harness.repair.edits import apply_edits
 from harness.repair.match import EditRefused
 from harness.repair.sample import read_answer
@@ -66,7 +67,7 @@ async def test_each_of_ten_thousand_malformed_answers_has_a_reason():
     reasons: Counter[Reason | None] = Counter()
     for number in range(ANSWERS):
         answer = malformed(rng)
-        candidate = Candidate(index=number, **await read_answer(answer, SNAPSHOT, SHOWN))
+        candidate = Candidate(index=number, **await read_answer(Reply.of(answer), SNAPSHOT, SHOWN))
         reasons[candidate.reason] += 1
         assert bool(candidate.patch) == (candidate.reason is None)
         assert bool(candidate.detail) == (candidate.reason is not None)

@@ -7,11 +7,11 @@ import pytest
 from doubles import ScriptedModel
 
 from harness.core.candidate import Candidate, Effect, Grade, Reason
-from harness.core.interfaces import Answer, ContextOverflow, Sampling
+from harness.core.interfaces import CUT, Answer, ContextOverflow, Drawing, Sampling
 from harness.core.location import Location
 from harness.errors import InfrastructureError
 from harness.model.prompts import Prompts
-from harness.repair.sample import Drawing, repair
+from harness.repair.sample import repair
 from harness.repo.memory_snapshot import MemorySnapshot
 from harness.repo.mirror import BareRepository
 from harness.repo.snapshot import GitSnapshot
@@ -68,7 +68,7 @@ async def test_each_answer_becomes_a_candidate_of_its_own(instance, snapshot, tm
     assert first.vote == same.vote != second.vote
     assert first.patch != same.patch
     assert (first.reason, first.grades, first.left_out) == (None, (Grade.EXACT,), ())
-    assert (first.completion_tokens, first.seconds) == (len(FIX) // 4, 0.5)
+    assert (first.cost.completion_tokens, first.cost.seconds) == (len(FIX) // 4, 0.5)
     assert applied(tmp_path, first.patch)["src/a.py"] == FILES["src/a.py"].replace(b"return x\n", b"return x + 1\n", 1)
     assert Candidate.model_validate_json(first.model_dump_json()) == first
 
@@ -91,8 +91,7 @@ async def test_several_files_and_a_new_one_with_any_bytes(instance, snapshot, tm
 @pytest.mark.parametrize(
     ("answer", "reason"),
     [
-        (Answer(FIX, "length", 1, 100, 0.1), Reason.TRUNCATED),
-        (Answer(FIX, "abort", 1, 100, 0.1), Reason.TRUNCATED),
+        *((Answer(FIX, end, 1, 100, 0.1), Reason.TRUNCATED) for end in CUT),
         (Answer("", "not-recorded", 0, 0, 0.0), Reason.NOT_RECORDED),
         (Answer("", "stop", 1, 9, 0.1, reasoning=FIX), Reason.NO_EDITS),
         (block("src/a.py", "def f(x):\n...\n", "def f(y):\n"), Reason.ELISION),

@@ -3,7 +3,7 @@ from benches import NOT_APPLIED, ScriptedBench, printed
 from doubles import ScriptedModel
 
 from harness.config.schema import RegressionConfig
-from harness.core.interfaces import Answer
+from harness.core.interfaces import CUT, Answer
 from harness.core.location import Location
 from harness.model.prompts import Prompts
 from harness.repo.memory_snapshot import MemorySnapshot
@@ -35,15 +35,16 @@ async def test_tests_that_pass_on_the_base_less_those_that_the_model_strikes_out
     assert found.struck == ("tests/test_a.py::two",)
     assert found.reason is None
     assert found.files == ("tests/test_a.py",)
-    assert found.prompt_tokens > 0
+    assert found.cost.prompt_tokens > 0
     [(script, patch)] = scripted.runs
     assert patch == ""
     assert "git checkout HEAD -- tests/test_a.py\n" in script.text
     assert "test_new" not in script.text, "the hidden test must not come in"
 
 
-async def test_a_cut_answer_strikes_out_nothing_and_says_so(instance):
-    cut = Answer("tests/test_a.py::two", "length", 9, 9, 0.1)
+@pytest.mark.parametrize("end", CUT)
+async def test_a_cut_answer_strikes_out_nothing_and_says_so(instance, end):
+    cut = Answer("tests/test_a.py::two", end, 9, 9, 0.1)
     found, _ = await find(instance, cut, BASE)
     assert len(found.tests) == 2
     assert found.unread == "cut after 9 tokens"

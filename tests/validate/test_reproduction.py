@@ -3,7 +3,8 @@ from benches import NOT_APPLIED, ScriptedBench, printed
 from doubles import ScriptedModel
 
 from harness.config.schema import ReproductionConfig
-from harness.core.interfaces import Answer, ContextOverflow
+from harness.core.interfaces import CUT, Answer, ContextOverflow
+from harness.model.ask import Reply
 from harness.model.prompts import Prompts
 from harness.validate.programs import BASH, JAVASCRIPT, PHP, PYTHON, RUBY, program_for
 from harness.validate.reproduction import (
@@ -26,7 +27,7 @@ def fenced(script: str) -> str:
 
 
 def usable(index: int, source: str = SCRIPT) -> ReproductionTest:
-    return read_reproduction(Answer(fenced(source), "stop", 1, 1, 0.1), index)
+    return read_reproduction(Reply.of(Answer(fenced(source), "stop", 1, 1, 0.1)), index)
 
 
 @pytest.mark.parametrize(
@@ -35,7 +36,8 @@ def usable(index: int, source: str = SCRIPT) -> ReproductionTest:
         (fenced(SCRIPT), None),
         (f"A draft:\n```\nnot python at all\n```\n{fenced(SCRIPT)}", None),
         (f"<think>\n{fenced('x = 1')}</think>\n{fenced(SCRIPT)}", None),
-        (Answer(fenced(SCRIPT), "length", 1, 1, 0.1), ScriptReason.TRUNCATED),
+        *((Answer(fenced(SCRIPT), end, 1, 1, 0.1), ScriptReason.TRUNCATED) for end in CUT),
+        (Answer("", "not-recorded", 0, 0, 0.0), ScriptReason.NOT_RECORDED),
         (SCRIPT, ScriptReason.NO_SCRIPT),
         ("", ScriptReason.NO_SCRIPT),
         (fenced("def f(:\n"), ScriptReason.SYNTAX_ERROR),
@@ -90,7 +92,7 @@ async def test_a_test_is_kept_when_it_shows_the_issue_on_the_base_and_nothing_el
 
 async def test_scripts_that_differ_in_comments_only_are_run_once(instance):
     scripted = ScriptedBench(instance, lambda *_: printed("Issue reproduced"))
-    refused = read_reproduction(Answer("", "stop", 1, 1, 0.1), 3)
+    refused = read_reproduction(Reply.of(Answer("", "stop", 1, 1, 0.1)), 3)
     tests = await keep_reproducing(scripted.bench, [usable(0), usable(1, SAME), usable(2, ANOTHER), refused])
     assert [test.reason for test in tests] == [None, None, None, ScriptReason.NO_SCRIPT]
     assert len(scripted.runs) == 2
