@@ -12,7 +12,7 @@ from typing import get_args
 
 from harness.core.conditions import Condition
 from harness.core.verdict import Outcome, Verdict
-from harness.report.statistics import Interval, wilson
+from harness.statistics.share import Interval, wilson
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from typing import Any
 
 from harness.core.verdict import Outcome, Verdict
 from harness.grading.exclusions import Exclusions, Soundness
-from harness.report.statistics import wilson
+from harness.statistics.share import wilson
 
 SCHEMA_VERSION = 2  # of the official report, swebench 5.x
 NOT_EVALUATED = "not-evaluated"  # submitted, but without a verdict

@@ -7,7 +7,6 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
-from math import comb
 from statistics import fmean
 
 from harness.core.instance import Instance
@@ -18,6 +17,7 @@ from harness.errors import InputError
 from harness.repo.diff import split_lines
 from harness.repo.gold_locations import gold_locations
 from harness.repo.symbols import language_of, parse_elements
+from harness.statistics.share import pass_at_k
 
 CUTOFFS = (1, 3, 5)  # located files that recall and precision look at
 DRAWS = (1, 2, 4, 8, 10, 16, 20, 32, 40, 64, 100)  # of pass@k, as far as there are candidates
@@ -137,17 +137,6 @@ def count_resolving(candidates: int, verdicts: Mapping[int, Verdict]) -> tuple[i
     """Candidates with a verdict, and of these the resolving ones; one without a patch counts as not resolving."""
     failed = sum(verdict.outcome is Outcome.INFRASTRUCTURE for verdict in verdicts.values())
     return candidates - failed, sum(verdict.resolved for verdict in verdicts.values())
-
-
-def pass_at_k(n: int, c: int, k: int) -> float:
-    """The chance that at least one of k candidates drawn from n without replacement is among the c that resolve.
-
-    The unbiased estimator 1 - C(n - c, k) / C(n, k) of Chen et al. 2021 (arXiv 2107.03374). Raises ValueError for
-    more draws than candidates.
-    """
-    if not 0 <= c <= n or not 1 <= k <= n:
-        raise ValueError(f"pass@{k} is not defined for {c} of {n} candidates")
-    return 1 - comb(n - c, k) / comb(n, k)
 
 
 def summarise_stages(attempts: Iterable[tuple[str, str, StageScores]]) -> list[StageRow]:

@@ -10,10 +10,11 @@ from numpy.typing import NDArray
 
 from harness.core.conditions import Condition
 from harness.errors import InputError
-from harness.report.statistics import CONFIDENCE
+from harness.statistics.crossed import Difference, Estimate, Resampler, Scores, crossed_difference, estimate
+from harness.statistics.many import holm
+from harness.statistics.share import CONFIDENCE
 from lab.arms import BASELINE
 from lab.study.collect import ORDINARY, Record, Study, subset_of
-from lab.study.statistics import Difference, Estimate, Resampler, Scores, compare, estimate, holm
 
 Measure = Literal["resolved", "similarity", "empty"]
 View = Condition | Literal["average"]  # average: over the conditions with equal weights, as PAPER's "AVG"
@@ -64,7 +65,7 @@ def analyse(study: Study) -> Analysis:
 
     def family(pairs: Sequence[tuple[str, str]], view: View, measure: Measure) -> tuple[Comparison, ...]:
         found = [
-            compare(resampler, scores(a, view, measure), scores(b, view, measure), (numbers[a], numbers[b]))
+            crossed_difference(resampler, scores(a, view, measure), scores(b, view, measure), (numbers[a], numbers[b]))
             for a, b in pairs
         ]
         return _family(pairs, found)

@@ -10,12 +10,12 @@ from harness.common.resources import templates
 from harness.errors import InputError
 from harness.packing.output import finished_file
 from harness.report.tables import markdown_table
+from harness.statistics.crossed import POWER, RESAMPLES
 from lab.arms import COMPENSATED
 from lab.study.analysis import LEVEL, Analysis, analyse, main_ids
 from lab.study.collect import ORDINARY, Study
 from lab.study.figure import draw
 from lab.study.parts import save_study
-from lab.study.statistics import POWER, RESAMPLES
 from lab.study.tables import (
     bounds,
     checkpoints_csv,

@@ -5,10 +5,10 @@ from dataclasses import asdict
 from statistics import fmean
 
 from harness.report.format import NONE, number, percent, span, tokens
-from harness.report.statistics import Interval
+from harness.statistics.crossed import Estimate
+from harness.statistics.share import Interval
 from lab.study.analysis import Analysis, Comparison, Measure, View, main_ids
 from lab.study.collect import Checkpoint, Record, Study
-from lab.study.statistics import Estimate
 
 Cells = dict[str, str]
 

@@ -20,8 +20,9 @@ from harness.model.checkpoint import checkpoint_revision
 from harness.report.metrics import Attempt
 from harness.report.similarity import similarity
 from harness.report.write import Result, write_results
+from harness.statistics import crossed
 from lab.arms import ARMS
-from lab.study import joined, load_study, read_study, replaced, statistics, write_study
+from lab.study import joined, load_study, read_study, replaced, write_study
 from lab.study.card import read_card
 from lab.study.collect import subset_of
 from lab.training.recipe import Recipe
@@ -126,7 +127,7 @@ def write_run(folder: Path, arms=tuple(SKILL), seeds=SEEDS) -> tuple[Path, Path]
 def few_draws():
     """What is tested here does not hang on the number of random draws."""
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(statistics, "RESAMPLES", 500)
+        patched.setattr(crossed, "RESAMPLES", 500)
         yield
 
 

@@ -5,7 +5,7 @@ import pytest
 from harness.core.conditions import Condition
 from harness.core.verdict import Outcome, Phase, Verdict
 from harness.report.metrics import Attempt, average, summarise
-from harness.report.statistics import wilson
+from harness.statistics.share import wilson
 
 PHASES = {
     Outcome.RESOLVED: Phase.GRADE,
@@ -113,19 +113,3 @@ def test_no_average_unless_all_three_conditions_are_there() -> None:
         attempt("i", Outcome.RESOLVED, "gold", None),
     ]
     assert average(summarise(attempts)) == []
-
-
-@pytest.mark.parametrize(
-    ("successes", "trials", "low", "high"),
-    # by the formula (p + z²/2n ± z sqrt(p(1-p)/n + z²/4n²)) / (1 + z²/n), z = 1.959964
-    [(0, 10, 0.0, 0.27753), (10, 10, 0.72247, 1.0), (1, 4, 0.04559, 0.69936), (81, 263, 0.25533, 0.36621)],
-)
-def test_wilson(successes: int, trials: int, low: float, high: float) -> None:
-    found = wilson(successes, trials)
-    assert found.low == pytest.approx(low, abs=1e-4)
-    assert found.high == pytest.approx(high, abs=1e-4)
-
-
-def test_wilson_of_nothing_is_an_error() -> None:
-    with pytest.raises(ValueError, match="n"):
-        wilson(0, 0)

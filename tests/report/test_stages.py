@@ -1,5 +1,3 @@
-from math import comb
-
 import pytest
 
 from harness.core.instance import Instance
@@ -12,7 +10,6 @@ from harness.report.stages import (
     StageScores,
     count_resolving,
     localization_hits,
-    pass_at_k,
     summarise_stages,
 )
 
@@ -78,16 +75,6 @@ def test_several_sets_of_one_file_count_it_once(gold):
 @pytest.mark.parametrize("patch", ["no diff\n@@ -1 +1 @@", "--- /dev/null\n+++ b/new.py\n@@ -0,0 +1 @@\n+x\n"])
 def test_without_a_changed_file_there_is_nothing_to_hold_it_against(row, patch):
     assert localization_hits(Instance.model_validate(row(patch=patch)), SNAPSHOT, [Location("a.py")]) == {}
-
-
-def test_pass_at_k_is_the_share_of_draws_that_hold_a_resolving_one():
-    assert pass_at_k(5, 2, 3) == pytest.approx(1 - 1 / 10)
-    assert pass_at_k(4, 1, 1) == 0.25
-    assert (pass_at_k(4, 0, 4), pass_at_k(4, 1, 4)) == (0.0, 1.0)
-    n, c, k = 9, 3, 4
-    assert pass_at_k(n, c, k) == pytest.approx(sum(comb(c, i) * comb(n - c, k - i) for i in range(1, k)) / comb(n, k))
-    with pytest.raises(ValueError, match="pass@3"):
-        pass_at_k(2, 1, 3)
 
 
 def verdict(outcome: Outcome) -> Verdict:

@@ -10,7 +10,7 @@ from rich.console import Console
 from harness.core.conditions import Condition
 from harness.report import tables
 from harness.report.metrics import SummaryRow
-from harness.report.statistics import wilson
+from harness.statistics.share import wilson
 
 CONDITIONS: tuple[Condition, ...] = ("model", "gt-location", "gt-file")
 

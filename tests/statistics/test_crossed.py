@@ -1,4 +1,4 @@
-"""The study's statistics: against values worked out otherwise, and against what crossed random effects do."""
+"""The crossed statistics: against values worked out otherwise, and against what crossed random effects do."""
 
 from itertools import combinations
 
@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from lab.study import statistics
-from lab.study.statistics import RESAMPLES, Resampler, compare, estimate, holm
+from harness.statistics import crossed as module
+from harness.statistics.crossed import RESAMPLES, Resampler, crossed_difference, estimate
 
 SEEDS, INSTANCES = 5, 40
 
@@ -32,7 +32,7 @@ def resampler():
 @pytest.fixture
 def quick(monkeypatch):
     """One of fewer draws, for simulations that look at p values."""
-    monkeypatch.setattr(statistics, "RESAMPLES", 300)
+    monkeypatch.setattr(module, "RESAMPLES", 300)
     return Resampler(INSTANCES)
 
 
@@ -72,7 +72,7 @@ def test_how_often_the_bootstrap_covers_the_truth(quick, between_seeds, between_
 def test_only_the_crossed_test_keeps_its_level_where_instances_and_seeds_both_vary(quick):
     """A test that held seeds or instances fixed would find differences between arms that have none."""
     random = np.random.default_rng(2)
-    found = [compare(quick, *crossed(random, 0.05, 0.16, 0.02), (0, 1)) for _ in range(200)]
+    found = [crossed_difference(quick, *crossed(random, 0.05, 0.16, 0.02), (0, 1)) for _ in range(200)]
     assert np.mean([difference.p < 0.05 for difference in found]) <= 0.05
     assert np.mean([difference.p_instances < 0.05 for difference in found]) > 0.09
     assert np.mean([difference.p_seeds < 0.05 for difference in found]) > 0.09
@@ -87,7 +87,7 @@ def test_a_true_difference_as_large_as_detectable_is_found_as_often_as_said(quic
     found = []
     for _ in range(200):
         first, other = crossed(random, 0.05, 0.0, 0.01)
-        found.append(compare(quick, first + size, other, (0, 1)))
+        found.append(crossed_difference(quick, first + size, other, (0, 1)))
     detectable = np.median([difference.detectable(0.05) for difference in found])
     power = np.mean([difference.p < 0.05 for difference in found])
     assert detectable == pytest.approx(size, rel=0.15)
@@ -98,14 +98,14 @@ def test_the_seed_test_is_exact(resampler):
     """Five seeds above five others: one of 252 ways to share them out, or two for both sides."""
     first = np.linspace(0.6, 0.7, SEEDS)[:, None] * np.ones((1, INSTANCES))
     other = np.linspace(0.3, 0.4, SEEDS)[:, None] * np.ones((1, INSTANCES))
-    assert compare(resampler, first, other, (0, 1)).p_seeds == pytest.approx(2 / 252)
+    assert crossed_difference(resampler, first, other, (0, 1)).p_seeds == pytest.approx(2 / 252)
 
 
 def test_ties_count_as_reached(resampler):
     """Floats alone would tell some ways to share these means out from what is seen, which they equal."""
     counts = (290, 250, 245, 291, 241), (272, 244, 257, 268, 265)
     first, other = (np.array(numbers)[:, None] / 600 * np.ones((1, INSTANCES)) for numbers in counts)
-    assert compare(resampler, first, other, (0, 1)).p_seeds == pytest.approx(exact_p(*counts))
+    assert crossed_difference(resampler, first, other, (0, 1)).p_seeds == pytest.approx(exact_p(*counts))
 
 
 def exact_p(first, other):
@@ -126,20 +126,14 @@ def test_the_sign_test_agrees_with_scipy(resampler):
 
 def test_equal_arms_differ_by_nothing(resampler):
     scores = np.ones((SEEDS, INSTANCES))
-    found = compare(resampler, scores, scores, (0, 1))
+    found = crossed_difference(resampler, scores, scores, (0, 1))
     assert (found.mean, found.p, found.p_instances, found.p_seeds) == (0, 1, 1, 1)
-    assert compare(resampler, scores, 0 * scores, (0, 1)).p == 0
+    assert crossed_difference(resampler, scores, 0 * scores, (0, 1)).p == 0
 
 
 def test_a_single_seed_gives_no_p_over_seeds(resampler):
     scores = np.random.default_rng(5).random((1, INSTANCES))
-    found = compare(resampler, scores, scores / 2, (0, 1))
+    found = crossed_difference(resampler, scores, scores / 2, (0, 1))
     assert (found.p, found.p_seeds, found.interval, found.detectable(0.05)) == (None, None, None, None)
     assert found.p_instances < 0.001
     assert estimate(resampler, scores, 0).half_width is None
-
-
-def test_holm_is_holms():
-    assert holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
-    assert holm([0.6, 0.9]) == [1.0, 1.0]
-    assert holm([]) == []

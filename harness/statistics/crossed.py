@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-from harness.report.statistics import CONFIDENCE, Interval
+from harness.statistics.share import CONFIDENCE, Interval
 
 SEED = 20_260_301  # of every random draw here
 RESAMPLES = 10_000
@@ -87,7 +87,7 @@ def estimate(resampler: Resampler, scores: Scores, arm: int) -> Estimate:
     return Estimate(float(scores.mean()), bootstrap, half_width, tuple(map(float, by_seed)))
 
 
-def compare(resampler: Resampler, first: Scores, other: Scores, arms: tuple[int, int]) -> Difference:
+def crossed_difference(resampler: Resampler, first: Scores, other: Scores, arms: tuple[int, int]) -> Difference:
     """The first arm's mean less the other's, tested for instances, for seeds, and for both at once.
 
     The last takes the difference over the root of the summed variances of its mean over instances and of each arm's
@@ -100,7 +100,7 @@ def compare(resampler: Resampler, first: Scores, other: Scores, arms: tuple[int,
     draws = resampler.means(first, arms[0]) - resampler.means(other, arms[1])
     error = freedom = p = p_seeds = interval = None
     if min(map(len, by_seed)) > 1 and len(paired) > 1:
-        error, freedom = _crossed_error((paired, *by_seed))
+        error, freedom = crossed_error((paired, *by_seed))
         p = float(2 * stats.t.sf(abs(mean) / error, freedom)) if error else float(abs(mean) < 1e-12)
         half_width = stats.t.ppf((1 + CONFIDENCE) / 2, freedom) * error
         interval = Interval(float(mean - half_width), float(mean + half_width))
@@ -108,24 +108,20 @@ def compare(resampler: Resampler, first: Scores, other: Scores, arms: tuple[int,
     return Difference(mean, interval, _percentiles(draws), p, resampler.sign_test(paired), p_seeds, error, freedom)
 
 
-def holm(values: Sequence[float]) -> list[float]:
-    """Holm's (1979) adjusted p values, in the order given."""
-    order = sorted(range(len(values)), key=values.__getitem__)
-    adjusted, least = [0.0] * len(values), 0.0
-    for rank, place in enumerate(order):
-        least = max(least, min(1.0, (len(values) - rank) * values[place]))
-        adjusted[place] = least
-    return adjusted
+def crossed_error(samples: Sequence[NDArray[np.float64]]) -> tuple[float, float]:
+    """(standard error, degrees of freedom) of a sum of the samples' means, each with at least two members."""
+    return satterthwaite([(float(sample.var(ddof=1)) / len(sample), len(sample) - 1) for sample in samples])
 
 
-def _crossed_error(samples: Sequence[NDArray[np.float64]]) -> tuple[float, float]:
-    """(standard error, degrees of freedom) of a sum of means whose variances add up."""
-    variances = [float(sample.var(ddof=1)) / len(sample) for sample in samples]
-    total = sum(variances)
+def satterthwaite(variances: Sequence[tuple[float, int]]) -> tuple[float, float]:
+    """(standard error, degrees of freedom) of a sum of independent terms, each with its variance and freedom.
+
+    The degrees of freedom are Satterthwaite's (1946); infinite if no term varies.
+    """
+    total = sum(variance for variance, _ in variances)
     if not total:
         return 0.0, inf
-    freedom = total**2 / sum(v**2 / (len(sample) - 1) for v, sample in zip(variances, samples, strict=True))
-    return sqrt(total), freedom
+    return sqrt(total), total**2 / sum(variance**2 / freedom for variance, freedom in variances)
 
 
 def _seed_test(first: NDArray[np.float64], other: NDArray[np.float64]) -> float:

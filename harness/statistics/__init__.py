@@ -1,0 +1,1 @@
+"""Statistics of outcomes: rates, paired comparisons, the mathematics of a gate. Values in, values out."""
