@@ -1,6 +1,7 @@
 """The model that the pipeline asks: no question twice, and a server only when there is a question for it."""
 
 import asyncio
+import logging
 import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -17,10 +18,15 @@ from harness.config.schema import CheckpointConfig, ServingConfig
 from harness.core.interfaces import Answer, Sampling
 from harness.errors import InputError
 from harness.model.checkpoint import argument
-from harness.model.endpoint import EndpointModel, connect, find_model
+from harness.model.connection import connect
+from harness.model.endpoint import EndpointModel
+from harness.model.listing import find_model
 from harness.model.orphans import reap_servers
 from harness.model.recorded import RecordedModel, question
+from harness.model.response import read_record
 from harness.model.served import ServedCheckpoint, ServerState
+
+log = logging.getLogger(__name__)
 
 
 class JournaledModel:
@@ -63,9 +69,12 @@ class JournaledModel:
         asked = question(self.revision, prompt, sampling, index)
         key = content_key(**asked)
         record = self._journal.get(key)
-        if record is not None:
+        answer = read_record(record.get("answer")) if record else None
+        if record and answer is None:
+            log.warning("%s: the record %s holds no answer: asking again", self._journal.path, key)
+        if answer is not None:
             self.found += 1
-            return Answer(**record["answer"])
+            return answer
         not_found()
         task = self._under_way.get(key)
         if task is None:

@@ -7,7 +7,7 @@ from hashlib import sha256
 
 from harness.config.schema import EmbeddingsConfig
 from harness.errors import InfrastructureError, InputError
-from harness.model.endpoint import connect
+from harness.model.connection import connect
 from harness.repo.blob_cache import BlobStore
 
 AT_ONCE = 64  # texts in one request

@@ -4,34 +4,26 @@ import asyncio
 import json
 import logging
 import math
-import re
 import time
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self, cast
+from typing import TYPE_CHECKING, Any, Self
 
-from harness.common.suggest import nearest
 from harness.core.interfaces import Answer, ContextOverflow, Sampling
 from harness.errors import InfrastructureError, InputError
+from harness.model.connection import for_side_questions
+from harness.model.listing import list_models
+from harness.model.refusal import Refused, error_in, explain
+from harness.model.response import KNOWN, BadReply, read_json, read_response
 
 if TYPE_CHECKING:
     from openai import AsyncOpenAI
-    from openai.types import Completion
-    from openai.types.chat import ChatCompletion, ChatCompletionUserMessageParam
 
 log = logging.getLogger(__name__)
 
-RETRIES = 8  # after connection errors, 429 and 5xx: 0.5 to 8 s apart, or when the server says (openai's own rule)
-CONNECT_SECONDS = 10.0
-SIDE_RETRIES = 2  # for what is not a generation: counting, listing
-SIDE_SECONDS = 60.0
 # For an endpoint without /tokenize. Code takes 3 to 4 bytes a token with usual vocabularies; this errs to be safe.
 BYTES_PER_TOKEN = 2.5
 TEMPLATE_TOKENS = 32  # allowed for a chat template, likewise
-TOO_LONG = re.compile(
-    r"context.{0,10}length|context_length_exceeded|max_model_len|context window|too many tokens", re.I
-)
-# The question, not the server, is at fault: no other question will fare better.
-REFUSED = {401: "refuses the key", 403: "refuses the key", 404: "does not know the model or the path"}
+REPLY_PAUSES = (0.5, 1.0, 2.0)  # seconds before another try after a reply that holds no answer
 
 
 def require_room(prompt_tokens: int, sampling: Sampling, context: int) -> None:
@@ -45,26 +37,6 @@ def require_room(prompt_tokens: int, sampling: Sampling, context: int) -> None:
 def estimated_tokens(text: str) -> int:
     """Tokens that ``text`` takes as one user message, rather too many than too few, where nobody can count them."""
     return TEMPLATE_TOKENS + math.ceil(len(text.encode("utf-8", "replace")) / BYTES_PER_TOKEN)
-
-
-def connect(base_url: str, key: str = "none", seconds: float = 600.0, own: bool = False) -> "AsyncOpenAI":
-    """A client for an OpenAI-compatible server; ``seconds`` bounds each request, ``own`` keeps out proxies."""
-    import openai
-
-    return openai.AsyncOpenAI(
-        base_url=base_url,
-        api_key=key,
-        max_retries=RETRIES,
-        timeout=openai.Timeout(seconds, connect=CONNECT_SECONDS),
-        http_client=openai.DefaultAsyncHttpxClient(trust_env=not own),
-    )
-
-
-def _for_side_questions(client: "AsyncOpenAI") -> "AsyncOpenAI":
-    import openai
-
-    timeout = openai.Timeout(SIDE_SECONDS, connect=CONNECT_SECONDS)
-    return client.with_options(max_retries=SIDE_RETRIES, timeout=timeout)
 
 
 class EndpointModel:
@@ -91,12 +63,13 @@ class EndpointModel:
         self.model = model
         self.base_url = str(client.base_url).rstrip("/")
         self._client = client
-        self._side = _for_side_questions(client)
+        self._side = for_side_questions(client)
         self._slots = asyncio.Semaphore(concurrency)
         self._seconds = request_seconds
         self._context = context
         self._chat = chat
         self._tokenizes = True  # until the server says otherwise
+        self._ends: set[str] = set()  # words for an answer's end that nobody here knows
 
     async def __aenter__(self) -> Self:
         return self
@@ -117,31 +90,58 @@ class EndpointModel:
         Raises ContextOverflow where the server says so or cut the answer short of max_tokens at the context's
         end, InputError where it refuses the key or the model, InfrastructureError for the rest.
         """
+        common = sampling.model_dump() | {"model": self.model, "n": 1, "seed": sampling.seed + index}
         async with self._slots:
-            start = time.monotonic()
-            response = await self._send(prompt, sampling, index)
-            answer = _read(response, time.monotonic() - start)
+            answer = await self._generate(common | self._asked(prompt))
+        self._note_end(answer.finish_reason)
         cut = answer.finish_reason == "length" and answer.completion_tokens < sampling.max_tokens
         if cut and answer.prompt_tokens + answer.completion_tokens >= await self.context_length():
             raise ContextOverflow(f"the answer was cut at the context's end, after {answer.completion_tokens} tokens")
         return answer
 
-    async def _send(self, prompt: str, sampling: Sampling, index: int) -> "ChatCompletion | Completion":
+    def _asked(self, prompt: str) -> dict[str, Any]:
+        """A prompt as the fields of a request."""
+        return {"messages": [{"role": "user", "content": prompt}]} if self._chat else {"prompt": prompt}
+
+    def _note_end(self, word: str) -> None:
+        if word not in KNOWN and word not in self._ends:
+            self._ends.add(word)
+            log.warning("%s ends answers with the unknown reason %r: they count as whole", self.model, word)
+
+    async def _generate(self, body: dict[str, Any]) -> Answer:
+        """The answer, asked for again if a reply holds none."""
         import openai
 
-        common: dict[str, Any] = sampling.model_dump() | {"model": self.model, "n": 1, "seed": sampling.seed + index}
         try:
             async with asyncio.timeout(self._seconds):
-                if not self._chat:
-                    return cast("Completion", await self._client.completions.create(prompt=prompt, **common))
-                message: ChatCompletionUserMessageParam = {"role": "user", "content": prompt}
-                return cast("ChatCompletion", await self._client.chat.completions.create(messages=[message], **common))
+                for pause in REPLY_PAUSES:
+                    try:
+                        return await self._send(body)
+                    except BadReply as error:
+                        log.warning("%s: %s; asking again in %g s", self.base_url, error, pause)
+                        await asyncio.sleep(pause)
+                return await self._send(body)
         except (TimeoutError, openai.APITimeoutError) as error:
             raise InfrastructureError(
                 f"{self.base_url} gave no answer within {self._seconds:g} s (serving.request_seconds)"
             ) from error
+        except BadReply as error:
+            raise InfrastructureError(
+                f"{self.base_url} does not answer as an OpenAI-compatible server does: {error}"
+            ) from error
         except openai.APIError as error:
             raise self._explain(error) from error
+
+    async def _send(self, body: dict[str, Any]) -> Answer:
+        """The answer in one reply. Raises BadReply if it holds none, and what openai raises."""
+        start = time.monotonic()
+        path = "/chat/completions" if "messages" in body else "/completions"
+        value = read_json(await self._client.post(path, cast_to=bytes, body=body))
+        if refusal := error_in(value):
+            error = explain(self.base_url, *refusal)
+            passing = isinstance(error, InfrastructureError) and not isinstance(error, Refused)
+            raise BadReply(str(error)) if passing else error
+        return read_response(value, body["max_tokens"], time.monotonic() - start)
 
     def _explain(self, error: Exception) -> Exception:
         """The project's exception for one of openai's."""
@@ -149,19 +149,14 @@ class EndpointModel:
 
         if isinstance(error, openai.APIConnectionError):
             return InfrastructureError(f"{self.base_url} is not reachable ({error.__cause__ or error})")
-        if not isinstance(error, openai.APIStatusError):
-            return InfrastructureError(f"{self.base_url} does not answer as an OpenAI-compatible server does ({error})")
-        if error.status_code in (400, 413, 422) and TOO_LONG.search(error.message):
-            return ContextOverflow(error.message)
-        if error.status_code in REFUSED:
-            return InputError(f"{self.base_url} {REFUSED[error.status_code]}: {error.message}")
-        return InfrastructureError(f"{self.base_url} answered {error.status_code}: {error.message}")
+        if isinstance(error, openai.APIStatusError):
+            return explain(self.base_url, error.status_code, error.response.content)
+        return InfrastructureError(f"{self.base_url} does not answer as an OpenAI-compatible server does ({error})")
 
     async def count_tokens(self, text: str) -> int:
         """Tokens of ``text`` as one user message: the server's count, else a conservative estimate by its bytes."""
         if self._tokenizes:
-            question = {"messages": [{"role": "user", "content": text}]} if self._chat else {"prompt": text}
-            reply = await self._post_tokenize({"model": self.model, **question})
+            reply = await self._post_tokenize({"model": self.model, **self._asked(text)})
             if isinstance(reply.get("count"), int):
                 return int(reply["count"])
             self._tokenizes = False
@@ -195,55 +190,3 @@ class EndpointModel:
                 )
             self._context = length
         return self._context
-
-
-async def list_models(client: "AsyncOpenAI") -> dict[str, int | None]:
-    """The models that a server lists, with their context lengths where it says them.
-
-    Raises InputError for a server that can't be reached or asked.
-    """
-    import openai
-
-    try:
-        reply = json.loads(await _for_side_questions(client).get("/models", cast_to=str))
-        lengths = {model["id"]: model.get("max_model_len") for model in reply["data"]}
-    except (openai.APIError, ValueError, KeyError, TypeError, AttributeError) as error:  # not a list of models
-        raise InputError(
-            f"{client.base_url}: no OpenAI-compatible server answers there ({error.__cause__ or error}); "
-            "start it, or correct the checkpoint's endpoint"
-        ) from error
-    return {name: length if isinstance(length, int) else None for name, length in lengths.items()}
-
-
-async def find_model(client: "AsyncOpenAI", wanted: str | None) -> str:
-    """The model to ask for: ``wanted``, or the only one that the server lists.
-
-    Raises InputError for an unreachable server, an unknown model, and where none is wanted among several.
-    """
-    known = await list_models(client)
-    if wanted is None and len(known) == 1:
-        return next(iter(known))
-    served = ", ".join(known) or "no model"
-    if wanted is None:
-        raise InputError(f"{client.base_url}: serves {served}; name one as the checkpoint's model")
-    if wanted not in known:
-        raise InputError(f"{client.base_url}: serves {served}, not {wanted!r}{nearest(wanted, known)}")
-    return wanted
-
-
-def _read(response: "ChatCompletion | Completion", seconds: float) -> Answer:
-    """The answer in a response. Raises InfrastructureError where there is none."""
-    choices = getattr(response, "choices", None)
-    if not choices:
-        raise InfrastructureError("the server's response holds no answer")
-    choice, usage = choices[0], response.usage
-    message = getattr(choice, "message", None)
-    extra = (message.model_extra or {}) if message is not None else {}
-    return Answer(
-        text=(message.content if message is not None else choice.text) or "",
-        finish_reason=choice.finish_reason or "",
-        prompt_tokens=usage.prompt_tokens if usage else 0,
-        completion_tokens=usage.completion_tokens if usage else 0,
-        seconds=round(seconds, 3),
-        reasoning=extra.get("reasoning") or extra.get("reasoning_content") or "",
-    )

@@ -17,7 +17,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from harness.common.hashing import content_key
 from harness.config.schema import CheckpointConfig, ServingConfig
@@ -26,6 +26,7 @@ from harness.errors import InputError
 from harness.model.checkpoint import argument, checkpoint_revision, context_length
 from harness.model.endpoint import estimated_tokens, require_room
 from harness.model.prompts import Prompt
+from harness.model.response import read_record
 from harness.model.tokens import PromptTokens
 
 log = logging.getLogger(__name__)
@@ -33,8 +34,6 @@ log = logging.getLogger(__name__)
 NOT_RECORDED = "not-recorded"  # finish reason of the empty answer to a question that the recording lacks
 UNBOUNDED = 1 << 40  # tokens; the context of answers that no tokenizer measures
 NAMED = 5  # missing answers that are told one by one
-
-_ANSWER = TypeAdapter(Answer)
 
 Place = tuple[str, str, int]  # instance, stage, sample
 
@@ -85,8 +84,12 @@ class Recording:
 
     def _add(self, line: dict[str, Any]) -> None:
         if line.get("kind") == "answer":
-            self.asked[line["key"]] = _ANSWER.validate_python(line["answer"])
             self.revisions.add(line["revision"])
+            answer = read_record(line["answer"])
+            if answer is None:
+                log.warning("%s: left out the record %s: what it holds is no answer", self.path, line["key"])
+            else:
+                self.asked[line["key"]] = answer
         elif "kind" not in line:
             found = WrittenAnswer.model_validate(line)
             place = (found.instance_id, found.stage, found.sample)

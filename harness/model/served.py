@@ -14,7 +14,8 @@ from harness.config.schema import CheckpointConfig, ServingConfig
 from harness.core.interfaces import Answer, Sampling
 from harness.errors import HarnessError, InputError, ServerError
 from harness.model.checkpoint import check_checkpoint, checkpoint_revision, context_length
-from harness.model.endpoint import EndpointModel, connect, require_room
+from harness.model.connection import connect
+from harness.model.endpoint import EndpointModel, require_room
 from harness.model.server import VllmServer
 from harness.model.tokens import PromptTokens
 

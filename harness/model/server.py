@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Self
 from harness.errors import InputError, ServerError
 from harness.model import supervisor
 from harness.model.checkpoint import argument, check_arguments, check_checkpoint, context_length, serves_on_cpu
-from harness.model.endpoint import connect
+from harness.model.connection import connect
 from harness.model.orphans import end_group, forget_server, living, note_server
 from harness.model.server_log import find_reason
 

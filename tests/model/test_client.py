@@ -15,7 +15,7 @@ from harness.config.schema import CheckpointConfig, ServingConfig
 from harness.core.interfaces import ContextOverflow, Sampling
 from harness.errors import InfrastructureError, InputError, ServerError
 from harness.miniature.checkpoints import write_random_checkpoint
-from harness.model import endpoint, served
+from harness.model import connection, endpoint, served
 from harness.model.client import open_model
 from harness.model.served import ServerState
 
@@ -77,7 +77,7 @@ async def test_failures_that_do_not_pass_end(journal):
     async with asking(fake, journal) as model:
         with pytest.raises(InfrastructureError, match=r"answered 500: .*engine dead"):
             await model.answer("why?", SAMPLING, 0)
-    assert len(fake.questions) == 1 + endpoint.RETRIES
+    assert len(fake.questions) == 1 + connection.RETRIES
     assert len(journal) == 0
 
 
@@ -99,12 +99,78 @@ async def test_a_refusal_is_never_tried_again(journal, status, message, error):
     assert len(fake.questions) == 1
 
 
-@pytest.mark.parametrize("body", ["<html>busy</html>", "{}", '{"choices": []}'])
-async def test_what_is_no_answer_is_an_infrastructure_failure(journal, body):
-    fake = FakeOpenAI(web.Response(text=body, content_type="application/json" if body[0] == "{" else "text/html"))
+def sent(body: str) -> web.Response:
+    return web.Response(text=body, content_type="application/json" if body[:1] in "{[" else "text/html")
+
+
+NO_ANSWERS = [
+    "",
+    "<html>busy</html>",
+    "{}",
+    '{"choices": []}',
+    '{"choices": [{"message": null}]}',
+    '{"choices": [null]',
+]
+
+
+@pytest.mark.parametrize("body", [*NO_ANSWERS, '{"error": {"message": "engine busy"}}'])
+async def test_what_is_no_answer_is_asked_for_again_and_then_an_infrastructure_failure(journal, body, monkeypatch):
+    monkeypatch.setattr(endpoint, "REPLY_PAUSES", (0.0, 0.0))
+    fake = FakeOpenAI(sent(body), sent(body), completion("late"))
     async with asking(fake, journal) as model:
-        with pytest.raises(InfrastructureError):
+        assert (await model.answer("why?", SAMPLING, 0)).text == "late"
+        fake.replies = [sent(body)]
+        with pytest.raises(InfrastructureError, match="does not answer as an OpenAI-compatible server"):
+            await model.answer("who?", SAMPLING, 0)
+    assert len(fake.questions) == 6
+    assert len(journal) == 2  # the prompt and the answer that came late
+
+
+@pytest.mark.parametrize(
+    ("code", "message", "error"),
+    [
+        (400, "bad temperature", InfrastructureError),
+        (401, "bad key", InputError),
+        (400, "context length", ContextOverflow),
+    ],
+)
+async def test_an_error_sent_as_a_success_is_what_its_code_says(journal, code, message, error):
+    fake = FakeOpenAI(sent(json.dumps({"error": {"message": message, "code": code}})))
+    async with asking(fake, journal) as model:
+        with pytest.raises(error, match=message):
             await model.answer("why?", SAMPLING, 0)
+    assert len(fake.questions) == 1
+
+
+async def test_text_parts_are_joined_and_unsaid_tokens_are_none(journal):
+    parts = [{"type": "thinking", "thinking": "hm"}, {"type": "text", "text": "pat"}, {"type": "text", "text": "ch"}]
+    body = {"choices": [{"message": {"content": parts}, "finish_reason": None}], "usage": {}}
+    async with asking(FakeOpenAI(sent(json.dumps(body))), journal) as model:
+        answer = await model.answer("why?", SAMPLING, 0)
+        assert await model.answer("why?", SAMPLING, 0) == answer
+    assert (answer.text, answer.reasoning, answer.prompt_tokens, answer.cut) == ("patch", "hm", 0, False)
+
+
+async def test_a_journal_with_a_reply_that_is_no_answer_goes_on(journal):
+    """Earlier versions kept the parts of a text as they came, and crashed at every later start."""
+    fake = FakeOpenAI()
+    async with asking(fake, journal, revision="1") as model:
+        await model.answer("why?", SAMPLING, 0)
+        await model.answer("why?", SAMPLING, 1)
+    first, second = (record for record in journal.records() if record["kind"] == "answer")
+    journal.put(first["key"], first | {"answer": first["answer"] | {"text": [{"type": "text", "text": "in parts"}]}})
+    journal.put(second["key"], second | {"answer": second["answer"] | {"text": {"x": 1}}})
+    async with asking(fake, journal, revision="1") as model:
+        assert (await model.answer("why?", SAMPLING, 0)).text == "in parts"
+        assert (await model.answer("why?", SAMPLING, 1)).text == "yes"
+    assert len(fake.questions) == 3
+
+
+async def test_an_unknown_end_is_told_once(journal, caplog):
+    async with asking(FakeOpenAI(completion(finish="a new word")), journal) as model:
+        for index in range(2):
+            assert not (await model.answer("why?", SAMPLING, index)).cut
+    assert len([record for record in caplog.records if "'a new word'" in record.message]) == 1
 
 
 async def test_a_connection_that_breaks_is_tried_again(journal):
@@ -175,8 +241,28 @@ async def test_a_context_that_the_endpoint_does_not_tell_has_to_be_given(journal
         assert await model.context_length() == 64
 
 
+@pytest.mark.parametrize("path", ["", "/"])
+async def test_a_missing_v1_is_proposed(journal, path):
+    async with FakeOpenAI().running() as fake:
+        root = fake.base_url.removesuffix("/v1")
+        config = CheckpointConfig(name="tiny", endpoint=root + path)
+        with pytest.raises(InputError, match=rf"did you mean {root}/v1\?"):
+            async with open_model(config, ServingConfig(), 1, journal.path.parent, journal):
+                pass
+
+
+async def test_a_key_that_the_list_of_models_refuses_is_said(journal):
+    class Closed(FakeOpenAI):
+        async def _models(self, _):
+            return failure(401, "no such key")
+
+    with pytest.raises(InputError, match=r"refuses the key: no such key; .*api_key_env"):
+        async with asking(Closed(), journal):
+            pass
+
+
 async def test_an_unreachable_endpoint_is_one_clear_line(journal, monkeypatch):
-    monkeypatch.setattr(endpoint, "SIDE_RETRIES", 0)
+    monkeypatch.setattr(connection, "SIDE_RETRIES", 0)
     config = CheckpointConfig(name="tiny", endpoint="http://127.0.0.1:9/v1")
     with pytest.raises(InputError, match=r"127\.0\.0\.1:9/v1/: no OpenAI-compatible server") as caught:
         async with open_model(config, ServingConfig(), 1, journal.path.parent, journal):

@@ -5,7 +5,8 @@ from threading import Thread
 import pytest
 
 from harness.errors import InputError
-from harness.model.endpoint import connect, list_models
+from harness.model.connection import connect
+from harness.model.listing import list_models
 
 
 @pytest.mark.parametrize("body", [b"<html>hi</html>", b"\xff\xfe{", b"null", b'{"x": 1}', b'{"data": [1]}'])

@@ -1,0 +1,32 @@
+"""A client for an OpenAI-compatible server: bounded in time, trying again if that can help."""
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from openai import AsyncOpenAI
+
+RETRIES = 8  # after connection errors, 429 and 5xx: 0.5 to 8 s apart, or when the server says (openai's own rule)
+CONNECT_SECONDS = 10.0
+SIDE_RETRIES = 2  # for what is not a generation: counting, listing
+SIDE_SECONDS = 60.0
+
+
+def connect(base_url: str, key: str = "none", seconds: float = 600.0, own: bool = False) -> "AsyncOpenAI":
+    """A client for an OpenAI-compatible server; ``seconds`` bounds each request, ``own`` keeps out proxies."""
+    import openai
+
+    return openai.AsyncOpenAI(
+        base_url=base_url,
+        api_key=key,
+        max_retries=RETRIES,
+        timeout=openai.Timeout(seconds, connect=CONNECT_SECONDS),
+        http_client=openai.DefaultAsyncHttpxClient(trust_env=not own),
+    )
+
+
+def for_side_questions(client: "AsyncOpenAI") -> "AsyncOpenAI":
+    """The same client for what is not a generation: fewer tries, less time."""
+    import openai
+
+    timeout = openai.Timeout(SIDE_SECONDS, connect=CONNECT_SECONDS)
+    return client.with_options(max_retries=SIDE_RETRIES, timeout=timeout)

@@ -1,0 +1,103 @@
+"""What a server says is wrong, in its own words, and what that means for the question that was asked."""
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from harness.core.interfaces import ContextOverflow
+from harness.errors import HarnessError, InfrastructureError, InputError
+
+WORDS = 300  # characters of a server's words that are shown
+# Each server says otherwise that prompt and answer exceed the context.
+TOO_LONG = re.compile(
+    r"context.{0,10}(?:length|window|size|limit)"  # vLLM, SGLang, OpenAI, llama.cpp, LM Studio, LiteLLM, Anthropic
+    r"|max_model_len|maximum model length"  # vLLM
+    r"|`inputs` (?:tokens|must have less)|`max_new_tokens` must be"  # TGI
+    r"|token count.{0,20}exceeds the maximum"  # Gemini
+    r"|(?:prompt|input) is too long|too many tokens"  # Anthropic, Bedrock, Cohere
+    r"|reduce the length of the (?:messages|prompt)",  # OpenAI, Groq
+    re.IGNORECASE,
+)
+KEY = re.compile(r"(?:invalid|incorrect|missing|no)[ _](?:x-)?api[ _-]?key|api key (?:not|is) (?:valid|invalid)", re.I)
+NO_TEMPLATE = re.compile(r"chat[ _]template|template not found|does not support chat", re.IGNORECASE)
+OVERFLOW_STATUSES = (200, 400, 413, 422, 500)
+TRANSIENT = (200, 408, 409, 425, 429)  # and every status from 500 on: the same question may fare better
+
+
+class Refused(InfrastructureError):
+    """The server refused this question, and would refuse it again."""
+
+
+def explain(address: str, status: int, body: bytes) -> HarnessError | ContextOverflow:
+    """The exception for an error of the server at ``address``."""
+    said = list(_texts(_value(body)))
+    words = _short(said[0]) if said else "without a word"
+    everything = " ".join(said)
+    if status in OVERFLOW_STATUSES and TOO_LONG.search(everything):
+        return ContextOverflow(words)
+    if status in (401, 403) or (status == 400 and KEY.search(everything)):
+        return InputError(
+            f"{address} refuses the key: {words}; name the environment variable that holds it as the checkpoint's "
+            "api_key_env"
+        )
+    if status == 404:
+        hint = "" if "/v1" in address else f"; an endpoint mostly ends in /v1: {address}/v1"
+        return InputError(f"{address} does not know the model or the path: {words}{hint}")
+    kind = InfrastructureError if status in TRANSIENT or status >= 500 else Refused
+    return kind(f"{address} answered {status}: {words}")
+
+
+def lacks_template(status: int, body: bytes) -> bool:
+    """Whether an error says that the model has no chat template."""
+    return status in (400, 422, 500) and bool(NO_TEMPLATE.search(" ".join(_texts(_value(body)))))
+
+
+def error_in(value: Any) -> tuple[int, bytes] | None:
+    """Status and body of an error that was sent as if all had gone well; None if there is none."""
+    if isinstance(value, list) and len(value) == 1:  # Gemini
+        value = value[0]
+    if not isinstance(value, dict):
+        return None
+    choices = value.get("choices")
+    first = choices[0] if isinstance(choices, list) and choices else None
+    holder = first if isinstance(first, dict) and first.get("error") else value  # OpenRouter puts it into the choice
+    error = holder.get("error") or (value if value.get("object") == "error" else None)
+    if not error:
+        return None
+    code = str(error.get("code")) if isinstance(error, dict) else ""
+    status = int(code) if re.fullmatch(r"[45]\d\d", code, re.ASCII) else 200
+    return status, json.dumps(error).encode()
+
+
+def _value(body: bytes) -> Any:
+    try:
+        return json.loads(body)
+    except (ValueError, RecursionError):
+        return re.sub(r"<(script|style)\b.*?</\1>|<[^>]*>", " ", body.decode("utf-8", "replace"), flags=re.S | re.I)
+
+
+def _texts(value: Any, depth: int = 0) -> Iterator[str]:
+    """What an error's body says, its message first, then the kinds and codes beside it."""
+    if depth > 6:
+        return
+    if isinstance(value, str):
+        inner = _value(value.encode()) if value.lstrip()[:1] in ("{", "[") else None
+        if isinstance(inner, dict | list):  # a gateway passes the error behind it on as text
+            yield from _texts(inner, depth + 1)
+        elif value.strip():
+            yield value
+    elif isinstance(value, list):
+        for item in value:
+            yield from _texts(item, depth + 1)
+    elif isinstance(value, dict):
+        metadata = value.get("metadata")
+        raw = metadata.get("raw") if isinstance(metadata, dict) else None  # OpenRouter
+        for part in (raw, *(value.get(name) for name in ("message", "msg", "error", "detail", "errors", "error_type"))):
+            yield from _texts(part, depth + 1)
+        yield from (str(value[name]) for name in ("type", "code", "status") if isinstance(value.get(name), str | int))
+
+
+def _short(text: str) -> str:
+    text = " ".join(text.split())
+    return text if len(text) <= WORDS else f"{text[:WORDS]}..."

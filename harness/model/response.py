@@ -1,0 +1,164 @@
+"""What a server sent in reply to a question: checked piece by piece before any of it is kept.
+
+Servers, gateways and hosted models differ in shape more than their common interface says. What is an answer is read,
+whatever its shape; the rest is an InfrastructureError and may come right when it is asked again.
+"""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from harness.core.interfaces import Answer
+from harness.errors import InfrastructureError
+
+TEXT_PARTS = ("text", "output_text", "refusal")  # kinds of the parts that are the answer itself
+THINKING_PARTS = ("thinking", "reasoning", "reasoning_text")  # kinds of the parts that are set apart from it
+# Words for the same ends: TGI, Mistral, Anthropic, Gemini, Cohere, z.AI and vLLM have their own.
+ENDS = {
+    "eos": "stop",
+    "eos_token": "stop",
+    "end_turn": "stop",
+    "stop_sequence": "stop",
+    "complete": "stop",
+    "max_tokens": "length",
+    "max_output_tokens": "length",
+    "model_length": "length",
+    "model_context_window_exceeded": "length",
+    "repetition": "length",  # vLLM ends an answer that repeats itself
+    "aborted": "abort",
+    "cancelled": "abort",
+    "content_filtered": "content_filter",
+    "safety": "content_filter",
+    "recitation": "content_filter",
+    "prohibited_content": "content_filter",
+    "blocklist": "content_filter",
+    "spii": "content_filter",
+    "sensitive": "content_filter",
+}
+FAULTS = ("error", "network_error", "insufficient_system_resource")  # the server gave up; what it wrote is no answer
+KNOWN = {"stop", "length", "abort", "content_filter", *ENDS.values()}
+
+
+class BadReply(InfrastructureError):
+    """A reply that holds no answer although the server said that all went well."""
+
+
+def read_json(body: bytes) -> Any:
+    """The value in a reply. Raises BadReply for what is not JSON."""
+    if not body.strip():
+        raise BadReply("the reply is empty")
+    try:
+        return json.loads(body)
+    except (ValueError, RecursionError) as error:
+        raise BadReply(f"the reply is not JSON ({_short(body.decode('utf-8', 'replace'))})") from error
+
+
+def read_response(value: Any, max_tokens: int, seconds: float) -> Answer:
+    """The answer in a reply of either route; ``seconds`` is what it took. Raises BadReply if there is none."""
+    choice = _first_choice(value)
+    message = choice.get("message")
+    if message is None and isinstance(choice.get("text"), str):
+        message = {"content": choice["text"]}
+    if not isinstance(message, dict):
+        raise BadReply("the reply's choice has no message")
+    text, thinking = split_content(message.get("content"))
+    if not text and isinstance(message.get("refusal"), str):
+        text = message["refusal"]
+    usage = value.get("usage")
+    prompt_tokens, completion_tokens = (read_count(usage, name) for name in ("prompt_tokens", "completion_tokens"))
+    end = read_end(choice.get("finish_reason"))
+    if end not in KNOWN and completion_tokens >= max_tokens:
+        end = "length"
+    reasoning = thinking or read_reasoning(message.get("reasoning")) or read_reasoning(message.get("reasoning_content"))
+    return Answer(text, end, prompt_tokens, completion_tokens, round(seconds, 3), reasoning)
+
+
+def _first_choice(value: Any) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise BadReply(f"the reply is no object ({_short(json.dumps(value))})")
+    choices = value.get("choices")
+    found = [choice for choice in choices if isinstance(choice, dict)] if isinstance(choices, list) else []
+    if not found:
+        raise BadReply(f"the reply holds no answer (its keys: {_short(', '.join(map(str, value)) or 'none')})")
+    return min(found, key=lambda choice: choice["index"] if isinstance(choice.get("index"), int) else 0)
+
+
+def split_content(content: Any) -> tuple[str, str]:
+    """The answer and the thinking in a message's content: a text, nothing, or a list of parts.
+
+    Raises BadReply for anything else.
+    """
+    if content is None:
+        return "", ""
+    if isinstance(content, str):
+        return content, ""
+    text: list[str] = []
+    thinking: list[str] = []
+    for is_thinking, part in _parts(content):
+        (thinking if is_thinking else text).append(part)
+    return "".join(text), "".join(thinking)
+
+
+def read_reasoning(content: Any) -> str:
+    """What was set apart as thinking; nothing if it has no shape that is known, for the answer is worth more."""
+    try:
+        return "".join(split_content(content))
+    except BadReply:
+        return ""
+
+
+def _parts(content: Any) -> Iterator[tuple[bool, str]]:
+    """Each text in a list of parts, with whether it is thinking."""
+    if not isinstance(content, list):
+        raise BadReply(f"the answer is no text but {_short(json.dumps(content))}")
+    for part in content:
+        kind = part.get("type", "text") if isinstance(part, dict) else "text"
+        if isinstance(part, str):
+            yield False, part
+        elif isinstance(part, dict) and kind in (*TEXT_PARTS, *THINKING_PARTS):
+            inner = part.get(kind, part.get("text"))
+            yield kind in THINKING_PARTS, "".join(split_content(inner))
+        elif not isinstance(part, dict):
+            raise BadReply(f"a part of the answer is no text but {_short(json.dumps(part))}")
+        # parts of other kinds, such as images and tool calls, are no text
+
+
+def read_end(reason: Any) -> str:
+    """Why the answer ended, in one word for each kind of end, or in the server's own. Raises BadReply for a fault."""
+    if isinstance(reason, dict):  # SGLang's own
+        reason = reason.get("type")
+    word = reason.lower() if isinstance(reason, str) else ""
+    if word in FAULTS:
+        raise BadReply(f"the server gave up on its answer ({word})")
+    return ENDS.get(word, word)
+
+
+def read_count(usage: Any, name: str) -> int:
+    """A number of tokens, 0 if the server does not say."""
+    count = usage.get(name) if isinstance(usage, dict) else None
+    return count if isinstance(count, int) and not isinstance(count, bool) and count > 0 else 0
+
+
+def read_record(record: Any) -> Answer | None:
+    """The answer in a journal's record; None for one that an earlier version should not have kept."""
+    if not isinstance(record, dict):
+        return None
+    try:
+        text, thinking = split_content(record.get("text"))
+        end = read_end(record.get("finish_reason"))
+    except BadReply:
+        return None
+    seconds = record.get("seconds")
+    return Answer(
+        text,
+        end,
+        read_count(record, "prompt_tokens"),
+        read_count(record, "completion_tokens"),
+        float(seconds) if isinstance(seconds, int | float) else 0.0,
+        thinking or read_reasoning(record.get("reasoning")),
+    )
+
+
+def _short(text: str) -> str:
+    text = " ".join(text.split())
+    return text if len(text) <= 100 else f"{text[:100]}..."

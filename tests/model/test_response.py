@@ -1,0 +1,170 @@
+"""Replies of every shape that servers and gateways were seen to send: an answer, or a failure that is tried again."""
+
+import json
+import random
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from harness.core.interfaces import Answer
+from harness.model.response import BadReply, read_end, read_json, read_record, read_response
+
+REPLIES = 2_000
+USAGE = {"prompt_tokens": 7, "completion_tokens": 3, "total_tokens": 10}
+TEXT = {"type": "text", "text": "patch"}
+
+
+def reply(message: Any = None, finish: Any = "stop", usage: Any = USAGE, **choice: Any) -> dict[str, Any]:
+    return {"choices": [{"index": 0, "finish_reason": finish, "message": message, **choice}], "usage": usage}
+
+
+def content(value: Any, **fields: Any) -> dict[str, Any]:
+    return reply({"role": "assistant", "content": value, **fields})
+
+
+@pytest.mark.parametrize(
+    ("value", "text", "reasoning"),
+    [
+        (content("patch"), "patch", ""),
+        (content(None), "", ""),
+        (content("patch", reasoning="hm"), "patch", "hm"),
+        (content("patch", reasoning_content="hm"), "patch", "hm"),
+        (content("patch", reasoning=None, reasoning_content="hm"), "patch", "hm"),
+        (content("patch", reasoning=[{"type": "text", "text": "hm"}]), "patch", "hm"),
+        (content("patch", reasoning={"text": "hm"}), "patch", ""),  # an unknown shape of thinking
+        (content("patch", reasoning=1, reasoning_content="hm"), "patch", "hm"),
+        (content(None, refusal="I can't."), "I can't.", ""),
+        (content([TEXT]), "patch", ""),
+        (content([{"type": "text", "text": "pat"}, {"type": "text", "text": "ch"}]), "patch", ""),
+        (content([{"type": "thinking", "thinking": "hm"}, TEXT]), "patch", "hm"),  # Anthropic
+        (content([{"type": "thinking", "thinking": [{"type": "text", "text": "hm"}]}, TEXT]), "patch", "hm"),  # Mistral
+        (content([{"type": "reasoning", "text": "hm"}, {"type": "output_text", "text": "patch"}]), "patch", "hm"),
+        (content(["pat", "ch"]), "patch", ""),
+        (content([{"text": "patch"}]), "patch", ""),
+        (content([TEXT, {"type": "image_url", "image_url": {"url": "x"}}, {"type": "tool_use"}]), "patch", ""),
+        (content([]), "", ""),
+        (content("\ud800 patch"), "\ud800 patch", ""),
+        (reply(text="patch"), "patch", ""),  # the completions route
+        ({"choices": [None, *content("patch")["choices"]]}, "patch", ""),
+        ({"choices": [{"index": 1, "message": {"content": "b"}}, {"index": 0, "message": {"content": "a"}}]}, "a", ""),
+    ],
+)
+def test_an_answer_is_read_whatever_its_shape(value, text, reasoning):
+    answer = read_response(json.loads(json.dumps(value)), 100, 0.5)
+    assert (answer.text, answer.reasoning) == (text, reasoning)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        None, [], 1, "yes", {}, {"choices": None}, {"choices": []}, {"choices": {}}, {"choices": [None]},
+        {"choices": ["yes"]}, reply(None), reply("yes"), reply(["yes"]), {"choices": [{}]}, reply(text=None),
+        reply(text=1), content(1), content({"text": "yes"}), content([1]), content([None]), content([[TEXT]]),
+        content([{"type": "text", "text": 1}]),
+        reply({"content": "ye"}, "error"), reply({"content": "ye"}, "insufficient_system_resource"),
+    ],
+)  # fmt: skip
+def test_what_is_no_answer_is_a_failure(value):
+    with pytest.raises(BadReply):
+        read_response(value, 100, 0.5)
+
+
+@pytest.mark.parametrize("body", [b"", b" \n", b"<html>busy</html>", b'{"choices": [', b"\xff\xfe\xff", b"[" * 100_000])
+def test_an_empty_cut_or_foreign_body_is_a_failure(body):
+    with pytest.raises(BadReply) as caught:
+        read_json(body)
+    assert len(str(caught.value)) < 200
+
+
+@pytest.mark.parametrize(
+    "usage", [None, {}, [], "7", {"prompt_tokens": None}, {"prompt_tokens": "7"}, {"prompt_tokens": -1}, {"x": True}]
+)
+def test_tokens_that_are_not_said_are_none(usage):
+    answer = read_response(reply({"content": "yes"}, usage=usage), 100, 0.5)
+    assert (answer.prompt_tokens, answer.completion_tokens) == (0, 0)
+
+
+@pytest.mark.parametrize(
+    ("said", "end"),
+    [
+        ("stop", "stop"), ("eos_token", "stop"), ("end_turn", "stop"), ("STOP", "stop"), ({"type": "stop"}, "stop"),
+        ("length", "length"), ("max_tokens", "length"), ("MAX_TOKENS", "length"), ({"type": "length"}, "length"),
+        ("model_length", "length"), ("SAFETY", "content_filter"), ("sensitive", "content_filter"), ("abort", "abort"),
+        ("tool_calls", "tool_calls"), ("a new word", "a new word"), (None, ""), (1, ""), ([], ""),
+    ],
+)  # fmt: skip
+def test_the_ends_of_answers_have_one_word_each(said, end):
+    assert read_end(said) == end
+
+
+@pytest.mark.parametrize(("word", "cut"), [("tool_calls", True), (None, True), ("stop", False), ("length", True)])
+def test_an_unknown_end_at_the_length_limit_is_a_cut(word, cut):
+    assert read_response(reply({"content": "yes"}, word), max_tokens=3, seconds=0.5).cut is cut
+
+
+@pytest.mark.parametrize(
+    ("record", "answer"),
+    [
+        ({"text": [TEXT], "finish_reason": "stop", "seconds": 1}, Answer("patch", "stop", 0, 0, 1.0)),
+        ({"text": "yes", "prompt_tokens": None, "reasoning": None}, Answer("yes", "", 0, 0, 0.0)),
+        ({"text": {"x": 1}}, None),
+        ({"text": "yes", "reasoning": {"x": 1}}, Answer("yes", "", 0, 0, 0.0)),
+        (None, None),
+        ("yes", None),
+    ],
+)
+def test_a_record_that_should_not_have_been_kept_is_read_or_none(record, answer):
+    assert read_record(record) == answer
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(
+        st.sampled_from(["choices", "message", "content", "text", "type", "usage", "finish_reason", "index", "error"]),
+        inner, max_size=4,
+    ),
+    max_leaves=12,
+)  # fmt: skip
+
+
+@given(JSON)
+def test_no_value_raises_anything_else(value):
+    read_or_refused(value)
+
+
+def read_or_refused(value: Any) -> Answer | None:
+    try:
+        return read_response(value, 100, 0.5)
+    except BadReply:
+        return None
+
+
+def damaged(value: Any, rng: random.Random) -> Any:
+    """The value with one place in it replaced or left out."""
+    if isinstance(value, dict) and value and rng.random() < 0.8:
+        key = rng.choice(list(value))
+        rest = {name: inner for name, inner in value.items() if name != key}
+        return rest if rng.random() < 0.2 else {**rest, key: damaged(value[key], rng)}
+    if isinstance(value, list) and value and rng.random() < 0.8:
+        place = rng.randrange(len(value))
+        return [*value[:place], damaged(value[place], rng), *value[place + 1 :]]
+    return rng.choice((None, True, -1, 0.5, "", "x", [], {}, [TEXT], [None], {"type": "text"}, float("nan"), 10**400))
+
+
+def test_of_two_thousand_damaged_replies_each_is_an_answer_or_a_failure_and_every_answer_reads_again():
+    rng = random.Random(18)
+    whole = content([{"type": "thinking", "thinking": [TEXT]}, TEXT], reasoning="hm", refusal=None)
+    read = 0
+    for _ in range(REPLIES):
+        value = whole
+        for _ in range(rng.choice((1, 1, 2, 4))):
+            value = damaged(value, rng)
+        answer = read_or_refused(value)
+        if answer is not None:
+            read += 1
+            kept = json.loads(json.dumps(answer.__dict__))
+            assert read_record(kept) == answer
+            assert all(isinstance(kept[name], str) for name in ("text", "finish_reason", "reasoning"))
+    assert REPLIES // 10 < read < REPLIES
