@@ -17,7 +17,7 @@ from harness.core.interfaces import Sampling
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "run-file.md").read_text(encoding="utf-8")
 KEYS = "| key | value | default | meaning |"
-TEMPLATES = "| template | needed, where there are checkpoints | variables | answer that is read |"
+TEMPLATES = "| template | needed, if there are checkpoints | variables | answer that is read |"
 
 
 def table_rows(text: str, head: str) -> list[list[str]]:
