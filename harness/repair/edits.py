@@ -6,13 +6,13 @@ Every search text is met with the file as the model was shown it, never with wha
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import pairwise
 
 from harness.core.candidate import Edit, Grade, Reason
 from harness.core.interfaces import Snapshot
 from harness.core.location import Interval, Location, resolve_path
 from harness.repair.elision import match_lines
 from harness.repair.match import EditRefused, Match, SourceFile, match_edit
+from harness.repair.merge import Overlap, merge_matches
 from harness.repo.diff import Replacement, replaced
 
 LINK, REGULAR = "120000", "100644"
@@ -144,12 +144,8 @@ def _read(snapshot: Snapshot, path: str) -> SourceFile | None:
 
 
 def _replacements(path: str, file: SourceFile | None, matches: list[Match]) -> tuple[Replacement, ...]:
-    """The changes of all matches in order. What two of them agree on counts once, lines they only repeat do not count.
-
-    Raises EditRefused where two edits change the same lines differently.
-    """
-    changes = {change for match in matches for change in match.replacements(file or SourceFile(b""))}
-    ordered = sorted(changes, key=lambda change: (change.start, change.end))
-    if any(after.start < before.end or after.start == before.start for before, after in pairwise(ordered)):
-        raise EditRefused(Reason.OVERLAPPING_EDITS, f"{path}: two edits change the same lines")
-    return tuple(ordered)
+    """The changes of all matches in order. Raises EditRefused if two of them can't both be put in."""
+    try:
+        return merge_matches(file or SourceFile(b""), matches)
+    except Overlap as overlap:
+        raise EditRefused(Reason.OVERLAPPING_EDITS, f"{path}: {overlap}") from overlap

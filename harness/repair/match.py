@@ -98,7 +98,7 @@ class Match:
         old = file.lines[self.start : self.end]
         return [
             Replacement(self.start + first, self.start + last, self.lines[new_first:new_last])
-            for tag, first, last, new_first, new_last in _opcodes(old, self.lines)
+            for tag, first, last, new_first, new_last in opcodes(old, self.lines)
             if tag != "equal"
         ]
 
@@ -174,7 +174,7 @@ def _lines(file: SourceFile, start: int, search: list[bytes], replace: list[byte
     written = _reindented(file, start, search, replace) if grade is Grade.REINDENTED else replace
     newline = _newline(old) or file.newline
     lines: list[bytes] = []
-    for tag, first, last, new_first, new_last in _opcodes(search, replace):
+    for tag, first, last, new_first, new_last in opcodes(search, replace):
         if tag == "equal":
             lines += [line if line.endswith(b"\n") else line + newline for line in old[first:last]]
         else:
@@ -186,7 +186,7 @@ def _lines(file: SourceFile, start: int, search: list[bytes], replace: list[byte
     return tuple(lines)
 
 
-def _opcodes(old: Sequence[bytes], new: Sequence[bytes]) -> list[tuple[str, int, int, int, int]]:
+def opcodes(old: Sequence[bytes], new: Sequence[bytes]) -> list[tuple[str, int, int, int, int]]:
     """How one sequence of lines becomes the other, as difflib puts it."""
     from cydifflib import SequenceMatcher  # difflib itself takes 15 s for 1,000 lines of an answer that repeats itself
 
