@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from harness.core.instance import Instance
 from harness.core.interfaces import Snapshot
 from harness.repo.diff import parse_patch, split_lines
+from harness.repo.hunk_places import place_hunks
 
 
 @dataclass(frozen=True)
@@ -40,8 +41,9 @@ def gold_blocks(instance: Instance, snapshot: Snapshot, context: int = 0) -> lis
             added = tuple(line[1:] for hunk in diff.hunks for line in hunk.lines if line.startswith("+"))
             blocks.append(Block(diff.path, (), added, (True,) * len(added)))
             continue
-        lines = [line.rstrip(b"\r\n").decode() for line in split_lines(snapshot.read(diff.old_path))]
-        changes = [change for hunk in diff.hunks for change in _changes(hunk.old_start, hunk.lines)]
+        data = split_lines(snapshot.read(diff.old_path))
+        lines = [line.rstrip(b"\r\n").decode() for line in data]
+        changes = [change for hunk in place_hunks(data, diff.hunks) for change in _changes(hunk.old_start, hunk.lines)]
         blocks += [_block(diff.old_path, lines, group, context) for group in _grouped(changes, context)]
     return blocks
 

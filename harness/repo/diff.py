@@ -41,8 +41,8 @@ class Replacement:
 class Hunk:
     """One hunk of a diff."""
 
-    header: str  # "@@ -1,3 +1,4 @@", without the heading that git may put behind it
     old_start: int  # from 1; where the old side is empty, the line before it
+    new_start: int  # likewise of the new side
     lines: tuple[str, ...]  # with their leading " ", "+", "-" or "\\", without line feeds
 
     def changed(self) -> Iterator[tuple[int, int]]:
@@ -132,9 +132,8 @@ def parse_patch(patch: str) -> tuple[FileDiff, ...]:
 
 
 def _hunk(hunk: "UnidiffHunk") -> Hunk:
-    old, new = _range(hunk.source_start, hunk.source_length), _range(hunk.target_start, hunk.target_length)
     lines = (f"{line.line_type}{line.value}".removesuffix("\n") for line in hunk if line.line_type)
-    return Hunk(_header(old, new), hunk.source_start, tuple(lines))
+    return Hunk(hunk.source_start, hunk.target_start, tuple(lines))
 
 
 def _text(names: tuple[str, str], mode: str, sides: tuple[str, str], hunks: bytes) -> str | None:

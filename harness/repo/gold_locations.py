@@ -5,6 +5,7 @@ from harness.core.interfaces import Snapshot
 from harness.core.location import Location, merge_intervals
 from harness.errors import InputError, PatchError
 from harness.repo.diff import FileDiff, parse_patch, split_lines
+from harness.repo.hunk_places import place_hunks
 
 
 def gold_files(instance: Instance, snapshot: Snapshot) -> tuple[Location, ...]:
@@ -18,14 +19,15 @@ def gold_files(instance: Instance, snapshot: Snapshot) -> tuple[Location, ...]:
 def gold_locations(instance: Instance, snapshot: Snapshot, context_lines: int) -> tuple[Location, ...]:
     """The lines that the gold patch changes, with ``context_lines`` lines around each run of them.
 
-    Where lines are only put in, the lines on either side count. A file that the patch changes in no line (its name,
+    Each hunk counts where git puts it, whatever line its header names. Where lines are only put in, the lines on either
+    side count. A file that the patch changes in no line (its name,
     its mode) is meant as a whole. Raises InputError where the gold patch is no diff.
     """
     locations = []
     for path, diff in _edited(instance, snapshot):
-        length = len(split_lines(snapshot.read(path)))
-        spans = []
-        for start, count in (run for hunk in diff.hunks for run in hunk.changed()):
+        lines = split_lines(snapshot.read(path))
+        length, spans = len(lines), []
+        for start, count in (run for hunk in place_hunks(lines, diff.hunks) for run in hunk.changed()):
             first, last = (start, start + count - 1) if count else (start - 1, start)
             spans.append((max(1, first - context_lines), min(length, last + context_lines)))
         locations.append(Location(path, merge_intervals(span for span in spans if span[0] <= span[1])))

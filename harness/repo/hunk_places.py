@@ -1,6 +1,6 @@
 """Where the hunks of a diff go: found by their lines as ``git apply`` finds them, whatever line their headers name.
 
-Git 2.43, apply.c: hunks go in one after another. Each is looked for at the line that its header names for the new file,
+Git 2.39, apply.c: hunks go in one after another. Each is looked for at the line that its header names for the new file,
 then one line further down, one up, two down, and so on; a place that an earlier hunk wrote is taken.
 """
 
@@ -24,10 +24,10 @@ def place_hunks(lines: Sequence[bytes], hunks: Sequence[Hunk]) -> tuple[Hunk, ..
             placed.append(hunk)
             continue
         if old:
-            placed.append(dataclasses.replace(hunk, old_start=image[position].number + 1))
+            placed.append(dataclasses.replace(hunk, old_start=(image[position].number or 0) + 1))
         else:  # an empty side is named by the line before it
-            before = [line.number for line in image[:position] if line.number is not None]
-            placed.append(dataclasses.replace(hunk, old_start=before[-1] + 1 if before else 0))
+            before = [line.number + 1 for line in image[:position] if line.number is not None]
+            placed.append(dataclasses.replace(hunk, old_start=before[-1] if before else 0))
         image[position : position + len(old)] = [_Line(line, None) for line in new]
     return tuple(placed)
 

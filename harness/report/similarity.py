@@ -8,8 +8,8 @@ def similarity(predicted: str, gold: str) -> float:
     """SWE-RL's change similarity (arXiv 2502.18449) of two patches of one snapshot, from 0 to 1.
 
     The mean, over the files that either patch changes, of ``difflib.SequenceMatcher(None, a, b,
-    autojunk=False).ratio()`` between the two patches' hunks for that file (``@@`` lines with their line numbers,
-    without the headings that git puts behind them; no file headers), 0 for a file that only one changes.
+    autojunk=False).ratio()`` between the two patches' hunks for that file (each headed by a bare ``@@``, for
+    the same change may be given with other line numbers; no file headers), 0 for a file that only one changes.
 
     An empty patch, and one that is no diff, has similarity 0. There ours differs from SWE-RL's reward, which is
     -1 for an answer that can't be read or applied: as a score, nothing is just not alike.
@@ -34,9 +34,7 @@ def _changes(patch: str) -> dict[str, str]:
     """Path -> the text of its hunks."""
     return {
         diff.path: "\n".join(
-            line
-            for hunk in diff.hunks
-            for line in (hunk.header, *(line for line in hunk.lines if not line.startswith("\\")))
+            line for hunk in diff.hunks for line in ("@@", *(line for line in hunk.lines if not line.startswith("\\")))
         )
         for diff in parse_patch(patch)
     }

@@ -56,11 +56,10 @@ def test_lines_put_in_at_one_place_have_no_order():
 
 def test_what_two_blocks_agree_on_counts_once_wherever_they_show_it():
     lines = text("a", "", "", "b")
-    first, second = (0, 2, text("a", "", "x", "")), (2, 4, text("x", "", "", "b"))
-    assert merged(lines, [(0, 3, text("a", "", "", "x", "")), (0, 4, text("a", "", "", "x", "", "b"))]).count(
-        b"x\n"
-    ) == 1
-    assert merged(lines, [first, second]).count(b"x\n") == 2  # blocks that share no line stand for themselves
+    small, wide = (0, 3, text("a", "", "", "x", "")), (0, 4, text("a", "", "", "x", "", "b"))
+    assert merged(lines, [small, wide]).count(b"x\n") == 1
+    above, below = (0, 2, text("a", "", "x", "")), (2, 4, text("x", "", "", "b"))
+    assert merged(lines, [above, below]).count(b"x\n") == 2  # blocks that share no line stand for themselves
 
 
 UNIQUE = st.integers(1, 30).map(lambda count: [b"line %d\n" % number for number in range(count)])

@@ -25,8 +25,12 @@ def test_the_same_change_is_alike_whatever_its_headers():
     assert similarity(ONE, dressed) == similarity(ONE, ONE) == 1.0
 
 
+def test_line_numbers_do_not_count():
+    assert similarity(ONE, ONE.replace("-1,7 +1,7", "-31,7 +33,7")) == 1.0
+
+
 def test_the_ratio_is_difflibs_over_the_hunks():
-    hunks = [text[text.index("@@") :].rstrip("\n") for text in (ONE, OTHER)]
+    hunks = ["@@" + text[text.rindex("@@") + 2 :].rstrip("\n") for text in (ONE, OTHER)]
     assert similarity(ONE, OTHER) == SequenceMatcher(None, *hunks, autojunk=False).ratio()
 
 
