@@ -24,13 +24,17 @@ def preset_page() -> str:
 
 
 def preset_parameters(name: str) -> Iterator[tuple[str, Any, bool]]:
-    """Every parameter of a pipeline under a preset: its dotted key, its value, and whether the preset sets it."""
+    """Every parameter of a pipeline under a preset: its dotted key, its value, and whether the preset sets it.
+
+    What has no value is left out.
+    """
     settings = load_preset(name)
     needed = {"dataset": {"path": "any"}, "references": ["gold"], "output": "any"}
     config = RunConfig.model_validate({**needed, **settings, "preset": name}).model_dump(mode="json")
     given = {key for key, _ in _leaves(settings)}
     for key, value in _leaves({part: config[part] for part in PARTS}):
-        yield key, value, key in given
+        if value is not None:
+            yield key, value, key in given
 
 
 def _leaves(tree: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:

@@ -6,7 +6,7 @@ them is plain functions over the values below.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Annotated, Any, Protocol
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -14,7 +14,10 @@ from harness.core.instance import Instance
 
 
 class Sampling(BaseModel):
-    """How an answer is drawn. Temperature 0 is greedy, which a batching server does not make bitwise repeatable."""
+    """How an answer is drawn. Temperature 0 is greedy, which a batching server does not make bitwise repeatable.
+
+    What is None is not sent: the server's own default holds.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -22,6 +25,15 @@ class Sampling(BaseModel):
     top_p: float = Field(default=1.0, gt=0, le=1)
     max_tokens: int = Field(default=1024, ge=1)  # room reserved for the answer, in the model's own tokens
     seed: int = Field(default=0, ge=0)  # sample i is drawn with seed + i
+    top_k: int | None = Field(default=None, ge=1)  # the most likely tokens that are drawn from
+    min_p: float | None = Field(default=None, ge=0, le=1)  # least probability, as a share of the likeliest token's
+    repetition_penalty: float | None = Field(default=None, gt=0, allow_inf_nan=False)  # 1: none
+    presence_penalty: float | None = Field(default=None, ge=-2, le=2)  # 0: none
+    stop: tuple[Annotated[str, Field(min_length=1)], ...] | None = None  # texts that end an answer, left out of it
+
+    def parameters(self) -> dict[str, Any]:
+        """What is said of the drawing, by name, the seed apart: a parameter that is not said is not there."""
+        return self.model_dump(exclude={"seed"}, exclude_none=True)
 
 
 @dataclass(frozen=True)

@@ -90,7 +90,7 @@ class EndpointModel:
         Raises ContextOverflow where the server says so or cut the answer short of max_tokens at the context's
         end, InputError where it refuses the key or the model, InfrastructureError for the rest.
         """
-        common = sampling.model_dump() | {"model": self.model, "n": 1, "seed": sampling.seed + index}
+        common = sampling.parameters() | {"model": self.model, "n": 1, "seed": sampling.seed + index}
         async with self._slots:
             answer = await self._generate(common | self._asked(prompt))
         self._note_end(answer.finish_reason)

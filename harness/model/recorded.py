@@ -56,7 +56,7 @@ def question(revision: str, prompt: str, sampling: Sampling, index: int) -> dict
     return {
         "revision": revision,
         "prompt": content_key(prompt=prompt),
-        "sampling": sampling.model_dump(exclude={"seed"}),
+        "sampling": sampling.parameters(),
         "seed": sampling.seed + index,
         "index": index,
     }

@@ -51,6 +51,21 @@ async def test_a_question_is_one_user_message_with_its_own_seed(journal):
     assert (answer.text, answer.finish_reason, answer.prompt_tokens, answer.completion_tokens) == ("yes", "stop", 7, 1)
 
 
+async def test_sampling_parameters_are_sent_if_they_are_said_and_only_then(journal):
+    said = {"top_k": 20, "min_p": 0.1, "repetition_penalty": 1.1, "presence_penalty": -0.5, "stop": ("\n###", "END")}
+    fake = FakeOpenAI()
+    async with asking(fake, journal) as model:
+        await model.answer("why?", SAMPLING, 0)
+        await model.answer("why?", SAMPLING.model_copy(update=said), 0)
+    plain, drawn = fake.questions
+    assert plain.keys().isdisjoint(said)
+    assert {name: drawn[name] for name in said} == said | {"stop": list(said["stop"])}
+    assert [record["sampling"].keys() >= said.keys() for record in journal.records() if "seed" in record] == [
+        False,
+        True,
+    ]
+
+
 @pytest.mark.parametrize("field", ["reasoning", "reasoning_content"])
 async def test_thinking_is_kept_apart(journal, field):
     async with asking(FakeOpenAI(completion("patch", **{field: "hmm"})), journal) as model:
@@ -317,6 +332,8 @@ async def test_an_answered_question_is_never_asked_again(journal, tmp_path):
         ("why?", {"temperature": 0.6}, 0),
         ("why?", {"max_tokens": 11}, 0),
         ("why?", {"seed": 41}, 0),
+        ("why?", {"top_k": 5}, 0),
+        ("why?", {"stop": ("a",)}, 0),
         ("why?", {}, 1),
     ],
 )
