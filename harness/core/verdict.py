@@ -13,6 +13,7 @@ class Outcome(StrEnum):
     EMPTY_PATCH = "empty-patch"  # nothing to test; no container was started
     PATCH_FAILED = "patch-failed"  # the patch does not apply
     NO_RESULTS = "no-results"  # the tests ended without results that can be graded
+    UNREADABLE_LOG = "unreadable-log"  # the benchmark's parser failed on the log, or took too long
     TIMEOUT = "timeout"
     OUT_OF_MEMORY = "out-of-memory"
     INFRASTRUCTURE = "infrastructure"  # the machine failed: says nothing of the patch

@@ -1,0 +1,108 @@
+"""Reading test logs in processes that can be killed: no log can hold up a run, whatever its tests printed."""
+
+import os
+import pickle
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Sequence
+from queue import LifoQueue
+from types import TracebackType
+from typing import Self
+
+from harness.core.instance import Instance
+from harness.core.verdict import Outcome
+from harness.errors import InfrastructureError
+from harness.grading.log_worker import CPU_SECONDS
+from harness.grading.test_log import Grade
+from harness.grading.test_spec import Specification
+
+Weighed = tuple[Grade, list[str]]
+
+
+class LogWorkers:
+    """Does what `harness.grading.judge.weigh` does, in processes of their own. Safe for threads; close it when done."""
+
+    def __init__(self, processes: int | None = None, cpu_seconds: float = CPU_SECONDS) -> None:
+        """At most ``processes`` at a time, one for each CPU if not given; each log has ``cpu_seconds``."""
+        self._cpu_seconds = cpu_seconds
+        self._turns = threading.BoundedSemaphore(processes or os.cpu_count() or 1)
+        self._idle: LifoQueue[subprocess.Popen[bytes]] = LifoQueue()
+        self._all: set[subprocess.Popen[bytes]] = set()
+        self._closed = False
+        self._idle.put(self._start())  # what it imports takes a second, which passes beside the first tests
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Kill every process, those that read a log included: their questions end in InfrastructureError."""
+        self._closed = True
+        for worker in list(self._all):
+            worker.kill()  # whoever waits for it hears of its end, and puts it away
+        while self._idle.qsize():
+            self._end(self._idle.get())
+
+    def __call__(
+        self,
+        instance: Instance,
+        specification: Specification,
+        log: str,
+        exit_status: int | None,
+        changed: Sequence[str],
+    ) -> Weighed:
+        """What a marked log says, and its flags; outcome UNREADABLE_LOG if reading it fails or takes too long.
+
+        Raises InfrastructureError if the process was ended by somebody else.
+        """
+        question = (instance, specification, log, exit_status, tuple(changed))
+        with self._turns:
+            worker = self._idle.get() if self._idle.qsize() else self._start()
+            try:
+                pickle.dump((self._cpu_seconds, question), worker.stdin)  # type: ignore[arg-type]
+                worker.stdin.flush()  # type: ignore[union-attr]
+                kind, answer = pickle.load(worker.stdout)  # type: ignore[arg-type]
+            except (EOFError, OSError, pickle.UnpicklingError):
+                return self._died(worker)
+            self._idle.put(worker)
+        if kind == "failed":
+            return Grade(Outcome.UNREADABLE_LOG, str(answer)), []
+        weighed: Weighed = answer
+        return weighed
+
+    def _start(self) -> "subprocess.Popen[bytes]":
+        if self._closed:
+            raise InfrastructureError("reading test logs has ended")
+        worker = subprocess.Popen(
+            [sys.executable, "-m", "harness.grading.log_worker"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+        )
+        self._all.add(worker)
+        return worker
+
+    def _end(self, worker: "subprocess.Popen[bytes]") -> None:
+        worker.kill()
+        for pipe in (worker.stdin, worker.stdout):
+            if pipe:
+                try:
+                    pipe.close()
+                except OSError:
+                    continue  # what was still to be written goes nowhere
+        worker.wait()
+        self._all.discard(worker)
+
+    def _died(self, worker: "subprocess.Popen[bytes]") -> Weighed:
+        status = worker.wait()
+        self._end(worker)
+        if status == -signal.SIGPROF:
+            said = f"reading its log took more than {self._cpu_seconds:g} s of CPU time"
+            return Grade(Outcome.UNREADABLE_LOG, said), []
+        raise InfrastructureError(f"the process that reads test logs ended (status {status})")
