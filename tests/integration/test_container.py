@@ -177,7 +177,8 @@ def test_a_container_removed_from_outside_is_the_machines_failure(sandbox, base_
 
 def test_what_a_killed_process_left_is_reaped(sandbox, base_image, docker_client) -> None:
     script = (
-        "from harness.sandbox.docker import *; from harness.core.interfaces import *\n"
+        "from harness.common.docker_client import *; from harness.sandbox.docker import *\n"
+        "from harness.core.interfaces import *\n"
         f"s = DockerSandbox(connect(), {RUN!r})\n"
         "import threading, os, time\n"
         f"job = Job({base_image!r}, {{}}, (Command(('sleep', '100')),), Limits(), workdir='/')\n"

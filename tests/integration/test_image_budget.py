@@ -8,7 +8,6 @@ import pytest
 from daemon import import_little_image
 from registry import make_image, noise
 
-from harness.build import disk_check as room
 from harness.build.builder import build_images
 from harness.config.schema import EvaluationConfig, ImagesConfig, RunConfig
 from harness.core.instance import Instance
@@ -16,6 +15,7 @@ from harness.core.verdict import Outcome
 from harness.dataset.recipes import Environment, FolderSource, Recipe, RecipeBook
 from harness.errors import InputError
 from harness.grading.test_spec import END_MARKER, START_MARKER
+from harness.images import disk, disk_check
 from harness.images import pull_all as prefetch
 from harness.images.budget import Budget
 from harness.images.disk import image_layers, together
@@ -124,17 +124,17 @@ def test_the_list_tells_what_images_take(docker_client, registry):
 def test_no_room_is_said_before_the_first_pull(docker_client, registry, proxy, instance, monkeypatch):
     registry.push(docker_client, "budget/large:1", [noise(3 * MIB)])
     wanted = instance.model_copy(update={"image": f"{proxy.address}/budget/large:1"})
-    monkeypatch.setattr(room, "free_bytes", lambda folder: 8 * MIB)
+    monkeypatch.setattr(disk, "free_bytes", lambda folder: 8 * MIB)
     evaluation = EvaluationConfig(pull=True)
     with pytest.raises(InputError, match=r"^1 images to pull take about 0\.0 GiB, but /\S+ has 0\.0 GiB free"):
         prefetch.prefetch([wanted], evaluation)
     assert not any("/blobs/" in line for line in proxy.asked)
     supply = ImageSupply(docker_client, evaluation)
     # what an unpacked image takes is three times what is sent; a budget bounds it
-    monkeypatch.setattr(room, "free_bytes", lambda folder: 10 * MIB)
-    room.require_room(docker_client, supply, [wanted])
-    monkeypatch.setattr(room, "free_bytes", lambda folder: MIB)
-    room.require_room(docker_client, supply, [wanted], budget=MIB / 2)
+    monkeypatch.setattr(disk, "free_bytes", lambda folder: 10 * MIB)
+    disk_check.require_room(docker_client, supply, [wanted])
+    monkeypatch.setattr(disk, "free_bytes", lambda folder: MIB)
+    disk_check.require_room(docker_client, supply, [wanted], budget=MIB / 2)
 
 
 TEST = "tests/test_a.py::test_new"
@@ -198,7 +198,7 @@ def test_no_room_is_said_before_the_first_build(docker_client, instance, tmp_pat
     )
     environment = Environment(python="3.11", requirements=("no-such-package==1",))
     book = RecipeBook(environments={"e": environment}, instances={wanted.instance_id: recipe})
-    monkeypatch.setattr(room, "free_bytes", lambda folder: MIB)
+    monkeypatch.setattr(disk, "free_bytes", lambda folder: MIB)
     with pytest.raises(InputError, match=r"^1 images to build take about 0\.\d GiB, but /\S+ has 0\.0 GiB free"):
         build_images(docker_client, [wanted], book, tmp_path)
     assert not (tmp_path / "repos").exists()

@@ -265,5 +265,5 @@ def test_a_real_row(docker_client, tmp_path):
         snapshot = rebuilt.snapshot(flask)
         assert snapshot.check_applies(flask.patch) == snapshot.check_applies(flask.test_patch) == ""
         assert b"def from_file" in snapshot.read("src/flask/config.py")
-    tests = "python -m pytest -q -p no:cacheprovider tests/config/test_schema.py | tail -n 1"
+    tests = "python -m pytest -q -p no:cacheprovider tests/test_config.py | tail -n 1"
     assert "18 passed" in shell(docker_client, result.image, tests)

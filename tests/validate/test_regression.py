@@ -103,7 +103,7 @@ async def test_a_repository_without_test_files(instance):
 
 def test_test_files_are_picked_by_the_localized_files_and_the_issue(instance):
     bench = ScriptedBench(instance, lambda *_: BASE).bench
-    paths = ["tests/config/test_schema.py", "tests/test_views.py", "tests/test_zebra.py", "tests/deep/test_views.py"]
+    paths = ["tests/test_config.py", "tests/test_views.py", "tests/test_zebra.py", "tests/deep/test_views.py"]
     assert pick_test_files(bench, [Location("src/views.py")], paths, 2) == [paths[1], paths[3]]
     asked = instance.model_copy(update={"problem_statement": "The zebra is wrong."})
     bench = ScriptedBench(asked, lambda *_: BASE).bench
