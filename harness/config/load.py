@@ -8,12 +8,12 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from harness.common.suggest import nearest
+from harness.config.path_types import CHECK_PATHS, NOT_THERE, Written
 from harness.config.presets import load_preset, merged, preset_names
 from harness.config.schema import RunConfig
-from harness.dataset.load import FILE_FORMATS
 from harness.errors import InputError
 
-UNION_TAGS = ("dict[", "function-", "lax-or-strict[")  # parts of pydantic's places that stand in no file
+UNION_TAG = "("  # begins the parts of pydantic's places that stand in no file
 SHAPES = {
     "tuple_type": "give a list, such as [a, b]",
     "model_type": "give a mapping, such as {key: value}",
@@ -31,23 +31,40 @@ def load_run_file(path: Path, overrides: Sequence[str] = ()) -> RunConfig:
     """
     if not path.is_file():
         raise InputError(f"{path}: no such run file")
-    try:
-        text = path.read_text(encoding="utf-8")
-        root = yaml.compose(text, Loader=yaml.SafeLoader)
-        raw = yaml.safe_load(text)
-    except (yaml.YAMLError, ValueError, RecursionError) as error:  # ValueError: not UTF-8, or a date that is none
-        raise InputError(f"{path}: not YAML: {' '.join(str(error).split())}") from error
-    if repeated := [f"line {line}: {key}" for line, key in _repeated_keys(root)]:
-        raise InputError(f"{path}: a key comes twice in one mapping; keep one: {' | '.join(repeated)}")
+    root, raw = _read(path)
     if not isinstance(raw, dict):
         raise InputError(f"{path}: a run file is a mapping with the keys {', '.join(RunConfig.model_fields)}")
-    _anchor(raw, path.parent)
     for override in overrides:
         _put(raw, override)
     if raw.get("preset") in preset_names():
         raw = merged(load_preset(raw["preset"]), raw)
     names = [override.partition("=")[0] for override in overrides]
     return _validate(raw, str(path), lambda where: _overridden(names, where) or _line(root, where))
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML whose texts know the folder of the file that they stand in."""
+
+    folder: Path
+
+    def written(self, node: yaml.ScalarNode) -> Written:
+        return Written(str(self.construct_scalar(node)), self.folder)
+
+
+_Loader.add_constructor("tag:yaml.org,2002:str", _Loader.written)
+
+
+def _read(path: Path) -> tuple[yaml.Node | None, Any]:
+    """The file's nodes, and the value that they make."""
+    try:
+        loader = _Loader(path.read_text(encoding="utf-8"))
+        loader.folder = path.parent
+        root = loader.get_single_node()
+        if repeated := [f"line {line}: {key}" for line, key in _repeated_keys(root)]:
+            raise InputError(f"{path}: a key comes twice in one mapping; keep one: {' | '.join(repeated)}")
+        return root, loader.construct_document(root) if root else None
+    except (yaml.YAMLError, ValueError, RecursionError) as error:  # ValueError: not UTF-8, or a date that is none
+        raise InputError(f"{path}: not YAML: {' '.join(str(error).split())}") from error
 
 
 def _repeated_keys(root: yaml.Node | None) -> Iterator[tuple[int, str]]:
@@ -67,31 +84,6 @@ def _repeated_keys(root: yaml.Node | None) -> Iterator[tuple[int, str]]:
                 if key.value in keys:
                     yield key.start_mark.line + 1, key.value
                 keys.add(key.value)
-
-
-def _anchor(raw: dict[str, Any], folder: Path) -> None:
-    """Turn the file's relative local paths into paths from the working folder."""
-
-    def anchored(value: Any) -> Any:
-        return str(folder / value) if isinstance(value, str) and not Path(value).is_absolute() else value
-
-    dataset = raw.get("dataset")
-    if isinstance(dataset, dict) and Path(str(dataset.get("path"))).suffix in FILE_FORMATS:
-        dataset["path"] = anchored(dataset["path"])
-    if isinstance(dataset, dict) and "recipes" in dataset:
-        dataset["recipes"] = anchored(dataset["recipes"])
-    checkpoints = raw.get("checkpoints")
-    for checkpoint in checkpoints if isinstance(checkpoints, list) else ():
-        if isinstance(checkpoint, dict):
-            for key in {"path", "answers", "packing_metrics"} & checkpoint.keys():
-                checkpoint[key] = anchored(checkpoint[key])
-    evaluation = raw.get("evaluation")
-    if isinstance(evaluation, dict) and "calibration" in evaluation:
-        evaluation["calibration"] = anchored(evaluation["calibration"])
-    if "/" in str(raw.get("prompts", "")):
-        raw["prompts"] = anchored(raw["prompts"])
-    if "output" in raw:
-        raw["output"] = anchored(raw["output"])
 
 
 def _put(raw: dict[str, Any], override: str) -> None:
@@ -128,20 +120,15 @@ def _child(target: Any, part: str, override: str) -> Any:
 
 
 def _validate(raw: dict[str, Any], source: str, place: Callable[[Where], str]) -> RunConfig:
-    problems = [f"{place(where)}{message}" for where, message in _path_problems(raw)]
     try:
-        config = RunConfig.model_validate(raw)
+        return RunConfig.model_validate(raw, context=CHECK_PATHS)
     except ValidationError as error:
-        found = [_problem(detail) for detail in error.errors()]
-        problems = [f"{place(where)}{message}" for where, message in found] + problems
-        config = None
-    if config is None or problems:
-        raise InputError(f"{source}: " + " | ".join(problems))
-    return config
+        problems = [f"{place(where)}{message}" for where, message in map(_problem, error.errors())]
+        raise InputError(f"{source}: " + " | ".join(problems)) from error
 
 
 def _problem(detail: Any) -> tuple[Where, str]:
-    where = tuple(part for part in detail["loc"] if not str(part).startswith(UNION_TAGS))
+    where = tuple(part for part in detail["loc"] if not str(part).startswith(UNION_TAG))
     name = ".".join(map(str, where))
     if detail["type"] == "extra_forbidden":
         known = _fields_at(where[:-1])
@@ -152,7 +139,8 @@ def _problem(detail: Any) -> tuple[Where, str]:
     if detail["type"] == "missing":
         return where, f"missing key {name}"
     message = SHAPES.get(detail["type"], detail["msg"].removeprefix("Value error, "))
-    shown = "" if isinstance(detail["input"], dict | list) else f" (given: {detail['input']!r})"
+    silent = isinstance(detail["input"], dict | list) or detail["type"] == NOT_THERE
+    shown = "" if silent else f" (given: {detail['input']!r})"
     choices = detail.get("ctx", {}).get("expected", "")
     hint = nearest(str(detail["input"]), [c.strip("' ") for c in choices.replace(" or ", ",").split(",")], 1)
     return (
@@ -173,32 +161,6 @@ def _fields_at(where: Where) -> list[str]:
             return []
         model = inner[0]
     return list(model.model_fields)
-
-
-def _path_problems(raw: dict[str, Any]) -> Iterator[tuple[Where, str]]:
-    dataset = raw.get("dataset")
-    if isinstance(dataset, dict) and isinstance(dataset.get("path"), str):
-        path = Path(dataset["path"])
-        if path.suffix in FILE_FORMATS and not path.is_file():
-            yield ("dataset", "path"), f"dataset.path: no such file: {path}"
-    evaluation = raw.get("evaluation")
-    calibration = evaluation.get("calibration") if isinstance(evaluation, dict) else None
-    if isinstance(calibration, str) and not Path(calibration).is_file():
-        yield ("evaluation", "calibration"), f"evaluation.calibration: no such file: {calibration}"
-    checkpoints = raw.get("checkpoints")
-    for number, checkpoint in enumerate(checkpoints if isinstance(checkpoints, list) else ()):
-        if not isinstance(checkpoint, dict):
-            continue
-        folder = checkpoint.get("path")
-        if isinstance(folder, str) and not (Path(folder) / "config.json").is_file():
-            yield (
-                ("checkpoints", number, "path"),
-                f"checkpoints.{number}.path: {folder} is not a checkpoint (it has no config.json)",
-            )
-        for key in ("answers", "packing_metrics"):
-            file = checkpoint.get(key)
-            if isinstance(file, str) and not Path(file).is_file():
-                yield ("checkpoints", number, key), f"checkpoints.{number}.{key}: no such file: {file}"
 
 
 def _overridden(names: Sequence[str], where: Where) -> str:

@@ -1,13 +1,23 @@
 """What a run file says: what to evaluate, how, and where the records go. The one place for every default."""
 
 import re
-from pathlib import Path
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self, get_args
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Discriminator,
+    Field,
+    Tag,
+    field_validator,
+    model_validator,
+)
 
 from harness.common.suggest import nearest
+from harness.config.path_types import CheckpointFolder, DataSource, ExistingFile, LocalPath, PromptSource
 from harness.config.presets import preset_names
 from harness.core.conditions import Condition, Reference
 from harness.core.image_name import check_registry
@@ -26,6 +36,10 @@ def _check_url(value: str) -> str:
 
 Url = Annotated[str, AfterValidator(_check_url)]
 Columns = dict[str, Annotated[float, Field(allow_inf_nan=False)]]
+ColumnsOrFile = Annotated[
+    Annotated[Columns, Tag("(columns)")] | Annotated[ExistingFile, Tag("(file)")],
+    Discriminator(lambda value: "(columns)" if isinstance(value, Mapping) else "(file)"),
+]
 
 
 class Section(BaseModel):
@@ -50,25 +64,25 @@ class Section(BaseModel):
 class DatasetConfig(Section):
     """Which instances."""
 
-    path: str  # hub id, or a local .jsonl, .json or .parquet file
+    path: DataSource  # hub id, or a local .jsonl, .json or .parquet file
     split: str = "test"
     instances: tuple[str, ...] | None = None  # all where not given
     limit: int | None = Field(default=None, ge=1)
-    recipes: Path | None = None  # how classic rows are tested; the shipped recipes where not given
+    recipes: ExistingFile | None = None  # how classic rows are tested; the shipped recipes where not given
 
 
 class CheckpointConfig(Section):
     """One set of weights under test: a local folder that we serve, an endpoint that is there, or recorded answers."""
 
     name: str
-    path: Path | None = None  # Hugging Face folder, served with vLLM
+    path: CheckpointFolder | None = None  # Hugging Face folder, served with vLLM
     endpoint: Url | None = None  # base URL of an OpenAI-compatible server, ".../v1"
-    answers: Path | None = None  # recording looked up instead of asking; a path beside it measures prompts only
+    answers: ExistingFile | None = None  # recording looked up instead of asking; a path beside it measures prompts only
     model: str | None = None  # name to ask for at the endpoint; its only model where not given
     revision: str | None = None  # of an endpoint's weights: what tells them apart from others there or in a recording
     api_key_env: str | None = None  # environment variable that holds the endpoint's key
     packing: str | None = None  # packing strategy of the training data, as named in the tables
-    packing_metrics: Columns | Path | None = None  # columns for the tables, or `harness pack`'s file
+    packing_metrics: ColumnsOrFile | None = None  # columns for the tables, or `harness pack`'s file
     server_args: tuple[str, ...] = ()  # further arguments for vLLM, such as --max-model-len=8192
 
     @field_validator("name")
@@ -224,7 +238,7 @@ class EvaluationConfig(Section):
     images: ImagesConfig = ImagesConfig()
     # GiB of instances' images; those of finished ones go first
     image_budget: float | None = Field(default=None, gt=0, allow_inf_nan=False)
-    calibration: Path | None = None  # what the gold patches did here; reports say which instances it excludes
+    calibration: ExistingFile | None = None  # what the gold patches did here; reports say which instances it excludes
 
     def limits(self) -> Limits:
         """The same, in the sandbox's units."""
@@ -245,14 +259,14 @@ class RunConfig(Section):
     checkpoints: tuple[CheckpointConfig, ...] = ()
     conditions: tuple[Condition, ...] = get_args(Condition)
     references: tuple[Reference, ...] = ()
-    prompts: str = "agentless"  # folder of prompts/, or a path to a folder of one's own
+    prompts: PromptSource = "agentless"  # folder of prompts/, or a path to a folder of one's own
     sampling: SamplingConfig = SamplingConfig()
     localization: LocalizationConfig = LocalizationConfig()
     validation: ValidationConfig = ValidationConfig()
     serving: ServingConfig = ServingConfig()
     evaluation: EvaluationConfig = EvaluationConfig()
     evaluate_candidates: bool = False  # every candidate's patch is tested, for pass@k and the best selection possible
-    output: Path
+    output: LocalPath
 
     @field_validator("checkpoints")
     @classmethod

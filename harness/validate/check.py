@@ -99,9 +99,13 @@ async def plan_validation(
             return None
         return await find_regression(model, prompts, config.regression, bench, snapshot, locations)
 
+    async def reproductions(program: Program) -> list[ReproductionTest]:
+        if not config.reproduction.samples:  # a prompt set needs no prompt for what is switched off
+            return []
+        return await sample_reproductions(model, prompts, config.reproduction, bench.instance, program)
+
     program = program_for(snapshot.paths()) if config.reproduction.samples else PYTHON
-    sampling = sample_reproductions(model, prompts, config.reproduction, bench.instance, program)
-    return Plan(*await asyncio.gather(regression(), sampling), program)
+    return Plan(*await asyncio.gather(regression(), reproductions(program)), program)
 
 
 async def validate(plan: Plan, config: ValidationConfig, bench: Bench, candidates: Sequence[Candidate]) -> Validation:

@@ -146,16 +146,69 @@ def test_configuration_can_be_frozen_and_read_again(run_file: Path, tmp_path: Pa
     assert RunConfig.model_validate(frozen) == config
 
 
-def test_a_calibration_is_found_from_the_run_file_and_must_be_there(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("section", "key"),
+    [
+        ("dataset: {{path: hub/name,\n {}}}\nreferences: [gold]", "dataset.recipes"),
+        ("dataset: {{\n {}}}\nreferences: [gold]", "dataset.path"),
+        ("dataset: {{path: hub/name}}\nevaluation: {{{}}}\nreferences: [gold]", "evaluation.calibration"),
+        ("dataset: {{path: hub/name}}\ncheckpoints: [{{name: a, {}}}]", "checkpoints.0.answers"),
+        ("dataset: {{path: hub/name}}\ncheckpoints: [{{name: a, path: ., {}}}]", "checkpoints.0.packing_metrics"),
+    ],
+)
+@pytest.mark.parametrize("name", ["file.jsonl", "a" * 300 + ".jsonl"])
+def test_a_file_is_found_from_the_run_file_and_must_be_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, section: str, key: str, name: str
+) -> None:
+    path = tmp_path / "run.yaml"
+    path.write_text(section.format(f"{key.rpartition('.')[2]}: {name}") + "\noutput: out\n", encoding="utf-8")
+    (tmp_path / "config.json").touch()
+    with pytest.raises(InputError) as caught:
+        load_run_file(path)
+    assert str(caught.value) == f"{path}: line 2: {key}: no such file: {tmp_path / name}"
+    if len(name) > 255:
+        return
+    (tmp_path / name).touch()
+    found: object = load_run_file(path).model_dump()
+    for part in key.split("."):
+        found = found[int(part)] if isinstance(found, tuple) else dict(found)[part]  # type: ignore[call-overload]
+    assert Path(str(found)) == tmp_path / name
+    monkeypatch.chdir(tmp_path)  # where the same file would be found by an override
+    with pytest.raises(InputError, match=f"override {key}: {key}: no such file: other"):
+        load_run_file(path, [f"{key}=other.jsonl"])
+
+
+def test_a_prompt_set_keeps_its_slash_when_the_run_file_lies_in_the_working_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    text = "dataset: {path: hub/name}\nreferences: [gold]\noutput: out\nprompts: "
+    for written, wanted in [("./agentless", "./agentless"), ("agentless", "agentless"), ("./own/", "./own")]:
+        Path("run.yaml").write_text(text + written, encoding="utf-8")
+        assert load_run_file(Path("run.yaml")).prompts == wanted
+        assert load_run_file(Path("run.yaml"), ["prompts=./agentless"]).prompts == "./agentless"
+    Path("run.yaml").write_text(text + "./agentless", encoding="utf-8")
+    assert load_run_file(tmp_path / "run.yaml").prompts == str(tmp_path / "agentless")
+    assert load_run_file(Path("run.yaml"), ["prompts=compact"]).prompts == "compact"
+
+
+def test_a_frozen_configuration_is_read_where_its_files_are_not(run_file: Path) -> None:
+    frozen = load_run_file(run_file).model_dump(mode="json")
+    for path in ("rows.jsonl", "weights/config.json"):
+        (run_file.parent / path).unlink()
+    assert RunConfig.model_validate(frozen).model_dump(mode="json") == frozen
+    with pytest.raises(InputError, match=r"no such file.*no config\.json"):
+        load_run_file(run_file)
+
+
+def test_keys_that_yaml_merges_in_are_read(tmp_path: Path) -> None:
     path = tmp_path / "run.yaml"
     path.write_text(
-        "dataset: {path: hub/name}\nreferences: [gold]\nevaluation:\n  calibration: c.json\noutput: out\n",
+        "dataset: {path: hub/name}\noutput: out\ncheckpoints:\n"
+        "- &one {name: a, endpoint: 'http://h/v1', model: m}\n- {<<: *one, name: b}\n",
         encoding="utf-8",
     )
-    with pytest.raises(InputError, match=r"line 4: evaluation.calibration: no such file: .*c\.json"):
-        load_run_file(path)
-    (tmp_path / "c.json").touch()
-    assert load_run_file(path).evaluation.calibration == tmp_path / "c.json"
+    assert [(c.name, c.model) for c in load_run_file(path).checkpoints] == [("a", "m"), ("b", "m")]
 
 
 @pytest.mark.parametrize(
@@ -169,7 +222,8 @@ def test_a_calibration_is_found_from_the_run_file_and_must_be_there(tmp_path: Pa
         (b"checkpoints: 5\noutput: o\n", "checkpoints"),
         (b"dataset: {path: a/b}\nreferences: [gold]\noutput: o\nevaluation: {timeout: .inf}\n", "evaluation.timeout"),
         (b"dataset: {path: a/b}\nreferences: [gold]\noutput: o\nevaluation: {memory: 99999999999999}\n", "memory"),
-        (b"checkpoints: [{name: a, packing_metrics: {padding: x}}]\n", r"0.packing_metrics: give a path"),
+        (b"checkpoints: [{name: a, packing_metrics: {padding: x}}]\n", r"0.packing_metrics.padding: Input should be"),
+        (b"checkpoints: [{name: a, packing_metrics: 5}]\n", r"line 1: checkpoints.0.packing_metrics: give a path"),
     ],
 )
 def test_damaged_run_files(tmp_path: Path, text: bytes, expected: str) -> None:

@@ -93,10 +93,11 @@ async def test_a_failing_machine_leaves_the_vote_to_all_and_is_counted(instance)
     assert select(CANDIDATES, validation.checks).pool is Pool.ALL
 
 
-async def test_switched_off_nothing_is_asked_or_run(scripted):
+async def test_switched_off_nothing_is_asked_or_run_and_no_prompt_is_needed(scripted, tmp_path):
     config = ValidationConfig()
     model = TwoStages([])
-    plan = await plan_validation(model, Prompts("compact"), config, scripted.bench, SNAPSHOT, ())
+    (tmp_path / "repair.jinja").write_text("{{ issue }}")
+    plan = await plan_validation(model, Prompts(str(tmp_path)), config, scripted.bench, SNAPSHOT, ())
     await validate(plan, config, scripted.bench, CANDIDATES)
     assert (plan, model.prompts, scripted.runs) == (Plan(None, []), [], [])
 
