@@ -5,8 +5,6 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Generic, TypeVar
 
-from harness.common.cached import not_found
-
 Value = TypeVar("Value")
 
 
@@ -27,7 +25,6 @@ class Once(Generic[Value]):
                 return value
             first = key not in self._under_way
             future = self._under_way.setdefault(key, Future())
-        not_found()
         if not first:
             return future.result()
         try:

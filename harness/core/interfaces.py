@@ -91,6 +91,7 @@ class Answer:
     completion_tokens: int
     seconds: float  # wall time of the request
     reasoning: str = ""  # what the server set apart as thinking
+    known: bool = field(default=False, compare=False)  # found in a journal or a recording, not asked for now
 
     @property
     def cut(self) -> bool:

@@ -2,7 +2,7 @@
 
 from enum import StrEnum
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 
 class Outcome(StrEnum):
@@ -53,6 +53,7 @@ class Verdict(BaseModel):
     pass_to_pass_failure: tuple[str, ...] = ()
     cut_ids_matched: tuple[str, ...] = ()  # ids cut in the data set, graded by the tests that begin like them
     cut_ids_ambiguous: tuple[str, ...] = ()  # those whose tests do not agree: counted as failed
+    known: bool = Field(default=False, exclude=True)  # nothing was run for it now; of this process, never written
 
     @property
     def resolved(self) -> bool:

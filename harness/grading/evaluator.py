@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from harness.common.hashing import content_key
-from harness.common.journal import Journal
+from harness.common.journal import Journal, Record
 from harness.core.instance import Instance
 from harness.core.interfaces import Limits, Sandbox
 from harness.core.verdict import Outcome, Phase, Verdict
@@ -38,7 +38,7 @@ class Evaluator:
         self._image_of = image_of
         self._specification_of = specification_of
         self._limits = limits
-        self._runner = JournaledRunner(journal, logs, lambda record, _: Verdict.model_validate(record["verdict"]))
+        self._runner = JournaledRunner(journal, logs, _recall)
 
     def log_path(self, verdict: Verdict) -> Path:
         """Where the log of a verdict lies (there is none for an empty patch)."""
@@ -89,13 +89,23 @@ class Evaluator:
         return verdict.model_copy(update={"seconds": round(time.monotonic() - started, 3)}), log
 
 
+def _recall(record: Record, _: Path) -> Verdict:
+    return Verdict.model_validate(record["verdict"] | {"known": True})
+
+
 def untested(instance: Instance, patch: str) -> Verdict | None:
     """The verdict on a patch that needs no container: an empty one, or one that is refused unseen."""
     if not patch.strip():
-        return Verdict(instance_id=instance.instance_id, outcome=Outcome.EMPTY_PATCH, phase=Phase.PATCH)
+        return Verdict(instance_id=instance.instance_id, outcome=Outcome.EMPTY_PATCH, phase=Phase.PATCH, known=True)
     reason = refusal(patch)
     if reason:
-        return Verdict(instance_id=instance.instance_id, outcome=Outcome.PATCH_FAILED, phase=Phase.PATCH, detail=reason)
+        return Verdict(
+            instance_id=instance.instance_id,
+            outcome=Outcome.PATCH_FAILED,
+            phase=Phase.PATCH,
+            detail=reason,
+            known=True,
+        )
     return None
 
 

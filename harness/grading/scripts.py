@@ -4,7 +4,7 @@ What ran is kept in the journal beside the verdicts, its output in a log of its 
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from harness.common.hashing import content_key
@@ -35,6 +35,7 @@ class CommandRun:
     exit_status: int | None  # of the script, or of putting the patch in; None where a limit ended it
     output: str  # of the script; empty where it did not run
     seconds: float
+    known: bool = field(default=False, compare=False)  # found in the journal, not run now
 
 
 class CommandRunner:
@@ -70,7 +71,7 @@ class CommandRunner:
 def _recall(record: Record, log: Path) -> CommandRun | None:
     if not log.is_file():
         return None
-    return CommandRun(output=log.read_bytes().decode("utf-8", "replace"), **record["command"])
+    return CommandRun(output=log.read_bytes().decode("utf-8", "replace"), known=True, **record["command"])
 
 
 def command_key(script: Script, patch: str, digest: str, limits: Limits) -> str:

@@ -4,7 +4,6 @@ import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
-from contextvars import copy_context
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -71,8 +70,7 @@ class Session:
         return self._start(self.commands.run, instance, script, patch)
 
     def _start(self, work: Callable[..., Value], *arguments: object) -> "Future[Value]":
-        # in the context of whoever starts it: see `harness.common.cached`
-        return self._pool.submit(copy_context().run, work, *arguments)
+        return self._pool.submit(work, *arguments)
 
 
 @contextmanager

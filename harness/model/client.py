@@ -5,13 +5,12 @@ import logging
 import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from harness.common.cached import not_found
 from harness.common.hashing import content_key
 from harness.common.journal import Journal
 from harness.config.schema import CheckpointConfig, ServingConfig
@@ -24,7 +23,7 @@ from harness.model.listing import find_model
 from harness.model.orphans import reap_servers
 from harness.model.recorded import RecordedModel, question
 from harness.model.response import read_record
-from harness.model.served import ServedCheckpoint, ServerState
+from harness.model.served import ServedCheckpoint
 
 log = logging.getLogger(__name__)
 
@@ -35,16 +34,9 @@ class JournaledModel:
     def __init__(self, source: ServedCheckpoint | EndpointModel, journal: Journal) -> None:
         """Ask ``source`` only what ``journal`` does not hold."""
         self.revision = source.revision
-        self.asked = 0  # answers that came from the server
-        self.found = 0  # answers that were in the journal, or on their way for somebody else
         self._source = source
         self._journal = journal
         self._under_way: dict[str, asyncio.Task[Answer]] = {}
-
-    @property
-    def state(self) -> ServerState:
-        """What the server is doing; an endpoint that is already there is ready."""
-        return self._source.state if isinstance(self._source, ServedCheckpoint) else ServerState.READY
 
     async def __aenter__(self) -> Self:
         return self
@@ -73,16 +65,12 @@ class JournaledModel:
         if record and answer is None:
             log.warning("%s: the record %s holds no answer: asking again", self._journal.path, key)
         if answer is not None:
-            self.found += 1
-            return answer
-        not_found()
+            return replace(answer, known=True)
         task = self._under_way.get(key)
         if task is None:
             task = asyncio.create_task(self._ask(key, asked, prompt, sampling))
             self._under_way[key] = task
             task.add_done_callback(partial(self._ended, key))
-        else:
-            self.found += 1
         return await asyncio.shield(task)
 
     def _ended(self, key: str, task: "asyncio.Task[Answer]") -> None:
@@ -94,13 +82,14 @@ class JournaledModel:
     async def _ask(self, key: str, asked: dict[str, Any], prompt: str, sampling: Sampling) -> Answer:
         answer = await self._source.answer(prompt, sampling, asked["index"])
         await asyncio.to_thread(self._write, key, asked, prompt, answer)
-        self.asked += 1
         return answer
 
     def _write(self, key: str, asked: dict[str, Any], prompt: str, answer: Answer) -> None:
         # a prompt's text is kept once, under its own hash, however many samples it has
         self._journal.add(asked["prompt"], {"kind": "prompt", "text": prompt})
-        self._journal.put(key, {"kind": "answer", **asked, "answer": asdict(answer)})
+        kept = asdict(answer)
+        del kept["known"]
+        self._journal.put(key, {"kind": "answer", **asked, "answer": kept})
 
     async def count_tokens(self, text: str) -> int:
         """Tokens of ``text`` as one user message, the chat template included."""

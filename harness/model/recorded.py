@@ -12,7 +12,7 @@ import json
 import logging
 from collections.abc import Iterator
 from copy import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any, Self
@@ -176,8 +176,8 @@ class RecordedModel:
         answer = self._recording.written.get(place) or self._recording.asked.get(key)
         if answer is None:
             self._note_missing(f"{_name(place)} (question {key})")
-            return Answer("", NOT_RECORDED, 0, 0, 0.0)
-        return answer
+            return Answer("", NOT_RECORDED, 0, 0, 0.0, known=True)
+        return replace(answer, known=True)
 
     def _note_missing(self, name: str) -> None:
         self.missing.append(name)

@@ -4,7 +4,6 @@ import asyncio
 import logging
 from collections.abc import Coroutine
 from contextlib import AsyncExitStack
-from enum import StrEnum
 from functools import partial
 from pathlib import Path
 from types import TracebackType
@@ -24,15 +23,6 @@ log = logging.getLogger(__name__)
 STARTS = 3  # of one checkpoint's server in a run: a server that keeps dying is given up
 
 
-class ServerState(StrEnum):
-    """What a checkpoint's server is doing, for a progress display."""
-
-    IDLE = "idle"  # no question yet that the journal does not answer
-    STARTING = "starting"
-    READY = "ready"
-    FAILED = "failed"
-
-
 class ServedCheckpoint:
     """A local checkpoint behind a vLLM server of its own, which the first question starts.
 
@@ -46,7 +36,6 @@ class ServedCheckpoint:
         args = (*serving.args, *checkpoint.server_args)
         check_checkpoint(checkpoint.path)
         self.revision = checkpoint_revision(checkpoint.path, args)
-        self.state = ServerState.IDLE
         self._tokens = PromptTokens(checkpoint.path, args)
         self._context = context_length(checkpoint.path, args)
         self._make_server = partial(
@@ -115,7 +104,6 @@ class ServedCheckpoint:
     async def _start(self) -> tuple[VllmServer, EndpointModel]:
         await self._running.aclose()
         self._starts_left -= 1
-        self.state = ServerState.STARTING
         try:
             if self._server is not None and self._starts_left < 0:
                 raise self._server.failure(f"{STARTS} times")
@@ -123,7 +111,7 @@ class ServedCheckpoint:
                 log.warning("%s; starting it again", self._server.failure("while answering"))
             server = await self._running.enter_async_context(self._make_server())
         except HarnessError as error:
-            self.state, self._failure = ServerState.FAILED, error
+            self._failure = error
             raise
         client = connect(server.base_url, seconds=self._request_seconds, own=True)
         endpoint = EndpointModel(
@@ -135,7 +123,6 @@ class ServedCheckpoint:
             context=self._context,
             chat=self._tokens.chat,
         )
-        self.state = ServerState.READY
         return server, await self._running.enter_async_context(endpoint)
 
 

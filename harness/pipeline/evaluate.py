@@ -6,7 +6,6 @@ from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 
-from harness.common.cached import watched
 from harness.common.files import write_json
 from harness.common.paths import check_folder
 from harness.common.progress import Progress, Stage
@@ -156,10 +155,13 @@ def _run(
 
 def _start(session: Session, instance: Instance, patch: str | None, repeat: int, stage: Stage) -> "Future[Verdict]":
     """Start one evaluation, which the display counts when it ends."""
-    with watched() as work:
-        submitted = session.submit_base(instance, repeat) if patch is None else session.submit(instance, patch, repeat)
-    submitted.add_done_callback(lambda _: stage.count(work.found))
+    submitted = session.submit_base(instance, repeat) if patch is None else session.submit(instance, patch, repeat)
+    submitted.add_done_callback(lambda ended: stage.count(_known(ended)))
     return submitted
+
+
+def _known(ended: "Future[Verdict]") -> bool:
+    return not ended.cancelled() and ended.exception() is None and ended.result().known
 
 
 def _ended(session: Session, instance_id: str, futures: Sequence["Future[Verdict]"], _: "Future[Verdict]") -> None:

@@ -13,7 +13,6 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from harness.common.cached import Work, watched
 from harness.common.collect import collect
 from harness.common.hashing import content_key
 from harness.common.journal import Journal
@@ -28,6 +27,7 @@ from harness.core.interfaces import Drawing, Model, Snapshot
 from harness.core.location import Location, union
 from harness.core.verdict import Verdict
 from harness.dataset.predictions import reference_predictions
+from harness.grading.scripts import CommandRun, Script
 from harness.grading.session import Session, evaluation_session
 from harness.images.git_copy import ImageFinder
 from harness.localize.stages import Localization, Localizer
@@ -37,6 +37,7 @@ from harness.model.prompts import Prompts
 from harness.pipeline.attempt import Proposal, Trial, reference_result
 from harness.pipeline.preflight import preflight, read_packing_metrics
 from harness.pipeline.prepare_images import prepare_images
+from harness.pipeline.work import Work
 from harness.repair.sample import repair
 from harness.repo.blob_cache import derived_store
 from harness.repo.gold_locations import gold_files, gold_locations
@@ -162,13 +163,15 @@ class Run:
 
         async def attempt(model: Model, instance: Instance, condition: Condition) -> None:
             async with bound:
-                with stage.running(f"{checkpoint.name} {condition} {instance.instance_id}"), watched() as work:
-                    localization, sets = await self._localize(model, instance, condition)
+                work = Work()
+                with stage.running(f"{checkpoint.name} {condition} {instance.instance_id}"):
+                    asked = work.asking(model)
+                    localization, sets = await self._localize(asked, instance, condition)
                     locations = union(sets)
                     candidates, plan = await asyncio.gather(
-                        self._repair(model, instance, sets), self._plan(model, instance, locations)
+                        self._repair(asked, instance, sets), self._plan(asked, instance, locations, work)
                     )
-            stage.count(work.found)
+            stage.count(work.known)
             snapshot = self.snapshots[instance.instance_id]
             place = (checkpoint, metrics, condition, instance, snapshot)
             test(Proposal(*place, locations, localization, candidates, plan))
@@ -203,35 +206,42 @@ class Run:
         drawing = Drawing(sampling.repair, sampling.samples, sampling.greedy)
         return await repair(model, self.prompts, drawing, instance, snapshot, location_sets)
 
-    async def _plan(self, model: Model, instance: Instance, locations: Sequence[Location]) -> Plan:
-        snapshot, bench = self.snapshots[instance.instance_id], self._bench(instance)
+    async def _plan(self, model: Model, instance: Instance, locations: Sequence[Location], work: Work) -> Plan:
+        snapshot, bench = self.snapshots[instance.instance_id], self._bench(instance, work)
         return await plan_validation(model, self.prompts, self.config.validation, bench, snapshot, locations)
 
-    def _bench(self, instance: Instance) -> Bench:
-        return Bench(instance, self.session.specifications[instance.instance_id], self.session.submit_script)
+    def _bench(self, instance: Instance, work: Work) -> Bench:
+        async def run(script: Script, patch: str) -> CommandRun:
+            return await work.of(asyncio.wrap_future(self.session.submit_script(instance, script, patch)))
+
+        return Bench(instance, self.session.specifications[instance.instance_id], run)
 
     def _start_test(self, tests: asyncio.TaskGroup, stage: Stage, proposal: Proposal) -> None:
         tests.create_task(self._test(proposal, stage))
 
     async def _test(self, proposal: Proposal, stage: Stage) -> None:
         instance, candidates, config = proposal.instance, proposal.candidates, self.config
-        with watched() as work:
-            validation = await validate(proposal.plan, config.validation, self._bench(instance), candidates)
-            selection = select(candidates, validation.checks)
-            verdict = await asyncio.wrap_future(self.session.submit(instance, selection.patch))
-            verdicts = await self._test_candidates(instance, candidates) if config.evaluate_candidates else None
+        work = Work()
+        validation = await validate(proposal.plan, config.validation, self._bench(instance, work), candidates)
+        selection = select(candidates, validation.checks)
+        verdict = await self._verdict(instance, selection.patch, work)
+        verdicts = await self._test_candidates(instance, candidates, work) if config.evaluate_candidates else None
         self._keep(proposal.result(Trial(validation, selection, verdict, verdicts)), stage, work)
 
-    async def _test_candidates(self, instance: Instance, candidates: Sequence[Candidate]) -> dict[int, Verdict]:
+    async def _verdict(self, instance: Instance, patch: str | None, work: Work) -> Verdict:
+        return await work.of(asyncio.wrap_future(self.session.submit(instance, patch)))
+
+    async def _test_candidates(
+        self, instance: Instance, candidates: Sequence[Candidate], work: Work
+    ) -> dict[int, Verdict]:
         patches = {candidate.index: candidate.patch for candidate in candidates if candidate.patch}
-        futures = [self.session.submit(instance, patch) for patch in patches.values()]
-        verdicts = await asyncio.gather(*map(asyncio.wrap_future, futures))
+        verdicts = await asyncio.gather(*(self._verdict(instance, patch, work) for patch in patches.values()))
         return dict(zip(patches, verdicts, strict=True))
 
     async def _test_reference(self, kind: Reference, instance: Instance, stage: Stage) -> None:
         [prediction] = reference_predictions(kind, [instance])
-        with watched() as work:
-            verdict = await asyncio.wrap_future(self.session.submit(instance, prediction.model_patch))
+        work = Work()
+        verdict = await self._verdict(instance, prediction.model_patch, work)
         self._keep(reference_result(instance, prediction, verdict), stage, work)
 
     def _keep(self, result: Result, stage: Stage, work: Work) -> None:
@@ -241,7 +251,7 @@ class Run:
         wanted = len(config.references) + len(config.checkpoints) * len(config.conditions)
         if self.tested[attempt.instance_id] == wanted:
             self.session.finish(attempt.instance_id)
-        stage.count(work.found)
+        stage.count(work.known)
 
 
 def dataset_key(instances: Sequence[Instance]) -> str:

@@ -82,7 +82,7 @@ async def _run_base(bench: Bench, command: Suite, files: Sequence[str]) -> Regre
     for ran in dict.fromkeys((tuple(files), tuple(files[:1]))):
         script = suite_script(bench.instance, bench.specification, command, ran)
         try:
-            statuses, problem = await _statuses(bench, await bench.run(script))
+            statuses, problem = await _statuses(bench, await bench.run(script, ""))
         except InfrastructureError as error:
             return Regression(reason=RegressionReason.INFRASTRUCTURE, detail=str(error), files=ran)
         passing = sorted(test for test, status in statuses.items() if status in HOLDING)

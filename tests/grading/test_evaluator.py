@@ -40,7 +40,8 @@ def make(tmp_path: Path, monkeypatch):
 def test_an_empty_patch_starts_no_container(make, instance: Instance) -> None:
     sandbox = ScriptedSandbox()
     for patch in (None, "", " \n"):
-        assert make(sandbox).evaluate(instance, patch).outcome is Outcome.EMPTY_PATCH
+        verdict = make(sandbox).evaluate(instance, patch)
+        assert (verdict.outcome, verdict.known) == (Outcome.EMPTY_PATCH, True)
     assert sandbox.jobs == []
 
 
@@ -50,7 +51,8 @@ def test_a_verdict_is_journaled_and_never_asked_again(make, instance: Instance) 
     assert first.outcome is Outcome.RESOLVED
     assert first.test_seconds == 2.0
     again = make(sandbox)
-    assert again.evaluate(instance, "a patch") == first
+    found = again.evaluate(instance, "a patch")
+    assert (found, first.known) == (first.model_copy(update={"known": True}), False)
     assert len(sandbox.jobs) == 1
     log = again.log_path(first).read_text()
     assert log.endswith(f"{START_MARKER} {first.nonce}\n{PASSING}{END_MARKER} {first.nonce}\n")
@@ -84,7 +86,7 @@ def test_equal_questions_under_way_are_asked_once(make, instance: Instance) -> N
         thread.join()
     assert len(sandbox.jobs) == 1
     assert len(verdicts) == 8
-    assert {verdict.outcome for verdict in verdicts} == {Outcome.RESOLVED}
+    assert {(verdict.outcome, verdict.known) for verdict in verdicts} == {(Outcome.RESOLVED, False)}
 
 
 def test_a_failing_machine_is_tried_again_and_then_reported_but_never_journaled(make, instance: Instance) -> None:
@@ -93,7 +95,7 @@ def test_a_failing_machine_is_tried_again_and_then_reported_but_never_journaled(
     broken = ScriptedSandbox(failures=99)
     verdict = make(broken).evaluate(instance, "patch two")
     assert verdict.outcome is Outcome.INFRASTRUCTURE
-    assert verdict.detail == "daemon gone"
+    assert (verdict.detail, verdict.known) == ("daemon gone", False)
     mended = ScriptedSandbox(APPLIED, TESTED)
     assert make(mended).evaluate(instance, "patch two").outcome is Outcome.RESOLVED
 

@@ -35,7 +35,8 @@ def test_a_run_is_journaled_and_never_repeated(make, instance: Instance) -> None
     machine = ScriptedSandbox(APPLIED, DONE)
     first = make(machine).run(instance, SCRIPT, "a patch")
     assert (first.applied, first.exit_status, first.output) == (True, 3, "hello\ufffd\n")
-    assert make(machine).run(instance, SCRIPT, "a patch") == first
+    again = make(machine).run(instance, SCRIPT, "a patch")
+    assert (again, first.known, again.known) == (first, False, True)
     [job] = machine.jobs
     assert job.files["/harness/a.py"] == b"x = 1\n"
     assert job.files[module.SCRIPT_PATH] == b"echo hello\n"
@@ -92,4 +93,4 @@ def test_equal_questions_under_way_are_asked_once(make, instance: Instance) -> N
     for thread in threads:
         thread.join()
     assert len(machine.jobs) == 1
-    assert len(runs) == 6
+    assert [run.known for run in runs] == [False] * 6

@@ -1,5 +1,6 @@
 """Validation in real containers: candidates of a miniature instance whose outcome is known beforehand."""
 
+import asyncio
 import csv
 import json
 import re
@@ -26,6 +27,7 @@ from harness.core.instance import Instance
 from harness.core.interfaces import Snapshot
 from harness.core.location import Location
 from harness.dataset.load import load_instances
+from harness.grading.scripts import CommandRun, Script
 from harness.grading.session import Session, evaluation_session
 from harness.model.prompts import Prompts
 from harness.pipeline.run import run_pipeline
@@ -82,7 +84,10 @@ class Writer(ScriptedModel):
 
 
 async def try_out(session: Session, instance: Instance, snapshot: Snapshot) -> Validation:
-    bench = Bench(instance, session.specifications[instance.instance_id], session.submit_script)
+    async def run(script: Script, patch: str) -> CommandRun:
+        return await asyncio.wrap_future(session.submit_script(instance, script, patch))
+
+    bench = Bench(instance, session.specifications[instance.instance_id], run)
     locations = [Location(parse_patch(instance.patch)[0].path)]
     plan = await plan_validation(Writer(instance), Prompts("compact"), CONFIG, bench, snapshot, locations)
     return await validate(plan, CONFIG, bench, candidates(instance, snapshot))

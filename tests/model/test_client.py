@@ -17,7 +17,6 @@ from harness.errors import InfrastructureError, InputError, ServerError
 from harness.miniature.checkpoints import write_random_checkpoint
 from harness.model import connection, endpoint, served
 from harness.model.client import open_model
-from harness.model.served import ServerState
 
 STUB = Path(__file__).with_name("stub_server")
 SAMPLING = Sampling(temperature=0.5, top_p=0.9, max_tokens=10, seed=40)
@@ -315,12 +314,13 @@ async def test_an_answered_question_is_never_asked_again(journal, tmp_path):
     fake = FakeOpenAI(completion("first"), completion("second"))
     async with asking(fake, journal, revision="1") as model:
         first = await model.answer("why?", SAMPLING, 0)
-        assert await model.answer("why?", SAMPLING, 0) == first
-        assert (model.asked, model.found) == (1, 1)
+        again = await model.answer("why?", SAMPLING, 0)
+        assert (again, first.known, again.known) == (first, False, True)
     reopened = Journal(journal.path)
     async with asking(fake, reopened, revision="1") as model:
-        assert await model.answer("why?", SAMPLING, 0) == first
-        assert (model.asked, model.found) == (0, 1)
+        later = await model.answer("why?", SAMPLING, 0)
+        assert (later, later.known) == (first, True)
+    assert "known" not in journal.path.read_text(), "what is known is a fact of the process, not of the answer"
     reopened.close()
     assert len(fake.questions) == 1
 
@@ -341,8 +341,8 @@ async def test_any_other_question_is_asked(journal, prompt, changed, index):
     fake = FakeOpenAI()
     async with asking(fake, journal) as model:
         await model.answer("why?", SAMPLING, 0)
-        await model.answer(prompt, SAMPLING.model_copy(update=changed), index)
-        assert (model.asked, model.found) == (2, 0)
+        assert not (await model.answer(prompt, SAMPLING.model_copy(update=changed), index)).known
+    assert len(fake.questions) == 2
 
 
 async def test_another_revision_is_another_question(journal):
@@ -454,16 +454,15 @@ def local(tmp_path, monkeypatch):
 async def test_a_server_starts_at_the_first_new_question_only(local, journal, tmp_path):
     log = tmp_path / "tiny.server.log"
     async with open_model(local(), ServingConfig(), 4, tmp_path, journal) as model:
-        assert model.state is ServerState.IDLE
         assert await model.context_length() == 8192
         assert await model.count_tokens("why?") > 4
         assert not log.exists()
         answers = await asyncio.gather(*(model.answer("why?", SAMPLING, index) for index in range(3)))
-        assert model.state is ServerState.READY
+        assert log.exists()
     log.unlink()
     async with open_model(local(), ServingConfig(), 4, tmp_path, journal) as model:
-        assert [await model.answer("why?", SAMPLING, index) for index in range(3)] == answers
-        assert (model.asked, model.found, model.state) == (0, 3, ServerState.IDLE)
+        found = [await model.answer("why?", SAMPLING, index) for index in range(3)]
+    assert (found, [answer.known for answer in found]) == (answers, [True] * 3)
     assert not log.exists()
 
 
@@ -471,14 +470,13 @@ async def test_a_prompt_that_does_not_fit_starts_no_server(local, journal, tmp_p
     async with open_model(local(), ServingConfig(), 4, tmp_path, journal) as model:
         with pytest.raises(ContextOverflow):
             await model.answer("why?", SAMPLING.model_copy(update={"max_tokens": 8192}), 0)
-        assert model.state is ServerState.IDLE
+    assert not (tmp_path / "tiny.server.log").exists()
 
 
 async def test_a_failed_start_fails_every_question_but_is_made_once(local, journal, tmp_path):
     async with open_model(local("crash"), ServingConfig(), 4, tmp_path, journal) as model:
         questions = (model.answer("why?", SAMPLING, index) for index in range(3))
         errors = await asyncio.gather(*questions, return_exceptions=True)
-        assert model.state is ServerState.FAILED
     assert all(isinstance(error, ServerError) and "the weights are not there" in str(error) for error in errors)
     assert (tmp_path / "tiny.server.log").read_text().count("arguments:") == 1
 

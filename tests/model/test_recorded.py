@@ -46,7 +46,8 @@ async def journaled(tmp_path, name="journal.jsonl", text="yes", **options):
 async def test_a_journal_answers_what_it_was_asked(tmp_path):
     path, answers = await journaled(tmp_path)
     model = recorded(path)
-    assert [await model.answer("why?", SAMPLING, index) for index in (0, 1)] == answers
+    found = [await model.answer("why?", SAMPLING, index) for index in (0, 1)]
+    assert (found, [answer.known for answer in found]) == (answers, [True, True])
     assert answers[0].reasoning == "hmm"
     assert model.missing == []
 
@@ -64,7 +65,7 @@ async def test_any_other_question_has_no_answer_and_is_named(tmp_path, caplog, p
     path, _ = await journaled(tmp_path)
     model = recorded(path)
     answer = await model.about("a__b-1").answer(Prompt(prompt, "repair"), sampling, index)
-    assert (answer.text, answer.finish_reason) == ("", "not-recorded")
+    assert (answer.text, answer.finish_reason, answer.known) == ("", "not-recorded", True)
     assert f"instance a__b-1, stage repair, sample {index}" in caplog.text
     assert len(model.missing) == 1
 

@@ -1,7 +1,6 @@
 """A bench whose containers answer from a function, for tests that need no Docker."""
 
 from collections.abc import Callable
-from concurrent.futures import Future
 
 from harness.core.instance import Instance
 from harness.errors import InfrastructureError
@@ -27,14 +26,11 @@ class ScriptedBench:
         self.runs: list[tuple[Script, str]] = []
         self._answer = answer
         specification = Specification(render_script(instance, COMMAND), "parse_log_pytest", "pass_and_fail")
-        self.bench = Bench(instance, specification, self._submit)
+        self.bench = Bench(instance, specification, self._run)
 
-    def _submit(self, instance: Instance, script: Script, patch: str) -> "Future[CommandRun]":
+    async def _run(self, script: Script, patch: str) -> CommandRun:
         self.runs.append((script, patch))
-        future: Future[CommandRun] = Future()
         run = self._answer(script, patch)
         if run is None:
-            future.set_exception(InfrastructureError("daemon gone"))
-        else:
-            future.set_result(run)
-        return future
+            raise InfrastructureError("daemon gone")
+        return run
