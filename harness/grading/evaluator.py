@@ -12,7 +12,7 @@ from harness.core.verdict import Outcome, Phase, Verdict
 from harness.errors import InfrastructureError, SandboxError
 from harness.grading.job import evaluation_job, new_nonce, protocol, write_log
 from harness.grading.journaled import Finished, JournaledRunner, Question
-from harness.grading.judge import infrastructure, judge
+from harness.grading.judge import Weigh, infrastructure, judge, weigh
 from harness.grading.patch_checks import patch_flags, refusal
 from harness.grading.test_log import grader_version
 from harness.grading.test_spec import Specification
@@ -32,8 +32,13 @@ class Evaluator:
         journal: Journal,
         logs: Path,
         limits: Limits,
+        weigh: Weigh = weigh,
     ) -> None:
-        """``image_of`` names an instance's local image; ``logs`` is the folder for one log per evaluation."""
+        """``image_of`` names an instance's local image; ``logs`` is the folder for one log per evaluation.
+
+        ``weigh`` reads the tests' logs.
+        """
+        self._weigh = weigh
         self._sandbox = sandbox
         self._image_of = image_of
         self._specification_of = specification_of
@@ -84,7 +89,9 @@ class Evaluator:
         started = time.monotonic()
         results = self._sandbox.run(evaluation_job(image, instance, specification, patch, self._limits))
         nonce = new_nonce()
-        verdict = judge(instance, specification, results, nonce, patch_flags(patch) if patch is not None else ())
+        verdict = judge(
+            instance, specification, results, nonce, patch_flags(patch) if patch is not None else (), self._weigh
+        )
         log = write_log(results, nonce)
         return verdict.model_copy(update={"seconds": round(time.monotonic() - started, 3)}), log
 

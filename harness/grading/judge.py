@@ -1,7 +1,7 @@
 """From what an evaluation's commands did to its verdict, and to what a reader should look at before believing it."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from harness.core.instance import Instance
 from harness.core.interfaces import CommandResult
@@ -23,10 +23,23 @@ CLOSING = re.compile(
 )
 
 
+Weighed = tuple[Grade, list[str]]  # what a log says, and the flags that it earns by itself
+Weigh = Callable[[Instance, Specification, str, int | None, Sequence[str]], Weighed]  # as `weigh`
+
+
 def judge(
-    instance: Instance, specification: Specification, results: Sequence[CommandResult], nonce: str, flags: Sequence[str]
+    instance: Instance,
+    specification: Specification,
+    results: Sequence[CommandResult],
+    nonce: str,
+    flags: Sequence[str],
+    weigh: Weigh,
 ) -> Verdict:
-    """The verdict on what preparing and testing did; ``flags`` are those that the patch itself earned."""
+    """The verdict on what preparing and testing did.
+
+    ``flags`` are those that the patch itself earned. ``weigh`` reads the log: the function `weigh`, or one that does
+    the same within limits (`harness.grading.log_workers`).
+    """
     if len(results) == 1:
         return _unprepared(instance, results[0], flags)
     tests = results[1]
@@ -56,7 +69,7 @@ def judge(
 
 def weigh(
     instance: Instance, specification: Specification, log: str, exit_status: int | None, changed: Sequence[str]
-) -> tuple[Grade, list[str]]:
+) -> Weighed:
     """What a marked log says where these test files had changed, and the flags that it earns by itself."""
     found = grade(instance, specification, log, exit_status)
     if found.outcome is Outcome.RESOLVED and changed:

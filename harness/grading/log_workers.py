@@ -14,11 +14,10 @@ from typing import Self
 from harness.core.instance import Instance
 from harness.core.verdict import Outcome
 from harness.errors import InfrastructureError
+from harness.grading.judge import Weighed
 from harness.grading.log_worker import CPU_SECONDS
 from harness.grading.test_log import Grade
 from harness.grading.test_spec import Specification
-
-Weighed = tuple[Grade, list[str]]
 
 
 class LogWorkers:

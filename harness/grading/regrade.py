@@ -8,7 +8,7 @@ from harness.core.instance import Instance
 from harness.core.verdict import Outcome, Phase, Verdict
 from harness.grading.evaluator import patch_key, untested
 from harness.grading.job import read_log
-from harness.grading.judge import TEST_FILE, is_evidence, weigh
+from harness.grading.judge import TEST_FILE, Weigh, is_evidence
 from harness.grading.test_log import log_text
 from harness.grading.test_spec import Specification
 
@@ -25,7 +25,13 @@ def stored_verdicts(journal: Journal) -> Stored:
 
 
 def regraded(
-    instance: Instance, specification: Specification, patch: str | None, repeat: int, stored: Stored, logs: Path
+    instance: Instance,
+    specification: Specification,
+    patch: str | None,
+    repeat: int,
+    stored: Stored,
+    logs: Path,
+    weigh: Weigh,
 ) -> Verdict:
     """The verdict that today's rules give to the stored evaluation of a patch (None: the base state).
 
@@ -43,10 +49,10 @@ def regraded(
     region = read_log(path.read_bytes(), verdict.nonce) if path.is_file() else None
     if region is None:
         return _missing(instance, f"{path} is gone or damaged; evaluate this patch without --regrade")
-    return _graded(instance, specification, verdict, log_text(region))
+    return _graded(instance, specification, verdict, log_text(region), weigh)
 
 
-def _graded(instance: Instance, specification: Specification, verdict: Verdict, log: str) -> Verdict:
+def _graded(instance: Instance, specification: Specification, verdict: Verdict, log: str, weigh: Weigh) -> Verdict:
     changed = [flag.removeprefix(TEST_FILE) for flag in verdict.flags if flag.startswith(TEST_FILE)]
     found, evidence = weigh(instance, specification, log, verdict.exit_status, changed)
     kept = [flag for flag in verdict.flags if not is_evidence(flag)]

@@ -17,6 +17,7 @@ from harness.core.interfaces import Sandbox
 from harness.core.verdict import Verdict
 from harness.dataset.recipes import load_recipes
 from harness.grading.evaluator import Evaluator
+from harness.grading.log_workers import LogWorkers
 from harness.grading.scripts import CommandRun, CommandRunner, Script
 from harness.grading.test_spec import Specification, specify
 from harness.images.names import built_name
@@ -90,7 +91,11 @@ def evaluation_session(
     specifications = specifications_of(instances, recipes, names)
     journal = folder.journal("evaluations")
     threads = workers + max(1, round(workers * AHEAD_SHARE))
-    with DockerSandbox(client, folder.label, turns=workers) as docker, ThreadPoolExecutor(threads, "evaluate") as pool:
+    with (
+        DockerSandbox(client, folder.label, turns=workers) as docker,
+        ThreadPoolExecutor(threads, "evaluate") as pool,
+        LogWorkers() as weigh,
+    ):
         docker.reap()
         digests = {name: docker.digest(name) for name in names.values() if find(client, name)}
         sandbox: Sandbox = docker
@@ -105,6 +110,7 @@ def evaluation_session(
             journal=journal,
             logs=folder.logs,
             limits=evaluation.limits(),
+            weigh=weigh,
         )
         commands = CommandRunner(
             sandbox, lambda instance: names[instance.instance_id], journal, folder.command_logs, evaluation.limits()

@@ -23,6 +23,7 @@ from harness.grading.exclusions import (
     open_soundness,
     write_calibration,
 )
+from harness.grading.log_workers import LogWorkers
 from harness.grading.regrade import regraded, stored_verdicts
 from harness.grading.session import Session, evaluation_session, specifications_of
 from harness.pipeline.attempt import not_submitted, reference_result
@@ -104,7 +105,7 @@ def regrade_predictions(submission: Submission) -> Judged:
     nothing = InputError(f"{submission.output}: nothing was evaluated in this folder; run it without --regrade first")
     if not submission.output.is_dir():
         raise nothing  # and make none
-    with RunFolder(submission.output) as folder, folder.journal("evaluations") as journal:
+    with RunFolder(submission.output) as folder, folder.journal("evaluations") as journal, LogWorkers() as weigh:
         stored = stored_verdicts(journal)
         if not stored:
             raise nothing
@@ -117,6 +118,7 @@ def regrade_predictions(submission: Submission) -> Judged:
                     repeat,
                     stored,
                     folder.logs,
+                    weigh,
                 )
                 for instance, prediction in submitted
             ]

@@ -4,7 +4,7 @@ from harness.core.instance import Instance
 from harness.core.interfaces import CommandResult
 from harness.core.verdict import Outcome
 from harness.grading.job import FileIds, marked
-from harness.grading.judge import changed_files, judge, run_flags
+from harness.grading.judge import changed_files, judge, run_flags, weigh
 from harness.grading.test_log import Grade
 from harness.grading.test_spec import Specification
 
@@ -56,5 +56,7 @@ def test_a_progress_line_that_ends_in_a_carriage_return_hides_no_result(instance
     contents = {"/testbed/tests/test_a.py": "1f"}
     preparing = CommandResult(0, b"expected 100644 1f 0 tests/test_a.py\n", 0.1, contents=contents)
     output = f"working 50%\rPASSED {NEW}\r\nPASSED {OLD}\n{CLOSE}".encode()
-    verdict = judge(instance, SPECIFICATION, (preparing, CommandResult(0, output, 1.0, contents=contents)), "n", ())
+    verdict = judge(
+        instance, SPECIFICATION, (preparing, CommandResult(0, output, 1.0, contents=contents)), "n", (), weigh
+    )
     assert (verdict.outcome, verdict.flags) == (Outcome.RESOLVED, ())

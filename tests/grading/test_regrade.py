@@ -8,7 +8,7 @@ from harness.core.interfaces import CommandResult
 from harness.core.verdict import Outcome, Phase, Verdict
 from harness.grading.evaluator import patch_key
 from harness.grading.job import write_log
-from harness.grading.judge import CONTRADICTION, NO_CLOSING, TEST_FILE
+from harness.grading.judge import CONTRADICTION, NO_CLOSING, TEST_FILE, weigh
 from harness.grading.regrade import regraded, stored_verdicts
 from harness.grading.test_spec import Specification
 
@@ -42,7 +42,7 @@ def stored(tmp_path: Path):
             journal.put("k", {"verdict": verdict.model_dump(mode="json"), "patch": patch_key(patch, repeat)})
             journal.put("other", {"output": "a record of another kind"})
         with Journal(tmp_path / "journal.jsonl") as journal:
-            return regraded(instance, SPECIFICATION, patch, repeat, stored_verdicts(journal), tmp_path)
+            return regraded(instance, SPECIFICATION, patch, repeat, stored_verdicts(journal), tmp_path, weigh)
 
     return again
 
@@ -59,7 +59,7 @@ def test_a_log_gets_the_verdict_of_today_s_rules(stored, instance: Instance) -> 
 def test_repeats_and_the_base_state_are_told_apart(stored, instance: Instance, tmp_path: Path) -> None:
     assert stored(instance, repeat=2).outcome is Outcome.RESOLVED
     assert stored(instance, patch=None).outcome is Outcome.RESOLVED
-    missing = regraded(instance, SPECIFICATION, "another", 0, {}, tmp_path)
+    missing = regraded(instance, SPECIFICATION, "another", 0, {}, tmp_path, weigh)
     assert missing.outcome is Outcome.INFRASTRUCTURE
     assert "not evaluated" in missing.detail
 
@@ -82,9 +82,9 @@ def test_what_ended_before_its_tests_did_keeps_its_verdict(stored, instance: Ins
 
 
 def test_patches_that_need_no_container_need_no_log(instance: Instance, tmp_path: Path) -> None:
-    assert regraded(instance, SPECIFICATION, " \n", 0, {}, tmp_path).outcome is Outcome.EMPTY_PATCH
+    assert regraded(instance, SPECIFICATION, " \n", 0, {}, tmp_path, weigh).outcome is Outcome.EMPTY_PATCH
     escaping = "--- a/../x\n+++ b/../x\n@@ -1 +1 @@\n-a\n+b\n"
-    assert regraded(instance, SPECIFICATION, escaping, 0, {}, tmp_path).outcome is Outcome.PATCH_FAILED
+    assert regraded(instance, SPECIFICATION, escaping, 0, {}, tmp_path, weigh).outcome is Outcome.PATCH_FAILED
 
 
 def test_a_log_that_is_gone_or_cut_is_told(stored, instance: Instance, tmp_path: Path) -> None:
@@ -93,6 +93,6 @@ def test_a_log_that_is_gone_or_cut_is_told(stored, instance: Instance, tmp_path:
     index = {(instance.instance_id, patch_key("p")): verdict}
     for damage in (lambda: path.write_bytes(path.read_bytes()[:-5]), path.unlink):
         damage()
-        found = regraded(instance, SPECIFICATION, "p", 0, index, tmp_path)
+        found = regraded(instance, SPECIFICATION, "p", 0, index, tmp_path, weigh)
         assert found.outcome is Outcome.INFRASTRUCTURE
         assert "gone or damaged" in found.detail
