@@ -14,6 +14,7 @@ from harness.common.hashing import content_hash
 from harness.common.resources import resource, templates
 from harness.errors import InfrastructureError
 from harness.images.inventory import CONTENT_LABEL, KIND_LABEL
+from harness.images.pull import find
 
 if TYPE_CHECKING:
     from docker import DockerClient
@@ -51,18 +52,8 @@ def render(template: str, **values: Any) -> str:
 
 def is_built(client: "DockerClient", name: str, content: str) -> bool:
     """Whether an image of that name is here and was built from that content."""
-    image = _find(client, name)
+    image = find(client, name)
     return image is not None and image.labels.get(CONTENT_LABEL) == content
-
-
-def _find(client: "DockerClient", name: str) -> "Image | None":
-    from docker.errors import ImageNotFound
-
-    with translated(f"looking for image {name}"):
-        try:
-            return client.images.get(name)
-        except ImageNotFound:
-            return None
 
 
 def build(
@@ -78,7 +69,7 @@ def build(
     ``arguments`` are build arguments; steps reach a network only if ``network`` says so. An older image
     of that name is removed. Raises InfrastructureError with the last lines of the step that failed.
     """
-    replaced = _find(client, name)
+    replaced = find(client, name)
     options = {
         "labels": {LABEL: "image", KIND_LABEL: layer.kind, CONTENT_LABEL: layer.content, **layer.labels},
         "buildargs": dict(arguments or {}),
@@ -101,7 +92,7 @@ def _run(client: "DockerClient", name: str, folder: str, options: Mapping[str, A
         except BuildError as error:
             lines = "".join(str(event.get("stream", "")) for event in error.build_log).splitlines()
             if unfinished := [line for line in lines if INTERMEDIATE.fullmatch(line)]:
-                image = _find(client, unfinished[-1].split()[-1])
+                image = find(client, unfinished[-1].split()[-1])
                 if image is not None:
                     _remove_nameless(client, image)
             raise InfrastructureError(f"building {name} failed: {error.msg}\n{_last_step(lines)}") from error

@@ -181,31 +181,6 @@ def decreasing(until: IntArray, most: int, size_of: IntArray, sequence: IntArray
 
 
 @compiled
-def _take(
-    bitmap: Bitmap,
-    ends: IntArray,
-    first: IntArray,
-    count: IntArray,
-    following: IntArray,
-    room: int,
-    wanted: int,
-    unused: int,
-) -> tuple[int, int, int]:
-    """Take sequences off the first run of ``room``, at most ``wanted``.
-
-    Gives the first of them, how many they are, and the run to hold them: the same where all of it was taken.
-    """
-    front = wide(ends[room, 0])
-    begin = wide(first[front])
-    if wanted >= count[front]:
-        _dequeue(bitmap, ends, following, room)
-        return begin, wide(count[front]), front
-    first[front] += wanted
-    count[front] -= wanted
-    return begin, wanted, unused
-
-
-@compiled
 def _assign(size_of: IntArray, sequence: IntArray, rank: int, size: int, each: int, begin: int, taken: int) -> int:
     """Give ``each`` documents to every one of the sequences taken, from ``rank`` on; the rank after them."""
     for member in range(begin, begin + taken):
