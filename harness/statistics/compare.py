@@ -5,6 +5,7 @@ instances of these repositories and of other samples; "table" of what a full run
 """
 
 from dataclasses import dataclass
+from math import inf
 from typing import Literal
 
 import numpy as np
@@ -59,6 +60,8 @@ class Comparison:
     bounds: Interval  # two one-sided ones; at a confidence of 95% they are a 90% interval
     interval: Interval  # two-sided
     bounds_ungraded: Interval  # as `bounds`: the lower with all ungraded against the second arm, the upper for it
+    error: float = 0.0  # standard error of the estimate; 0 for the table's claim
+    freedom: float = inf  # degrees of freedom of Student's t on it
     p: float | None = None  # two-sided, of no difference; None for the table's claim
     p_exact: float | None = None  # McNemar's exact one, for reference; for one sample of each arm
     detectable: float | None = None  # the least difference found in four of five such comparisons; None if above 1
@@ -102,6 +105,8 @@ def compare(outcomes: PairedOutcomes, claim: Claim = "checkpoint", confidence: f
         bounds=found.bounds(confidence),
         interval=found.bounds((1 + confidence) / 2),
         bounds_ungraded=Interval(against.bounds(confidence).low, for_it.bounds(confidence).high),
+        error=found.error,
+        freedom=found.freedom,
         p=found.p(),
         p_exact=exact_mcnemar(found.discordance) if found.discordance else None,
         detectable=_detectable(found, confidence),
