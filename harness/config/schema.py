@@ -1,5 +1,6 @@
 """What a run file says: what to evaluate, how, and where the records go. The one place for every default."""
 
+import json
 import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self, get_args
@@ -35,6 +36,19 @@ def _check_url(value: str) -> str:
 
 
 Url = Annotated[str, AfterValidator(_check_url)]
+
+
+def _as_json(value: dict[str, Any]) -> dict[str, Any]:
+    try:
+        plain: dict[str, Any] = json.loads(json.dumps(value, allow_nan=False))
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"JSON can't hold it: {error}") from error
+    return plain
+
+
+Fields = Annotated[dict[str, Any], AfterValidator(_as_json)]
+# fields of a request that other keys set
+TAKEN = {"model", "messages", "prompt", "n", "stream", "chat_template", "chat_template_kwargs", *Sampling.model_fields}
 Columns = dict[str, Annotated[float, Field(allow_inf_nan=False)]]
 ColumnsOrFile = Annotated[
     Annotated[Columns, Tag("(columns)")] | Annotated[ExistingFile, Tag("(file)")],
@@ -84,6 +98,12 @@ class CheckpointConfig(Section):
     packing: str | None = None  # packing strategy of the training data, as named in the tables
     packing_metrics: ColumnsOrFile | None = None  # columns for the tables, or `harness pack`'s file
     server_args: tuple[str, ...] = ()  # further arguments for vLLM, such as --max-model-len=8192
+    chat: Literal["auto", "chat", "completions"] = "auto"  # the route; auto: chat if there is a chat template
+    system: str | None = None  # text of a system message ahead of every prompt
+    chat_template: ExistingFile | None = None  # jinja file in the place of the checkpoint's own template
+    chat_template_kwargs: Fields = {}  # what the template is given, such as {enable_thinking: false}
+    extra_body: Fields = {}  # further fields of every request
+    generation_config: bool = False  # whether the sampling parameters of a path's generation_config.json hold
 
     @field_validator("name")
     @classmethod
@@ -96,6 +116,19 @@ class CheckpointConfig(Section):
     def _one_source(self) -> Self:
         if (self.path is None and self.answers is None) == (self.endpoint is None):
             raise ValueError("give either a path or an endpoint, or recorded answers")
+        return self
+
+    @model_validator(mode="after")
+    def _askable(self) -> Self:
+        for name in ("system", "chat_template", "chat_template_kwargs"):
+            if self.chat == "completions" and getattr(self, name):
+                raise ValueError(f"{name} belongs to the chat route, but chat: completions is given")
+        if taken := sorted(set(self.extra_body) & TAKEN):
+            raise ValueError(f"extra_body can't set {taken[0]}, which another key of the run file sets")
+        if self.generation_config and self.endpoint is not None:
+            raise ValueError(
+                "generation_config is for a checkpoint with a path; an endpoint's server decides for itself"
+            )
         return self
 
 

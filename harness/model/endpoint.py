@@ -8,11 +8,13 @@ import time
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
+from harness.common.hashing import content_hash
 from harness.core.interfaces import Answer, ContextOverflow, Sampling
 from harness.errors import InfrastructureError, InputError
 from harness.model.connection import for_side_questions
 from harness.model.listing import list_models
-from harness.model.refusal import Refused, error_in, explain
+from harness.model.manner import CHAT, COMPLETIONS, PLAIN, Manner
+from harness.model.refusal import Refused, error_in, explain, lacks_template
 from harness.model.response import KNOWN, BadReply, read_json, read_response
 
 if TYPE_CHECKING:
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+PATHS = {CHAT: "/chat/completions", COMPLETIONS: "/completions"}
 # For an endpoint without /tokenize. Code takes 3 to 4 bytes a token with usual vocabularies; this errs to be safe.
 BYTES_PER_TOKEN = 2.5
 TEMPLATE_TOKENS = 32  # allowed for a chat template, likewise
@@ -51,13 +54,13 @@ class EndpointModel:
         concurrency: int = 64,
         request_seconds: float = 600.0,
         context: int | None = None,
-        chat: bool = True,
+        manner: Manner = PLAIN,
+        route: str | None = None,
     ) -> None:
         """Ask ``model``, at most ``concurrency`` questions at a time; closes ``client`` at the end.
 
-        A question with all its retries takes at most ``request_seconds``. ``context``: tokens, asked of the
-        server where None. ``chat`` False sends the bare prompt to /completions, for models without a chat
-        template.
+        A question with all its retries takes at most ``request_seconds``. ``context``: tokens, asked of the server if
+        None. ``route``: the one that goes with the model's own template, if that is known here.
         """
         self.revision = revision
         self.model = model
@@ -67,8 +70,11 @@ class EndpointModel:
         self._slots = asyncio.Semaphore(concurrency)
         self._seconds = request_seconds
         self._context = context
-        self._chat = chat
+        self.manner = manner
+        self._own_template = route is not None
+        self.route = route or manner.route(has_template=True)  # until the server says that there is no template
         self._tokenizes = True  # until the server says otherwise
+        self._counts: dict[str, int] = {}  # by the text's hash
         self._ends: set[str] = set()  # words for an answer's end that nobody here knows
 
     async def __aenter__(self) -> Self:
@@ -92,35 +98,47 @@ class EndpointModel:
         """
         common = sampling.parameters() | {"model": self.model, "n": 1, "seed": sampling.seed + index}
         async with self._slots:
-            answer = await self._generate(common | self._asked(prompt))
+            answer = await self._generate(prompt, {**self.manner.extra_body, **common})
         self._note_end(answer.finish_reason)
         cut = answer.finish_reason == "length" and answer.completion_tokens < sampling.max_tokens
         if cut and answer.prompt_tokens + answer.completion_tokens >= await self.context_length():
             raise ContextOverflow(f"the answer was cut at the context's end, after {answer.completion_tokens} tokens")
         return answer
 
-    def _asked(self, prompt: str) -> dict[str, Any]:
-        """A prompt as the fields of a request."""
-        return {"messages": [{"role": "user", "content": prompt}]} if self._chat else {"prompt": prompt}
+    def in_force(self, sampling: Sampling) -> dict[str, Any]:
+        """Every parameter that an answer is drawn with, the seed apart, as far as it is known here."""
+        return {**self.manner.extra_body, **sampling.parameters()}
+
+    def _question(self, prompt: str) -> dict[str, Any]:
+        return self.manner.question(prompt, self.route, self._own_template)
+
+    def _do_without_template(self) -> None:
+        """Ask by /completions from now on. Raises InputError if the run file needs a chat template."""
+        route = self.manner.route(has_template=False)
+        if self.route != route:
+            log.warning(
+                "%s: %s has no chat template: prompts go to /completions as they are", self.base_url, self.model
+            )
+        self.route = route
 
     def _note_end(self, word: str) -> None:
         if word not in KNOWN and word not in self._ends:
             self._ends.add(word)
             log.warning("%s ends answers with the unknown reason %r: they count as whole", self.model, word)
 
-    async def _generate(self, body: dict[str, Any]) -> Answer:
-        """The answer, asked for again if a reply holds none."""
+    async def _generate(self, prompt: str, common: dict[str, Any]) -> Answer:
+        """The answer, asked for again if a reply holds none, or without the chat template that the model lacks."""
         import openai
 
         try:
             async with asyncio.timeout(self._seconds):
                 for pause in REPLY_PAUSES:
                     try:
-                        return await self._send(body)
+                        return await self._send(prompt, common)
                     except BadReply as error:
                         log.warning("%s: %s; asking again in %g s", self.base_url, error, pause)
                         await asyncio.sleep(pause)
-                return await self._send(body)
+                return await self._send(prompt, common)
         except (TimeoutError, openai.APITimeoutError) as error:
             raise InfrastructureError(
                 f"{self.base_url} gave no answer within {self._seconds:g} s (serving.request_seconds)"
@@ -132,16 +150,27 @@ class EndpointModel:
         except openai.APIError as error:
             raise self._explain(error) from error
 
-    async def _send(self, body: dict[str, Any]) -> Answer:
+    async def _send(self, prompt: str, common: dict[str, Any]) -> Answer:
         """The answer in one reply. Raises BadReply if it holds none, and what openai raises."""
         start = time.monotonic()
-        path = "/chat/completions" if "messages" in body else "/completions"
-        value = read_json(await self._client.post(path, cast_to=bytes, body=body))
+        value = read_json(await self._post(prompt, common))
         if refusal := error_in(value):
             error = explain(self.base_url, *refusal)
             passing = isinstance(error, InfrastructureError) and not isinstance(error, Refused)
             raise BadReply(str(error)) if passing else error
-        return read_response(value, body["max_tokens"], time.monotonic() - start)
+        return read_response(value, common["max_tokens"], time.monotonic() - start)
+
+    async def _post(self, prompt: str, common: dict[str, Any]) -> bytes:
+        import openai
+
+        question = self._question(prompt)
+        try:
+            return await self._client.post(PATHS[self.route], cast_to=bytes, body=common | question)
+        except openai.APIStatusError as error:
+            if "prompt" in question or not lacks_template(error.status_code, error.response.content):
+                raise
+        self._do_without_template()
+        return await self._post(prompt, common)
 
     def _explain(self, error: Exception) -> Exception:
         """The project's exception for one of openai's."""
@@ -154,23 +183,38 @@ class EndpointModel:
         return InfrastructureError(f"{self.base_url} does not answer as an OpenAI-compatible server does ({error})")
 
     async def count_tokens(self, text: str) -> int:
-        """Tokens of ``text`` as one user message: the server's count, else a conservative estimate by its bytes."""
+        """Tokens of ``text`` as the model is asked it: the server's count, else a conservative estimate by its bytes.
+
+        A text is counted once.
+        """
+        key = content_hash(text)
+        if key not in self._counts:
+            self._counts[key] = await self._count(text)
+        return self._counts[key]
+
+    async def _count(self, text: str) -> int:
         if self._tokenizes:
-            reply = await self._post_tokenize({"model": self.model, **self._asked(text)})
+            reply = await self._post_tokenize(text)
             if isinstance(reply.get("count"), int):
                 return int(reply["count"])
             self._tokenizes = False
             log.warning("%s has no /tokenize: tokens are estimated at %g bytes each", self.base_url, BYTES_PER_TOKEN)
-        return estimated_tokens(text)
+        return estimated_tokens(self.manner.system + text)
 
-    async def _post_tokenize(self, body: dict[str, Any]) -> dict[str, Any]:
-        """The server's reply, empty where it does not know the request."""
+    async def _post_tokenize(self, text: str) -> dict[str, Any]:
+        """The server's reply, empty if it does not know the request."""
         import openai
 
+        question = self._question(text)
+        url = f"{self.base_url.removesuffix('/v1')}/tokenize"
         try:
-            text = await self._side.post(f"{self.base_url.removesuffix('/v1')}/tokenize", cast_to=str, body=body)
-            reply = json.loads(text)
-        except (openai.BadRequestError, openai.NotFoundError, openai.PermissionDeniedError, ValueError):
+            reply = json.loads(await self._side.post(url, cast_to=bytes, body={"model": self.model, **question}))
+        except (openai.BadRequestError, openai.NotFoundError, openai.PermissionDeniedError) as error:
+            if "prompt" in question or not lacks_template(error.status_code, error.response.content):
+                return {}
+            self._do_without_template()
+            return await self._post_tokenize(text)
+        except ValueError:
             return {}
         except openai.APIError as error:
             raise self._explain(error) from error

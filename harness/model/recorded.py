@@ -23,8 +23,9 @@ from harness.common.hashing import content_key
 from harness.config.schema import CheckpointConfig, ServingConfig
 from harness.core.interfaces import Answer, Sampling
 from harness.errors import InputError
-from harness.model.checkpoint import argument, checkpoint_revision, context_length
+from harness.model.checkpoint import argument, checkpoint_revision, context_length, server_arguments
 from harness.model.endpoint import estimated_tokens, require_room
+from harness.model.manner import PLAIN, Manner, read_manner
 from harness.model.prompts import Prompt
 from harness.model.response import read_record
 from harness.model.tokens import PromptTokens
@@ -51,9 +52,11 @@ class WrittenAnswer(BaseModel):
     finish_reason: str = "stop"
 
 
-def question(revision: str, prompt: str, sampling: Sampling, index: int) -> dict[str, Any]:
+def question(revision: str, prompt: str, sampling: Sampling, index: int, manner: Manner = PLAIN) -> dict[str, Any]:
     """Everything that determines an answer, as a journal records it; its `content_key` is the record's key."""
+    said = manner.said()
     return {
+        **({"asked": said} if said else {}),
         "revision": revision,
         "prompt": content_key(prompt=prompt),
         "sampling": sampling.parameters(),
@@ -71,6 +74,7 @@ class Recording:
         self.asked: dict[str, Answer] = {}  # by the question's key
         self.written: dict[Place, Answer] = {}
         self.revisions: set[str] = set()  # whose answers were recorded
+        self.routes: set[str] = set()  # by which they had been asked for, as far as their records say it
         data = path.read_bytes()
         self.digest = hashlib.sha256(data).hexdigest()[:32]
         for number, line in _lines(path, data):
@@ -85,6 +89,7 @@ class Recording:
     def _add(self, line: dict[str, Any]) -> None:
         if line.get("kind") == "answer":
             self.revisions.add(line["revision"])
+            self.routes |= {line["route"]} if isinstance(line.get("route"), str) else set()
             answer = read_record(line["answer"])
             if answer is None:
                 log.warning("%s: left out the record %s: what it holds is no answer", self.path, line["key"])
@@ -145,12 +150,14 @@ class RecordedModel:
             raise InputError(f"checkpoint {checkpoint.name} has no recorded answers")
         self.missing: list[str] = []  # questions that the recording lacks
         self._recording = read_recording(checkpoint.answers)
+        self.routes = self._recording.routes
         self._tokens: PromptTokens | None = None
         self._context = UNBOUNDED
         path, wanted = checkpoint.path, checkpoint.revision
-        args = (*serving.args, *checkpoint.server_args)  # as a server would get them
+        args = server_arguments(checkpoint, serving)
+        self._manner = read_manner(checkpoint)
         if path is not None:
-            self._tokens = PromptTokens(path, args)
+            self._tokens = PromptTokens(path, args, self._manner)
             wanted = wanted or checkpoint_revision(path, args)
         if path is not None or argument(args, "--max-model-len"):
             self._context = context_length(path or Path(), args)
@@ -172,7 +179,7 @@ class RecordedModel:
         require_room(await self.count_tokens(prompt), sampling, await self.context_length())
         stage = prompt.stage if isinstance(prompt, Prompt) else ""
         place = (self._instance_id, stage, index)
-        key = content_key(**question(self._of, prompt, sampling, index))
+        key = content_key(**question(self._of, prompt, sampling, index, self._manner))
         answer = self._recording.written.get(place) or self._recording.asked.get(key)
         if answer is None:
             self._note_missing(f"{_name(place)} (question {key})")

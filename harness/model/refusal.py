@@ -20,7 +20,11 @@ TOO_LONG = re.compile(
     re.IGNORECASE,
 )
 KEY = re.compile(r"(?:invalid|incorrect|missing|no)[ _](?:x-)?api[ _-]?key|api key (?:not|is) (?:valid|invalid)", re.I)
-NO_TEMPLATE = re.compile(r"chat[ _]template|template not found|does not support chat", re.IGNORECASE)
+NO_TEMPLATE = re.compile(
+    r"default chat template is no longer|provide a chat template|template not found|no chat[ _]template"
+    r"|(?:not have|not define|without) a chat[ _]template|chat[ _]template is not (?:set|defined)|not support chat",
+    re.IGNORECASE,
+)
 OVERFLOW_STATUSES = (200, 400, 413, 422, 500)
 TRANSIENT = (200, 408, 409, 425, 429)  # and every status from 500 on: the same question may fare better
 

@@ -12,9 +12,16 @@ from typing import Any, Self
 from harness.config.schema import CheckpointConfig, ServingConfig
 from harness.core.interfaces import Answer, Sampling
 from harness.errors import HarnessError, InputError, ServerError
-from harness.model.checkpoint import check_checkpoint, checkpoint_revision, context_length
+from harness.model.checkpoint import (
+    check_checkpoint,
+    checkpoint_revision,
+    context_length,
+    drawing_defaults,
+    server_arguments,
+)
 from harness.model.connection import connect
 from harness.model.endpoint import EndpointModel, require_room
+from harness.model.manner import read_manner
 from harness.model.server import VllmServer
 from harness.model.tokens import PromptTokens
 
@@ -33,10 +40,13 @@ class ServedCheckpoint:
         """Check and read the checkpoint. Raises InputError where it can't be served."""
         if checkpoint.path is None:
             raise InputError(f"checkpoint {checkpoint.name} has no path to serve")
-        args = (*serving.args, *checkpoint.server_args)
         check_checkpoint(checkpoint.path)
+        args = server_arguments(checkpoint, serving)
         self.revision = checkpoint_revision(checkpoint.path, args)
-        self._tokens = PromptTokens(checkpoint.path, args)
+        self.manner = read_manner(checkpoint)
+        self._defaults = drawing_defaults(checkpoint.path) if checkpoint.generation_config else {}
+        self._tokens = PromptTokens(checkpoint.path, args, self.manner)
+        self.route = self._tokens.route
         self._context = context_length(checkpoint.path, args)
         self._make_server = partial(
             VllmServer, checkpoint.path, checkpoint.name, args, folder, serving.port, serving.startup_seconds
@@ -85,8 +95,12 @@ class ServedCheckpoint:
             except ServerError:
                 continue  # `_ready` starts it again, or raises when that was done often enough
 
+    def in_force(self, sampling: Sampling) -> dict[str, Any]:
+        """Every parameter that an answer is drawn with, the seed apart; what is not there has no effect."""
+        return {**self._defaults, **self.manner.extra_body, **sampling.parameters()}
+
     async def count_tokens(self, text: str) -> int:
-        """Tokens of ``text`` as one user message, the chat template included."""
+        """Tokens of ``text`` as the model is asked it, the chat template included."""
         return await asyncio.to_thread(self._tokens.count, text)
 
     async def context_length(self) -> int:
@@ -121,7 +135,8 @@ class ServedCheckpoint:
             concurrency=self._concurrency,
             request_seconds=self._request_seconds,
             context=self._context,
-            chat=self._tokens.chat,
+            manner=self.manner,
+            route=self.route,
         )
         return server, await self._running.enter_async_context(endpoint)
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from harness.errors import InputError
 from harness.model.checkpoint import argument, read_json
+from harness.model.manner import COMPLETIONS, PLAIN, Manner
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,10 +24,10 @@ CACHED_COUNTS = 1024  # distinct prompts whose counts are kept
 class PromptTokens:
     """Counts a prompt as the server will: put into the chat template, then split by tokenizer.json."""
 
-    def __init__(self, folder: Path, args: "Sequence[str]" = ()) -> None:
+    def __init__(self, folder: Path, args: "Sequence[str]" = (), manner: Manner = PLAIN) -> None:
         """Read the tokenizer and the template; ``--tokenizer`` and ``--chat-template`` of ``args`` count.
 
-        Raises InputError for files that can't be read.
+        Raises InputError for files that can't be read, and for a ``manner`` that needs a template which is not there.
         """
         from tokenizers import Tokenizer
 
@@ -40,30 +41,28 @@ class PromptTokens:
         settings = read_json(source / "tokenizer_config.json") if (source / "tokenizer_config.json").exists() else {}
         self._names = _special_tokens(settings)
         text = _chat_template(source, settings, argument(args, "--chat-template"))
-        self._template = None if text is None else _compile(text)
+        self._manner = manner
+        self.route = manner.route(text is not None)
+        self._template = None if text is None or self.route == COMPLETIONS else _compile(text)
         self.count = lru_cache(CACHED_COUNTS)(self._count)
-
-    @property
-    def chat(self) -> bool:
-        """Whether there is a chat template; without one the bare prompt goes to the completions endpoint."""
-        return self._template is not None
 
     def _count(self, prompt: str) -> int:
         """Tokens that the server will see for ``prompt`` as one user message, template included."""
         if self._template is None:
             return len(self._tokenizer.encode(prompt).ids)
-        text = _render(self._template, prompt, self._names)
+        text = _render(self._template, self._manner, prompt, self._names)
         return len(self._tokenizer.encode(text, add_special_tokens=False).ids)
 
 
-def _render(template: "Template", prompt: str, names: dict[str, str]) -> str:
+def _render(template: "Template", manner: Manner, prompt: str, names: dict[str, str]) -> str:
     from jinja2 import TemplateError
 
-    messages = [{"role": "user", "content": prompt}]
+    variables = {"add_generation_prompt": True, "tools": None, **names, **manner.template_kwargs}
     try:
-        return template.render(messages=messages, add_generation_prompt=True, tools=None, **names)
+        return template.render({**variables, "messages": manner.messages(prompt)})
     except TemplateError as error:
-        raise InputError(f"the checkpoint's chat template refuses a single user message: {error}") from error
+        shown = "a system message and a user message" if manner.system else "a single user message"
+        raise InputError(f"the checkpoint's chat template refuses {shown}: {error}") from error
 
 
 def _special_tokens(settings: dict[str, Any]) -> dict[str, str]:

@@ -15,11 +15,13 @@ from harness.dataset.recipes import load_recipes
 from harness.errors import InputError
 from harness.grading.exclusions import Soundness, open_soundness
 from harness.localize.stages import localization_stages
-from harness.model.checkpoint import check_arguments, check_checkpoint, context_length
+from harness.model.checkpoint import check_arguments, check_checkpoint, context_length, server_arguments
 from harness.model.client import api_key
 from harness.model.embeddings import embeddings_key
+from harness.model.manner import read_manner
 from harness.model.prompts import Prompts
 from harness.model.recorded import RecordedModel
+from harness.model.tokens import PromptTokens
 from harness.packing.metrics_file import load_metrics
 from harness.repair.sample import STAGE as REPAIR_STAGE
 from harness.validate.check import validation_stages
@@ -68,13 +70,15 @@ def preflight(config: RunConfig) -> Named:
 def check_source(checkpoint: CheckpointConfig, serving: ServingConfig) -> None:
     """Raises InputError where a checkpoint's answers can't be had, as far as its folder, file or variable tells."""
     api_key(checkpoint)
-    args = (*serving.args, *checkpoint.server_args)
-    check_arguments(args)
+    check_arguments((*serving.args, *checkpoint.server_args))
+    manner = read_manner(checkpoint)
     if checkpoint.answers is not None:
         RecordedModel(checkpoint, serving)
     elif checkpoint.path is not None:
         check_checkpoint(checkpoint.path)
+        args = server_arguments(checkpoint, serving)
         context_length(checkpoint.path, args)
+        PromptTokens(checkpoint.path, args, manner)
 
 
 def read_prompts(config: RunConfig) -> Prompts:

@@ -9,7 +9,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Callable, Coroutine, Sequence
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
@@ -113,6 +113,7 @@ class Run:
     progress: Progress
     revisions: dict[str, str] = field(default_factory=dict)
     weights: dict[str, str] = field(default_factory=dict)  # of checkpoints that are served here, their files' hash
+    routes: dict[str, str] = field(default_factory=dict)  # by which each checkpoint was asked
     results: dict[Place, Result] = field(default_factory=dict)
     tested: Counter[str] = field(default_factory=Counter)  # instance id -> its results by now
 
@@ -125,6 +126,7 @@ class Run:
             "trees": {instance_id: snapshot.tree for instance_id, snapshot in self.snapshots.items()},
             "checkpoints": self.revisions,
             "weights": self.weights,
+            "routes": self.routes,
         }
 
     async def all(self) -> list[Result]:
@@ -145,7 +147,11 @@ class Run:
                     await self._serve(checkpoint, answers, repairing, start_test)
                 serving.add()
         answers.close()
-        return [self.results[place] for place in self._places()]
+        return [self._with_route(self.results[place]) for place in self._places()]
+
+    def _with_route(self, result: Result) -> Result:
+        route = self.routes.get(result.attempt.checkpoint, "") if result.attempt.condition else ""
+        return replace(result, attempt=replace(result.attempt, route=route))
 
     def _places(self) -> list[Place]:
         config = self.config
@@ -186,6 +192,7 @@ class Run:
                 for instance in self.instances:
                     for condition in config.conditions:
                         attempts.create_task(attempt(model.about(instance.instance_id), instance, condition))
+            self.routes[checkpoint.name] = ", ".join(sorted(model.routes))
 
     async def _localize(
         self, model: Model, instance: Instance, condition: Condition

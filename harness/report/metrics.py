@@ -31,6 +31,7 @@ class Attempt:
     prompt_tokens: int
     completion_tokens: int
     model_seconds: float
+    route: str = ""  # by which the model was asked: "chat", "completions", both, or not known
 
 
 @dataclass(frozen=True)
@@ -55,6 +56,7 @@ class SummaryRow:
     test_seconds: float
     outcomes: Mapping[str, int]
     reasons: Mapping[str, int]
+    route: str = ""  # by which the model was asked: "chat", "completions", both, or not known
 
     @property
     def resolve_rate(self) -> float:
@@ -139,6 +141,7 @@ def _summarise_group(group: Sequence[Attempt]) -> SummaryRow:
         test_seconds=sum(attempt.verdict.test_seconds for attempt in group),
         outcomes=dict(outcomes.most_common()),
         reasons=dict(reasons.most_common()),
+        route=first.route,
     )
 
 

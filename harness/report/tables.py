@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
     from rich.table import Table
 
+COMPLETIONS = "completions"  # the route without a chat template
 NOTES = (
     "Resolve rate: resolved over all instances, infrastructure failures included; in brackets its 95% Wilson score "
     "interval.",
@@ -149,6 +150,7 @@ def _csv_record(row: SummaryRow, metric_names: Iterable[str]) -> dict[str, objec
         "packing_strategy": row.packing,
         **{f"packing_{name}": row.packing_metrics.get(name) for name in metric_names},
         "condition": _condition(row),
+        "route": row.route,
         "instances": row.instances,
         "resolved": row.resolved,
         "resolve_rate": row.resolve_rate,
@@ -240,6 +242,9 @@ def _notes(rows: Sequence[SummaryRow], averages: Sequence[AverageRow]) -> list[s
     failed = sum(row.infrastructure for row in rows)
     if failed:
         notes.append(f"The machine failed in {failed} of {sum(row.instances for row in rows)} evaluations.")
+    bare = dict.fromkeys(row.checkpoint for row in rows if COMPLETIONS in row.route)
+    if bare:
+        notes.append(f"Asked by /completions, without a chat template: {', '.join(bare)}.")
     return notes
 
 

@@ -6,6 +6,8 @@ from typing import Any
 
 from aiohttp import web
 
+NO_TEMPLATE = "As of transformers v4.44, default chat template is no longer allowed"
+
 Reply = Callable[[dict[str, Any]], Awaitable[web.Response]]
 
 
@@ -27,10 +29,18 @@ def failure(status: int, message: str = "no") -> web.Response:
 class FakeOpenAI:
     """Gives ``replies`` one after another, the last one for ever; notes the questions that came."""
 
-    def __init__(self, *replies: web.Response | Reply, context: int | None = 100, tokenizes: bool = True) -> None:
+    def __init__(
+        self,
+        *replies: web.Response | Reply,
+        context: int | None = 100,
+        tokenizes: bool = True,
+        template: bool = True,
+    ) -> None:
         self.replies = list(replies) or [_default]
         self.context = context
         self.tokenizes = tokenizes
+        self.template = template  # whether the model has a chat template
+        self.counted: list[dict[str, Any]] = []
         self.models = ["tiny"]
         self.questions: list[dict[str, Any]] = []
         self.most_at_once = 0
@@ -40,6 +50,8 @@ class FakeOpenAI:
     async def _chat(self, request: web.Request) -> web.Response:
         question = await request.json()
         self.questions.append(question)
+        if "messages" in question and not self.template:
+            return failure(400, NO_TEMPLATE)
         reply = self.replies.pop(0) if len(self.replies) > 1 else self.replies[0]
         self._at_once += 1
         self.most_at_once = max(self.most_at_once, self._at_once)
@@ -55,14 +67,19 @@ class FakeOpenAI:
     async def _tokenize(self, request: web.Request) -> web.Response:
         if not self.tokenizes:
             return failure(404)
-        text = (await request.json())["messages"][0]["content"]
-        return web.json_response({"count": len(text.split()) + 3})
+        question = await request.json()
+        self.counted.append(question)
+        if "messages" in question and not self.template:
+            return failure(400, NO_TEMPLATE)
+        text = question.get("prompt") or " ".join(message["content"] for message in question["messages"])
+        return web.json_response({"count": len(text.split()) + 3 * ("messages" in question)})
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator["FakeOpenAI"]:
         """Listen on a free port for the length of the block."""
         app = web.Application()
         app.router.add_post("/v1/chat/completions", self._chat)
+        app.router.add_post("/v1/completions", self._chat)
         app.router.add_get("/v1/models", self._models)
         app.router.add_post("/tokenize", self._tokenize)
         runner = web.AppRunner(app, shutdown_timeout=0.1)

@@ -251,7 +251,7 @@ def test_prompts_are_counted_as_transformers_does(folder, prompt):
 def test_without_a_template_the_bare_prompt_is_counted(tmp_path):
     write_random_checkpoint(tmp_path, seed=1, chat_template=False)
     tokens = PromptTokens(tmp_path)
-    assert not tokens.chat
+    assert tokens.route == "completions"
     assert tokens.count("why?") == 4  # a token a byte, as the tokenizer had no corpus
 
 

@@ -139,3 +139,10 @@ def test_csv_holds_raw_numbers_that_read_back() -> None:
     assert (first["instances"], first["empty"], first["prompt_tokens"]) == ("300", "45", "1234567")
     assert last["condition"] == "reference"
     assert last["packing_fragmentation_rate"] == ""
+
+
+def test_a_checkpoint_that_was_asked_without_a_chat_template_is_named() -> None:
+    rows = [row("base", "model", route="completions"), row("chatty", "model", route="chat"), GOLD]
+    assert "Asked by /completions, without a chat template: base." in tables.markdown(rows)
+    assert "/completions" not in tables.markdown(rows[1:])
+    assert [line["route"] for line in csv.DictReader(io.StringIO(tables.csv(rows)))] == ["completions", "chat", ""]
