@@ -24,6 +24,10 @@ class SandboxError(InfrastructureError):
         self.command = command
 
 
+class Stopped(HarnessError):
+    """The run is ending: a job was cut short, or not begun. Says nothing of the machine, so it is not tried again."""
+
+
 class ServerError(InfrastructureError):
     """The model server did not start, or died; the message carries the reason found in its log."""
 

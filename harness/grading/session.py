@@ -6,6 +6,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from threading import Event
 
 from harness.common.collect import Value, collect
 from harness.common.docker_client import connect
@@ -43,6 +44,7 @@ class Session:
     _digests: dict[str, str]  # image name -> digest; of images that come on demand, from then on
     _supply: ImageSupply
     _pool: ThreadPoolExecutor
+    closing: Event = field(default_factory=Event)  # set when the session ends by an error or an interrupt
     _finished: set[str] = field(default_factory=set)  # instance ids
 
     @property
@@ -52,6 +54,8 @@ class Session:
 
     def finish(self, instance_id: str) -> None:
         """No further work on this instance is going to come: under a budget its image may go, in the background."""
+        if self.closing.is_set():
+            return  # its caller may be the pool's own shutdown, which holds the lock that `submit` takes
         self._finished.add(instance_id)
         name = self._names[instance_id]
         if all(i in self._finished for i, other in self._names.items() if other == name):
@@ -117,8 +121,11 @@ def evaluation_session(
         )
         try:
             by_id = {instance.instance_id: instance for instance in instances}
-            yield Session(evaluator, commands, specifications, workers, by_id, names, digests, supply, pool)
+            session = Session(evaluator, commands, specifications, workers, by_id, names, digests, supply, pool)
+            yield session
         except BaseException:
+            session.closing.set()
+            docker.stop()
             supply.close()
             pool.shutdown(wait=False, cancel_futures=True)
             raise

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from harness.common.docker_client import RUN_LABEL, translated
 from harness.core.interfaces import Command, CommandResult, Job
-from harness.errors import InfrastructureError, SandboxError
+from harness.errors import InfrastructureError, SandboxError, Stopped
 from harness.sandbox.exec import execute, packed
 from harness.sandbox.limits import cage, keeps_quotas
 from harness.sandbox.watched_files import WatchedFile, read_files, shield, told_files
@@ -49,6 +49,7 @@ class DockerSandbox:
         self._client = client
         self._run = run
         self._quota = keeps_quotas(client)
+        self._stopped = False
         self._unremoved = False  # whether a container could not be taken away when its job was over
         self._removal = ThreadPoolExecutor(max_workers=4, thread_name_prefix="remove")
 
@@ -66,6 +67,14 @@ class DockerSandbox:
                 self.reap()
             except InfrastructureError as error:
                 log.warning("%s; the next run in this folder takes them away", error)
+
+    def stop(self) -> None:
+        """End every job now and begin no other: their callers get `Stopped`. For a run that is interrupted."""
+        self._stopped = True
+        try:
+            self.reap()
+        except InfrastructureError as error:
+            log.warning("%s; the next run in this folder takes them away", error)
 
     def reap(self) -> int:
         """Remove the containers that an earlier process of the same run left behind; return their number."""
@@ -85,13 +94,16 @@ class DockerSandbox:
     def run(self, job: Job) -> tuple[CommandResult, ...]:
         """Run the job's commands in a fresh container; the first that does not exit 0 is the last.
 
-        Raises SandboxError when the container can't be made, goes away underneath, or has no disk to write to.
+        Raises SandboxError when the container can't be made, goes away underneath, or has no disk to write to, and
+        Stopped after `stop`.
         """
         container: Container | None = None
         results: list[CommandResult] = []
         files: dict[str, WatchedFile] = {}
         try:
+            self._require_running()
             container = self._start(job)
+            self._require_running()  # what `stop` did not see yet
             for number, command in enumerate(job.commands):
                 with translated("guarding files of a container"):
                     shielded = shield(container, {p: files[p] for p in command.watched if p in files}, job.workdir)
@@ -103,11 +115,16 @@ class DockerSandbox:
                     break
             return tuple(results)
         except InfrastructureError as error:
+            self._require_running()
             at = min(len(results), len(job.commands) - 1) if container else None
             raise SandboxError(str(error), at) from error
         finally:
             if container is not None:
                 self._removal.submit(self._remove, container)
+
+    def _require_running(self) -> None:
+        if self._stopped:
+            raise Stopped("the run is ending")
 
     def _start(self, job: Job) -> "Container":
         with translated(f"creating a container of {job.image}"):
