@@ -200,6 +200,18 @@ def test_the_checks_find_what_is_wrong() -> None:
     ]
 
 
+def test_no_text_cites_a_page_that_the_project_lacks() -> None:
+    folders = ("harness", "lab", "benchmarks", "tests", "scripts", "examples", "docker", "prompts")
+    cited = [
+        (path, page)
+        for folder in folders
+        for path in (ROOT / folder).rglob("*")
+        if path.suffix in (".py", ".sh", ".jinja", ".yaml", ".toml", ".scm")
+        for page in re.findall(r"\b[A-Z]{3,}\.md\b", read(path))
+    ]
+    assert [(path, page) for path, page in cited if not (ROOT / page).is_file()] == []
+
+
 def defined(path: Path, name: str) -> bool:
     """Whether a Python file defines that name on its top level."""
     for node in ast.parse(read(path)).body:
@@ -280,7 +292,9 @@ def keys_of(page: str, heading: str) -> set[str]:
 
 def test_the_page_has_every_key_of_the_files_that_programs_read() -> None:
     page = read(ROOT / "docs" / "output-files.md")
-    assert keys_of(page, "`verdicts.jsonl`") == set(Verdict.model_fields)
+    assert keys_of(page, "`verdicts.jsonl`") == {
+        name for name, field in Verdict.model_fields.items() if not field.exclude
+    }
     assert keys_of(page, "`calibration.json`") == set(Calibrated.model_fields)
     assert keys_of(page, "`repeats.json`") == {field.name for field in fields(Spread)}
     report = official_report([], {}, {}, open_soundness(None))

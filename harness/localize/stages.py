@@ -1,4 +1,4 @@
-"""Localization as a whole: files, then elements, then lines, as far as the run file switches them on (PEERS.md)."""
+"""Localization as a whole: files, elements, lines, as far as the run file has them (Agentless, arXiv 2407.01489)."""
 
 import asyncio
 from collections import defaultdict

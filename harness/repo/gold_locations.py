@@ -1,4 +1,4 @@
-"""Ground-truth locations from the gold patch: the two conditions that leave localization out (PAPER.md)."""
+"""Ground-truth locations from the gold patch, for conditions that leave localization out (arXiv 2603.00729, A.3)."""
 
 from harness.core.instance import Instance
 from harness.core.interfaces import Snapshot

@@ -86,7 +86,7 @@ class SummaryRow:
 
 @dataclass(frozen=True)
 class AverageRow:
-    """A checkpoint's scores averaged over the three conditions with equal weights (PAPER: "AVG").
+    """A checkpoint's scores averaged over the three conditions with equal weights ("AVG" of arXiv 2603.00729).
 
     There is no interval: the conditions share their instances, so they are not independent trials.
     """

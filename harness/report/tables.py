@@ -1,7 +1,7 @@
 """The result tables: on a terminal, as Markdown, as CSV.
 
 On a terminal and in Markdown the main table has one row for each checkpoint and condition, and a second one the
-averages over the conditions beside the packing metrics, in the form of PAPER's Table 13. CSV holds the raw numbers.
+averages over the conditions beside the packing metrics, as in Table 13 of arXiv 2603.00729. CSV holds the raw numbers.
 """
 
 from collections.abc import Iterable, Mapping, Sequence

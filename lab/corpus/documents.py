@@ -2,7 +2,7 @@
 
 Three kinds. *Single*: one question of the pipeline and its answer. *Trajectory*: a whole repair, from the tree to the
 edit, in one chat. *Session*: the tree at its head, then question after question that only the head answers; a piece
-of it without its head asks for what can't be known (PAPER.md: context hallucination).
+of it without its head asks for what can't be known (arXiv 2603.00729, section 3.2: context hallucination).
 """
 
 from collections.abc import Mapping, Sequence

@@ -17,7 +17,7 @@ from lab.arms import BASELINE
 from lab.study.collect import ORDINARY, Record, Study, subset_of
 
 Measure = Literal["resolved", "similarity", "empty"]
-View = Condition | Literal["average"]  # average: over the conditions with equal weights, as PAPER's "AVG"
+View = Condition | Literal["average"]  # average: over the conditions with equal weights, "AVG" of arXiv 2603.00729
 
 MEASURES: tuple[Measure, ...] = get_args(Measure)
 LEVEL = 1 - CONFIDENCE
