@@ -1,22 +1,60 @@
-"""Files that appear whole or not at all."""
+"""Files that appear whole or not at all, and are on disk when they do."""
 
+import errno
 import json
 import os
-from collections.abc import Iterable, Mapping
+import threading
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import yaml
 
 LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # hundreds of digests take seconds without
+UNFINISHED = ".tmp"  # ends the name of a file that is being written; a killed process leaves it behind
+
+
+@contextmanager
+def finished_file(path: Path) -> Iterator[IO[bytes]]:
+    """A file to write that gets its name when it is whole and on disk; on an error the old one stays.
+
+    Folders above it are made. Several threads and processes may write the same file: one of them wins.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}{UNFINISHED}")
+    try:
+        with unfinished.open("wb") as file:
+            yield file
+        put_in_place(unfinished, path)
+    except BaseException:
+        unfinished.unlink(missing_ok=True)
+        raise
+
+
+def put_in_place(unfinished: Path, path: Path) -> None:
+    """Give a whole file of the same file system its name; both its content and its name are on disk afterwards."""
+    _sync(unfinished)
+    unfinished.replace(path)
+    try:
+        _sync(path.parent)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP):  # file systems that sync no folder
+            raise
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def write_whole(path: Path, text: str) -> None:
-    """Write a file so that a reader finds the old content or the new, never a part."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
-    temporary.write_text(text, encoding="utf-8", errors="surrogateescape")
-    temporary.replace(path)
+    """Write a file so that a reader finds the old content or the new, never a part; see `finished_file`."""
+    with finished_file(path) as file:
+        file.write(text.encode("utf-8", "surrogateescape"))
 
 
 def write_json(path: Path, value: Any) -> None:

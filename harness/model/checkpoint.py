@@ -12,6 +12,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from harness.common.files import write_whole
 from harness.common.hashing import content_key
 from harness.common.paths import cache_folder
 from harness.config.schema import CheckpointConfig, ServingConfig
@@ -253,8 +254,5 @@ def _file_hash(file: Path) -> str:
     with file.open("rb") as stream:
         digest = hashlib.file_digest(stream, "sha256").hexdigest()
     if status.st_size >= LARGE and time.time() - status.st_mtime > SETTLED_SECONDS:
-        remembered.parent.mkdir(parents=True, exist_ok=True)
-        part = remembered.with_suffix(f".{os.getpid()}")
-        part.write_text(digest, encoding="ascii")
-        part.replace(remembered)
+        write_whole(remembered, digest)
     return digest

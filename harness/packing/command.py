@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from harness.common.files import UNFINISHED, finished_file, put_in_place
 from harness.common.hashing import content_key
 from harness.common.paths import check_file, check_folder
 from harness.errors import InputError
@@ -15,7 +16,7 @@ from harness.packing.documents import read_documents
 from harness.packing.figure import draw
 from harness.packing.metrics import Distributions, Metrics, distributions, measure
 from harness.packing.metrics_file import METRICS, metrics_record
-from harness.packing.output import UNFINISHED, building, finished_file, write_index, write_json, write_shards
+from harness.packing.output import building, write_index, write_json, write_shards
 from harness.packing.pieces import Packing
 from harness.packing.rows import Gatherer
 from harness.packing.store import read_store, store_paths
@@ -163,8 +164,8 @@ def _open_corpus(request: PackRequest, vocabulary: Vocabulary, folder: Path | No
     if not index.exists():
         unfinished = [file.with_name(file.name + UNFINISHED) for file in (data, index)]
         write_store(documents, vocabulary, *unfinished)
-        unfinished[0].replace(data)
-        unfinished[1].replace(index)
+        put_in_place(unfinished[0], data)
+        put_in_place(unfinished[1], index)
     return from_store(read_store(data, index), vocabulary.separator)
 
 

@@ -5,7 +5,6 @@ its name there only when it is finished, so a run that was killed goes on where 
 """
 
 import json
-import os
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -14,13 +13,13 @@ from typing import IO, Any
 
 import numpy as np
 
+from harness.common.files import UNFINISHED, finished_file
 from harness.common.paths import check_folder
 from harness.errors import InfrastructureError, InputError
 from harness.packing.pieces import Packing
 from harness.packing.rows import Gatherer, Rows
 
 PLAN = "plan.json"  # what determines the output's content: only an equal plan may go on with it
-UNFINISHED = ".tmp"
 INDEX_ARRAYS = ("document", "offset", "length", "sequence")
 GROUP_TOKENS = 1 << 21  # of a Parquet row group: what is in memory at a time
 
@@ -83,22 +82,6 @@ def _clean_up(partial: Path) -> bool:
         return True
     shutil.rmtree(partial)
     return False
-
-
-@contextmanager
-def finished_file(path: Path) -> Iterator[IO[bytes]]:
-    """A file to write that gets its name when it is whole and on disk; on an error it is gone."""
-    unfinished = path.with_name(path.name + UNFINISHED)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        with unfinished.open("wb") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        unfinished.replace(path)
-    except BaseException:
-        unfinished.unlink(missing_ok=True)
-        raise
 
 
 def write_json(path: Path, value: Any) -> None:

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from harness.common.files import put_in_place
 from harness.errors import InfrastructureError
 from harness.repo.pip_settings import read_settings
 
@@ -35,7 +36,7 @@ def fetch_package(package: str, filename: str, sha256: str, size: int, cache: Pa
                 f"{filename}: the package index gave a file of {fetched.stat().st_size} bytes, "
                 f"not the one of {size} bytes with sha256 {sha256}"
             )
-        fetched.replace(path)
+        put_in_place(fetched, path)
     return path
 
 

@@ -5,10 +5,9 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any
 
-from harness.common.files import write_whole
+from harness.common.files import finished_file, write_whole
 from harness.common.resources import templates
 from harness.errors import InputError
-from harness.packing.output import finished_file
 from harness.report.tables import markdown_table
 from harness.statistics.crossed import POWER, RESAMPLES
 from lab.arms import COMPENSATED

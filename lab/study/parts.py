@@ -7,8 +7,8 @@ from pathlib import Path
 
 from pydantic import TypeAdapter
 
+from harness.common.files import finished_file
 from harness.errors import InputError
-from harness.packing.output import finished_file
 from lab.study.collect import Record, Study, check_alike, place_of
 
 FILE = "study.json.gz"  # in the study's folder

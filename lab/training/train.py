@@ -190,12 +190,16 @@ def _restore(steps: Steps, partial: Path, wanted: dict[str, Any]) -> tuple[int, 
 
 
 def _save(steps: Steps, partial: Path, wanted: dict[str, Any], seconds: float) -> None:
+    """Write the state whole and synced. On its own, as `harness.common.files` is not there where only training is."""
     unfinished = partial / f"{STATE}.tmp"
     with unfinished.open("wb") as file:
         torch.save({"identity": wanted, "steps": steps.state(), "seconds": seconds}, file)
         file.flush()
         os.fsync(file.fileno())
     unfinished.replace(partial / STATE)
+    folder = os.open(partial, os.O_RDONLY)
+    os.fsync(folder)
+    os.close(folder)
 
 
 def _outcome(steps: Steps, rows: PackedRows, budget: _Budget, seconds: float) -> dict[str, Any]:
