@@ -6,9 +6,9 @@ from functools import lru_cache
 from harness.common.hashing import content_key
 from harness.core.candidate import Effect
 from harness.repair.edits import FileChange
-from harness.repair.statements import Module, change_module, read_module
 from harness.repo.diff import change_patch, creation_patch, deletion_patch, split_lines
 from harness.repo.meaning import source_meaning
+from harness.repo.python_syntax import Syntax, read_syntax
 from harness.repo.symbols import language_of
 
 PYTHON = (".py", ".pyi")
@@ -81,13 +81,11 @@ def _meanings(change: FileChange) -> tuple[str, str]:
 
 
 @lru_cache(maxsize=32)
-def _python(change: FileChange) -> tuple[Module, Module]:
+def _python(change: FileChange) -> tuple[Syntax, Syntax]:
     """What Python makes of the file before and after; nothing of another file, or of one that is deleted."""
     if not change.path.endswith(PYTHON) or change.deleted:
-        return Module(None), Module(None)
-    if change.old is None:
-        return read_module(b""), read_module(change.content)
-    return read_module(change.old.data), change_module(change.old.data, change.replacements)
+        return Syntax(""), Syntax("")
+    return read_syntax(change.old.data if change.old else b""), read_syntax(change.content)
 
 
 def _plain_effect(change: FileChange) -> str:

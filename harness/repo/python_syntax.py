@@ -19,7 +19,7 @@ class Syntax:
     problem: str = ""  # why not, with the line
 
 
-@lru_cache(maxsize=32)
+@lru_cache(maxsize=512)  # of many attempts under way, each with a file and what its candidates make of it
 def read_syntax(source: bytes) -> Syntax:
     """The meaning of a Python file, or why it has none."""
     try:
