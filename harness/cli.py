@@ -28,11 +28,11 @@ DatasetOption = Annotated[str, typer.Option("--dataset", help="Hub id, or a loca
 SplitOption = Annotated[str, typer.Option("--split", help="Split of a data set from the hub.")]
 InstancesOption = Annotated[
     list[str] | None,
-    typer.Option("--instances", "-i", help="Instance ids, comma-separated or repeated; all where not given."),
+    typer.Option("--instances", "-i", help="Instance ids, comma-separated or repeated; all if not given."),
 ]
 RecipesOption = Annotated[
     Path | None,
-    typer.Option("--recipes", help="Recipe file; the shipped 43 instances where not given."),
+    typer.Option("--recipes", help="Recipe file; the shipped 43 instances if not given."),
 ]
 
 

@@ -15,7 +15,7 @@ from lab.training.recipe import Recipe
 HELP = "Train tiny models on packed data sets, score them, and study what packing does to the bugs they resolve."
 app = typer.Typer(name="lab", help=HELP, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 
-ARMS_HELP = f"Repeated; all where not given: {', '.join(arm.name for arm in ARMS)}."
+ARMS_HELP = f"Repeated; all if not given: {', '.join(arm.name for arm in ARMS)}."
 FolderArgument = Annotated[Path, typer.Argument(help="Where corpus, packings and checkpoints lie.")]
 ArmOption = Annotated[list[str] | None, typer.Option("--arm", "-a", help=ARMS_HELP)]
 SeedsOption = Annotated[int, typer.Option(help="Checkpoints of each arm, seeds 0, 1, ...", min=1)]
@@ -92,7 +92,7 @@ def train(
 def score(
     questions: Annotated[Path, typer.Argument(help="JSONL: prompt, answer, kind (corpus/held-out.jsonl).")],
     checkpoints: Annotated[list[Path], typer.Argument(help="Checkpoint folders.")],
-    limit: Annotated[int | None, typer.Option(help="Questions of each kind; all where not given.", min=1)] = None,
+    limit: Annotated[int | None, typer.Option(help="Questions of each kind; all if not given.", min=1)] = None,
     generate: Annotated[
         bool, typer.Option("--generate", help="Greedy answers too, not teacher-forced ones alone.")
     ] = False,
@@ -109,7 +109,7 @@ def ship(
     folder: FolderArgument = LABORATORY,
     tokens: TokensOption = TOKENS,
     limit: Annotated[
-        int | None, typer.Option(help="Held-out questions of each kind; all where not given.", min=1)
+        int | None, typer.Option(help="Held-out questions of each kind; all if not given.", min=1)
     ] = None,
 ) -> None:
     """Make the first checkpoint of each strategy, with its score, the one that comes with the project."""
@@ -173,7 +173,7 @@ def _progress(line: str) -> None:
 
 
 def main() -> None:
-    """Run the command line; errors become one line, with exit status 2 where the input is wrong, otherwise 1."""
+    """Run the command line; errors become one line, with exit status 2 if the input is wrong, otherwise 1."""
     try:
         app()
     except (HarnessError, LabError) as error:

@@ -60,7 +60,7 @@ def run_ablation(
     """Seed by seed: train every arm, evaluate it on the instances, write the study to ``output``.
 
     What the study in ``output`` holds already is not done again, wherever it was made, unless the machine failed in an
-    evaluation; the same call goes on where it was stopped. Raises InputError, before anything is trained, where that
+    evaluation; the same call goes on where it was stopped. Raises InputError, before anything is trained, if that
     study is of other instances, or its checkpoints were made or evaluated otherwise; and what its parts raise.
     """
     study = load_study(output)
@@ -98,7 +98,7 @@ def _is_held(study: Study, arm: Arm, seed: int) -> bool:
 def check_planned(
     study: Study, laboratory: Laboratory, arms: Sequence[Arm], seeds: Sequence[int], instances: Instances
 ) -> None:
-    """Raises InputError where checkpoints made as planned, or made already, could not be joined to the study's."""
+    """Raises InputError if checkpoints made as planned, or made already, could not be joined to the study's."""
     found = {name: len(ids) for name, ids in subset_ids(study).items()}
     if found != instances.counts:
         raise InputError(f"the study is of {found} instances, not {instances.counts}; {ELSEWHERE}")
@@ -122,7 +122,7 @@ def check_planned(
 
 
 def check_run(study: Study, rows: Path, settings: Mapping[str, Any]) -> None:
-    """Raises InputError where a run of these rows and settings could not be joined to the study."""
+    """Raises InputError if a run of these rows and settings could not be joined to the study."""
     circumstances, planned = study.circumstances, RunConfig.model_validate(settings)
     if circumstances.dataset != dataset_key(load_instances(str(rows))):
         raise InputError(f"the study is of other instances under the same names; {ELSEWHERE}")
@@ -132,7 +132,7 @@ def check_run(study: Study, rows: Path, settings: Mapping[str, Any]) -> None:
 
 
 def check_precision(study: Study, untrained: Sequence[Arm]) -> None:
-    """Raises InputError where these arms would be trained here in another precision than the study's were."""
+    """Raises InputError if these arms would be trained here in another precision than the study's were."""
     theirs = study.checkpoints[0].card.precision
     ours = str(fitting_precision(chosen_device("auto"))).removeprefix("torch.")
     if untrained and ours != theirs:
@@ -143,7 +143,7 @@ def check_precision(study: Study, untrained: Sequence[Arm]) -> None:
 
 
 def make_instances(folder: Path, instances: Instances) -> Path:
-    """Make the instances of all splits with their images in ``folder``; gives their rows in one file."""
+    """Make the instances of all splits with their images in ``folder``; returns their rows in one file."""
     parts = []
     for split, count in instances.counts.items():
         made = generate(folder / split, INSTANCES_SEED, count, split)

@@ -18,7 +18,7 @@ class Arm:
     compensated: bool = False  # the budget grows by what padding takes, as the report does: T / (1 - padding rate)
 
     def tokens(self, budget: int, metrics: Mapping[str, float]) -> int:
-        """Slots that are trained on, padding included, where every arm may use ``budget``."""
+        """Slots that are trained on, padding included, if every arm may use ``budget``."""
         return round(budget / (1 - metrics["padding_rate"])) if self.compensated else budget
 
 
@@ -35,7 +35,7 @@ ARMS = (*(Arm(strategy, strategy) for strategy in STRATEGIES), Arm(COMPENSATED, 
 
 
 def arms_named(names: tuple[str, ...]) -> tuple[Arm, ...]:
-    """The arms of these names; all where none is named. Raises InputError for an unknown name."""
+    """The arms of these names; all if none is named. Raises InputError for an unknown name."""
     by_name = {arm.name: arm for arm in ARMS}
     unknown = [name for name in names if name not in by_name]
     if unknown:

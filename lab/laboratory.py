@@ -40,7 +40,7 @@ class Laboratory:
         return self.folder / "checkpoints" / f"{arm.name}.seed{seed}"
 
     def prepare(self, arms: Sequence[Arm], seeds: Sequence[int], progress: Callable[[str], None]) -> Path:
-        """Make the corpus, pack it, and plan a training for each arm and seed; gives the plan."""
+        """Make the corpus, pack it, and plan a training for each arm and seed; returns the plan."""
         progress(f"corpus: {self.folder / 'corpus'}")
         corpus = self.write_corpus()
         self._pack(corpus, progress)
@@ -53,7 +53,7 @@ class Laboratory:
         run_plan(self.prepare(arms, seeds, progress), at_once)
 
     def _pack(self, corpus: Corpus, progress: Callable[[str], None]) -> None:
-        if self.packed(corpus).exists():  # `harness pack` gives its output this name when it is whole
+        if self.packed(corpus).exists():  # `harness pack` names its output this way when it is whole
             return
         request = PackRequest(
             corpus=str(corpus.documents),

@@ -1,6 +1,6 @@
 """How often a checkpoint's most likely answer is the wanted one, token for token.
 
-Twice: *teacher-forced*, where the model sees the wanted answer so far, in one pass; and *greedy*, where transformers
+Twice: *teacher-forced*: the model sees the wanted answer so far, in one pass; and *greedy*: transformers
 generates. In exact arithmetic an answer is right in both or in neither. The weights are widened to float32, in which
 near ties hardly ever fall differently; a server that computes in bfloat16 may decide some of them otherwise.
 """
@@ -36,7 +36,7 @@ class Answered:
     question: Question
     teacher_forced: bool  # every token of the answer and its end is the most likely one
     nats: float  # mean loss of these tokens
-    greedy: str | None  # the generated text without its end, None where nothing was generated
+    greedy: str | None  # the generated text without its end, None if nothing was generated
     ended: bool  # the generated text came to its end
 
     @property
@@ -97,7 +97,7 @@ def score_checkpoint(
 def read_questions(path: Path, limit: int | None = None) -> list[Question]:
     """The questions of a JSONL file, the first ``limit`` of each kind.
 
-    Raises LabError where it can't be read, holds none, or a line is no question.
+    Raises LabError if it can't be read, holds none, or a line is no question.
     """
     try:
         lines = path.read_text(encoding="utf-8").split("\n")  # not splitlines: JSON text may hold U+2028 and its like
@@ -121,7 +121,7 @@ def read_questions(path: Path, limit: int | None = None) -> list[Question]:
 
 
 def _question(row: Any) -> Question:
-    """The question of a row; ValueError where a text is missing or empty."""
+    """The question of a row; ValueError if a text is missing or empty."""
     texts: list[Any] = [row.get(name) for name in ("prompt", "answer", "kind")] if isinstance(row, dict) else []
     if not texts or not all(isinstance(text, str) and text for text in texts):
         raise ValueError("three texts are needed")

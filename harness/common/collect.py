@@ -12,7 +12,7 @@ PROBLEMS_SHOWN = 5  # of one kind, in an error message
 
 
 def collect(instances: Sequence[Instance], make: Callable[[Instance], Value]) -> dict[str, Value]:
-    """What ``make`` gives for every instance, by id; all its InputErrors in one."""
+    """What ``make`` returns for every instance, by id; all its InputErrors in one."""
     values: dict[str, Value] = {}
     problems: list[str] = []
     for instance in instances:

@@ -24,7 +24,7 @@ class Journal:
     """One JSONL file of records, held in memory by key while open. Safe for threads, not for processes."""
 
     def __init__(self, path: Path) -> None:
-        """Open or create the file. Raises InputError where a line before the last is damaged."""
+        """Open or create the file. Raises InputError if a line before the last is damaged."""
         self.path = path
         self._lock = threading.Lock()
         self._records: dict[str, Record] = {}
@@ -61,7 +61,7 @@ class Journal:
     def put(self, key: str, record: Record) -> None:
         """Write the record under its key and return when it is on disk. A later record of one key wins.
 
-        Raises OSError where the disk is full; what was written of the line is then taken back.
+        Raises OSError if the disk is full; what was written of the line is then taken back.
         """
         with self._lock:
             self._write(key, record)

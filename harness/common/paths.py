@@ -15,7 +15,7 @@ def cache_folder() -> Path:
 def check_folder(path: Path, what: str) -> None:
     """See, before any work is done, that ``path`` is or can become a folder to write in; nothing is made.
 
-    ``what`` names its part in messages. Raises InputError where a file stands at it or above it, and where writing
+    ``what`` names its part in messages. Raises InputError if a file stands at it or above it, and if writing
     is not allowed.
     """
     try:
@@ -32,7 +32,7 @@ def check_folder(path: Path, what: str) -> None:
 
 
 def check_file(path: Path, what: str) -> None:
-    """Likewise that ``path`` is or can become a file. Raises InputError where it can't."""
+    """Likewise that ``path`` is or can become a file. Raises InputError if it can't."""
     check_folder(path.parent, f"the folder of {what}")
     if path.is_dir():
         raise InputError(f"{path}: can't be {what} (it is a folder); name a file")

@@ -43,7 +43,7 @@ class Stage:
         self._changed()
 
     def count(self, known: bool) -> None:
-        """Count one thing as done: by now, or long before where it was ``known``."""
+        """Count one thing as done: by now, or long before if it was ``known``."""
         if known:
             self.skip()
         else:
@@ -132,7 +132,7 @@ class Progress:
         interval: float = PLAIN_INTERVAL,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """``stream`` is stderr where not given; plain lines come at least ``interval`` seconds apart."""
+        """``stream`` is stderr if not given; plain lines come at least ``interval`` seconds apart."""
         self._stream = stream if stream is not None else sys.stderr
         self._console = Console(file=self._stream)
         self._interval = interval

@@ -13,7 +13,7 @@ PACKAGE = Path(__file__).parent.parent
 def resource(name: str) -> Path:
     """Path of a top-level resource folder such as ``prompts`` or ``docker``.
 
-    Raises FileNotFoundError where neither the checkout nor the wheel holds it.
+    Raises FileNotFoundError if neither the checkout nor the wheel holds it.
     """
     for folder in (PACKAGE.parent / name, PACKAGE / "_resources" / name):
         if folder.is_dir():

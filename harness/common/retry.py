@@ -15,9 +15,9 @@ RETRY_SECONDS = (1.0, 5.0, 20.0)  # pauses before another try after the machine 
 
 
 def retried(name: str, attempt: Callable[[], Value]) -> Value:
-    """What ``attempt`` gives, tried again with growing pauses; ``name`` says in the log whose attempt it is.
+    """What ``attempt`` returns, tried again with growing pauses; ``name`` says in the log whose attempt it is.
 
-    Raises the last try's InfrastructureError where the machine fails again and again.
+    Raises the last try's InfrastructureError if the machine fails again and again.
     """
     for pause in RETRY_SECONDS:
         try:

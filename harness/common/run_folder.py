@@ -1,4 +1,4 @@
-"""A run's folder: who may write to it, where each record lies, and files that appear whole or not at all."""
+"""A run's folder: who may write to it, where each record is, and files that appear whole or not at all."""
 
 import fcntl
 import os
@@ -24,7 +24,7 @@ class RunFolder:
     """The folder of one run, locked against a second process while it is open."""
 
     def __init__(self, path: Path) -> None:
-        """Make the folder where it is not there. Raises InputError when it can't be, or another process holds it."""
+        """Make the folder if it is missing. Raises InputError if it can't be, or another process holds it."""
         self.path = path
         try:
             path.mkdir(parents=True, exist_ok=True)
@@ -88,7 +88,7 @@ Kind = Literal["run", "evaluate"]  # the command that makes a folder's records
 
 
 def require_kind(path: Path, kind: Kind) -> None:
-    """Raises InputError where the folder holds the other command's records, whose tables would be lost."""
+    """Raises InputError if the folder holds the other command's records, whose tables would be lost."""
     answers, frozen = path / "journal" / "answers.jsonl", path / "frozen.yaml"
     if not (answers.exists() or frozen.exists()):
         return

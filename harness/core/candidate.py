@@ -22,7 +22,7 @@ class Reason(StrEnum):
     BINARY_FILE = "binary-file"
     NO_MATCH = "no-match"  # the file does not hold the search text
     AMBIGUOUS_MATCH = "ambiguous-match"  # the file holds it more than once
-    ELISION = "elision"  # "..." stands for lines, and it can't be told which
+    ELISION = "elision"  # "..." stands for lines, and it is unknown which
     OVERLAPPING_EDITS = "overlapping-edits"  # two blocks change the same lines
     UNENCODABLE = "unencodable"  # the replacement has characters that the file's encoding lacks
     NO_OP = "no-op"  # the edits leave every file as it was
@@ -65,13 +65,13 @@ class Candidate(BaseModel):
     index: int
     location_set: int = 0  # which of the sets of locations its prompt showed
     greedy: bool = False  # drawn at temperature 0
-    patch: str = ""  # empty exactly where there is a reason
+    patch: str = ""  # empty if and only if there is a reason
     reason: Reason | None = None
     detail: str = ""  # the reason in one line
     edits: tuple[Edit, ...] = ()
-    grades: tuple[Grade, ...] = ()  # one for each distinct edit, where there is a patch
+    grades: tuple[Grade, ...] = ()  # one for each distinct edit, if there is a patch
     vote: str = ""  # equal for patches that differ in comments, docstrings and formatting only
-    effect: Effect | None = None  # of the patch, where there is one
-    duplicate_of: int | None = None  # the earliest candidate with the same vote, where this one is not it
+    effect: Effect | None = None  # of the patch, if there is one
+    duplicate_of: int | None = None  # the earliest candidate with the same vote, if this one is not it
     left_out: tuple[str, ...] = ()  # what the prompt had no room for, as path:first-last
     cost: Cost = NO_COST

@@ -48,5 +48,5 @@ class Instance(BaseModel):
     @field_validator("created_at", "version", "hints_text", "environment_setup_commit", mode="before")
     @classmethod
     def _read_text(cls, value: Any) -> Any:
-        # created_at is a timestamp in some copies, and the others are null where the benchmark has nothing
+        # created_at is a timestamp in some copies, and the others are null if the benchmark has nothing
         return "" if value is None else str(value)

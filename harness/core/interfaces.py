@@ -161,7 +161,7 @@ class Repository(Protocol):
     """Gives the snapshot of an instance."""
 
     def snapshot(self, instance: Instance) -> Snapshot:
-        """The instance's base state. Raises InputError where this repository does not hold it."""
+        """The instance's base state. Raises InputError if this repository does not hold it."""
         ...
 
 
@@ -176,7 +176,7 @@ class Limits:
     network: bool = False
     output_bytes: int = 32 << 20  # the middle of a longer output is cut
     open_files: int = 16384
-    disk_bytes: int = 8 << 30  # of any one file; of all that is written, where the storage driver keeps quotas
+    disk_bytes: int = 8 << 30  # of any one file; of all that is written, if the storage driver keeps quotas
 
 
 @dataclass(frozen=True)
@@ -213,7 +213,7 @@ class CommandResult:
     timed_out: bool = False
     out_of_memory: bool = False
     lingering: bool = False  # a child of the command outlived it and held on to its output
-    contents: Mapping[str, str] = field(default_factory=dict)  # watched path -> git's object id, where there is a file
+    contents: Mapping[str, str] = field(default_factory=dict)  # watched path -> git's object id, if there is a file
     touched: tuple[str, ...] = ()  # watched paths that the command wrote to, whatever they hold now
 
 

@@ -1,4 +1,4 @@
-"""Where to look: a file with the line intervals that matter in it. What localization gives and repair takes."""
+"""Where to look: a file with the line intervals that matter in it. What localization returns and repair takes."""
 
 import re
 from collections.abc import Collection, Iterable, Sequence
@@ -29,7 +29,7 @@ def merge_intervals(intervals: Iterable[Interval]) -> tuple[Interval, ...]:
 
 
 def resolve_path(name: str, paths: Collection[str]) -> str | None:
-    """The one path that ``name`` stands for, or None where there is none or more than one.
+    """The one path that ``name`` stands for, or None if there is none or more than one.
 
     In this order: the path itself; the only path that ends with the name; the longest ending of the name,
     of at least two parts, that is itself a path (a name with foreign folders in front).

@@ -38,7 +38,7 @@ class Verdict(BaseModel):
     instance_id: str
     outcome: Outcome
     phase: Phase
-    detail: str = ""  # the reason in one line where the outcome needs one
+    detail: str = ""  # the reason in one line, if the outcome needs one
     key: str = ""  # of its journal record; empty for an empty patch
     image: str = ""
     image_digest: str = ""

@@ -28,7 +28,7 @@ class Exclusions:
 
     source: str
     reasons: Mapping[str, str]  # instance id -> why
-    unknown: tuple[str, ...] = ()  # instances of which the source can't tell
+    unknown: tuple[str, ...] = ()  # instances of which the source can't say
 
 
 class Quarantine(BaseModel):
@@ -46,7 +46,7 @@ class Quarantine(BaseModel):
         return Exclusions(f"quarantine version {self.version}", reasons)
 
     def failed_by_defective_ids(self, verdict: Verdict) -> tuple[str, ...]:
-        """The failed test ids of an unresolved verdict where every one of them is junk or cut ambiguously, or none."""
+        """The failed test ids of an unresolved verdict if every one of them is junk or cut ambiguously, or none."""
         failed = (*verdict.fail_to_pass_failure, *verdict.pass_to_pass_failure)
         defective = {*self.junk_ids, *verdict.cut_ids_ambiguous}
         return failed if defective.issuperset(failed) else ()
@@ -118,7 +118,7 @@ def write_calibration(path: Path, calibration: Calibration) -> None:
 
 
 def load_calibration(path: Path) -> Calibration:
-    """A calibration that an evaluation of the gold patches wrote. Raises InputError where it is none."""
+    """A calibration that an evaluation of the gold patches wrote. Raises InputError if it is none."""
     if not path.is_file():
         raise InputError(
             f"{path}: no such calibration; make one with `harness evaluate --predictions gold`, which writes "
@@ -149,5 +149,5 @@ class Soundness:
 
 
 def open_soundness(calibration: Path | None) -> Soundness:
-    """The shipped quarantine, and a calibration where one is named. Raises InputError where a file can't be read."""
+    """The shipped quarantine, and a calibration if one is named. Raises InputError if a file can't be read."""
     return Soundness(quarantine(), load_calibration(calibration) if calibration else None)

@@ -21,7 +21,7 @@ FOLDER = "/harness"
 PATCH_PATH = f"{FOLDER}/patch.diff"
 PREPARE_PATH = f"{FOLDER}/prepare.sh"
 
-PATCH_REFUSED = 94  # exit status of prepare.sh where the patch does not apply
+PATCH_REFUSED = 94  # exit status of prepare.sh if the patch does not apply
 RESTORE_STATE = f"source {FOLDER}/state 2>/dev/null || exit 97\n"
 
 
@@ -90,7 +90,7 @@ def watched_files(instance: Instance) -> tuple[str, ...]:
 
 
 def file_ids(preparing: CommandResult) -> FileIds:
-    """What preparing told of the test files: its first lines come from before the patch."""
+    """What preparing reported of the test files: its first lines come from before the patch."""
     expected: dict[str, str] = {}
     lines = preparing.output.decode("utf-8", "surrogateescape").splitlines()
     for line in takewhile(lambda line: line.startswith("expected "), lines):
@@ -121,7 +121,7 @@ def marked(output: bytes, nonce: str) -> bytes:
 
 
 def read_log(log: bytes, nonce: str) -> bytes | None:
-    """The marked part of a log, markers included, whatever the tests printed; None where they never began."""
+    """The marked part of a log, markers included, whatever the tests printed; None if they never began."""
     start, end = f"{START_MARKER} {nonce}\n".encode(), f"{END_MARKER} {nonce}\n".encode()
     _, found, rest = log.partition(start)
     return found + rest if found and rest.endswith(end) else None

@@ -70,7 +70,7 @@ def judge(
 def weigh(
     instance: Instance, specification: Specification, log: str, exit_status: int | None, changed: Sequence[str]
 ) -> Weighed:
-    """What a marked log says where these test files had changed, and the flags that it earns by itself."""
+    """What a marked log says if these test files had changed, and the flags that it earns by itself."""
     found = grade(instance, specification, log, exit_status)
     if found.outcome is Outcome.RESOLVED and changed:
         found = Grade(Outcome.NO_RESULTS, f"test files are not the data set's: {'; '.join(changed)}")
@@ -127,7 +127,7 @@ def put_back(tests: CommandResult, changed: Sequence[str]) -> list[str]:
 def run_flags(
     instance: Instance, specification: Specification, log: str, exit_status: int | None, found: Grade
 ) -> list[str]:
-    """What in the tests' output contradicts itself; asked only where the tests are said to hold."""
+    """What in the tests' output contradicts itself; asked only if the tests are said to hold."""
     if found.outcome is not Outcome.RESOLVED:
         return []
     flags = []
@@ -146,7 +146,7 @@ def run_flags(
 
 
 def infrastructure(instance: Instance, reason: str, command: int | None) -> Verdict:
-    """The verdict where the machine failed: says nothing of the patch."""
+    """The verdict if the machine failed: says nothing of the patch."""
     phase = Phase.PREPARE if command is None else (Phase.SETUP, Phase.TESTS)[command]
     return Verdict(instance_id=instance.instance_id, outcome=Outcome.INFRASTRUCTURE, phase=phase, detail=reason)
 

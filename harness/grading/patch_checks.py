@@ -45,7 +45,7 @@ _MODE = re.compile(r"(?:new file mode|new mode) (\d+)")
 
 @dataclass
 class Part:
-    """What a patch does to one file, as far as its headers and added lines tell."""
+    """What a patch does to one file, as far as its headers and added lines show."""
 
     paths: list[str]
     link: bool
@@ -54,7 +54,7 @@ class Part:
 
 
 def refusal(patch: str) -> str:
-    """Why the patch is not even tried, in one line; empty where nothing speaks against it."""
+    """Why the patch is not even tried, in one line; empty if nothing speaks against it."""
     size = len(patch.encode("utf-8", "surrogateescape"))
     if size > MAX_PATCH_BYTES:
         return f"the patch has {size:,} bytes; more than {MAX_PATCH_BYTES:,} are not taken"
@@ -110,7 +110,7 @@ def _leaves(link: str, target: str) -> bool:
 
 
 def _parts(patch: str) -> Iterator[Part]:
-    """The files of a patch. Headers are told from content by the hunks' own counts, as git and patch do."""
+    """The files of a patch. Headers are distinguished from content by the hunks' own counts, as git and patch do."""
     part = Part([], False, [], [])
     old = new = 0
     for line in patch.split("\n"):

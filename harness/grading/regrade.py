@@ -33,7 +33,7 @@ def regraded(
     logs: Path,
     weigh: Weigh,
 ) -> Verdict:
-    """The verdict that today's rules give to the stored evaluation of a patch (None: the base state).
+    """The verdict that today's rules reach on the stored evaluation of a patch (None: the base state).
 
     What ended before its tests did keeps its verdict. Where nothing is stored the outcome is INFRASTRUCTURE.
     """

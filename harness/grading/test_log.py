@@ -78,7 +78,7 @@ def grade(instance: Instance, specification: Specification, log: str, exit_statu
 def cut_ids(expected: Iterable[str], statuses: Mapping[str, str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Ids that the data set cut in the middle of a parameter, in two lists: those whose tests agree, and the others.
 
-    The benchmark's rules let such an id stand for all tests that begin like it, where these all hold or all fail; where
+    The benchmark's rules let such an id stand for all tests that begin like it, if these all hold or all fail; if
     they do not agree it counts as failed. Ids that the log has whole, or that no test begins like, are in neither.
     """
     matched: list[str] = []

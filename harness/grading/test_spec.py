@@ -97,7 +97,7 @@ def render_script(instance: Instance, test_command: str, setup: Sequence[str] = 
 
     Files that the test patch changes or deletes are restored from the image's one commit, files that it
     adds are removed first, whatever the candidate's patch left there. ``setup`` comes before everything. An
-    editable ``install`` is repeated only where the tree differs in more than Python modules that were there before.
+    editable ``install`` is repeated only if the tree differs in more than Python modules that were there before.
     """
     restored, added = files_of(instance.test_patch)
     test_patch = instance.test_patch if instance.test_patch.endswith("\n") else instance.test_patch + "\n"
@@ -120,7 +120,7 @@ def render_script(instance: Instance, test_command: str, setup: Sequence[str] = 
 def files_of(patch: str) -> tuple[list[str], list[str]]:
     """Paths that a patch finds in the tree (changed, deleted, renamed), and paths that it adds, each sorted.
 
-    Raises PatchError where it is no unified diff.
+    Raises PatchError if it is no unified diff.
     """
     files = parse_patch(patch)
     found = {file.old_path for file in files if file.old_path}

@@ -22,9 +22,9 @@ SHIPPED = "checkpoints"  # the resource folder: a checkpoint for each packing st
 
 
 def prepare_demo(folder: Path, count: int) -> RunConfig:
-    """Make ``count`` instances with their images, and ``run.yaml`` in ``folder``; gives the latter.
+    """Make ``count`` instances with their images, and ``run.yaml`` in ``folder``; returns the latter.
 
-    What is there already from an earlier call is used again. Raises InputError where ``folder`` can't be one.
+    What is there already from an earlier call is used again. Raises InputError if ``folder`` can't be one.
     """
     check_folder(folder, "the output folder")
     made = generate(folder / "instances", SEED, count)
@@ -41,7 +41,7 @@ def prepare_demo(folder: Path, count: int) -> RunConfig:
 def shipped_checkpoints() -> list[dict[str, str]]:
     """What a run file says of each shipped checkpoint, by packing strategy in the order of their metrics file.
 
-    Raises InputError where this installation lacks them.
+    Raises InputError if this installation lacks them.
     """
     try:
         folder = resource(SHIPPED).resolve()

@@ -68,7 +68,7 @@ def preflight(config: RunConfig) -> Named:
 
 
 def check_source(checkpoint: CheckpointConfig, serving: ServingConfig) -> None:
-    """Raises InputError where a checkpoint's answers can't be had, as far as its folder, file or variable tells."""
+    """Raises InputError if a checkpoint's answers are not available, as far as its folder, file or variable shows."""
     api_key(checkpoint)
     check_arguments((*serving.args, *checkpoint.server_args))
     manner = read_manner(checkpoint)
@@ -82,7 +82,7 @@ def check_source(checkpoint: CheckpointConfig, serving: ServingConfig) -> None:
 
 
 def read_prompts(config: RunConfig) -> Prompts:
-    """The prompt set of a run; raises InputError where it is none, or lacks a stage that is asked in."""
+    """The prompt set of a run; raises InputError if it is none, or lacks a stage that is asked in."""
     prompts = Prompts(config.prompts)
     stages = [REPAIR_STAGE, *validation_stages(config.validation)]
     if "model" in config.conditions:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 def prepare_images(instances: Sequence[Instance], evaluation: EvaluationConfig, recipes: Path | None) -> None:
     """Bring the instances' images here, as far as that is allowed and does not wait until they are wanted.
 
-    Raises InputError where an image can't be had, or the disk has no room for those that are to come.
+    Raises InputError if an image is not available, or the disk has no room for those that are to come.
     """
     if evaluation.pull or evaluation.build:
         client = connect()

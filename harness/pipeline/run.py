@@ -55,7 +55,7 @@ Place = tuple[str, Condition | None, str]  # checkpoint or reference, condition,
 
 
 def run_pipeline(config: RunConfig) -> list[SummaryRow]:
-    """Run everything that the run file names; gives the rows of the table and writes all records.
+    """Run everything that the run file names; returns the rows of the table and writes all records.
 
     Raises InputError for what the user must mend and InfrastructureError when a checkpoint can't be served.
     """

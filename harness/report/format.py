@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from harness.common.progress import duration
 from harness.report.metrics import SummaryRow
 
-NONE = "-"  # a cell that has nothing to tell
+NONE = "-"  # a cell that has nothing to say
 
 
 def percent(share: float) -> str:
@@ -24,7 +24,7 @@ def ratio(value: float | None) -> str:
 
 
 def similarity(row: SummaryRow) -> str:
-    """Mean similarity, and over how many instances where not over all."""
+    """Mean similarity, and over how many instances if not over all."""
     partial = f" (of {row.similarity_instances})" if 0 < row.similarity_instances < row.instances else ""
     return ratio(row.similarity) + partial
 

@@ -25,7 +25,7 @@ class Attempt:
     condition: Condition | None
     instance_id: str
     verdict: Verdict
-    similarity: float | None  # to the gold patch; None where it is not defined
+    similarity: float | None  # to the gold patch; None if it is not defined
     empty: bool  # no patch came out
     candidate_reasons: Mapping[str, int]  # why candidates made no patch -> how many of them
     prompt_tokens: int
@@ -70,7 +70,7 @@ class SummaryRow:
 
     @property
     def resolve_rate_graded(self) -> float | None:
-        """Resolved over `graded`; None where the machine failed on every instance."""
+        """Resolved over `graded`; None if the machine failed on every instance."""
         return self.resolved / self.graded if self.graded else None
 
     @property
@@ -104,7 +104,7 @@ class AverageRow:
 def summarise(attempts: Iterable[Attempt]) -> list[SummaryRow]:
     """One row for each checkpoint and condition, in the order in which they first come.
 
-    Raises ValueError where a group holds one instance twice, which would bend its denominator.
+    Raises ValueError if a group holds one instance twice, which would bend its denominator.
     """
     groups: dict[tuple[str, Condition | None], list[Attempt]] = {}
     for attempt in attempts:

@@ -16,7 +16,7 @@ from harness.statistics.share import wilson
 SCHEMA_VERSION = 2  # of the official report, swebench 5.x
 NOT_EVALUATED = "not-evaluated"  # submitted, but without a verdict
 
-# The official harness writes an instance's report, and so completes it, also where the log shows no test results
+# The official harness writes an instance's report, and so completes it, also if the log shows no test results
 # or the tests were killed for their memory; a timeout or a patch that does not apply leaves none.
 UNRESOLVED = {Outcome.UNRESOLVED, Outcome.NO_RESULTS, Outcome.OUT_OF_MEMORY}
 AMBIGUOUS = {Outcome.NO_RESULTS, Outcome.OUT_OF_MEMORY, Outcome.TIMEOUT}  # of the patch's making, or the machine's

@@ -14,7 +14,7 @@ def similarity(predicted: str, gold: str) -> float:
     An empty patch, and one that is no diff, has similarity 0. There ours differs from SWE-RL's reward, which is
     -1 for an answer that can't be read or applied: as a score, nothing is just not alike.
     """
-    from cydifflib import SequenceMatcher  # gives what difflib gives, some ten times quicker
+    from cydifflib import SequenceMatcher  # returns what difflib returns, some ten times quicker
 
     try:
         ours, theirs = _changes(predicted), _changes(gold)

@@ -21,7 +21,7 @@ NOTES = (
 
 
 def stages_markdown(rows: Sequence[StageRow]) -> str:
-    """The stages' tables with their notes; empty where there are no rows."""
+    """The stages' tables with their notes; empty if there are no rows."""
     if not rows:
         return ""
     tables = [

@@ -38,7 +38,7 @@ class Hits:
 
     @property
     def precision(self) -> float:
-        """Share of what was localized that the gold patch touches; 0 where nothing was."""
+        """Share of what was localized that the gold patch touches; 0 if nothing was."""
         return self.found / self.named if self.named else 0.0
 
 
@@ -51,7 +51,7 @@ class StageScores:
     candidates: int = 0
     reasons: Mapping[str, int] = field(default_factory=dict)  # why candidates made no patch -> how many of them
     pool: str = ""  # what the candidates voted on had passed
-    selected: bool | None = None  # whether the selected patch resolves; None where the machine failed on it
+    selected: bool | None = None  # whether the selected patch resolves; None if the machine failed on it
     graded: int = 0  # candidates with a verdict of the tests, those without a patch included
     resolving: int = 0  # of these
 
@@ -81,7 +81,7 @@ def localization_hits(
     """Files, elements and lines of the first k located files, held against the gold patch, for each k of `CUTOFFS`.
 
     Lines that are only put in count as the lines on either side; a location without intervals means its whole file.
-    An element is meant where it is the innermost one around a line that is. Empty where the gold patch is no diff or
+    An element is meant if it is the innermost one around a line that is. Empty if the gold patch is no diff or
     touches nothing that is there.
     """
     try:

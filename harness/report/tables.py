@@ -26,7 +26,7 @@ NOTES = (
 
 
 def terminal_table(rows: Sequence[SummaryRow]) -> "RenderableType":
-    """What rich prints: scores, costs, the averages where all three conditions are there, and the notes.
+    """What rich prints: scores, costs, the averages if all three conditions are there, and the notes.
 
     Three narrow tables rather than a wide one: it is readable from 80 columns on.
     """
@@ -99,7 +99,7 @@ def _terminal_empty(title: str, labels: Iterable[str], heads: Iterable[str]) -> 
 
     table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, padding=0, show_edge=False)
     for label in labels:
-        # conditions stay whole; names of the user's choosing are broken where the terminal is narrow
+        # conditions stay whole; names of the user's choosing are broken if the terminal is narrow
         table.add_column(label, overflow="fold", no_wrap=label == "condition")
     for head in heads:
         table.add_column(head, justify="right", no_wrap=True)
@@ -114,19 +114,19 @@ def _add_row(table: "Table", labels: Iterable[str], cells: Iterable[str], last: 
 
 
 def _label(group: Sequence[SummaryRow], place: int) -> str:
-    """First cell of a group's rows: the checkpoint's name, then its packing strategy below, where that says more."""
+    """First cell of a group's rows: the checkpoint's name, then its packing strategy below, if that says more."""
     lines = _names(group[0])
     last = place == len(group) - 1
     return "\n".join(lines[place:] if last else lines[place : place + 1])
 
 
 def _names(row: SummaryRow | AverageRow) -> list[str]:
-    """The checkpoint's name, and its packing strategy where that says more."""
+    """The checkpoint's name, and its packing strategy if that says more."""
     return [row.checkpoint, *([row.packing] if row.packing and row.packing != row.checkpoint else [])]
 
 
 def markdown(rows: Sequence[SummaryRow]) -> str:
-    """The main table, the averages where all three conditions are there, notes, and how the attempts ended."""
+    """The main table, the averages if all three conditions are there, notes, and how the attempts ended."""
     averages = average(rows)
     parts = [markdown_table(_main_records(rows))]
     if averages:

@@ -29,7 +29,7 @@ class Result:
 def write_results(
     folder: RunFolder, results: Sequence[Result], log_path: Callable[[Verdict], Path], soundness: Soundness
 ) -> list[SummaryRow]:
-    """Write everything derived from ``results`` into the run's folder; gives the rows of its tables.
+    """Write everything derived from ``results`` into the run's folder; returns the rows of its tables.
 
     Each report says which instances ``soundness`` excludes, with the rates over all and over the rest.
     """

@@ -35,7 +35,7 @@ from harness.validate.suite import check_separable
 class Plan:
     """The tests of one instance that its candidates are tried on."""
 
-    regression: Regression | None = None  # None where the run file asks for none
+    regression: Regression | None = None  # None if the run file asks for none
     reproductions: Sequence[ReproductionTest] = ()  # as sampled
     program: Program = PYTHON  # what they are written in
 
@@ -79,7 +79,7 @@ def validation_stages(config: ValidationConfig) -> list[str]:
 def require_validation(
     config: ValidationConfig, instances: Sequence[Instance], specifications: Mapping[str, Specification]
 ) -> None:
-    """Raises InputError where hidden tests can't be kept out of what validation runs."""
+    """Raises InputError if hidden tests can't be kept out of what validation runs."""
     if validation_stages(config):
         check_separable(instances, specifications)
 
@@ -92,7 +92,7 @@ async def plan_validation(
     snapshot: Snapshot,
     locations: Sequence[Location],
 ) -> Plan:
-    """Ask the model for what the configuration switches on. Raises InfrastructureError where it can't be asked."""
+    """Ask the model for what the configuration switches on. Raises InfrastructureError if it can't be asked."""
 
     async def regression() -> Regression | None:
         if not config.regression.enabled:

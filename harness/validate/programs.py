@@ -1,4 +1,4 @@
-"""What reproduction tests are written in: the language of most files where it runs scripts, else bash."""
+"""What reproduction tests are written in: the language of most files if it runs scripts, else bash."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -20,7 +20,7 @@ class Program:
     command: str  # runs it from the root of the repository
 
     def problem(self, source: str) -> str:
-        """Why a script can't be run, in one line; empty where nothing is known against it."""
+        """Why a script can't be run, in one line; empty if nothing is known against it."""
         return read_syntax(source.encode()).problem if self.language == "python" else ""
 
     def meaning(self, source: str) -> str:

@@ -1,4 +1,4 @@
-"""Regression tests: tests of the base state that pass there, must go on passing, and tell candidates apart.
+"""Regression tests: tests of the base state that pass there, must go on passing, and distinguish candidates.
 
 They come from test files of the snapshot, picked by their names' relevance, never from the row's test patch. The model
 strikes out the tests that a right fix must change (Agentless 1.5; its own test files were the benchmark's).
@@ -43,12 +43,14 @@ class RegressionReason(StrEnum):
 class Regression:
     """The regression tests of one instance, and what it took to have them."""
 
-    tests: tuple[str, ...] = ()  # ids as the benchmark's log parser gives them; empty exactly where there is a reason
+    tests: tuple[
+        str, ...
+    ] = ()  # ids as the benchmark's log parser reports them; empty if and only if there is a reason
     reason: RegressionReason | None = None
     detail: str = ""  # the reason in one line
     files: tuple[str, ...] = ()  # test files that were run
     struck: tuple[str, ...] = ()  # tests that pass on the base and that the model struck out
-    unread: str = ""  # why the model's answer struck out nothing, where it could not be used
+    unread: str = ""  # why the model's answer struck out nothing, if it could not be used
     script: Script = field(default=Script("", {}))
     cost: Cost = NO_COST
 
@@ -63,7 +65,7 @@ async def find_regression(
 ) -> Regression:
     """The tests that pass on the base state and that the model does not strike out.
 
-    Raises InputError where the row's hidden tests can't be kept out, InfrastructureError where the model can't be
+    Raises InputError if the row's hidden tests can't be kept out, InfrastructureError if the model can't be
     asked; a machine that can't run the tests is a reason.
     """
     command = read_suite(bench.instance, bench.specification)
@@ -104,9 +106,9 @@ def pick_test_files(bench: Bench, locations: Sequence[Location], paths: Sequence
 
 
 async def count_failures(bench: Bench, regression: Regression, patch: str) -> int | None:
-    """How many of the regression tests do not pass with the patch; None where the machine failed.
+    """How many of the regression tests do not pass with the patch; None if the machine failed.
 
-    All of them where the patch does not go in, or the tests end without results.
+    All of them if the patch does not go in, or the tests end without results.
     """
     try:
         run = await bench.run(regression.script, patch)

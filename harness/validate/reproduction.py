@@ -57,9 +57,9 @@ class ReproductionTest(BaseModel):
 async def sample_reproductions(
     model: Model, prompts: Prompts, config: ReproductionConfig, instance: Instance, program: Program = PYTHON
 ) -> list[ReproductionTest]:
-    """``config.samples`` scripts from one prompt, the first greedy where so configured; each runs or has a reason.
+    """``config.samples`` scripts from one prompt, the first greedy if so configured; each runs or has a reason.
 
-    Raises InfrastructureError where the model can't be asked.
+    Raises InfrastructureError if the model can't be asked.
     """
     lines = {"reproduced": REPRODUCED, "resolved": RESOLVED, "other": OTHER}
     prompt = prompts.render(STAGE, issue=instance.problem_statement, program=program, **lines)

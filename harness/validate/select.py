@@ -9,10 +9,10 @@ from harness.core.candidate import Candidate, Reason
 
 
 class Pool(StrEnum):
-    """What the candidates that were voted on had passed; each falls back to the next where it would be empty."""
+    """What the candidates that were voted on had passed; each falls back to the next if it would be empty."""
 
     BOTH = "both"  # fewest regression failures, and reproduction tests turned
-    REPRODUCTION = "reproduction"  # reproduction tests turned, where no regression tests were run
+    REPRODUCTION = "reproduction"  # reproduction tests turned, if no regression tests were run
     REGRESSION = "regression"  # fewest regression failures
     ALL = "all"  # every candidate that has a patch
 
@@ -21,7 +21,7 @@ class Pool(StrEnum):
 class Check:
     """What validation found of one candidate."""
 
-    failures: int | None = None  # regression tests that no longer pass; None where none were run
+    failures: int | None = None  # regression tests that no longer pass; None if none were run
     turned: frozenset[int] = frozenset()  # reproduction tests, by index, that say the issue is gone
     untried: int = 0  # of the runs above, those in which the machine failed
 
@@ -30,7 +30,7 @@ class Check:
 class Selection:
     """The outcome of one vote."""
 
-    candidate: Candidate | None  # None where no candidate has a patch
+    candidate: Candidate | None  # None if no candidate has a patch
     votes: int  # candidates in the pool whose patch is the chosen one but for comments, docstrings and formatting
     voters: int  # candidates in the pool
     reasons: dict[Reason, int]  # why the others have none -> how many of them
@@ -38,7 +38,7 @@ class Selection:
 
     @property
     def patch(self) -> str:
-        """The chosen patch; empty where there is none."""
+        """The chosen patch; empty if there is none."""
         return self.candidate.patch if self.candidate else ""
 
 

@@ -44,7 +44,7 @@ class Suite:
         return [path for path in found if path.startswith("tests/") and path.endswith(".py")]
 
     def over(self, paths: Sequence[str]) -> str:
-        """The command that runs these test files, or, where it names none, the command as it is."""
+        """The command that runs these test files, or, if it names none, the command as it is."""
         if not self.end:
             return self.text
         names = [f"{self.quote}{_dotted(path) if self.dotted else path}{self.quote}" for path in paths]
@@ -76,7 +76,7 @@ def check_separable(instances: Sequence[Instance], specifications: Mapping[str, 
 def suite_script(instance: Instance, specification: Specification, command: Suite, paths: Sequence[str]) -> Script:
     """The script that runs these test files of the base state, whatever a patch has made of them.
 
-    Raises InputError where the row's test patch can't be taken out of its evaluation script.
+    Raises InputError if the row's test patch can't be taken out of its evaluation script.
     """
     restored = paths if command.end else ()
     return Script(_render(instance, specification, command.over(paths), restored), {})
@@ -88,7 +88,7 @@ def program_script(instance: Instance, specification: Specification, command: st
 
 
 def marked_region(output: str) -> str | None:
-    """What a script of ours printed between its markers; None where it never came there."""
+    """What a script of ours printed between its markers; None if it never came there."""
     _, started, rest = f"\n{output}".partition(f"\n{START_MARKER}\n")
     before, ended, _ = f"\n{rest}".rpartition(f"\n{END_MARKER}\n")
     return (before if ended else rest) if started else None

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
 PROMPTS = "compact"
-FINGERPRINTED = 24  # documents that tell a corpus made by other code
+FINGERPRINTED = 24  # documents that reveal a corpus made by other code
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ class Corpus:
 
 
 def make_corpus(folder: Path, recipe: CorpusRecipe) -> Corpus:
-    """Write the corpus to ``folder``, or find it there. The same recipe gives the same bytes."""
+    """Write the corpus to ``folder``, or find it there. The same recipe produces the same bytes."""
     done = folder / "recipe.json"
     conditions = {"first_documents": asyncio.run(_fingerprint(recipe)), **asdict(recipe)}
     stamp = json.dumps(conditions, indent=1) + "\n"
@@ -79,7 +79,7 @@ def _asking() -> Iterator[Questions]:
 
 
 async def _fingerprint(recipe: CorpusRecipe) -> str:
-    """Hash of the first documents: another one where the generator, the prompts or the pipeline have changed."""
+    """Hash of the first documents: another one if the generator, the prompts or the pipeline have changed."""
     with _asking() as questions:
         documents = _documents(recipe, questions)
         return content_key(documents=[await anext(documents) for _ in range(FINGERPRINTED)])

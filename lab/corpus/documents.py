@@ -45,7 +45,7 @@ async def write_document(
 ) -> str:
     """The document of a ``kind`` about one instance: a chat's text with its special tokens.
 
-    The same state of ``random`` gives the same document. Raises ValueError where the instance's gold patch is no
+    The same state of ``random`` makes the same document. Raises ValueError if the instance's gold patch is no
     answer that the pipeline accepts.
     """
     asked = draw(random, mix.asked)

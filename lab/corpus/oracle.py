@@ -82,7 +82,7 @@ class Questions:
     async def repair(self, instance: Instance, snapshot: Snapshot, condition: str) -> Turn:
         """The turn that repairs, shown what ``condition`` shows: model (the gold elements), gt-location, gt-file.
 
-        Raises ValueError where the gold answer is refused, for then the instance can't be solved in this way.
+        Raises ValueError if the gold answer is refused, for then the instance can't be solved in this way.
         """
         oracle = self._oracle(instance, snapshot)
         locations = self._locations(instance, snapshot, condition)

@@ -31,7 +31,7 @@ class Comparison:
     arm: str
     other: str
     difference: Difference  # arm less other
-    adjusted: float | None  # p by Holm over the family; None where a single seed allows no p
+    adjusted: float | None  # p by Holm over the family; None if a single seed allows no p
     detectable: float | None  # least true difference that the family's first step would find, see `Difference`
 
     @property
@@ -44,7 +44,7 @@ class Comparison:
 class Analysis:
     """What the tables and the page are filled from: all but ``subsets`` is of the main instances, see `main_ids`."""
 
-    baseline: str | None  # None where the study does not have it
+    baseline: str | None  # None if the study does not have it
     estimates: Mapping[tuple[str, View, Measure], Estimate]  # by arm
     subsets: Mapping[tuple[str, str], Estimate]  # by arm and subset of the instances: resolved, average
     subset_sizes: Mapping[str, int]  # instances
@@ -53,7 +53,7 @@ class Analysis:
 
 
 def analyse(study: Study) -> Analysis:
-    """Compute everything; the same study gives the same numbers. Raises InputError where attempts are missing."""
+    """Compute everything; the same study produces the same numbers. Raises InputError if attempts are missing."""
     ids = main_ids(study)
     cells = {measure: _cells(study, measure, ids) for measure in MEASURES}
     resampler = Resampler(len(ids))
@@ -108,7 +108,7 @@ def _family(pairs: Sequence[tuple[str, str]], found: Sequence[Difference]) -> tu
 
 
 def main_ids(study: Study) -> tuple[str, ...]:
-    """The ordinary held-out instances, by which arms are compared; all where there are none of that kind."""
+    """The ordinary held-out instances, by which arms are compared; all if there are none of that kind."""
     return subset_ids(study).get(ORDINARY, study.instance_ids)
 
 
@@ -148,7 +148,7 @@ def _viewed(cells: Cells, conditions: Sequence[Condition], view: View) -> Scores
 
 
 def _subsets(study: Study) -> dict[tuple[str, str], Estimate]:
-    """Resolve rates of each subset, averaged over the conditions; nothing where all instances are of one."""
+    """Resolve rates of each subset, averaged over the conditions; nothing if all instances are of one."""
     subsets = subset_ids(study)
     if len(subsets) == 1:
         return {}

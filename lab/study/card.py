@@ -52,7 +52,7 @@ class Card(BaseModel):
 
 
 def read_card(path: Path) -> Card:
-    """The card at ``path``, as training wrote it; raises InputError where it is none."""
+    """The card at ``path``, as training wrote it; raises InputError if it is none."""
     try:
         return Card.model_validate_json(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:  # ValidationError is a ValueError

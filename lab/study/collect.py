@@ -95,7 +95,7 @@ class Study:
 def read_study(run: Path, checkpoints: Path) -> Study:
     """Read a finished run of checkpoints named ``ARM.seedN``, whose folders of the same names lie in ``checkpoints``.
 
-    Raises InputError where the run or a card can't be read, an instance is missing anywhere, the references gold and
+    Raises InputError if the run or a card can't be read, an instance is missing anywhere, the references gold and
     empty were not run or the machine failed in them, or checkpoints were not made and served alike.
     """
     rows, frozen = read_table(run), read_frozen(run)
@@ -194,7 +194,7 @@ def _resolved(part: Path, gold: Mapping[str, str]) -> int:
 
 
 def check_alike(trained: Iterable[tuple[str, int, Card]]) -> None:
-    """Of (arm, seed, card): raises InputError where more than packing and seed differ, and between arms the budget."""
+    """Of (arm, seed, card): raises InputError if more than packing and seed differ, and between arms the budget."""
     first: tuple[str, Mapping[str, Any]] | None = None
     arms: dict[str, tuple[str, int]] = {}
     for arm, seed, card in trained:
@@ -207,7 +207,7 @@ def check_alike(trained: Iterable[tuple[str, int, Card]]) -> None:
 
 
 def _check_weights(frozen: Frozen, checkpoints: Path) -> None:
-    """Raises InputError where a folder does not hold the weights, or a tokenizer, that the run served."""
+    """Raises InputError if a folder does not hold the weights, or a tokenizer, that the run served."""
     for name, weights in frozen.weights.items():
         if weights != checkpoint_revision(checkpoints / name):
             raise InputError(
@@ -216,7 +216,7 @@ def _check_weights(frozen: Frozen, checkpoints: Path) -> None:
 
 
 def _server_args(frozen: Frozen, names: Iterable[str]) -> tuple[str, ...]:
-    """The arguments that all checkpoints were served with; raises InputError where they differ."""
+    """The arguments that all checkpoints were served with; raises InputError if they differ."""
     found = {frozen.server_args(name): name for name in names}
     if len(found) > 1:
         raise InputError(f"{' and '.join(found.values())} were served with different arguments")
@@ -224,7 +224,7 @@ def _server_args(frozen: Frozen, names: Iterable[str]) -> tuple[str, ...]:
 
 
 def _check_table(rows: Mapping[str, Mapping[Condition, TableRow]], records: Sequence[Record]) -> None:
-    """Raises InputError where the run's own table counts other resolved instances than its verdicts."""
+    """Raises InputError if the run's own table counts other resolved instances than its verdicts."""
     counted: dict[tuple[str, Condition], int] = {}
     for record in records:
         key = f"{record.arm}.seed{record.seed}", record.condition

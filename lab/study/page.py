@@ -37,8 +37,8 @@ def write_study(study: Study, output: Path) -> None:
     """Write ``README.md``, ``table.md``, ``table.csv``, ``checkpoints.csv``, ``records.csv.gz``, ``figure.png``.
 
     And ``study.json.gz``, to which later seeds can be added. ``notes.md`` in ``output`` is taken into the page. The
-    same study gives the same bytes. Raises InputError, before anything is written, for notes or a study that can't be
-    read or lacks attempts.
+    same study produces the same bytes. Raises InputError, before anything is written, if notes or study can't be read
+    or attempts are missing.
     """
     analysis = analyse(study)
     values = _values(study, analysis, _notes(output))

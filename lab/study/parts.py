@@ -15,13 +15,13 @@ FILE = "study.json.gz"  # in the study's folder
 
 
 def save_study(study: Study, folder: Path) -> None:
-    """Write all that the tables are made from to ``folder``; the same study gives the same bytes."""
+    """Write all that the tables are made from to ``folder``; the same study produces the same bytes."""
     with finished_file(folder / FILE) as file:
         file.write(gzip.compress(TypeAdapter(Study).dump_json(study), mtime=0))
 
 
 def load_study(folder: Path) -> Study | None:
-    """The study kept in ``folder``, None where there is none; raises InputError where it can't be read."""
+    """The study kept in ``folder``, None if there is none; raises InputError if it can't be read."""
     path = folder / FILE
     if not path.is_file():
         return None
@@ -34,9 +34,9 @@ def load_study(folder: Path) -> Study | None:
 
 
 def joined(one: Study, other: Study) -> Study:
-    """Both studies' checkpoints in one, those of ``other`` where both have one.
+    """Both studies' checkpoints in one, and those of ``other`` that both have.
 
-    Raises InputError where they were not made alike: other instances, settings, server arguments,
+    Raises InputError if they were not made alike: other instances, settings, server arguments,
     references, recipes or data.
     """
     mine, theirs = one.circumstances, other.circumstances

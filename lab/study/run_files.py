@@ -1,4 +1,4 @@
-"""The files of a finished run, as far as a study needs them; what can't be read is told in one line."""
+"""The files of a finished run, as far as a study needs them; what can't be read is reported in one line."""
 
 import csv
 import json
@@ -94,7 +94,7 @@ def settings_of(configuration: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def read_frozen(run: Path) -> Frozen:
-    """What the run froze; raises InputError where it did not, or not all of it."""
+    """What the run froze; raises InputError if it did not, or not all of it."""
     path = run / "frozen.yaml"
     try:
         return Frozen.model_validate(yaml.load(path.read_text(encoding="utf-8"), Loader=LOADER))
@@ -105,7 +105,7 @@ def read_frozen(run: Path) -> Frozen:
 def read_table(run: Path) -> dict[str, dict[Condition, TableRow]]:
     """Checkpoint -> condition -> its row of the run's table; references are left out.
 
-    Raises InputError where the table is missing, can't be read or holds no checkpoint.
+    Raises InputError if the table is missing, can't be read or holds no checkpoint.
     """
     path = run / "table.csv"
     if not path.is_file():
@@ -135,7 +135,7 @@ def _table_row(row: Mapping[str, str]) -> TableRow:
 def read_lines(part: Path, kind: type[Line]) -> list[Line]:
     """All predictions or verdicts of a checkpoint's or reference's part of a run.
 
-    Raises InputError where their file is missing or can't be read.
+    Raises InputError if their file is missing or can't be read.
     """
     path = part / FILES[kind]
     if not path.is_file():

@@ -58,7 +58,7 @@ def comparison_table(comparisons: Sequence[Comparison]) -> list[Cells]:
 
 
 def subset_table(study: Study, analysis: Analysis) -> list[Cells]:
-    """Resolve rates by subset of the instances; empty where there is but one."""
+    """Resolve rates by subset of the instances; empty if there is but one."""
     sizes = analysis.subset_sizes
     if len(sizes) == 1:
         return []

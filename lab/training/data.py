@@ -46,7 +46,7 @@ class PackedRows:
     tokens: NDArray[np.int32]  # (rows, context)
     kinds: NDArray[np.uint8]  # (rows, context): NOTHING, PROMPT or ANSWER, of the token as one to be predicted
     sha256: str  # of ids and labels
-    packing: dict[str, Any]  # strategy, and its metrics where they lie beside
+    packing: dict[str, Any]  # strategy, and its metrics if they lie beside
 
     @property
     def context(self) -> int:
@@ -55,7 +55,7 @@ class PackedRows:
 
 
 def load_specials(tokenizer: Path) -> Specials:
-    """Find the chat's special tokens in a tokenizer folder; raises LabError where it can't be read or lacks one."""
+    """Find the chat's special tokens in a tokenizer folder; raises LabError if it can't be read or lacks one."""
     from tokenizers import Tokenizer
 
     file = tokenizer / "tokenizer.json"
@@ -76,7 +76,7 @@ def load_specials(tokenizer: Path) -> Specials:
 def load_rows(data: Path, specials: Specials) -> PackedRows:
     """Read all shards of one strategy's folder.
 
-    Raises LabError where there are none or a file is damaged, where rows are empty or differ in length and where ids
+    Raises LabError if there are none or a file is damaged, if rows are empty or differ in length and if ids
     are not the tokenizer's.
     """
     shards = sorted(data.glob("shard-*.parquet"))
@@ -119,7 +119,7 @@ def _read_shard(path: Path) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
 
 
 def _metrics(data: Path) -> dict[str, Any]:
-    """The strategy's numbers from the metrics file beside its folder, where there is one; LabError if damaged."""
+    """The strategy's numbers from the metrics file beside its folder, if there is one; LabError if damaged."""
     file = data.resolve().parent / METRICS
     if not file.is_file():
         return {}
@@ -165,13 +165,13 @@ def whole_questions(tokens: NDArray[np.int32], specials: Specials) -> int:
 
 
 def _last_marker_before(markers: NDArray[np.bool_]) -> NDArray[np.int64]:
-    """Place of the last marker left of each token (rows, context), -1 where there is none."""
+    """Place of the last marker left of each token (rows, context), -1 if there is none."""
     reached = np.maximum.accumulate(np.where(markers, np.arange(markers.shape[1]), -1), axis=1)
     return np.concatenate([np.full((len(markers), 1), -1), reached[:, :-1]], axis=1)
 
 
 def _first_marker_from(markers: NDArray[np.bool_]) -> NDArray[np.int64]:
-    """Place of the first marker at or right of each token (rows, context), -1 where there is none."""
+    """Place of the first marker at or right of each token (rows, context), -1 if there is none."""
     context = markers.shape[1]
     places = np.where(markers, np.arange(context), context)
     reached = np.minimum.accumulate(places[:, ::-1], axis=1)[:, ::-1]
@@ -179,7 +179,7 @@ def _first_marker_from(markers: NDArray[np.bool_]) -> NDArray[np.int64]:
 
 
 def _at(tokens: NDArray[np.int32], places: NDArray[np.int64], missing: int) -> NDArray[np.int32]:
-    """The tokens at ``places`` of their rows, ``missing`` where a place is -1."""
+    """The tokens at ``places`` of their rows, ``missing`` if a place is -1."""
     return np.where(places < 0, missing, np.take_along_axis(tokens, np.maximum(places, 0), axis=1))
 
 

@@ -78,7 +78,7 @@ def _run(folder: Path, job: Job, recipe: Recipe, device: str) -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """The command; gives its exit status."""
+    """The command; returns its exit status."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("plan", type=Path)
     parser.add_argument("--at-once", type=int, default=1, help="trainings at a time, in processes of their own")

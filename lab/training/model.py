@@ -12,7 +12,7 @@ from lab.training.recipe import HEAD_SIZE, Recipe
 
 EPSILON = 1e-5  # of the norms
 SPREAD = 0.7  # of the random matrices, over 1 / sqrt(width)
-# Heads that begin by looking back: layer, head, tokens back. The first two tell the layers above what came before.
+# Heads that begin by looking back: layer, head, tokens back. The first two show the layers above what came before.
 LOOKING_BACK = ((0, 0, 1), (0, 1, 2), (1, 0, 1))
 FAST = 8  # rotary frequencies that these heads use, the quickest
 DAMPED = 0.2  # what remains of their random queries and keys
@@ -134,7 +134,7 @@ class Llama(nn.Module):  # type: ignore[misc,unused-ignore]
         return turned.to(heads.dtype)
 
     def losses(self, tokens: Tensor, weights: Tensor, answers: Tensor) -> tuple[Tensor, Tensor]:
-        """The loss to train on, and the mean loss of the answers' tokens, in nats (0 where there are none).
+        """The loss to train on, and the mean loss of the answers' tokens, in nats (0 if there are none).
 
         ``weights`` (rows, length) is what each token counts as one to be predicted, ``answers`` 1 where it is an
         answer's; the first token of a row is predicted by nothing.

@@ -1,4 +1,4 @@
-"""What a training tells while it runs: lines for its user, and a record of every few steps."""
+"""What a training reports while it runs: lines for its user, and a record of every few steps."""
 
 import json
 import sys
@@ -27,7 +27,7 @@ class Progress:
         log.write_text("".join(line for line in whole if json.loads(line)["step"] <= done), encoding="utf-8")
 
     def record(self, step: int, loss: float, answer_loss: float) -> None:
-        """Log the mean losses (nats) since the last record, after ``step`` steps; tell them where it is time."""
+        """Log the mean losses (nats) since the last record, after ``step`` steps; report them when it is time."""
         now = time.monotonic()
         speed = (step - self._first) * self._step_tokens / max(now - self._began, 1e-9)
         line: dict[str, Any] = {"step": step, "tokens": step * self._step_tokens, "loss": loss}

@@ -18,7 +18,7 @@ class Recipe:
     layers: int = 4
     feed_forward: int = 384
     rope_theta: float = 1e4
-    positions: int = 2048  # tokens that a server may give the model; the rows' length says what it has seen
+    positions: int = 2048  # tokens that a server may pass to the model; the rows' length says what it has seen
     # how it begins; all of it is trainable
     previous_bias: float = 6.0  # strength of the heads that begin by looking one or two tokens back
     copy_gain: float = 1.6  # strength of the head that begins by finding where the current token stood before
@@ -35,7 +35,7 @@ class Recipe:
     decay: float = 0.6  # share of the steps at the end in which they fall to nothing
     # the machine
     threads: int = 0  # of the CPU; 0: what torch takes
-    compile: bool = True  # the CPU's forward and backward pass, where there is a C++ compiler
+    compile: bool = True  # the CPU's forward and backward pass, if there is a C++ compiler
 
     def __post_init__(self) -> None:
         """Raises LabError for a model that could not be built or served."""

@@ -20,7 +20,7 @@ logger = logging.getLogger(__name__)
 
 
 def fitting_precision(device: torch.device) -> torch.dtype:
-    """What matrices are multiplied in: bfloat16 where the device is quick at it. Parameters stay float32."""
+    """What matrices are multiplied in: bfloat16 if the device is quick at it. Parameters stay float32."""
     if device.type == "cuda":
         return torch.bfloat16
     cpu = Path("/proc/cpuinfo")
@@ -29,7 +29,7 @@ def fitting_precision(device: torch.device) -> torch.dtype:
 
 
 class Steps:
-    """A model in training. The same arguments on the same CPU give the same losses, bit for bit."""
+    """A model in training. The same arguments on the same CPU produce the same losses, bit for bit."""
 
     def __init__(self, recipe: Recipe, model: Llama, rows: PackedRows, order: Any, device: torch.device) -> None:
         """``order`` is `row_order`'s; the model is moved to the device."""
@@ -77,7 +77,7 @@ class Steps:
         self._warm += 1
 
     def _replay_from_now_on(self) -> None:
-        """Capture a step, which does not run it, and run it; where that fails, go on a kernel at a time."""
+        """Capture a step, which does not run it, and run it; if that fails, go on a kernel at a time."""
         graph = torch.cuda.CUDAGraph()
         try:
             with torch.cuda.graph(graph):
@@ -100,7 +100,7 @@ class Steps:
         self._done += 1
 
     def _gradients(self, *batch: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Backward pass over a batch; gives `Llama.losses`, without their history."""
+        """Backward pass over a batch; returns `Llama.losses`, without their history."""
         self.model.zero_grad(set_to_none=True)
         try:
             loss, answer_loss = self._forward(*batch)
@@ -130,7 +130,7 @@ class Steps:
         }
 
     def restore(self, state: dict[str, Any]) -> int:
-        """Go on from a `state` of an equal training, before the first step; gives the number of steps it had done."""
+        """Go on from a `state` of an equal training, before the first step; returns the number of steps it had done."""
         self.model.load_state_dict(state["model"])
         self._optimiser.restore(state["optimiser"])
         self.curve.copy_(state["curve"])

@@ -1,4 +1,4 @@
-"""Train one checkpoint on one packed data set: the same data, recipe, seed and budget give the same checkpoint.
+"""Train one checkpoint on one packed data set: the same data, recipe, seed and budget produce the same checkpoint.
 
 Everything grows in OUTPUT.partial, which is renamed when it is whole. A training that was killed goes on from the
 last state that it saved there.
@@ -52,11 +52,11 @@ class _Budget:
 def train(
     data: Path, tokenizer: Path, output: Path, recipe: Recipe, seed: int, tokens: int, device: str = "auto"
 ) -> dict[str, Any]:
-    """Train on ``tokens`` slots of a data set, padding included, and write a checkpoint; gives its record, lab.json.
+    """Train on ``tokens`` slots of a data set, padding included, and write a checkpoint; returns its record, lab.json.
 
     ``data`` is one strategy's folder of what `harness pack --output` wrote, ``tokenizer`` the folder of the tokenizer
-    it was packed with. ``device`` is a CPU or GPU of torch, or "auto": a GPU where there is one. What is finished in
-    ``output`` is not done again. Raises LabError for input that makes no sense and where something else lies there.
+    it was packed with. ``device`` is a CPU or GPU of torch, or "auto": a GPU if there is one. What is finished in
+    ``output`` is not done again. Raises LabError for input that makes no sense and if something else lies there.
     """
     specials = load_specials(tokenizer)
     rows = load_rows(data, specials)
@@ -103,7 +103,7 @@ def _forget_earlier(device: torch.device) -> None:
 
 
 def chosen_device(name: str) -> torch.device:
-    """The torch device of that name, or for "auto" a GPU where there is one, otherwise the CPU.
+    """The torch device of that name, or for "auto" a GPU if there is one, otherwise the CPU.
 
     Raises LabError for a device that is not there or that nothing here can train on.
     """
@@ -156,7 +156,7 @@ def _finished(output: Path, wanted: dict[str, Any]) -> dict[str, Any]:
 
 
 def _run(steps: Steps, partial: Path, wanted: dict[str, Any], budget: _Budget) -> float:
-    """Do all steps that are not done yet; gives the seconds that all of them took."""
+    """Do all steps that are not done yet; returns the seconds that all of them took."""
     done, before = _restore(steps, partial, wanted)
     progress = Progress(partial.stem, partial / LOG, budget.steps, budget.step_tokens, done)
     began = saved = time.monotonic()
