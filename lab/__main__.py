@@ -108,9 +108,7 @@ def score(
 def ship(
     folder: FolderArgument = LABORATORY,
     tokens: TokensOption = TOKENS,
-    limit: Annotated[
-        int | None, typer.Option(help="Held-out questions of each kind; all if not given.", min=1)
-    ] = None,
+    limit: Annotated[int | None, typer.Option(help="Held-out questions of each kind; all if not given.", min=1)] = None,
 ) -> None:
     """Make the first checkpoint of each strategy, with its score, the one that comes with the project."""
     from lab.corpus.corpus import CorpusRecipe
