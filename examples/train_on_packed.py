@@ -17,7 +17,8 @@ from typing import Any
 
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 
-from harness.packing.command import PackRequest, pack_command
+from harness.packing.command import pack_command
+from harness.packing.request import PackRequest
 
 CONTEXT, VOCABULARY, STEPS = 512, 2048, 30
 END, PAD = "<|end|>", "<|pad|>"

@@ -59,13 +59,13 @@ def tokenizer(
     """Train a tokenizer on a corpus of one's own."""
     from itertools import islice
 
-    from harness.packing.documents import read_documents
+    from harness.packing.findings import Reading
+    from harness.packing.sources import read_documents
     from lab.corpus.corpus import CorpusRecipe, write_tokenizer
 
     check_folder(output, "the tokenizer's folder")
-    texts = [
-        text for text in islice(read_documents(str(corpus)), CorpusRecipe.tokenizer_documents) if isinstance(text, str)
-    ]
+    documents = islice(read_documents(str(corpus), Reading()), CorpusRecipe.tokenizer_documents)
+    texts = [document.content for document in documents if isinstance(document.content, str)]
     if not texts:
         raise InputError(f"{corpus}: holds no text to train a tokenizer on")
     write_tokenizer(output, texts, vocabulary)

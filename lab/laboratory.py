@@ -4,8 +4,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from harness.packing.command import PackRequest, pack_command
+from harness.packing.command import pack_command
 from harness.packing.metrics_file import METRICS, load_numbers
+from harness.packing.request import PackRequest
 from lab.arms import STRATEGIES, Arm
 from lab.corpus.corpus import Corpus, CorpusRecipe, make_corpus
 from lab.training.jobs import Job, run_plan, write_plan
@@ -61,6 +62,7 @@ class Laboratory:
             tokenizer=str(corpus.tokenizer),
             strategies=STRATEGIES,
             shuffle_seed=self.corpus.seed,
+            loss_across_boundaries=True,  # as attention and positions go over the whole row
             output=self.packed(corpus),
         )
         pack_command(request, progress)

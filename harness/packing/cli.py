@@ -35,16 +35,28 @@ def pack(
         str | None, typer.Option(help="Token (id without a tokenizer); the tokenizer's, or the separator.")
     ] = None,
     column: Annotated[str | None, typer.Option(help="Of text or token ids.")] = None,
-    split: Annotated[str, typer.Option(help="Split of a data set.")] = "train",
+    split: Annotated[str | None, typer.Option(help="Split of a data set; train where not given.")] = None,
     streaming: Annotated[bool, typer.Option("--streaming", help="Read a hub data set without downloading it.")] = False,
+    ignore_column: Annotated[
+        list[str] | None, typer.Option("--ignore-column", help="Do not carry this column along; repeatable.")
+    ] = None,
+    skip_null: Annotated[bool, typer.Option("--skip-null", help="Leave null rows out instead of stopping.")] = False,
     output: Annotated[Path | None, typer.Option(help="Write data sets here, a subfolder a strategy.")] = None,
     index_only: Annotated[bool, typer.Option("--index-only", help="Write index arrays instead of rows.")] = False,
     shard_tokens: Annotated[
         int | None, typer.Option(help=f"Tokens of one Parquet shard; {SHARD_TOKENS:,} where not given.")
     ] = None,
-    shuffle_seed: Annotated[int | None, typer.Option(min=0, help="Write the rows in a random order.")] = None,
+    shuffle_seed: Annotated[
+        int | None,
+        typer.Option(min=0, help="Write all rows in a random order; best-fit's are by default (seed 0)."),
+    ] = None,
+    in_order: Annotated[bool, typer.Option("--in-order", help="Write the rows as the strategies make them.")] = False,
     mask_repeated: Annotated[
         bool, typer.Option("--mask-repeated", help="Take repeated tokens out of the loss.")
+    ] = False,
+    loss_across_boundaries: Annotated[
+        bool,
+        typer.Option("--loss-across-boundaries", help="Train a piece's first token on the document before it."),
     ] = False,
     metrics: Annotated[Path | None, typer.Option(help="Write the metrics here (JSON).")] = None,
     figure: Annotated[Path | None, typer.Option(help="Draw the comparison here (PNG).")] = None,
@@ -52,7 +64,8 @@ def pack(
     """Compare packing strategies on a corpus; with --output write data sets to train on."""
     from rich.console import Console
 
-    from harness.packing.command import PackRequest, pack_command
+    from harness.packing.command import pack_command
+    from harness.packing.request import PackRequest
     from harness.packing.table import comparison_table
 
     request = PackRequest(
@@ -66,11 +79,15 @@ def pack(
         column=column,
         split=split,
         streaming=streaming,
+        ignored=tuple(ignore_column or ()),
+        skip_null=skip_null,
         output=output,
         index_only=index_only,
         shard_tokens=shard_tokens,
         shuffle_seed=shuffle_seed,
+        in_order=in_order,
         mask_repeated=mask_repeated,
+        loss_across_boundaries=loss_across_boundaries,
         metrics=metrics,
         figure=figure,
     )

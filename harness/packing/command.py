@@ -6,47 +6,30 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from harness.common.files import UNFINISHED, finished_file, put_in_place
 from harness.common.hashing import content_key
-from harness.common.paths import check_file, check_folder
 from harness.errors import InputError
 from harness.packing.corpus import Corpus, count, from_store, write_store
-from harness.packing.defaults import COMPARED, SHARD_TOKENS
-from harness.packing.documents import read_documents
+from harness.packing.defaults import SHARD_TOKENS
 from harness.packing.figure import draw
+from harness.packing.findings import Reading
+from harness.packing.loss import trained_tokens
 from harness.packing.metrics import Distributions, Metrics, distributions, measure
 from harness.packing.metrics_file import METRICS, metrics_record
 from harness.packing.output import building, write_index, write_json, write_shards
-from harness.packing.pieces import Packing
+from harness.packing.pieces import Packing, reordered
+from harness.packing.request import PackRequest, check_request
 from harness.packing.rows import Gatherer
+from harness.packing.sources import read_documents
 from harness.packing.store import read_store, store_paths
-from harness.packing.strategies import check_strategy, checked_stride, pack
+from harness.packing.strategies import checked_stride, pack
 from harness.packing.vocabulary import Vocabulary, load_vocabulary
 
 STORE = "tokens"  # name of the token files in an output folder
 
-
-@dataclass(frozen=True)
-class PackRequest:
-    """What `harness pack` was asked for."""
-
-    corpus: str  # see `read_documents`, or a .bin/.idx pair
-    context: int  # tokens of a sequence
-    tokenizer: str | None = None  # folder, tokenizer.json or hub id; not needed where the corpus holds ids
-    strategies: tuple[str, ...] = ()  # `COMPARED` where empty
-    stride: int | None = None  # of sliding windows, in tokens
-    separator: str | None = None  # see `load_vocabulary`
-    padding: str | None = None  # likewise
-    column: str | None = None
-    split: str = "train"
-    streaming: bool = False
-    output: Path | None = None  # folder for data sets, one subfolder a strategy
-    index_only: bool = False  # arrays instead of rows
-    shard_tokens: int | None = None  # of one Parquet file; `SHARD_TOKENS` where None
-    shuffle_seed: int | None = None
-    mask_repeated: bool = False
-    metrics: Path | None = None  # file for the metrics, beside the one in the output folder
-    figure: Path | None = None  # likewise for the picture (PNG)
+Progress = Callable[[str], None]
 
 
 @dataclass
@@ -58,65 +41,36 @@ class Comparison:
     notes: list[str] = field(default_factory=list)  # what was left out, and why
 
 
-def pack_command(request: PackRequest, progress: Callable[[str], None]) -> Comparison:
+def pack_command(request: PackRequest, progress: Progress) -> Comparison:
     """Pack a corpus by every strategy asked for, measure, and write what the request names.
 
-    ``progress`` is told, line by line, what is being done. Raises InputError for input that does not make
-    sense and InfrastructureError where the disk fails; then nothing half-written stays.
+    ``progress`` is called with a line for each step. Raises InputError for input that does not make
+    sense and InfrastructureError if the disk fails; then nothing half-written stays.
     """
-    for strategy in request.strategies:
-        check_strategy(strategy)
     stride = checked_stride(request.context, request.stride)
-    _check_rows(request)
-    _check_places(request)
+    check_request(request)
     vocabulary = load_vocabulary(request.tokenizer, request.separator, request.padding)
     conditions = _conditions(request, vocabulary, stride)
+    reading = request.reading()
     with ExitStack() as stack:
         folder = None
         if request.output is not None:
             plan = {**conditions, **_output_conditions(request, vocabulary)}
             folder = stack.enter_context(building(request.output, plan))
         progress(f"reading {request.corpus}")
-        corpus = _open_corpus(request, vocabulary, folder)
-        if len(corpus.lengths) == 0:
-            raise InputError(f"{request.corpus}: the corpus holds no documents")
-        result = _compare(request, corpus, vocabulary, stride, folder, progress)
+        corpus = _open_corpus(request, reading, vocabulary, folder)
+        if not corpus.lengths.any():
+            raise InputError(f"{request.corpus}: the corpus holds no documents" + " with tokens" * len(corpus.lengths))
+        result = Comparison(notes=reading.found.notes())
+        _compare(request, corpus, vocabulary, stride, folder, progress, result)
         record = metrics_record(conditions, {name: metrics.numbers() for name, metrics in result.metrics.items()})
         if folder is not None:
             _write_report(result, record, folder / METRICS, folder / "packing.png")
             if not request.index_only:
-                for file in (folder / f"{STORE}.bin", folder / f"{STORE}.idx"):
-                    file.unlink(missing_ok=True)
+                for file in folder.glob(f"{STORE}.*"):
+                    file.unlink()
     _write_report(result, record, request.metrics, request.figure)
     return result
-
-
-def _check_rows(request: PackRequest) -> None:
-    """What is said of the rows makes sense, and there are rows that it is said of."""
-    if request.shard_tokens is not None and request.shard_tokens < 1:
-        raise InputError(f"shard size {request.shard_tokens}: give at least 1 token")
-    if request.shuffle_seed is not None and request.shuffle_seed < 0:
-        raise InputError(f"--shuffle-seed {request.shuffle_seed}: give a whole number, at least 0")
-    options = {
-        "--shard-tokens": request.shard_tokens is not None,
-        "--shuffle-seed": request.shuffle_seed is not None,
-        "--mask-repeated": request.mask_repeated,
-    }
-    given = [option for option, is_given in options.items() if is_given]
-    if request.index_only and given:
-        raise InputError(f"{', '.join(given)}: --index-only writes no rows; leave out either")
-    if request.output is None and (given or request.index_only):
-        named = ", ".join(given or ["--index-only"])
-        raise InputError(f"{named}: nothing is written without --output; name a folder with it, or leave them out")
-
-
-def _check_places(request: PackRequest) -> None:
-    """What is to be written can be written where it is to lie."""
-    if request.output is not None:
-        check_folder(request.output, "the output folder")
-    for path, what in ((request.metrics, "the metrics file"), (request.figure, "the figure")):
-        if path is not None:
-            check_file(path, what)
 
 
 def _conditions(request: PackRequest, vocabulary: Vocabulary, stride: int) -> dict[str, Any]:
@@ -129,18 +83,21 @@ def _conditions(request: PackRequest, vocabulary: Vocabulary, stride: int) -> di
         "separator": vocabulary.separator,
         "context_length": request.context,
         "stride": stride,
+        "ignored_columns": list(request.ignored),
+        "skip_null": request.skip_null,
+        "loss_across_boundaries": request.loss_across_boundaries,
+        "mask_repeated": request.mask_repeated,
     }
 
 
 def _output_conditions(request: PackRequest, vocabulary: Vocabulary) -> dict[str, Any]:
     """What determines the rows beside it."""
     return {
-        "strategies": list(request.strategies or COMPARED),
+        "strategies": list(request.named),
         "padding": vocabulary.padding,
         "index_only": request.index_only,
         "shard_tokens": request.shard_tokens or SHARD_TOKENS,
-        "shuffle_seed": request.shuffle_seed,
-        "mask_repeated": request.mask_repeated,
+        "shuffle_seeds": [request.seed(strategy) for strategy in request.named],
     }
 
 
@@ -153,19 +110,18 @@ def _corpus_state(request: PackRequest) -> str:
     return content_key(files=stats, split=request.split)
 
 
-def _open_corpus(request: PackRequest, vocabulary: Vocabulary, folder: Path | None) -> Corpus:
+def _open_corpus(request: PackRequest, reading: Reading, vocabulary: Vocabulary, folder: Path | None) -> Corpus:
     pair = store_paths(request.corpus)
     if pair is not None:
         return from_store(read_store(*pair), vocabulary.separator)
-    documents = read_documents(request.corpus, request.column, request.split, request.streaming)
+    documents = read_documents(request.corpus, reading)
     if folder is None:
         return count(documents, vocabulary)
     data, index = folder / f"{STORE}.bin", folder / f"{STORE}.idx"
     if not index.exists():
-        unfinished = [file.with_name(file.name + UNFINISHED) for file in (data, index)]
-        write_store(documents, vocabulary, *unfinished)
-        put_in_place(unfinished[0], data)
-        put_in_place(unfinished[1], index)
+        unfinished = index.with_name(index.name + UNFINISHED)
+        write_store(documents, vocabulary, data, unfinished)
+        put_in_place(unfinished, index)
     return from_store(read_store(data, index), vocabulary.separator)
 
 
@@ -175,23 +131,41 @@ def _compare(
     vocabulary: Vocabulary,
     stride: int,
     folder: Path | None,
-    progress: Callable[[str], None],
-) -> Comparison:
-    result = Comparison()
+    progress: Progress,
+    result: Comparison,
+) -> None:
     for strategy in _applicable(request, corpus, result.notes):
         progress(f"packing {strategy}")
-        packing = pack(corpus.lengths, request.context, strategy, stride)
-        result.metrics[strategy] = measure(packing, corpus.lengths, corpus.separator_tokens)
-        result.distributions[strategy] = distributions(packing, corpus.lengths)
+        fitted = corpus.fitted(strategy, request.context)
+        packing = _ordered(request, pack(fitted.lengths, request.context, strategy, stride))
+        if packing.sequences == 0:
+            raise InputError(f"{strategy}: nothing is left of {len(corpus.lengths)} documents; give a larger context")
+        trained = trained_tokens(packing, fitted, request.rules)
+        result.metrics[strategy] = measure(packing, fitted.lengths, fitted.separator_tokens, trained)
+        result.distributions[strategy] = distributions(packing, fitted.lengths)
         if folder is not None:
-            _write(request, packing, corpus, vocabulary, folder / strategy, progress)
-    return result
+            _write(request, packing, fitted, vocabulary, folder / strategy, progress)
+    if folder is not None and any(request.seed(strategy) is not None for strategy in result.metrics):
+        result.notes.append(_order_note(request, list(result.metrics)))
+
+
+def _order_note(request: PackRequest, strategies: list[str]) -> str:
+    shuffled = [strategy for strategy in strategies if request.seed(strategy) is not None]
+    seeds = {request.seed(strategy) for strategy in shuffled}
+    return f"rows in random order (seed {', '.join(map(str, seeds))}): {', '.join(shuffled)}"
+
+
+def _ordered(request: PackRequest, packing: Packing) -> Packing:
+    seed = request.seed(packing.strategy)
+    if request.output is None or seed is None:
+        return packing
+    return reordered(packing, np.random.default_rng(seed).permutation(np.arange(packing.sequences)))
 
 
 def _applicable(request: PackRequest, corpus: Corpus, notes: list[str]) -> Iterator[str]:
     """The strategies named, or those of `COMPARED` that this corpus allows."""
-    overlong = bool((corpus.lengths > request.context).any())
-    for strategy in request.strategies or COMPARED:
+    overlong = bool((corpus.fitted("best-fit", request.context).lengths > request.context).any())
+    for strategy in request.named:
         if not request.strategies and strategy == "best-fit" and overlong:
             notes.append("best-fit is left out: it takes no documents longer than the context")
         else:
@@ -204,17 +178,16 @@ def _write(
     corpus: Corpus,
     vocabulary: Vocabulary,
     folder: Path,
-    progress: Callable[[str], None],
+    progress: Progress,
 ) -> None:
     if request.index_only:
         write_index(folder, packing)
         return
-    gatherer = Gatherer(packing, corpus, vocabulary.padding, request.mask_repeated)
+    gatherer = Gatherer(packing, corpus, vocabulary.padding, request.rules)
     write_shards(
         folder,
         gatherer,
         request.shard_tokens or SHARD_TOKENS,
-        request.shuffle_seed,
         lambda done, total: progress(f"{packing.strategy}: shard {done} of {total}"),
     )
 

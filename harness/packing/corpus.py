@@ -2,12 +2,12 @@
 
 The separator is never written into a corpus. It is appended in thought: a document that does not already
 end with it is one token longer than its ids, and that token is put in when a row is gathered. Documents
-without ids stay empty and get no separator.
+without ids stay empty and get no separator. Nor does one whose separator would stand alone in a sequence (`fitted`).
 """
 
 from array import array
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.errors import InputError
-from harness.packing.documents import Document
+from harness.packing.documents import Document, Tokens
 from harness.packing.store import StoreWriter, TokenStore
+from harness.packing.strategies import breaks_every_context, keeps_whole
+from harness.packing.token_columns import TRAINED
 from harness.packing.vocabulary import Vocabulary
 
 BATCH_DOCUMENTS = 256  # tokenized at a time
@@ -25,26 +27,40 @@ BATCH_CHARACTERS = 4_000_000  # likewise, so that long documents do not pile up
 
 @dataclass(frozen=True)
 class Corpus:
-    """Documents by their lengths, with their ids where they were kept."""
+    """Documents by their lengths, with their ids if they were kept."""
 
     lengths: NDArray[np.int64]  # (documents,) tokens of each, the appended separator included
     separated: NDArray[np.bool_]  # (documents,) whether a separator was appended
     separator: int | None
-    store: TokenStore | None  # ids without appended separators; None where only lengths were asked for
+    store: TokenStore | None  # ids without appended separators; None if only lengths were asked for
+    starts: NDArray[np.int64]  # (documents,) where each one's ids begin among all
+    trained: NDArray[np.uint8] | None = None  # (ids,) 1 for those in the loss; None if all are
 
     @property
     def separator_tokens(self) -> int:
         """Number of separators that were appended."""
         return int(self.separated.sum())
 
+    def fitted(self, strategy: str, context: int) -> "Corpus":
+        """The corpus without those separators that would stand alone in a sequence of ``context`` tokens.
+
+        A document of exactly ``context`` ids would be over-long by its separator: dropped, or cut for nothing. Under
+        a strategy that cuts longer ones every ``context`` tokens the same holds for multiples.
+        """
+        bare = self.lengths - self.separated
+        fills = (bare % context == 0) if breaks_every_context(strategy) else (bare == context)
+        alone = self.separated & fills if keeps_whole(strategy) else np.zeros_like(self.separated)
+        return replace(self, lengths=self.lengths - alone, separated=self.separated & ~alone) if alone.any() else self
+
 
 def from_store(store: TokenStore, separator: int | None) -> Corpus:
-    """A corpus over ids that lie on disk; ``separator`` is appended where a document does not end with it."""
+    """A corpus over ids that lie on disk; ``separator`` is appended to a document that does not end with it."""
     separated = np.zeros(len(store.lengths), bool)
     if separator is not None:
         some = np.flatnonzero(store.lengths > 0)
         separated[some] = store.tokens[store.starts[some] + store.lengths[some] - 1] != separator
-    return Corpus(store.lengths + separated, separated, separator, store)
+    trained = store.columns.get(TRAINED)
+    return Corpus(store.lengths + separated, separated, separator, store, store.starts, trained)
 
 
 def count(documents: Iterable[Document], vocabulary: Vocabulary) -> Corpus:
@@ -52,35 +68,55 @@ def count(documents: Iterable[Document], vocabulary: Vocabulary) -> Corpus:
 
     Raises InputError for text without a tokenizer and text that it can't take.
     """
-    sizes, bare = array("q"), bytearray()
-    for ids in tokenized(documents, vocabulary):
+    sizes, bare, masks = array("q"), bytearray(), _Masks()
+    for document in tokenized(documents, vocabulary):
+        ids = document.ids
         sizes.append(len(ids))
         bare.append(bool(vocabulary.separator is not None and len(ids) and ids[-1] != vocabulary.separator))
+        masks.add(document.columns.get(TRAINED), len(ids))
     separated = np.frombuffer(bytes(bare), np.bool_)
     lengths = np.frombuffer(sizes.tobytes(), np.int64)
-    return Corpus(lengths + separated, separated, vocabulary.separator, None)
+    starts = np.cumsum(lengths) - lengths
+    return Corpus(lengths + separated, separated, vocabulary.separator, None, starts, masks.flat())
+
+
+class _Masks:
+    """The documents' loss masks in memory, which takes none as long as no document has one."""
+
+    def __init__(self) -> None:
+        self._flat, self._tokens = bytearray(), 0
+
+    def add(self, mask: NDArray[Any] | None, size: int) -> None:
+        if mask is not None:
+            self._flat += b"\1" * (self._tokens - len(self._flat)) + mask.astype(np.uint8).tobytes()
+        self._tokens += size
+
+    def flat(self) -> NDArray[np.uint8] | None:
+        if not self._flat:
+            return None
+        return np.frombuffer(bytes(self._flat) + b"\1" * (self._tokens - len(self._flat)), np.uint8)
 
 
 def write_store(documents: Iterable[Document], vocabulary: Vocabulary, data: Path, index: Path) -> None:
-    """Write the documents' ids, without separators, as a token store.
+    """Write the documents' ids and their columns, without separators, as a token store.
 
     Raises InputError for text without a tokenizer, text that it can't take and ids that are none.
     """
     with StoreWriter(data, index, vocabulary.size) as writer:
-        for ids in tokenized(documents, vocabulary):
-            writer.add(ids)
+        for document in tokenized(documents, vocabulary):
+            writer.add(document.ids, document.columns)
 
 
-def tokenized(documents: Iterable[Document], vocabulary: Vocabulary) -> Iterator[NDArray[Any]]:
-    """The ids of every document, in order; no special tokens are added. Raises InputError as `count` does."""
+def tokenized(documents: Iterable[Document], vocabulary: Vocabulary) -> Iterator[Tokens]:
+    """Every document as ids, in order; no special tokens are added. Raises InputError as `count` does."""
     number = 0
     for batch in _batches(iter(documents)):
-        texts = [document for document in batch if isinstance(document, str)]
+        texts = [document.content for document in batch if isinstance(document.content, str)]
         if texts and vocabulary.tokenizer is None:
             raise InputError(f"document {number}: the corpus holds text; name a tokenizer with --tokenizer")
         encoded = _encode(texts, vocabulary, number)
         for document in batch:
-            yield next(encoded) if isinstance(document, str) else document
+            yield Tokens(next(encoded)) if isinstance(document.content, str) else document.content
         number += len(batch)
 
 

@@ -35,6 +35,9 @@ class Metrics:
     unique_tokens: int  # tokens of the corpus that stand in at least one sequence
     dropped_tokens: int  # T - unique
     repeated_tokens: int  # emitted - unique
+    trained_tokens: int  # of the emitted ones, those that take part in the loss (`harness.packing.loss`)
+    headless_tokens: int  # of the emitted ones, those in pieces that miss their head
+    headless_rate: float  # headless / emitted: report, "context hallucination", weighted by tokens
     padding_tokens: int  # S * L - emitted
     padding_rate: float  # padding / (S * L): report, "padding tokens / all training tokens"
     token_budget: int  # ceil(T / (1 - padding rate)): report, T_PLD; slots that hold T tokens at this padding
@@ -82,11 +85,14 @@ def _tally(
     return heads, tails, boths
 
 
-def measure(packing: Packing, lengths: IntArray, separator_tokens: int = 0) -> Metrics:
+def measure(
+    packing: Packing, lengths: IntArray, separator_tokens: int = 0, trained_tokens: int | None = None
+) -> Metrics:
     """The metrics of ``packing``, counted from its pieces, whichever strategy made them.
 
-    ``lengths`` (documents,) are the lengths that were packed; ``separator_tokens`` of their sum are
-    separators, which is only carried along. Raises InputError for lengths that make no sense.
+    ``lengths`` (documents,) are the lengths that were packed. ``separator_tokens`` of their sum are separators, and
+    ``trained_tokens`` take part in the loss (all but each piece's first if None): both are only carried along.
+    Raises InputError for lengths that make no sense.
     """
     lengths = checked_lengths(lengths)
     state = np.zeros(len(lengths), np.uint8)
@@ -94,6 +100,7 @@ def measure(packing: Packing, lengths: IntArray, separator_tokens: int = 0) -> M
     tokens = int(lengths.sum(dtype=np.int64))
     emitted = int(packing.length.sum(dtype=np.int64))
     unique = emitted - int(repeated_heads(packing, len(lengths)).sum(dtype=np.int64))
+    headless = int(packing.length[packing.offset > 0].sum(dtype=np.int64))
     slots = packing.sequences * packing.context
     flags = np.bincount(state, minlength=8).tolist()
     per_sequence = np.diff(packing.starts())
@@ -113,6 +120,9 @@ def measure(packing: Packing, lengths: IntArray, separator_tokens: int = 0) -> M
         unique_tokens=unique,
         dropped_tokens=tokens - unique,
         repeated_tokens=emitted - unique,
+        trained_tokens=emitted - len(packing.length) if trained_tokens is None else trained_tokens,
+        headless_tokens=headless,
+        headless_rate=_share(headless, emitted),
         padding_tokens=slots - emitted,
         padding_rate=_share(slots - emitted, slots),
         token_budget=-(-tokens * slots // emitted) if emitted else 0,

@@ -16,12 +16,15 @@ FORMAT = "harness-packing-metrics/1"
 METRICS = "metrics.json"  # its name beside packed data
 
 NEEDED = ("documents", "tokens", "sequences", "context_length", "padding_rate")  # beside the table's, of a strategy
+LATER = {"trained_tokens", "headless_rate"}  # measured since; files from before are read without them
 LARGEST = 1e18  # of any number: none is negative or near this
 
 TABLE_COLUMNS = {
     "tokens_billion": ("slots", 1e-9),
+    "trained_tokens_billion": ("trained_tokens", 1e-9),
     "fragmentation_pieces_percent": ("fragmentation_pieces", 100.0),
     "fragmentation_documents_percent": ("fragmentation_documents", 100.0),
+    "headless_percent": ("headless_rate", 100.0),
     "padding_percent": ("padding_rate", 100.0),
 }  # the report's Table 13 has these columns, its fragmentation in one reading
 
@@ -34,12 +37,13 @@ def metrics_record(conditions: Mapping[str, Any], strategies: Mapping[str, Mappi
 def load_metrics(path: Path, strategy: str) -> dict[str, float]:
     """The columns of one strategy that the ablation table shows, by the names of `TABLE_COLUMNS`.
 
-    Tokens are the slots of all sequences, padding included, in billions; rates are percentages.
+    Tokens are the slots of all sequences, padding included, in billions; rates are percentages. A file from before a
+    number was measured has no column of it.
     Raises InputError as `load_numbers` does.
     """
     numbers = load_numbers(path, strategy)
     numbers = {**numbers, "slots": numbers["sequences"] * numbers["context_length"]}
-    return {column: numbers[name] * factor for column, (name, factor) in TABLE_COLUMNS.items()}
+    return {column: numbers[name] * factor for column, (name, factor) in TABLE_COLUMNS.items() if name in numbers}
 
 
 def load_numbers(path: Path, strategy: str) -> dict[str, float]:
@@ -66,7 +70,7 @@ def load_numbers(path: Path, strategy: str) -> dict[str, float]:
 def _checked_numbers(numbers: Any, where: str) -> dict[str, float]:
     if not isinstance(numbers, dict):
         raise InputError(f"{where} is not an object of numbers; run `harness pack` again")
-    measured = {name for name, _ in TABLE_COLUMNS.values()} - {"slots"}  # slots are made of two others
+    measured = {name for name, _ in TABLE_COLUMNS.values()} - {"slots"} - LATER  # slots are made of two others
     for name in dict.fromkeys((*NEEDED, *sorted(measured), *numbers)):
         value = numbers.get(name)
         if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < LARGEST:

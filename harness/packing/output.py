@@ -107,21 +107,16 @@ def write_shards(
     folder: Path,
     gatherer: Gatherer,
     shard_tokens: int,
-    shuffle_seed: int | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> None:
     """Write all rows of a packing as Parquet shards of at most ``shard_tokens`` tokens (one row at least).
 
-    Shards that are there already are left as they are. ``shuffle_seed`` puts the rows into a random
-    order that the seed determines; best-fit decreasing opens its sequences longest document first, which
-    is no order to train in. ``progress`` is told (shards done, shards in all).
+    Shards that are there already are left as they are. ``progress`` is called with (shards done, shards in all).
     """
     packing = gatherer.packing
     rows = max(1, shard_tokens // packing.context)
     shards = -(-packing.sequences // rows)
     order = np.arange(packing.sequences)
-    if shuffle_seed is not None:
-        order = np.random.default_rng(shuffle_seed).permutation(order)
     for shard in range(shards):
         path = folder / f"shard-{shard:05d}-of-{shards:05d}.parquet"
         if not path.exists():
@@ -136,7 +131,9 @@ def _write_shard(file: IO[bytes], gatherer: Gatherer, members: Any) -> None:
     import pyarrow.parquet
 
     ids = pyarrow.list_(pyarrow.int32())
-    schema = pyarrow.schema(dict.fromkeys(("input_ids", "labels", "position_ids", "seq_lengths"), ids))
+    carried = {name: pyarrow.list_(pyarrow.from_numpy_dtype(dtype)) for name, dtype in gatherer.columns.items()}
+    fields = dict.fromkeys(("input_ids", "labels", "position_ids", "seq_lengths"), ids)
+    schema = pyarrow.schema({**fields, **carried})
     group = max(1, GROUP_TOKENS // gatherer.packing.context)
     with pyarrow.parquet.ParquetWriter(file, schema, compression="zstd") as writer:
         for first in range(0, len(members), group):
@@ -153,4 +150,5 @@ def _table(rows: Rows, schema: Any) -> Any:
         for column in (rows.input_ids, rows.labels, rows.position_ids)
     ]
     columns.append(pyarrow.ListArray.from_arrays(rows.seq_bounds.astype(np.int32), rows.seq_lengths))
+    columns += [pyarrow.ListArray.from_arrays(bounds, values.reshape(-1)) for values in rows.columns.values()]
     return pyarrow.Table.from_arrays(columns, schema=schema)

@@ -123,3 +123,16 @@ def repeated_heads(packing: Packing, documents: int) -> IntArray:
         _repeated(*sorted_columns, np.zeros(documents, packing.length.dtype), in_document_order)
         repeated[order] = in_document_order
     return repeated
+
+
+def reordered(packing: Packing, order: NDArray[np.int64]) -> Packing:
+    """The sequences ``order`` (numbers, each at most once) of a packing, in that order; the others are left out."""
+    starts = packing.starts()
+    counts = np.diff(starts)[order]
+    ends = np.cumsum(counts)
+    pieces = np.repeat(starts[order] - (ends - counts), counts) + np.arange(int(ends[-1]) if len(ends) else 0)
+    columns = piece_columns(len(pieces), packing.length.dtype)
+    for column, given in zip(columns, (packing.document, packing.offset, packing.length), strict=False):
+        np.take(given, pieces, out=column)
+    columns[3][:] = np.repeat(np.arange(len(order)), counts)
+    return Packing(packing.strategy, packing.context, len(order), *columns)

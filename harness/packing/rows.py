@@ -1,6 +1,7 @@
 """Packed rows: the token ids of whole sequences, with what a trainer needs beside them."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -9,9 +10,9 @@ from numpy.typing import NDArray
 from harness.errors import InputError
 from harness.packing.compiled import Columns, compiled, wide
 from harness.packing.corpus import Corpus
-from harness.packing.pieces import Packing, repeated_heads
-
-IGNORED = -100  # label of a token that takes no part in the loss, as PyTorch and transformers read it
+from harness.packing.loss import LossRules, untrained_heads
+from harness.packing.pieces import Packing
+from harness.packing.token_columns import IGNORED, TRAINED, WEIGHT
 
 
 @dataclass(frozen=True)
@@ -19,35 +20,53 @@ class Rows:
     """Some sequences of a packing, each exactly the context long."""
 
     input_ids: NDArray[np.int32]  # (rows, context)
-    labels: NDArray[np.int32]  # (rows, context): the ids; IGNORED at padding and, where asked for, repeated heads
+    labels: NDArray[np.int32]  # (rows, context): the ids; IGNORED for tokens out of the loss
     position_ids: NDArray[np.int32]  # (rows, context): from 0 at every piece, and at the padding
-    seq_lengths: NDArray[np.int32]  # flat: tokens of every piece, and of the padding where a row has some
+    seq_lengths: NDArray[np.int32]  # flat: tokens of every piece, and of the padding if a row has some
     seq_bounds: NDArray[np.int64]  # (rows + 1,): row i has seq_lengths[seq_bounds[i]:seq_bounds[i + 1]]
+    columns: Mapping[str, NDArray[Any]] = field(default_factory=dict)  # (rows, context) each, carried from the corpus
 
 
 @compiled
 def _fill(
-    members: Any, starts: Any, pieces: Columns, source: tuple[Any, Any, Any], separator: int, padding: int, rows: Any
+    members: Any,
+    starts: Any,
+    pieces: Columns,
+    source: tuple[Any, Any, Any, Any],
+    separator: int,
+    padding: int,
+    rows: Any,
 ) -> bool:
-    """Fill ``rows``, the arrays of `Rows`; ``pieces`` has the masked tokens at its end for the sequence.
+    """Fill ``rows``, the arrays of `Rows`; ``pieces`` has the tokens without a label at its end for the sequence.
 
     Whether every id is one that the rows' type holds.
     """
-    document, offset, length, masked = pieces
+    document, offset, length, heads = pieces
+    tokens, firsts, sizes, trained = source
     ids, labels, positions, seq_lengths, seq_bounds = rows
-    segment, sound = 0, True
+    segment, lowest, highest = 0, wide(0), wide(0)
     for row in range(len(members)):
         place = 0
         for piece in range(starts[members[row]], starts[members[row] + 1]):
+            index = document[piece]
+            first = firsts[index] + offset[piece]
+            own = min(wide(length[piece]), sizes[index] - offset[piece])  # the rest of the piece is the separator
+            for step in range(own):
+                token = wide(tokens[first + step])
+                lowest, highest = min(lowest, token), max(highest, token)
+                ids[row, place + step] = token
+            end = place + length[piece]
+            ids[row, place + own : end] = separator
+            labels[row, place:end] = ids[row, place:end]
+            labels[row, place : place + min(heads[piece], length[piece])] = IGNORED
+            for step in range(len(trained) > 0 and length[piece]):
+                if trained[first + min(step, sizes[index] - offset[piece] - 1)] == 0:
+                    labels[row, place + step] = IGNORED
             for step in range(length[piece]):
-                token = _token(source, document[piece], wide(offset[piece]) + step, separator)
-                ids[row, place] = token
-                sound = sound and 0 <= token == ids[row, place]
-                labels[row, place] = token if step >= masked[piece] else IGNORED
-                positions[row, place] = step
-                place += 1
+                positions[row, place + step] = step
             seq_lengths[segment] = length[piece]
             segment += 1
+            place = end
         if place < ids.shape[1]:
             seq_lengths[segment] = ids.shape[1] - place
             segment += 1
@@ -55,26 +74,34 @@ def _fill(
             labels[row, place:] = IGNORED
             positions[row, place:] = np.arange(ids.shape[1] - place)
         seq_bounds[row + 1] = segment
-    return sound
+    return bool(lowest >= 0 and highest <= MOST_ID)
+
+
+MOST_ID = np.iinfo(np.int32).max
 
 
 @compiled
-def _token(source: tuple[Any, Any, Any], document: int, place: int, separator: int) -> int:
-    """The id at a place of a document; behind its ids stands the separator."""
-    tokens, starts, lengths = source
-    token: int = tokens[starts[document] + place] if place < lengths[document] else separator
-    return token
+def _gather(members: Any, starts: Any, pieces: Columns, source: tuple[Any, Any, Any], ended: bool, values: Any) -> None:
+    """Fill ``values`` (rows, context), zeros, from a column; a separator gets its document's last value, or 0."""
+    document, offset, length, _ = pieces
+    column, firsts, sizes = source
+    for row in range(len(members)):
+        place = 0
+        for piece in range(starts[members[row]], starts[members[row] + 1]):
+            index = document[piece]
+            first = firsts[index] + offset[piece]
+            own = min(wide(length[piece]), sizes[index] - offset[piece])
+            values[row, place : place + own] = column[first : first + own]
+            if ended and own < length[piece]:
+                values[row, place + own] = column[firsts[index] + sizes[index] - 1]
+            place += length[piece]
 
 
 class Gatherer:
     """Makes rows of one packing from its corpus's ids."""
 
-    def __init__(self, packing: Packing, corpus: Corpus, padding: int, mask_repeated: bool = False) -> None:
-        """``padding`` is the id that fills a row up.
-
-        ``mask_repeated`` takes tokens out of the loss that stand in an earlier sequence too: the heads that
-        restarting repeats, the overlap of sliding windows.
-        """
+    def __init__(self, packing: Packing, corpus: Corpus, padding: int, rules: LossRules) -> None:
+        """``padding`` is the id that fills a row up; ``rules`` say what takes part in the loss."""
         if corpus.store is None:
             raise ValueError("rows need a corpus that kept its ids")
         self.packing = packing
@@ -82,8 +109,14 @@ class Gatherer:
         self._separator = -1 if corpus.separator is None else corpus.separator
         self._padding = padding
         self._starts = packing.starts()
-        masked = repeated_heads(packing, len(corpus.lengths)) if mask_repeated else np.zeros_like(packing.length)
-        self._pieces = (packing.document, packing.offset, packing.length, masked)
+        self._trained = np.empty(0, np.uint8) if corpus.trained is None else corpus.trained
+        heads = untrained_heads(packing, len(corpus.lengths), rules)
+        self._pieces = (packing.document, packing.offset, packing.length, heads)
+
+    @property
+    def columns(self) -> dict[str, np.dtype[Any]]:
+        """The columns of the corpus that rows carry along, by name."""
+        return {name: values.dtype for name, values in self._store.columns.items() if name != TRAINED}
 
     def rows(self, members: NDArray[np.int64]) -> Rows:
         """The rows of the sequences whose numbers are given, in that order.
@@ -96,8 +129,15 @@ class Gatherer:
         seq_lengths = np.empty(segments, np.int32)
         bounds = np.zeros(len(members) + 1, np.int64)
         store = self._store
-        source = (store.tokens, store.starts, store.lengths)
+        source = (store.tokens, store.starts, store.lengths, self._trained)
         rows = (ids, labels, positions, seq_lengths, bounds)
         if not _fill(members, self._starts, self._pieces, source, self._separator, self._padding, rows):
-            raise InputError(f"the corpus holds token ids that are not between 0 and {np.iinfo(np.int32).max:,}")
-        return Rows(ids, labels, positions, seq_lengths[: bounds[-1]], bounds)
+            raise InputError(f"the corpus holds token ids that are not between 0 and {MOST_ID:,}")
+        columns = {name: self._column(name, members, np.zeros(shape, dtype)) for name, dtype in self.columns.items()}
+        return Rows(ids, labels, positions, seq_lengths[: bounds[-1]], bounds, columns)
+
+    def _column(self, name: str, members: NDArray[np.int64], values: NDArray[Any]) -> NDArray[Any]:
+        store = self._store
+        source = (store.columns[name], store.starts, store.lengths)
+        _gather(members, self._starts, self._pieces, source, name == WEIGHT, values)
+        return values

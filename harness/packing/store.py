@@ -8,7 +8,8 @@ bounds[i]..bounds[i + 1]. What Megatron calls a sequence here is one piece of te
 
 import struct
 from array import array
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -17,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.errors import InputError
+from harness.packing.column_files import ColumnWriter, read_columns
 
 MAGIC = b"MMIDIDX\x00\x00"
 HEADER = struct.Struct("<9sQBQQ")
@@ -37,6 +39,7 @@ class TokenStore:
     tokens: NDArray[Any]  # all ids, flat
     starts: NDArray[np.int64]  # (documents,) where each begins in ``tokens``
     lengths: NDArray[np.int64]  # (documents,) tokens of each
+    columns: Mapping[str, NDArray[Any]] = field(default_factory=dict)  # by name, one value beside each of ``tokens``
 
 
 def store_paths(corpus: str) -> tuple[Path, Path] | None:
@@ -70,7 +73,7 @@ def read_store(data: Path, index: Path) -> TokenStore:
     starts, lengths = _documents(sizes, places, bound, width, index)
     if len(starts) and int((starts + lengths).max()) > len(tokens):
         raise InputError(f"{data}: cut off: it holds {len(tokens)} tokens, its index needs more")
-    return TokenStore(np.asarray(tokens), starts, lengths)
+    return TokenStore(np.asarray(tokens), starts, lengths, read_columns(data, len(tokens)))
 
 
 def _documents(
@@ -100,15 +103,17 @@ class StoreWriter:
         self._type = np.uint16 if vocabulary is not None and vocabulary <= 1 << 16 else np.int32
         self._sizes = array("i")
         self._file = data.open("wb")
+        self._columns = ColumnWriter(data)
 
-    def add(self, ids: NDArray[Any]) -> None:
-        """Append one document. Raises InputError for ids that the type does not hold."""
+    def add(self, ids: NDArray[Any], columns: Mapping[str, NDArray[Any]] | None = None) -> None:
+        """Append one document. Raises InputError for ids that the type does not hold, and as `ColumnWriter.add`."""
         limit = np.iinfo(self._type).max
         if len(ids) > np.iinfo(np.int32).max or (len(ids) and not 0 <= ids.min() <= ids.max() <= limit):
             raise InputError(
                 f"document {len(self._sizes)}: token ids must lie between 0 and {limit} "
                 f"(here {ids.min()} to {ids.max()}, {len(ids)} of them)"
             )
+        self._columns.add(columns or {}, len(ids), f"document {len(self._sizes)}")
         self._file.write(ids.astype(self._type).tobytes())
         self._sizes.append(len(ids))
 
@@ -119,8 +124,10 @@ class StoreWriter:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._file.close()
+        self._columns.close()
         if kind is not None:
             return
+        self._columns.finish()
         sizes = np.frombuffer(self._sizes, np.int32) if self._sizes else np.empty(0, np.int32)
         places = np.zeros(len(sizes), np.int64)
         np.cumsum(sizes[:-1], out=places[1:], dtype=np.int64)

@@ -65,6 +65,21 @@ def check_strategy(strategy: str) -> None:
         raise InputError(f"unknown packing strategy {strategy!r}{hint}")
 
 
+def keeps_whole(strategy: str) -> bool:
+    """Whether a document of just the context's length stays whole; a stream that is cut anywhere keeps none."""
+    return strategy != "concat-then-split"
+
+
+def breaks_every_context(strategy: str) -> bool:
+    """Whether a longer document is cut at multiples of the context, counted from its beginning."""
+    return strategy in ("restart-last-document", "pad-last-document") or strategy.endswith("+split")
+
+
+def longest_first(strategy: str) -> bool:
+    """Whether a strategy opens its sequences longest document first, which is no order to train in."""
+    return strategy.partition("+")[0] == BEST_FIT
+
+
 def checked_stride(context: int, stride: int | None) -> int:
     """The stride of sliding windows, in tokens; half the context where None.
 

@@ -17,6 +17,7 @@ FIRST_COLUMNS: "Columns" = {
     "padding\n%": lambda m: _percent(m.padding_rate),
     "pieces\ncut %": lambda m: _percent(m.fragmentation_pieces),
     "documents\ncut %": lambda m: _percent(m.fragmentation_documents),
+    "headless\n%": lambda m: _percent(m.headless_rate),
 }
 FURTHER_COLUMNS: "Columns" = {
     "cut at head /\ntail / both": lambda m: (
@@ -25,6 +26,7 @@ FURTHER_COLUMNS: "Columns" = {
     "repeated\n%": lambda m: _percent(m.repeated_tokens / m.tokens if m.tokens else 0.0),
     "dropped\n%": lambda m: _percent(m.dropped_tokens / m.tokens if m.tokens else 0.0),
     "docs per\nsequence": lambda m: f"{m.documents_per_sequence:.2f}",
+    "trained\ntokens": lambda m: f"{m.trained_tokens:,}",
     "budget\ntokens": lambda m: f"{m.token_budget:,}",
 }
 
@@ -32,7 +34,8 @@ FURTHER_COLUMNS: "Columns" = {
 def comparison_table(strategies: Mapping[str, Metrics]) -> "Group":
     """One row a strategy, in two tables that are readable from 80 columns on.
 
-    "Budget" is T / (1 - padding rate): slots that hold as many tokens as the corpus.
+    "Headless" is the share of emitted tokens in pieces that miss their document's head. "Budget" is
+    T / (1 - padding rate): slots that hold as many tokens as the corpus.
     """
     from rich.console import Group
     from rich.text import Text

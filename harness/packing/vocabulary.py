@@ -128,6 +128,6 @@ def _download(name: str) -> list[Path]:
                     raise
     except (HfHubHTTPError, HFValidationError, OSError) as error:
         raise InputError(
-            f"tokenizer {name!r} is neither a local path nor to be had from the hub: {str(error).splitlines()[0]}"
+            f"tokenizer {name!r} is neither a local path nor available from the hub: {str(error).splitlines()[0]}"
         ) from error
     return files

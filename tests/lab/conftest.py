@@ -12,7 +12,8 @@ pytest.importorskip("torch")
 from tiny_recipe import CONTEXT
 
 from harness.miniature.checkpoints import tokenizer_config, train_tokenizer
-from harness.packing.command import PackRequest, pack_command
+from harness.packing.command import pack_command
+from harness.packing.request import PackRequest
 
 STRATEGIES = ("concat-then-split", "pad-last-document")
 WORDS = ("total", "count", "window", "first", "last", "pair", "value", "limit")
@@ -52,7 +53,10 @@ def workshop(tmp_path_factory) -> Workshop:
     corpus = folder / "corpus.jsonl"
     corpus.write_text("".join(json.dumps({"text": text}) + "\n" for text in chats))
     request = PackRequest(
-        str(corpus), CONTEXT, str(tokenizer), STRATEGIES, output=folder / "packed", shard_tokens=10 * CONTEXT
+        *(str(corpus), CONTEXT, str(tokenizer), STRATEGIES),
+        output=folder / "packed",
+        shard_tokens=10 * CONTEXT,
+        loss_across_boundaries=True,
     )
     pack_command(request, lambda line: None)
     questions = folder / "questions.jsonl"

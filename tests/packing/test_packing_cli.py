@@ -28,7 +28,7 @@ def test_the_table_shows_every_strategy_side_by_side(corpus_file, tokenizer_fold
     assert ended.exit_code == 0, ended.output
     for name in ("concat-then-split", "restart-last-document", "pad-last-document", "best-fit+drop"):
         rows = [line.split() for line in ended.output.splitlines() if line.startswith(f"{name} ")]
-        assert [len(row) for row in rows] == [6, 6], "nothing is folded on a terminal of 80 columns"
+        assert [len(row) for row in rows] == [7, 7], "nothing is folded on a terminal of 80 columns"
     assert "best-fit is left out" in ended.output
     assert set(json.loads(metrics.read_text())["strategies"]) >= {"concat-then-split", "best-fit+slide"}
     assert figure.read_bytes().startswith(b"\x89PNG")

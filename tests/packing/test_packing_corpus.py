@@ -8,7 +8,10 @@ import pytest
 
 from harness.errors import InputError
 from harness.packing.corpus import count, from_store, tokenized, write_store
-from harness.packing.documents import from_dataset, read_documents
+from harness.packing.documents import Document, Tokens
+from harness.packing.findings import Reading
+from harness.packing.sources import from_dataset
+from harness.packing.sources import read_documents as read_with
 from harness.packing.store import read_store
 from harness.packing.vocabulary import load_vocabulary
 
@@ -22,8 +25,17 @@ def jsonl(path, rows):
     return str(path)
 
 
+def read_documents(corpus, column=None, **asked):
+    return read_with(corpus, Reading(column, **asked))
+
+
 def as_lists(documents):
-    return [document if isinstance(document, str) else document.tolist() for document in documents]
+    contents = [document.content for document in documents]
+    return [content if isinstance(content, str) else content.ids.tolist() for content in contents]
+
+
+def texts(*values):
+    return [Document(value) for value in values]
 
 
 @pytest.mark.parametrize(("column", "values"), [("text", TEXTS), ("input_ids", IDS), ("content", TEXTS)])
@@ -44,7 +56,7 @@ def test_every_form_gives_the_documents_in_order(tmp_path, form, column, values)
         documents = read_documents(str(tmp_path / "d"))
     else:
         dataset = datasets.Dataset(table)
-        documents = from_dataset(dataset if form == "map" else dataset.to_iterable_dataset())
+        documents = from_dataset(dataset if form == "map" else dataset.to_iterable_dataset(), Reading())
     assert as_lists(documents) == values
 
 
@@ -52,12 +64,12 @@ def test_a_folder_is_read_by_name(tmp_path):
     jsonl(tmp_path / "b.jsonl", [{"text": "second"}])
     jsonl(tmp_path / "a.jsonl", [{"text": "first"}])
     (tmp_path / "README").write_text("not a part of it")
-    assert list(read_documents(str(tmp_path))) == ["first", "second"]
+    assert as_lists(read_documents(str(tmp_path))) == ["first", "second"]
 
 
 def test_a_column_is_named(tmp_path):
     path = jsonl(tmp_path / "c.jsonl", [{"text": "a", "code": "b"}])
-    assert list(read_documents(path, "code")) == ["b"]
+    assert as_lists(read_documents(path, "code")) == ["b"]
 
 
 @pytest.mark.parametrize(
@@ -68,7 +80,7 @@ def test_a_column_is_named(tmp_path):
         ("[1]\n", None, "line 1 is not a JSON object"),
         ('{"body": "a"}\n', None, "none of the columns input_ids, text, content; name one of body"),
         ('{"text": "a"}\n', "txt", "no column 'txt'; did you mean text"),
-        ('{"text": null}\n', None, "text must be text or a list of token ids, not NoneType"),
+        ('{"text": null}\n', None, "line 1: text is null; mend the row, or leave such rows out with --skip-null"),
         ('{"input_ids": [1, 2.5]}\n', None, "input_ids must be text or a list of token ids"),
         ('{"input_ids": [[1]]}\n', None, "input_ids must be text or a list of token ids"),
     ],
@@ -80,7 +92,13 @@ def test_bad_rows_are_named(tmp_path, text, column, said):
 
 
 @pytest.mark.parametrize(
-    ("values", "said"), [([[1], None], "whole numbers"), ([[1.5]], "whole numbers"), (["a", None], "not NoneType")]
+    ("values", "said"),
+    [
+        ([[1], None], "row 1: text is null"),
+        ([[1, None]], "row 0: text must be text or a list of token ids, not of float64"),
+        ([[1.5]], "row 0: text must be text or a list of token ids, not of float64"),
+        (["a", None], "row 1: text is null"),
+    ],
 )
 def test_bad_parquet_columns_are_named(tmp_path, values, said):
     pyarrow.parquet.write_table(pyarrow.table({"text": values}), tmp_path / "c.parquet")
@@ -104,8 +122,8 @@ def test_bad_corpora_are_named(tmp_path):
 
 def test_counting_and_storing_agree(tmp_path, tokenizer_folder):
     vocabulary = load_vocabulary(str(tokenizer_folder))
-    counted = count(TEXTS, vocabulary)
-    write_store(TEXTS, vocabulary, tmp_path / "t.bin", tmp_path / "t.idx")
+    counted = count(texts(*TEXTS), vocabulary)
+    write_store(texts(*TEXTS), vocabulary, tmp_path / "t.bin", tmp_path / "t.idx")
     stored = from_store(read_store(tmp_path / "t.bin", tmp_path / "t.idx"), vocabulary.separator)
     assert counted.lengths.tolist() == stored.lengths.tolist()
     assert counted.separated.tolist() == stored.separated.tolist() == [True, False, True, True]
@@ -114,14 +132,15 @@ def test_counting_and_storing_agree(tmp_path, tokenizer_folder):
 
 def test_text_that_ends_with_the_separator_gets_no_second_one(tokenizer_folder):
     vocabulary = load_vocabulary(str(tokenizer_folder))
-    corpus = count(["a", "a<|end|>"], vocabulary)
+    corpus = count(texts("a", "a<|end|>"), vocabulary)
     assert corpus.lengths[0] == corpus.lengths[1]
     assert corpus.separated.tolist() == [True, False]
 
 
 def test_mixed_documents_keep_their_order(tokenizer_folder):
     vocabulary = load_vocabulary(str(tokenizer_folder))
-    ids = [ids.tolist() for ids in tokenized([np.array([1, 2]), "x", np.array([3])] * 300, vocabulary)]
+    documents = [Document(Tokens(np.array([1, 2]))), *texts("x"), Document(Tokens(np.array([3])))] * 300
+    ids = [tokens.ids.tolist() for tokens in tokenized(documents, vocabulary)]
     assert ids[::3] == [[1, 2]] * 300
     assert ids[2::3] == [[3]] * 300
     assert ids[1::3] == [vocabulary.tokenizer.encode("x").ids] * 300
@@ -129,9 +148,9 @@ def test_mixed_documents_keep_their_order(tokenizer_folder):
 
 def test_text_needs_a_tokenizer_and_valid_unicode(tokenizer_folder):
     with pytest.raises(InputError, match="name a tokenizer with --tokenizer"):
-        count(["text"], NO_TOKENIZER)
+        count(texts("text"), NO_TOKENIZER)
     with pytest.raises(InputError, match="not valid Unicode"):
-        count(["fine", "\ud800"], load_vocabulary(str(tokenizer_folder)))
+        count(texts("fine", "\ud800"), load_vocabulary(str(tokenizer_folder)))
 
 
 def test_the_vocabulary_resolves_its_two_tokens(tokenizer_folder):

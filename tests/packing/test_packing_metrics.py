@@ -32,6 +32,16 @@ def test_hand_computed_concat():
     assert metrics.documents_per_sequence_max == 3
 
 
+def test_hand_computed_headless_tokens():
+    # 3 | 6 cut into 5 + 1 | 2 | 5: the one token stands without its head; of 20 split, 12 do, of its two later windows
+    assert measured([3, 6, 2, 5], 8, "concat-then-split").headless_tokens == 1
+    assert measured([3, 6, 2, 5], 8, "concat-then-split").headless_rate == 1 / 16
+    assert measured([3, 6, 2, 5], 8, "restart-last-document").headless_tokens == 0
+    assert measured([20, 3], 8, "best-fit+split").headless_tokens == 12
+    assert measured([20, 3], 8, "best-fit+slide", 4).headless_tokens == 24
+    assert measured([20, 3], 8, "best-fit+drop").headless_tokens == 0
+
+
 def test_hand_computed_restart():
     # [3, 5 of 6] [6, 2] [5]: the five tokens come twice, and only the tail is ever missed
     metrics = measured([3, 6, 2, 5], 8, "restart-last-document")
@@ -121,12 +131,22 @@ def test_the_metrics_file_gives_the_columns_of_the_ablation_table(tmp_path):
     path.write_text(json.dumps(metrics_record({"corpus": "c"}, {"pad-last-document": numbers})))
     assert load_metrics(path, "pad-last-document") == {
         "tokens_billion": pytest.approx(24e-9, rel=1e-9),
+        "trained_tokens_billion": pytest.approx(12e-9, rel=1e-9),
         "fragmentation_pieces_percent": 0.0,
         "fragmentation_documents_percent": 0.0,
+        "headless_percent": 0.0,
         "padding_percent": pytest.approx(100 / 3),
     }
     with pytest.raises(InputError, match="no packing strategy 'pad-last'; did you mean pad-last-document"):
         load_metrics(path, "pad-last")
+
+
+def test_a_metrics_file_from_before_a_number_was_measured_is_read_without_it(tmp_path):
+    numbers = measured([3, 6], 8, "best-fit").numbers()
+    del numbers["headless_rate"], numbers["trained_tokens"]
+    path = tmp_path / "metrics.json"
+    path.write_text(json.dumps(metrics_record({}, {"best-fit": numbers})))
+    assert not {"headless_percent", "trained_tokens_billion"} & load_metrics(path, "best-fit").keys()
 
 
 @pytest.mark.parametrize("content", ["", "[]", "{}", '{"format": "other/1"}', "[" * 100_000])

@@ -10,13 +10,14 @@ import pytest
 
 from harness.errors import InfrastructureError, InputError
 from harness.packing import output as output_module
-from harness.packing.command import PackRequest, pack_command
+from harness.packing.command import pack_command
 from harness.packing.defaults import COMPARED
 from harness.packing.metrics_file import load_metrics
 from harness.packing.output import building
-from harness.packing.rows import IGNORED
+from harness.packing.request import PackRequest
 from harness.packing.store import StoreWriter, read_store
 from harness.packing.strategies import STRATEGIES
+from harness.packing.token_columns import IGNORED
 from harness.packing.vocabulary import load_vocabulary
 
 CONTEXT = 4096
@@ -30,7 +31,8 @@ def silent(message):
 def request(corpus_file, tokenizer_folder, output, **changes):
     fields = {"corpus": str(corpus_file), "context": CONTEXT, "tokenizer": str(tokenizer_folder), "output": output}
     rows = {} if output is None or changes.get("index_only") else {"shard_tokens": 40 * CONTEXT}
-    return PackRequest(**{"stride": 3000, **rows, **fields, **changes})
+    slides = any(name.endswith("slide") for name in changes["strategies"])
+    return PackRequest(**{"stride": 3000 if slides else None, **rows, **fields, **changes})
 
 
 @cache
@@ -51,7 +53,7 @@ def segments(row):
             assert set(row["input_ids"][inner]) == {1}
             assert end == CONTEXT
         else:
-            assert row["labels"][inner] == row["input_ids"][inner]
+            assert row["labels"][inner] == [IGNORED, *row["input_ids"][inner][1:]]
             pieces.append(row["input_ids"][inner])
     return pieces
 
@@ -175,11 +177,15 @@ def write_tokens(folder, documents):
 
 def small(folder, **changes):
     corpus = write_tokens(folder, [[5, 6, 7], [8] * 6, [9, 10], [11] * 5])
-    return PackRequest(**{"corpus": str(corpus), "context": 8, "output": folder / "out", "padding": "1", **changes})
+    written = changes.get("output", "out") is not None and not changes.get("index_only")
+    fields = {"corpus": str(corpus), "context": 8, "output": folder / "out", "padding": "1" if written else None}
+    return PackRequest(**{**fields, **changes})
 
 
 def test_repeated_heads_leave_the_loss(tmp_path):
-    asked = small(tmp_path, strategies=("restart-last-document", "best-fit+slide"), context=4, stride=3)
+    strategies = ("restart-last-document", "best-fit+slide")
+    across = {"loss_across_boundaries": True, "in_order": True}
+    asked = small(tmp_path, strategies=strategies, context=4, stride=3, **across)
     pack_command(asked, silent)
     plain = [row["labels"] for row in rows(tmp_path / "out" / "restart-last-document")]
     assert plain[1:3] == [[8, 8, 8, 8], [8, 8, 9, 10]]
@@ -279,10 +285,16 @@ def test_an_output_is_never_written_over(tmp_path):
         ({"shard_tokens": 0}, "shard size 0"),
         ({"shuffle_seed": -1}, "--shuffle-seed -1: give a whole number, at least 0"),
         ({"index_only": True, "shard_tokens": 99}, "--shard-tokens: --index-only writes no rows"),
-        ({"index_only": True, "shuffle_seed": 0}, "--shuffle-seed: --index-only writes no rows"),
         ({"index_only": True, "mask_repeated": True}, "--mask-repeated: --index-only writes no rows"),
         ({"output": None, "index_only": True}, "--index-only: nothing is written without --output"),
-        ({"output": None, "mask_repeated": True}, "--mask-repeated: nothing is written without --output"),
+        ({"index_only": True, "padding": "1"}, "--padding: --index-only writes no rows"),
+        ({"index_only": True, "loss_across_boundaries": True}, "--loss-across-boundaries: --index-only writes no rows"),
+        ({"output": None, "in_order": True}, "--in-order: nothing is written without --output"),
+        ({"output": None, "padding": "1"}, "--padding: nothing is written without --output"),
+        ({"in_order": True, "shuffle_seed": 1}, "contradict each other"),
+        ({"strategies": ("best-fit+split",), "stride": 2}, "--stride 2: none of the strategies slides"),
+        ({"column": "text"}, "--column: "),
+        ({"split": "test", "streaming": True}, "--split, --streaming: "),
         ({"output": None, "shuffle_seed": 0}, "--shuffle-seed: nothing is written without --output"),
         ({"output": None, "shard_tokens": 99}, "--shard-tokens: nothing is written without --output"),
         ({"separator": "<|end|>"}, "without a tokenizer it must be a token id"),
@@ -351,7 +363,8 @@ LIMITED = """
 import resource, sys
 from pathlib import Path
 from harness.errors import HarnessError
-from harness.packing.command import PackRequest, pack_command
+from harness.packing.command import pack_command
+from harness.packing.request import PackRequest
 resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
 try:
     pack_command(PackRequest(corpus=sys.argv[1], context=4096, output=Path(sys.argv[2])), lambda message: None)

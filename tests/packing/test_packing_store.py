@@ -5,6 +5,7 @@ import pytest
 
 from harness.errors import InputError
 from harness.packing.corpus import from_store
+from harness.packing.loss import LossRules
 from harness.packing.rows import Gatherer
 from harness.packing.store import StoreWriter, read_store, store_paths
 from harness.packing.strategies import pack
@@ -126,10 +127,13 @@ def test_ids_that_rows_can_not_hold_are_refused(tmp_path, wrong):
     ids = np.fromfile(pair[0], np.int64)
     corpus = from_store(read_store(*pair), None)
     packing = pack(corpus.lengths, 4, "concat-then-split")
-    assert Gatherer(packing, corpus, 0).rows(np.array([0, 1])).input_ids.tolist() == [[0, 1, 2, 3], [4, 5, 6, 7]]
+    assert Gatherer(packing, corpus, 0, LossRules()).rows(np.array([0, 1])).input_ids.tolist() == [
+        [0, 1, 2, 3],
+        [4, 5, 6, 7],
+    ]
     ids[5] = wrong
     ids.tofile(pair[0])
-    damaged = Gatherer(packing, from_store(read_store(*pair), None), 0)
+    damaged = Gatherer(packing, from_store(read_store(*pair), None), 0, LossRules())
     assert damaged.rows(np.array([0])).input_ids.tolist() == [[0, 1, 2, 3]]
     with pytest.raises(InputError, match="token ids that are not between 0 and 2,147,483,647"):
         damaged.rows(np.array([0, 1]))
