@@ -31,7 +31,6 @@ from harness.common.paths import cache_folder
 from harness.common.run_folder import RunFolder
 from harness.config.schema import EvaluationConfig
 from harness.core.instance import Instance
-from harness.core.interfaces import Limits
 from harness.core.verdict import Outcome
 from harness.dataset.load import load_instances
 from harness.grading.job import evaluation_job
@@ -124,7 +123,7 @@ def floor(client: DockerClient, instances: Sequence[Instance], kinds: dict[str, 
 
     def one(work: tuple[Instance, str]) -> None:
         instance, patch = work
-        job = evaluation_job(instance.image or "", instance, specify(instance), patch, Limits())
+        job = evaluation_job(instance.image or "", instance, specify(instance), patch, EvaluationConfig().limits())
         container = client.containers.create(job.image, ["sleep", "600"], network_mode="none", nano_cpus=10**9)
         container.put_archive("/", packed(job.files))
         container.start()

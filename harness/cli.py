@@ -42,6 +42,10 @@ RegistryOption = Annotated[
 ]
 MirrorOption = Annotated[str | None, typer.Option("--mirror", help="Holds Docker Hub's images; tried first.")]
 PinsOption = Annotated[Path | None, typer.Option("--pins", help="JSON object: instance id -> sha256:... digest.")]
+EvaluationArgument = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="[evaluation.KEY=VALUE]...", help="Over the options; keys of a run file's `evaluation`."),
+]
 PerHourOption = Annotated[
     int | None, typer.Option("--per-hour", min=1, help="Pulls begun at a registry in any hour, at most.")
 ]
@@ -83,7 +87,7 @@ def evaluate(
     instances: InstancesOption = None,
     recipes: RecipesOption = None,
     workers: Annotated[int | None, typer.Option(min=1, help="Containers at a time.")] = None,
-    timeout: Annotated[float, typer.Option(min=0.1, max=604_800, help="Seconds for the tests of one patch.")] = 1800.0,
+    timeout: Annotated[float | None, typer.Option(help="Seconds for the tests of one patch.")] = None,
     pull: Annotated[bool, typer.Option("--pull", help="Pull images that are not here.")] = False,
     registries: RegistryOption = None,
     mirror: MirrorOption = None,
@@ -99,28 +103,31 @@ def evaluate(
         Path | None,
         typer.Option(help="calibration.json of an evaluation of `gold`; reports say which instances it excludes."),
     ] = None,
+    overrides: EvaluationArgument = None,
 ) -> None:
     """Run the tests on given patches; run it again to do only what is missing."""
-    from harness.config.schema import EvaluationConfig
+    from harness.config.load import load_evaluation
     from harness.dataset.load import load_instances, select
-    from harness.images.pull_all import images_of
     from harness.pipeline.evaluate import Submission, evaluate_predictions, regrade_predictions
     from harness.report.tables import terminal_table
     from harness.report.terminal import judged_notes, verdict_list
 
+    flags = {
+        "workers": workers,
+        "timeout": timeout,
+        "pull": pull or None,
+        "images.registries": registries,
+        "images.mirror": mirror,
+        "image_budget": image_budget,
+        "calibration": calibration,
+    }
+    evaluation = load_evaluation(flags, overrides or (), pins)
     known = load_instances(dataset, split)
     submission = Submission(
         instances=select(known, _ids(instances), None),
         predictions=predictions,
         output=output,
-        evaluation=EvaluationConfig(
-            workers=workers,
-            timeout=timeout,
-            pull=pull,
-            images=images_of(registries, mirror, pins),
-            image_budget=image_budget,
-            calibration=calibration,
-        ),
+        evaluation=evaluation,
         recipes=recipes,
         others=frozenset(instance.instance_id for instance in known),
         repeats=repeats,
@@ -160,19 +167,27 @@ def pull(
     dataset: DatasetOption,
     split: SplitOption = "test",
     instances: InstancesOption = None,
-    workers: Annotated[int, typer.Option(min=1, help="Images at a time.")] = 3,
+    workers: Annotated[int | None, typer.Option(min=1, help="Images at a time.")] = None,
     registries: RegistryOption = None,
     mirror: MirrorOption = None,
     pins: PinsOption = None,
     per_hour: PerHourOption = None,
+    overrides: EvaluationArgument = None,
 ) -> None:
     """Pull the images of a data set's instances ahead of a run; start it again to pull what is missing."""
-    from harness.config.schema import EvaluationConfig
+    from harness.config.load import load_evaluation
     from harness.dataset.load import load_instances
-    from harness.images.pull_all import images_of, prefetch, require_pulled
+    from harness.images.pull_all import prefetch, require_pulled
     from harness.report.terminal import pull_table
 
-    evaluation = EvaluationConfig(pull=True, images=images_of(registries, mirror, pins, per_hour, workers))
+    flags = {
+        "pull": True,
+        "images.registries": registries,
+        "images.mirror": mirror,
+        "images.pulls_per_hour": per_hour,
+        "images.pulls": workers,
+    }
+    evaluation = load_evaluation(flags, overrides or (), pins)
     results = prefetch(load_instances(dataset, split, _ids(instances)), evaluation)
     _show(pull_table(results))
     require_pulled(results)

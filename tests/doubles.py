@@ -2,9 +2,17 @@
 
 import threading
 from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
 
-from harness.core.interfaces import Answer, CommandResult, ContextOverflow, Job, Sampling
+from harness.config.schema import EvaluationConfig
+from harness.core.interfaces import Answer, CommandResult, ContextOverflow, Job, Limits, Sampling
 from harness.errors import InfrastructureError
+
+
+def limits_with(**changed: Any) -> Limits:
+    """The limits of a run that sets none, with some of them changed."""
+    return replace(EvaluationConfig().limits(), **changed)
 
 
 class ScriptedModel:

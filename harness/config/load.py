@@ -1,8 +1,12 @@
-"""Reading a run file: YAML, the preset it names, overrides, and every problem at once with its line."""
+"""Reading a run file: YAML, the preset it names, overrides, and every problem at once with its line.
 
-from collections.abc import Callable, Iterator, Sequence
+A command line without a run file is read by the same code: its flags stand for the file.
+"""
+
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, TypeVar, get_args
 
 import yaml
 from pydantic import BaseModel, ValidationError
@@ -10,7 +14,7 @@ from pydantic import BaseModel, ValidationError
 from harness.common.suggest import nearest
 from harness.config.path_types import CHECK_PATHS, NOT_THERE, Written
 from harness.config.presets import load_preset, merged, preset_names
-from harness.config.schema import RunConfig
+from harness.config.schema import EvaluationConfig, RunConfig, Section
 from harness.errors import InputError
 
 UNION_TAG = "("  # begins the parts of pydantic's places that stand in no file
@@ -21,6 +25,14 @@ SHAPES = {
     "path_type": "give a path",
 }  # kind of error -> what is wanted, in YAML's words
 Where = Sequence[str | int]  # keys and places in lists, from the root to a value
+PINS = ("evaluation", "images", "pins")
+Config = TypeVar("Config", bound=Section)
+
+
+class _CommandLine(Section):
+    """What a command line without a run file may say of one."""
+
+    evaluation: EvaluationConfig
 
 
 def load_run_file(path: Path, overrides: Sequence[str] = ()) -> RunConfig:
@@ -39,7 +51,42 @@ def load_run_file(path: Path, overrides: Sequence[str] = ()) -> RunConfig:
     if raw.get("preset") in preset_names():
         raw = merged(load_preset(raw["preset"]), raw)
     names = [override.partition("=")[0] for override in overrides]
-    return _validate(raw, str(path), lambda where: _overridden(names, where) or _line(root, where))
+    try:
+        return _validated(RunConfig, raw, lambda where: _overridden(names, where) or _line(root, where))
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from error
+
+
+def load_evaluation(
+    flags: Mapping[str, Any], overrides: Sequence[str] = (), pins: Path | None = None
+) -> EvaluationConfig:
+    """How a command without a run file evaluates: its flags, with ``evaluation.key=value`` overrides put over them.
+
+    ``flags`` maps keys below ``evaluation`` to values; those that are None were not given. ``pins`` is a JSON file,
+    the value of ``images.pins``. Raises InputError that lists every problem at once, each with its key.
+    """
+    given = dict(flags) | ({"images.pins": _read_pins(pins)} if pins else {})
+    raw: dict[str, Any] = {"evaluation": {}}
+    for name, value in given.items():
+        if value is not None:
+            _set(raw, f"evaluation.{name}", value, name)
+    for override in overrides:
+        _put(raw, override)
+    names = [override.partition("=")[0] for override in overrides]
+
+    def place(where: Where) -> str:
+        return _overridden(names, where) or (f"{pins}: " if pins and tuple(where[:3]) == PINS else "")
+
+    return _validated(_CommandLine, raw, place).evaluation
+
+
+def _read_pins(path: Path) -> Any:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InputError(f"{path}: can't read the pins ({error.strerror})") from error
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"{path}: not JSON ({error})") from error
 
 
 class _Loader(yaml.SafeLoader):
@@ -91,14 +138,18 @@ def _put(raw: dict[str, Any], override: str) -> None:
     name, equals, text = override.partition("=")
     if not equals or not name:
         raise InputError(f"override {override!r} is not of the form key.sub=value")
-    *parents, last = name.split(".")
-    target: Any = raw
-    for part in parents:
-        target = target[int(part)] if _is_index(target, part) else _child(target, part, override)
     try:
         value = yaml.safe_load(text)
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise InputError(f"override {override!r}: the value is not YAML") from error
+    _set(raw, name, value, override)
+
+
+def _set(raw: dict[str, Any], name: str, value: Any, override: str) -> None:
+    *parents, last = name.split(".")
+    target: Any = raw
+    for part in parents:
+        target = target[int(part)] if _is_index(target, part) else _child(target, part, override)
     if _is_index(target, last):
         target[int(last)] = value
     elif isinstance(target, dict):
@@ -119,19 +170,19 @@ def _child(target: Any, part: str, override: str) -> Any:
     return target[part]
 
 
-def _validate(raw: dict[str, Any], source: str, place: Callable[[Where], str]) -> RunConfig:
+def _validated(model: type[Config], raw: dict[str, Any], place: Callable[[Where], str]) -> Config:
     try:
-        return RunConfig.model_validate(raw, context=CHECK_PATHS)
+        return model.model_validate(raw, context=CHECK_PATHS)
     except ValidationError as error:
-        problems = [f"{place(where)}{message}" for where, message in map(_problem, error.errors())]
-        raise InputError(f"{source}: " + " | ".join(problems)) from error
+        problems = [_problem(model, detail) for detail in error.errors()]
+        raise InputError(" | ".join(f"{place(where)}{message}" for where, message in problems)) from error
 
 
-def _problem(detail: Any) -> tuple[Where, str]:
+def _problem(model: type[Section], detail: Any) -> tuple[Where, str]:
     where = tuple(part for part in detail["loc"] if not str(part).startswith(UNION_TAG))
     name = ".".join(map(str, where))
     if detail["type"] == "extra_forbidden":
-        known = _fields_at(where[:-1])
+        known = _fields_at(model, where[:-1])
         return (
             where,
             f"unknown key {name}{nearest(str(where[-1]), known, 1) or '; known: ' + ', '.join(known)}",
@@ -149,9 +200,8 @@ def _problem(detail: Any) -> tuple[Where, str]:
     )
 
 
-def _fields_at(where: Where) -> list[str]:
-    """Names of the keys allowed at a place of the run file."""
-    model: Any = RunConfig
+def _fields_at(model: Any, where: Where) -> list[str]:
+    """Names of the keys allowed at a place below a model."""
     for part in where:
         if isinstance(part, int):
             continue

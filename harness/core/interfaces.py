@@ -169,11 +169,11 @@ class Repository(Protocol):
 class Limits:
     """What one sandboxed job may use; every limit is enforced by the sandbox, not asked of the job."""
 
-    seconds: float = 1800.0  # wall time of one command
-    memory_bytes: int = 4 << 30  # no swap beside it
-    processes: int = 512
-    cpus: float = 1.0
-    network: bool = False
+    seconds: float  # wall time of one command
+    memory_bytes: int  # no swap beside it
+    processes: int
+    cpus: float
+    network: bool
     output_bytes: int = 32 << 20  # the middle of a longer output is cut
     open_files: int = 16384
     disk_bytes: int = 8 << 30  # of any one file; of all that is written, if the storage driver keeps quotas

@@ -1,17 +1,13 @@
 """Bringing the images of many instances to this machine: is there room, all at once, with progress, one result each."""
 
-import json
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
-
-from pydantic import ValidationError
 
 from harness.common.docker_client import connect
 from harness.common.progress import Progress
-from harness.config.schema import EvaluationConfig, ImagesConfig
+from harness.config.schema import EvaluationConfig
 from harness.core.instance import Instance
 from harness.errors import HarnessError, InfrastructureError, InputError
 from harness.images.disk_check import require_room
@@ -31,36 +27,6 @@ class PullResult:
     megabytes: float  # that were downloaded
     here: bool = False  # it was on this machine already
     error: HarnessError | None = None
-
-
-def images_of(
-    registries: Sequence[str] | None = None,
-    mirror: str | None = None,
-    pins: Path | None = None,
-    per_hour: int | None = None,
-    pulls: int = 3,
-) -> ImagesConfig:
-    """The settings that a command line gives; ``pins`` is a JSON file. Raises InputError for what is wrong in them."""
-    try:
-        return ImagesConfig.model_validate(
-            {
-                "registries": registries or (),
-                "mirror": mirror,
-                "pins": json.loads(pins.read_text(encoding="utf-8")) if pins else {},
-                "pulls": pulls,
-                "pulls_per_hour": per_hour,
-            }
-        )
-    except OSError as error:
-        raise InputError(f"{pins}: can't read the pins ({error.strerror})") from error
-    except ValidationError as error:
-        said = "; ".join(
-            f"{f'{pins}: ' if e['loc'][0] == 'pins' else ''}{'.'.join(map(str, e['loc']))}: {e['msg']}"
-            for e in error.errors()
-        )
-        raise InputError(said.replace("Value error, ", "")) from error
-    except ValueError as error:
-        raise InputError(f"{pins}: not JSON ({error})") from error
 
 
 def prefetch(instances: Sequence[Instance], evaluation: EvaluationConfig) -> list[PullResult]:

@@ -2,12 +2,12 @@ import threading
 from pathlib import Path
 
 import pytest
-from doubles import ScriptedSandbox
+from doubles import ScriptedSandbox, limits_with
 
 from harness.common import retry
 from harness.common.journal import Journal
 from harness.core.instance import Instance
-from harness.core.interfaces import CommandResult, Job, Limits
+from harness.core.interfaces import CommandResult, Job
 from harness.core.verdict import Outcome, Phase, Verdict
 from harness.errors import SandboxError
 from harness.grading.evaluator import Evaluator
@@ -29,7 +29,7 @@ def make(tmp_path: Path, monkeypatch):
         journals.append(Journal(tmp_path / "journal.jsonl"))
         specification = Specification(script, "parse_log_pytest", "pass_and_fail")
         return Evaluator(
-            sandbox, lambda _: "image", lambda _: specification, journals[-1], tmp_path / "logs", Limits(**limits)
+            sandbox, lambda _: "image", lambda _: specification, journals[-1], tmp_path / "logs", limits_with(**limits)
         )
 
     yield evaluator

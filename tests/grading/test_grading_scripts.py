@@ -2,12 +2,12 @@ import threading
 from pathlib import Path
 
 import pytest
-from doubles import ScriptedSandbox
+from doubles import ScriptedSandbox, limits_with
 
 from harness.common import retry
 from harness.common.journal import Journal
 from harness.core.instance import Instance
-from harness.core.interfaces import CommandResult, Limits
+from harness.core.interfaces import CommandResult
 from harness.errors import InfrastructureError
 from harness.grading import scripts as module
 from harness.grading.scripts import CommandRunner, Script
@@ -24,7 +24,7 @@ def make(tmp_path: Path, monkeypatch):
 
     def runner(machine: ScriptedSandbox, **limits) -> CommandRunner:
         journals.append(Journal(tmp_path / "journal.jsonl"))
-        return CommandRunner(machine, lambda _: "image", journals[-1], tmp_path / "logs", Limits(**limits))
+        return CommandRunner(machine, lambda _: "image", journals[-1], tmp_path / "logs", limits_with(**limits))
 
     yield runner
     for journal in journals:

@@ -3,9 +3,7 @@ import pytest
 from harness.config.schema import ImagesConfig
 from harness.core.image_name import Reference, parse, pinned
 from harness.dataset.versions import published_image
-from harness.errors import InputError
 from harness.images.names import built_name, local_names, sources
-from harness.images.pull_all import images_of
 
 
 @pytest.mark.parametrize(
@@ -46,29 +44,3 @@ def test_places_in_their_order(instance):
     # an image that is of no instance, and one that the hub does not have
     assert sources("python:3.9", images) == ["m:1/hub/library/python:3.9", "python:3.9"]
     assert sources("own:5/x@sha256:ab", images)[0] == "own:5/x@sha256:ab"
-
-
-@pytest.mark.parametrize(
-    ("settings", "said"),
-    [
-        ({"registries": ["https://ghcr.io"]}, "registries: https://ghcr.io: a registry is host"),
-        ({"registries": ["r/{id}"]}, r"no place {id}"),
-        ({"registries": ["r/{"]}, "Single '{'"),
-        ({"mirror": "r/{name}"}, "mirror: a mirror is"),
-        ({"mirror": "a b"}, "mirror: a b: a registry is host"),
-    ],
-)
-def test_settings_that_can_not_be(settings, said):
-    with pytest.raises(InputError, match=said):
-        images_of(**settings)
-
-
-@pytest.mark.parametrize(
-    ("text", "said"), [("{", "not JSON"), ("[]", "pins: .*dict"), ('{"a": "sha256:1"}', "pins.a"), (None, "can't read")]
-)
-def test_pins_that_can_not_be(tmp_path, text, said):
-    path = tmp_path / "pins.json"
-    if text is not None:
-        path.write_text(text)
-    with pytest.raises(InputError, match=said):
-        images_of(pins=path)

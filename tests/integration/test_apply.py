@@ -1,9 +1,10 @@
 """Putting patches in as leniently as the official harness does, with the real tools of a built image."""
 
 import pytest
+from doubles import limits_with
 
 from harness.common.resources import resource
-from harness.core.interfaces import Command, Job, Limits
+from harness.core.interfaces import Command, Job
 from harness.sandbox.docker import DockerSandbox
 
 pytestmark = pytest.mark.docker
@@ -32,7 +33,7 @@ def test_patches(docker_client, base_image, patch: str, status: int, said: bytes
         Command(("/bin/bash", "-c", "bash /harness/apply.sh /harness/p.diff; s=$?; git status -s; exit $s")),
     )
     with DockerSandbox(docker_client, "test-apply") as sandbox:
-        setup, applied = sandbox.run(Job(base_image, files, commands, Limits()))
+        setup, applied = sandbox.run(Job(base_image, files, commands, limits_with()))
     assert setup.exit_status == 0, setup.output
     assert applied.exit_status == status, applied.output
     lines = applied.output.splitlines()

@@ -5,9 +5,10 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from doubles import limits_with
 
 from harness.common.docker_client import RUN_LABEL, connect
-from harness.core.interfaces import Command, Job, Limits
+from harness.core.interfaces import Command, Job
 from harness.errors import InfrastructureError, InputError, SandboxError
 from harness.sandbox.docker import DockerSandbox
 
@@ -31,7 +32,7 @@ def sandbox(docker_client):
 
 def run(sandbox, image: str, *scripts: str, **limits):
     commands = tuple(Command(("/bin/bash", "-c", script)) for script in scripts)
-    return sandbox.run(Job(image, {"/harness/in.txt": b"given\n"}, commands, Limits(**limits), workdir="/"))
+    return sandbox.run(Job(image, {"/harness/in.txt": b"given\n"}, commands, limits_with(**limits), workdir="/"))
 
 
 def test_commands_share_a_container_and_end_with_their_own_status(sandbox, base_image) -> None:
@@ -41,14 +42,14 @@ def test_commands_share_a_container_and_end_with_their_own_status(sandbox, base_
 
 
 def test_files_that_do_not_go_in_are_nobodys_fault_but_the_machines(sandbox, base_image) -> None:
-    job = Job(base_image, {"/proc/no/such": b""}, (Command(("/bin/true",)),), Limits(), workdir="/")
+    job = Job(base_image, {"/proc/no/such": b""}, (Command(("/bin/true",)),), limits_with(), workdir="/")
     with pytest.raises(SandboxError, match=r"files could not be unpacked in the container: .*proc/no"):
         sandbox.run(job)
 
 
 def test_a_command_may_be_given_many_megabytes_and_reads_no_input(sandbox, base_image) -> None:
     command = Command(("/bin/sh", "-c", "wc -c < /big; cat"))
-    [result] = sandbox.run(Job(base_image, {"/big": bytes(60 << 20)}, (command,), Limits(), workdir="/"))
+    [result] = sandbox.run(Job(base_image, {"/big": bytes(60 << 20)}, (command,), limits_with(), workdir="/"))
     assert (result.exit_status, result.output) == (0, b"62914560\n")
 
 
@@ -101,7 +102,7 @@ def test_files_are_seen_from_outside(sandbox, base_image) -> None:
         base_image,
         {"/made/given": b"given"},
         (Command(("/bin/bash", "-c", script), tuple(f"/made/{n}" for n in ("file", "link", "folder", "none"))),),
-        Limits(),
+        limits_with(),
         workdir="/",
     )
     [result] = sandbox.run(job)
@@ -178,10 +179,10 @@ def test_a_container_removed_from_outside_is_the_machines_failure(sandbox, base_
 def test_what_a_killed_process_left_is_reaped(sandbox, base_image, docker_client) -> None:
     script = (
         "from harness.common.docker_client import *; from harness.sandbox.docker import *\n"
-        "from harness.core.interfaces import *\n"
+        "from harness.core.interfaces import *; from harness.config.schema import EvaluationConfig\n"
         f"s = DockerSandbox(connect(), {RUN!r})\n"
         "import threading, os, time\n"
-        f"job = Job({base_image!r}, {{}}, (Command(('sleep', '100')),), Limits(), workdir='/')\n"
+        f"job = Job({base_image!r}, {{}}, (Command(('sleep', '100')),), EvaluationConfig().limits(), workdir='/')\n"
         "threading.Thread(target=s.run, args=(job,), daemon=True).start()\n"
         "time.sleep(4); os.kill(os.getpid(), 9)\n"
     )

@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 from daemon import Daemon, import_little_image
+from doubles import limits_with
 
 from harness.common import retry
 from harness.common.docker_client import RUN_LABEL
 from harness.common.journal import Journal
 from harness.core.instance import Instance
-from harness.core.interfaces import Limits
 from harness.core.verdict import Outcome, Phase
 from harness.grading.evaluator import Evaluator
 from harness.grading.test_spec import END_MARKER, START_MARKER, Specification
@@ -68,7 +68,7 @@ def evaluation(tmp_path, row, monkeypatch):
         specification = Specification(script, "parse_log_pytest", "pass_and_fail")
         with DockerSandbox(client, RUN) as sandbox, Journal(tmp_path / "journal.jsonl") as journal:
             evaluator = Evaluator(
-                sandbox, lambda _: IMAGE, lambda _: specification, journal, tmp_path / "logs", Limits(seconds=60.0)
+                sandbox, lambda _: IMAGE, lambda _: specification, journal, tmp_path / "logs", limits_with(seconds=60.0)
             )
             return evaluator.evaluate(instance, PATCH)
 

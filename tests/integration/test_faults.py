@@ -31,7 +31,7 @@ from harness.grading.evaluator import Evaluator
 from harness.grading.test_spec import Specification
 from harness.core.instance import Instance
 from harness.common.journal import Journal
-from harness.core.interfaces import Limits
+from harness.config.schema import EvaluationConfig
 
 given = json.loads(Path(sys.argv[1]).read_text())
 folder = Path(sys.argv[2])
@@ -41,7 +41,12 @@ client = connect()
 with DockerSandbox(client, given["run"], turns=2) as sandbox, Journal(folder / "journal.jsonl") as journal:
     sandbox.reap()
     evaluator = Evaluator(
-        sandbox, lambda _: given["image"], lambda _: specification, journal, folder / "logs", Limits(seconds=60.0)
+        sandbox,
+        lambda _: given["image"],
+        lambda _: specification,
+        journal,
+        folder / "logs",
+        EvaluationConfig(timeout=60).limits(),
     )
     with ThreadPoolExecutor(3) as pool:
         verdicts = list(pool.map(lambda patch: evaluator.evaluate(instance, patch), given["patches"]))

@@ -3,12 +3,13 @@
 import difflib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from harness.build.builder import build_images
 from harness.common.journal import Journal
+from harness.config.schema import EvaluationConfig
 from harness.core.instance import Instance
-from harness.core.interfaces import Limits
 from harness.dataset.recipes import Environment, FolderSource, Recipe, RecipeBook
 from harness.grading.evaluator import Evaluator
 from harness.grading.test_spec import specify
@@ -69,6 +70,9 @@ def make_victim(client, folder: Path) -> tuple[Instance, Recipe, str]:
     return instance, recipe, result.image
 
 
+LIMITS = EvaluationConfig().limits()
+
+
 @contextmanager
 def open_evaluator(client, instance: Instance, recipe: Recipe, image: str, folder: Path, run: str) -> Iterator:
     """Makes evaluators: keyword arguments are limits."""
@@ -77,7 +81,7 @@ def open_evaluator(client, instance: Instance, recipe: Recipe, image: str, folde
 
         def make(**limits) -> Evaluator:
             return Evaluator(
-                sandbox, lambda _: image, lambda _: specification, journal, folder / "logs", Limits(**limits)
+                sandbox, lambda _: image, lambda _: specification, journal, folder / "logs", replace(LIMITS, **limits)
             )
 
         yield make
