@@ -7,6 +7,7 @@ import re
 import shlex
 from collections.abc import Iterator
 from dataclasses import fields
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -159,6 +160,12 @@ def long_sentences(text: str) -> list[str]:
     return [sentence for sentence in sentences(text) if len(re.findall(r"\w[\w'.,-]*", sentence)) > LONGEST]
 
 
+def uneven_tables(text: str) -> list[str]:
+    """Rows of tables that have another number of cells than the line above them."""
+    lines = [(line, len(re.findall(r"(?<!\\)\|", line))) for line in prose(text).splitlines()]
+    return [line for (above, bars), (line, own) in pairwise(lines) if above[:1] == line[:1] == "|" and bars != own]
+
+
 def odd_phrases(text: str) -> list[str]:
     return [" ".join(found[0].split()) for found in PHRASES.finditer(SPAN.sub("", prose(text)))]
 
@@ -169,6 +176,7 @@ def test_a_page_links_to_what_is_there_and_names_what_exists(page: Path) -> None
     assert broken_links(page, text) == []
     assert wrong_commands(text) == []
     assert missing_paths(text) == []
+    assert uneven_tables(text) == []
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
@@ -191,6 +199,7 @@ def test_the_checks_find_what_is_wrong() -> None:
     assert wrong_commands("    X=1 make check\n    .venv/bin/python -m lab train a b c --seed 1\n") == []
     wrong = ["python benchmarks/gone.py: no file benchmarks/gone.py"]
     assert wrong_commands("```\npython benchmarks/gone.py\n```\n") == wrong
+    assert uneven_tables("| a | b |\n|---|---|\n| 1 | 2 |\n| `x|y` | 3 |\n") == ["| `x|y` | 3 |"]
     assert missing_paths("`harness/cli.py` and `harness/gone.py`\n") == ["harness/gone.py"]
     assert long_sentences("Word " * 30 + "end. Short one.\n\n    " + "code " * 50 + "\n") == ["Word " * 30 + "end."]
     assert odd_phrases("The number that is\nto be had, `where not given`; where none is, it tells whether.\n") == [
