@@ -16,7 +16,7 @@ from harness.common.journal import Journal
 from harness.config.schema import CheckpointConfig, ServingConfig
 from harness.core.interfaces import Answer, Sampling
 from harness.errors import InputError
-from harness.model.checkpoint import argument
+from harness.model.checkpoint import argument, context_length
 from harness.model.connection import connect
 from harness.model.endpoint import EndpointModel
 from harness.model.listing import find_model
@@ -124,13 +124,19 @@ async def open_model(
         async with source, JournaledModel(source, journal) as model:
             yield model
     else:
-        endpoint = await _open_endpoint(checkpoint, serving, concurrency)
+        endpoint = await open_endpoint(checkpoint, serving, concurrency)
         async with endpoint, JournaledModel(endpoint, journal) as model:
             yield model
 
 
-async def _open_endpoint(checkpoint: CheckpointConfig, serving: ServingConfig, concurrency: int) -> EndpointModel:
+async def open_endpoint(checkpoint: CheckpointConfig, serving: ServingConfig, concurrency: int) -> EndpointModel:
+    """The model of a checkpoint with an endpoint.
+
+    Raises InputError if it can't be reached, refuses the key, or does not serve the model.
+    """
     url = checkpoint.endpoint or ""
+    given = argument(checkpoint.server_args, "--max-model-len")
+    context = None if given is None else context_length(Path(), checkpoint.server_args)
     client = connect(url, api_key(checkpoint), serving.request_seconds)
     try:
         model = await find_model(client, checkpoint.model)
@@ -139,14 +145,13 @@ async def _open_endpoint(checkpoint: CheckpointConfig, serving: ServingConfig, c
         raise
     # without a revision of the user's, the address is all that tells one set of weights from another
     revision = f"{model}@{checkpoint.revision or url}"
-    given = argument(checkpoint.server_args, "--max-model-len")
     return EndpointModel(
         client,
         model,
         revision,
         concurrency=concurrency,
         request_seconds=serving.request_seconds,
-        context=int(given) if given else None,
+        context=context,
         manner=read_manner(checkpoint),
     )
 

@@ -1,6 +1,7 @@
 """What can be found wrong with a run before anything is pulled, served or made: all of it at once."""
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -8,7 +9,7 @@ from typing import TypeVar
 
 from harness.common.paths import check_folder
 from harness.common.run_folder import require_kind
-from harness.config.schema import CheckpointConfig, RunConfig, ServingConfig
+from harness.config.schema import CheckpointConfig, RunConfig
 from harness.core.instance import Instance
 from harness.dataset.load import load_instances
 from harness.dataset.recipes import load_recipes
@@ -16,13 +17,14 @@ from harness.errors import InputError
 from harness.grading.exclusions import Soundness, open_soundness
 from harness.localize.stages import localization_stages
 from harness.model.checkpoint import check_arguments, check_checkpoint, context_length, server_arguments
-from harness.model.client import api_key
+from harness.model.client import api_key, open_endpoint
 from harness.model.embeddings import embeddings_key
 from harness.model.manner import read_manner
 from harness.model.prompts import Prompts
 from harness.model.recorded import RecordedModel
 from harness.model.tokens import PromptTokens
 from harness.packing.metrics_file import load_metrics
+from harness.pipeline.lengths import LocalLengths, check_lengths, stage_samplings
 from harness.repair.sample import STAGE as REPAIR_STAGE
 from harness.validate.check import validation_stages
 
@@ -57,9 +59,10 @@ def preflight(config: RunConfig) -> Named:
     soundness = tried(partial(open_soundness, config.evaluation.calibration))
     if dataset.recipes:
         tried(partial(load_recipes, dataset.recipes))
+    issues = [instance.problem_statement for instance in instances or ()]
     for checkpoint in config.checkpoints:
         tried(partial(read_packing_metrics, checkpoint))
-        tried(partial(check_source, checkpoint, config.serving))
+        tried(partial(check_source, checkpoint, config, issues))
     if config.localization.retrieval.embeddings:
         tried(partial(embeddings_key, config.localization.retrieval.embeddings))
     if problems or not (instances and prompts and soundness):
@@ -67,18 +70,25 @@ def preflight(config: RunConfig) -> Named:
     return Named(instances, prompts, soundness)
 
 
-def check_source(checkpoint: CheckpointConfig, serving: ServingConfig) -> None:
-    """Raises InputError if a checkpoint's answers are not available, as far as its folder, file or variable shows."""
+def check_source(checkpoint: CheckpointConfig, config: RunConfig, issues: Sequence[str]) -> None:
+    """Raises InputError if a checkpoint can't answer, as far as its folder, its file or its endpoint says."""
     api_key(checkpoint)
-    check_arguments((*serving.args, *checkpoint.server_args))
-    manner = read_manner(checkpoint)
-    if checkpoint.answers is not None:
-        RecordedModel(checkpoint, serving)
+    check_arguments((*config.serving.args, *checkpoint.server_args))
+    asyncio.run(_check_lengths(checkpoint, config, issues))
+
+
+async def _check_lengths(checkpoint: CheckpointConfig, config: RunConfig, issues: Sequence[str]) -> None:
+    check = partial(check_lengths, checkpoint.name, samplings=stage_samplings(config), issues=issues)
+    if checkpoint.endpoint is not None:
+        async with await open_endpoint(checkpoint, config.serving, config.sampling.concurrency) as endpoint:
+            await check(endpoint)
+    elif checkpoint.answers is not None:
+        await check(RecordedModel(checkpoint, config.serving))
     elif checkpoint.path is not None:
         check_checkpoint(checkpoint.path)
-        args = server_arguments(checkpoint, serving)
-        context_length(checkpoint.path, args)
-        PromptTokens(checkpoint.path, args, manner)
+        args = server_arguments(checkpoint, config.serving)
+        context = context_length(checkpoint.path, args)
+        await check(LocalLengths(PromptTokens(checkpoint.path, args, read_manner(checkpoint)), context))
 
 
 def read_prompts(config: RunConfig) -> Prompts:

@@ -1,0 +1,107 @@
+"""Settings that can't work are reported before anything is pulled, served or asked."""
+
+import asyncio
+import json
+from pathlib import Path
+
+import pytest
+from fake_openai import FakeOpenAI, failure
+
+from harness.config.schema import RunConfig
+from harness.errors import InputError
+from harness.miniature.checkpoints import write_random_checkpoint
+from harness.model import connection
+from harness.pipeline.lengths import stage_samplings
+from harness.pipeline.preflight import preflight
+
+
+@pytest.fixture
+def config(tmp_path: Path, row):
+    (tmp_path / "rows.jsonl").write_text(json.dumps(row(problem_statement="x should be 2 " * 20)) + "\n")
+
+    def make(checkpoint: dict, **keys: object) -> RunConfig:
+        document = {"dataset": {"path": str(tmp_path / "rows.jsonl")}, "output": str(tmp_path / "out"), **keys}
+        return RunConfig.model_validate(document | {"checkpoints": [{"name": "tiny", **checkpoint}]})
+
+    return make
+
+
+def local(tmp_path: Path, **keys: object) -> dict:
+    write_random_checkpoint(tmp_path / "checkpoint", seed=1)
+    return {"path": tmp_path / "checkpoint", **keys}
+
+
+@pytest.mark.parametrize(
+    ("context", "said"),
+    [
+        (1024, "sampling.repair.max_tokens of 1024 leaves no room for a prompt; lower"),
+        (1100, "sampling.repair.max_tokens of 1024 leaves 76 tokens, too few for any issue; lower"),
+        (300, "context has 300 tokens: sampling.repair.*no room.*sampling.localize.max_tokens of 300 leaves no room"),
+        (2048, None),
+    ],
+)
+def test_answers_that_leave_no_room_in_the_context_are_told(config, tmp_path, context, said):
+    made = config(local(tmp_path, server_args=[f"--max-model-len={context}"]))
+    if said is None:
+        preflight(made)
+    else:
+        with pytest.raises(InputError, match=f"checkpoint tiny: .*{said}"):
+            preflight(made)
+
+
+def test_a_presets_long_answers_at_a_short_context_are_told(config, tmp_path):
+    made = config(
+        local(tmp_path, server_args=["--max-model-len=4096"]), sampling={"repair": {"max_tokens": 4096}},
+        validation={"reproduction": {"samples": 1, "sampling": {"max_tokens": 4096}}}, conditions=["gt-file"],
+    )  # fmt: skip
+    with pytest.raises(InputError, match=r"sampling.repair.*; validation.reproduction.sampling.max_tokens of 4096"):
+        preflight(made)
+
+
+def test_only_stages_that_are_asked_need_room(config, tmp_path):
+    asked = config(local(tmp_path)), config(local(tmp_path), conditions=["gt-file"])
+    assert [list(stage_samplings(made)) for made in asked] == [
+        ["sampling.repair", "sampling.localize"], ["sampling.repair"],
+    ]  # fmt: skip
+
+
+def test_a_recording_without_a_context_has_room_for_all(config, tmp_path):
+    line = {"instance_id": "owner__name-1", "stage": "repair", "text": ""}
+    (tmp_path / "told.jsonl").write_text(json.dumps(line) + "\n")
+    preflight(config({"answers": tmp_path / "told.jsonl"}, sampling={"repair": {"max_tokens": 1 << 20}}))
+
+
+@pytest.mark.parametrize(
+    ("fake", "checkpoint", "said"),
+    [
+        (FakeOpenAI(context=2048), {}, None),
+        (FakeOpenAI(context=1024), {}, r"sampling.repair.max_tokens of 1024 leaves no room"),
+        (FakeOpenAI(context=None), {}, "does not say how long the context"),
+        (FakeOpenAI(context=None), {"server_args": ["--max-model-len=2k"]}, None),
+        (FakeOpenAI(context=None), {"server_args": ["--max-model-len=two"]}, "give a whole number of tokens"),
+        (FakeOpenAI(), {"model": "tini"}, "serves tiny, not 'tini'; did you mean tiny"),
+    ],
+)
+async def test_an_endpoint_is_asked_for_its_models_and_its_context(config, fake, checkpoint, said):
+    async with fake.running():
+        made = config({"endpoint": fake.base_url, **checkpoint})
+        if said is None:
+            await asyncio.to_thread(preflight, made)
+        else:
+            with pytest.raises(InputError, match=said):
+                await asyncio.to_thread(preflight, made)
+    assert fake.questions == []
+
+
+async def test_an_endpoint_that_is_down_or_closed_is_told_with_all_else(config, monkeypatch):
+    class Closed(FakeOpenAI):
+        async def _models(self, _):
+            return failure(401, "no such key")
+
+    monkeypatch.setattr(connection, "SIDE_RETRIES", 0)
+    async with Closed().running() as fake:
+        made = config({"endpoint": fake.base_url}, prompts="agentles")
+        with pytest.raises(InputError, match=r"did you mean agentless.* \| .*refuses the key: no such key"):
+            await asyncio.to_thread(preflight, made)
+    with pytest.raises(InputError, match="no OpenAI-compatible server answers there"):
+        await asyncio.to_thread(preflight, config({"endpoint": "http://127.0.0.1:9/v1"}))
