@@ -36,6 +36,7 @@ from harness.dataset.load import load_instances
 from harness.grading.job import evaluation_job
 from harness.grading.session import evaluation_session
 from harness.grading.test_spec import specify
+from harness.images.provider import open_images
 from harness.sandbox.exec import packed
 
 OFFICIAL = "5.0.2"  # release of the swebench package
@@ -71,7 +72,8 @@ def ours(instances: Sequence[Instance], kinds: dict[str, Patches], workers: int)
     """The pass through our evaluator, its journal empty."""
     with tempfile.TemporaryDirectory() as folder, RunFolder(Path(folder)) as records:
         started = time.monotonic()
-        with evaluation_session(instances, EvaluationConfig(workers=workers), records) as session:
+        config = EvaluationConfig(workers=workers)
+        with open_images(config) as images, evaluation_session(instances, config, records, images) as session:
             futures = {
                 (kind, i.instance_id): session.submit(i, patches[i.instance_id])
                 for kind, patches in kinds.items()

@@ -29,6 +29,7 @@ from harness.dataset.load import load_instances
 from harness.dataset.recipes import load_recipes
 from harness.grading.session import evaluation_session
 from harness.grading.test_spec import render_script, specify
+from harness.images.provider import open_images
 from harness.repo.diff import Replacement, change_patch, split_lines
 from harness.repo.snapshot import open_repository
 
@@ -73,7 +74,7 @@ def evaluated(instances: Sequence[Instance], patches: dict[str, dict[str, str]])
     """All patches, one after another, from an empty journal."""
     with tempfile.TemporaryDirectory() as folder, RunFolder(Path(folder)) as records:
         config = EvaluationConfig(workers=1)
-        with evaluation_session(instances, config, records) as session:
+        with open_images(config) as images, evaluation_session(instances, config, records, images) as session:
             return {
                 (kind, i.instance_id): session.submit(i, patches[i.instance_id][kind]).result()
                 for i in instances

@@ -35,6 +35,7 @@ from harness.grading.session import Session, evaluation_session
 from harness.grading.test_log import official_spec
 from harness.grading.test_spec import Specification, specify
 from harness.images.inventory import list_images
+from harness.images.provider import open_images
 from harness.repo.diff import creation_patch
 from harness.repo.snapshot import open_repository
 
@@ -165,7 +166,8 @@ def main() -> int:
     evaluation = EvaluationConfig(workers=given.workers, timeout=given.timeout)
     with (
         RunFolder(given.output) as folder,
-        evaluation_session(instances, evaluation, folder) as session,
+        open_images(evaluation) as images,
+        evaluation_session(instances, evaluation, folder, images) as session,
         Progress() as progress,
     ):
         rows = measure(instances, session, given.mutants, progress)

@@ -27,6 +27,7 @@ from harness.core.verdict import Outcome
 from harness.dataset.recipes import Environment, FolderSource, Recipe, RecipeBook
 from harness.grading.session import Session, evaluation_session
 from harness.images.inventory import remove_images
+from harness.images.provider import open_images
 
 INSTANCE_ID = "harness-Bench__scale-1"
 TEST = "tests/test_a.py::test_new"
@@ -120,7 +121,8 @@ def measure(client, folder: Path, count: int, workers: int) -> dict[str, float]:
     threads, files = threading.active_count(), descriptors()
     with RunFolder(folder / "run") as records:
         started = time.monotonic()
-        with evaluation_session([instance], EvaluationConfig(workers=workers), records, recipes) as session:
+        config = EvaluationConfig(workers=workers)
+        with open_images(config) as images, evaluation_session([instance], config, records, images, recipes) as session:
             memory = evaluate_all(session, instance, count)
         seconds = time.monotonic() - started
         label = f"{RUN_LABEL}={records.label}"

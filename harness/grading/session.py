@@ -9,7 +9,6 @@ from pathlib import Path
 from threading import Event
 
 from harness.common.collect import Value, collect
-from harness.common.docker_client import connect
 from harness.common.journal import Journal
 from harness.common.run_folder import RunFolder
 from harness.config.schema import EvaluationConfig
@@ -23,7 +22,7 @@ from harness.grading.scripts import CommandRun, CommandRunner, Script
 from harness.grading.test_spec import Specification, specify
 from harness.images.names import built_name
 from harness.images.on_demand import SuppliedSandbox
-from harness.images.provider import ImageSupply
+from harness.images.provider import ImageProvider
 from harness.images.pull import find
 from harness.sandbox.docker import DockerSandbox
 
@@ -42,7 +41,7 @@ class Session:
     _instances: dict[str, Instance]  # by id
     _names: dict[str, str]  # instance id -> name of its image
     _digests: dict[str, str]  # image name -> digest; of images that come on demand, from then on
-    _supply: ImageSupply
+    _supply: ImageProvider
     _pool: ThreadPoolExecutor
     closing: Event = field(default_factory=Event)  # set when the session ends by an error or an interrupt
     _finished: set[str] = field(default_factory=set)  # instance ids
@@ -80,33 +79,34 @@ class Session:
 
 @contextmanager
 def evaluation_session(
-    instances: Sequence[Instance], evaluation: EvaluationConfig, folder: RunFolder, recipes: Path | None = None
+    instances: Sequence[Instance],
+    evaluation: EvaluationConfig,
+    folder: RunFolder,
+    images: ImageProvider,
+    recipes: Path | None = None,
 ) -> Iterator[Session]:
     """Check every instance's image and specification, reap what a killed run left, and open the workers.
 
-    Images that are to be pulled or built ahead `prepare_images` has brought before. On the way out all containers
-    are gone. Raises InputError when Docker is not reachable, or an instance has no image or no specification,
-    naming all of them at once.
+    Images that are to be pulled or built ahead are here before. On the way out all containers are gone. Raises
+    InputError if an instance has no image or no specification, naming all of them at once.
     """
     workers = evaluation.workers or default_workers(evaluation)
-    client = connect(connections=3 * workers + 6 + evaluation.images.pulls)
-    supply = ImageSupply(client, evaluation)
-    names = collect(instances, lambda instance: _name(supply, instance))
+    names = collect(instances, lambda instance: _name(images, instance))
     specifications = specifications_of(instances, recipes, names)
     journal = folder.journal("evaluations")
     threads = workers + max(1, round(workers * AHEAD_SHARE))
     with (
-        DockerSandbox(client, folder.label, turns=workers) as docker,
+        DockerSandbox(images.client, folder.label, turns=workers) as docker,
         ThreadPoolExecutor(threads, "evaluate") as pool,
         LogWorkers() as weigh,
     ):
         docker.reap()
-        digests = {name: docker.digest(name) for name in names.values() if find(client, name)}
+        digests = {name: docker.digest(name) for name in names.values() if find(images.client, name)}
         sandbox: Sandbox = docker
-        if supply.on_demand:
+        if images.on_demand:
             by_name = {names[instance.instance_id]: instance for instance in instances}
             digests = known_digests(journal) | digests
-            sandbox = SuppliedSandbox(docker, supply, by_name, digests)
+            sandbox = SuppliedSandbox(docker, images, by_name, digests)
         evaluator = Evaluator(
             sandbox=sandbox,
             image_of=lambda instance: names[instance.instance_id],
@@ -121,20 +121,19 @@ def evaluation_session(
         )
         try:
             by_id = {instance.instance_id: instance for instance in instances}
-            session = Session(evaluator, commands, specifications, workers, by_id, names, digests, supply, pool)
+            session = Session(evaluator, commands, specifications, workers, by_id, names, digests, images, pool)
             yield session
         except BaseException:
             session.closing.set()
             docker.stop()
-            supply.close()
+            images.close()
             pool.shutdown(wait=False, cancel_futures=True)
             raise
-    supply.settle()
+    images.settle()
     journal.close()
-    client.close()
 
 
-def _name(supply: ImageSupply, instance: Instance) -> str:
+def _name(supply: ImageProvider, instance: Instance) -> str:
     """Name of the instance's image: of the one that is here, else the one that it is pulled under when it is wanted."""
     if supply.find(instance) is None and supply.on_demand:
         return supply.wanted(instance)

@@ -1,30 +1,24 @@
 """Whether the disk under Docker has room for images to pull: asked before the first of them."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from harness.core.instance import Instance
 from harness.images.disk import GIB, docker_root, expected, image_layers, require_free
-from harness.images.provider import ImageSupply
-
-if TYPE_CHECKING:
-    from docker import DockerClient
+from harness.images.provider import ImageProvider
 
 
-def require_room(
-    client: "DockerClient", supply: ImageSupply, instances: Sequence[Instance], budget: float | None = None
-) -> None:
+def require_room(images: ImageProvider, instances: Sequence[Instance], budget: float | None = None) -> None:
     """See that the disk under Docker holds the images that are still to be pulled, or the ``budget`` (bytes) of them.
 
     Raises InputError, saying what is needed and what is free; a daemon elsewhere is not looked at.
     """
-    local = {instance.instance_id: supply.find(instance) for instance in instances}
+    local = {instance.instance_id: images.find(instance) for instance in instances}
     missing = [instance for instance in instances if local[instance.instance_id] is None]
-    root = docker_root(client)
+    root = docker_root(images.client)
     if not missing or root is None:
         return
-    layers = [image_layers(client, image.name) for image in local.values() if image]
-    need, assumed = expected([supply.places(instance) for instance in missing], layers)
+    layers = [image_layers(images.client, image.name) for image in local.values() if image]
+    need, assumed = expected([images.places(instance) for instance in missing], layers)
     need = int(min(need, budget)) if budget else need
     about = f"about {need / GIB:.1f} GiB{' (partly assumed)' if assumed else ''}"
     require_free(

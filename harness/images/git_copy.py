@@ -2,15 +2,15 @@
 
 import tarfile
 import tempfile
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, Self
 
-from harness.common.docker_client import RUN_LABEL, connect, translated
-from harness.config.schema import EvaluationConfig
+from harness.common.docker_client import RUN_LABEL, translated
 from harness.core.instance import Instance
 from harness.errors import InputError
-from harness.images.provider import ImageSupply
+from harness.images.provider import ImageProvider
 
 if TYPE_CHECKING:
     from docker import DockerClient
@@ -58,28 +58,23 @@ class DockerImage:
 
 
 class ImageFinder:
-    """Finds instances' images; asks for Docker only when the first is looked for."""
+    """Finds instances' images and keeps the one that it found last. Leave it when done.
 
-    def __init__(self, evaluation: EvaluationConfig) -> None:
-        """``evaluation`` says where images may come from, and the budget that they are kept within."""
-        # tests are still to come: what only a build would bring back has to stay
-        images = evaluation.images.model_copy(update={"evict_built": False})
-        self._evaluation = evaluation.model_copy(update={"images": images})
-        self._client: DockerClient | None = None
-        self._supply: ImageSupply | None = None
-        self._last: Instance | None = None
+    Under a budget the others may go, but they are not finished: tests are still to come.
+    """
+
+    def __init__(self, images: ImageProvider) -> None:
+        self._images = images
+        self._last = ExitStack()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._last.close()
 
     def __call__(self, instance: Instance) -> DockerImage:
-        """The instance's image; the one before may go. Raises InputError where there is none, or no Docker."""
-        self._client = self._client or connect()
-        self._supply = self._supply or ImageSupply(self._client, self._evaluation)
-        if self._last and self._supply.on_demand:
-            self._supply.finish(self._last)
-        self._last = instance
-        image = self._supply.obtain(instance)
-        return DockerImage(self._client, image.name, image.digest)
-
-    def close(self) -> None:
-        """Close the connections."""
-        if self._client:
-            self._client.close()
+        """The instance's image; the one before may go. Raises InputError if there is none."""
+        self._last.close()
+        image = self._last.enter_context(self._images.hold(instance))
+        return DockerImage(self._images.client, image.name, image.digest)

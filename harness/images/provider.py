@@ -1,8 +1,13 @@
 """Images of instances when they are wanted: found on this machine, pulled, and let go again under a budget."""
 
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
+from math import ceil
 from typing import TYPE_CHECKING
 
+from harness.common.docker_client import connect
 from harness.common.once import Once
 from harness.config.schema import EvaluationConfig
 from harness.core.instance import Instance
@@ -25,28 +30,43 @@ class LocalImage:
     digest: str  # content id, "sha256:..."
 
 
-class ImageSupply:
-    """Local images of instances. Safe for threads; close it when done."""
+@contextmanager
+def open_images(evaluation: EvaluationConfig) -> Iterator["ImageProvider"]:
+    """One connection to Docker and one provider for all stages of a run, which so keep to one budget.
+
+    Raises InputError if Docker is not reachable.
+    """
+    workers = evaluation.workers or ceil((os.cpu_count() or 1) / evaluation.cpus)
+    client = connect(connections=3 * workers + 6 + evaluation.images.pulls)
+    provider = ImageProvider(client, evaluation)
+    try:
+        yield provider
+    finally:
+        provider.close()
+        client.close()
+
+
+class ImageProvider:
+    """Local images of instances. Safe for threads."""
 
     def __init__(self, client: "DockerClient", evaluation: EvaluationConfig) -> None:
-        """``evaluation`` says whether and where from images may be pulled, and the budget that they are kept within."""
-        self._client = client
+        """``client`` is the run's connection to Docker, which its other parts use as well.
+
+        ``evaluation`` says whether and from where images may be pulled, and the budget that they are kept within.
+        """
+        self.client = client
         self._images = evaluation.images
         self._pull = evaluation.pull
-        self._build = evaluation.build  # what is built is built ahead
         self._puller = Puller(client, evaluation.images)
         budget = evaluation.image_budget
-        self._budget = Budget(client, budget * GIB, evaluation.images.evict_built) if budget else None
+        self.on_demand = self._pull and budget is not None and not evaluation.build  # what is built is built ahead
+        """Whether images are pulled when wanted and not before: under a budget they may not all fit at once."""
+        self._budget = Budget(client, budget * GIB, evaluation.images.evict_built, self.on_demand) if budget else None
         self._once: Once[LocalImage] = Once(lambda _: None)
 
     def close(self) -> None:
         """End the pulls under way."""
         self._puller.close()
-
-    @property
-    def on_demand(self) -> bool:
-        """Whether images are pulled when wanted and not before: under a budget they may not all fit at once."""
-        return self._pull and self._budget is not None and not self._build
 
     def find(self, instance: Instance) -> LocalImage | None:
         """The instance's image on this machine, None where there is none, or none that fits its pin."""
@@ -54,7 +74,7 @@ class ImageSupply:
         for name in local_names(instance):
             # a name by digest can't be given to an image that comes from elsewhere
             for known in sources(name, self._images, instance) if "@" in name else [name]:
-                image = find(self._client, known)
+                image = find(self.client, known)
                 if image and (pin is None or matches(image, pin)):
                     return LocalImage(known, str(image.id))
         return None
@@ -75,20 +95,37 @@ class ImageSupply:
         return sources(self.wanted(instance), self._images, instance)
 
     def obtain(self, instance: Instance, on_amount: OnAmount = lambda _: None) -> LocalImage:
-        """The instance's image, which is on this machine now; pulled where it was not.
+        """The instance's image, which is on this machine now; pulled if it was not. Raises as `hold` does."""
+        with self.hold(instance, on_amount) as image:
+            return image
 
-        Raises InputError where there is none and none may be pulled or no registry holds it,
-        InfrastructureError where no registry answers.
+    @contextmanager
+    def hold(self, instance: Instance, on_amount: OnAmount = lambda _: None) -> Iterator[LocalImage]:
+        """The instance's image, which is on this machine, pulled if need be, and stays as long as the block runs.
+
+        Raises InputError if there is none and none may be pulled or no registry holds it,
+        InfrastructureError if no registry answers.
         """
-        image = self.find(instance) or self._once.get(
+        image = self._here(instance, on_amount)
+        if self._budget is None:
+            yield image
+            return
+        while not self._budget.take(image.name):
+            image = self._here(instance, on_amount)
+        try:
+            yield image
+        finally:
+            self._budget.leave(image.name)
+
+    def _here(self, instance: Instance, on_amount: OnAmount) -> LocalImage:
+        return self.find(instance) or self._once.get(
             instance.instance_id, lambda: self.find(instance) or self._pulled(instance, on_amount)
         )
-        if self._budget:
-            self._budget.use(image.name)
-        return image
 
     def _pulled(self, instance: Instance, on_amount: OnAmount) -> LocalImage:
-        self._puller.pull(self.wanted(instance), instance, on_amount)
+        name = self.wanted(instance)
+        with self._budget.room(name) if self._budget else nullcontext():
+            self._puller.pull(name, instance, on_amount)
         image = self.find(instance)
         if image is None:
             raise InfrastructureError(f"{instance.instance_id}: its image is gone again after its pull")

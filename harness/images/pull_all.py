@@ -5,13 +5,12 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-from harness.common.docker_client import connect
 from harness.common.progress import Progress
 from harness.config.schema import EvaluationConfig
 from harness.core.instance import Instance
 from harness.errors import HarnessError, InfrastructureError, InputError
 from harness.images.disk_check import require_room
-from harness.images.provider import ImageSupply
+from harness.images.provider import ImageProvider, open_images
 from harness.images.pull_progress import Amount
 
 MEGABYTE = 1_000_000
@@ -35,38 +34,34 @@ def prefetch(instances: Sequence[Instance], evaluation: EvaluationConfig) -> lis
     Started again after an end of whatever kind, it pulls what is missing. Raises InputError where the disk
     has no room for what is to come, and where Docker is not reachable.
     """
-    workers = evaluation.images.pulls
-    client = connect(connections=workers + 4)
-    supply = ImageSupply(client, evaluation)
-    require_room(client, supply, instances)
-    results = pull_all(supply, instances, workers)
-    client.close()
-    return results
+    with open_images(evaluation) as images:
+        require_room(images, instances)
+        return pull_all(images, instances, evaluation.images.pulls)
 
 
-def pull_all(supply: ImageSupply, instances: Sequence[Instance], workers: int) -> list[PullResult]:
+def pull_all(images: ImageProvider, instances: Sequence[Instance], workers: int) -> list[PullResult]:
     """One result for each instance, in their order; an interrupt ends the pulls under way."""
     with Progress() as progress:
         display = _Display(progress, len(instances))
         pool = ThreadPoolExecutor(workers, thread_name_prefix="pull")
         try:
-            return list(pool.map(lambda instance: _pull(supply, instance, display), instances))
+            return list(pool.map(lambda instance: _pull(images, instance, display), instances))
         except BaseException:
-            supply.close()
+            images.close()
             raise
         finally:
             pool.shutdown(cancel_futures=True)
 
 
-def _pull(supply: ImageSupply, instance: Instance, display: "_Display") -> PullResult:
+def _pull(images: ImageProvider, instance: Instance, display: "_Display") -> PullResult:
     began, came = time.monotonic(), _Bytes(display)
     image, error, here = None, None, False
     try:
-        if image := supply.find(instance):
+        if image := images.find(instance):
             here = True
         else:
             with display.images.running(instance.instance_id):
-                image = supply.obtain(instance, came.add)
+                image = images.obtain(instance, came.add)
     except HarnessError as failure:
         error = failure
     display.images.count(here)

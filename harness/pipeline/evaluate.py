@@ -26,6 +26,7 @@ from harness.grading.exclusions import (
 from harness.grading.log_workers import LogWorkers
 from harness.grading.regrade import regraded, stored_verdicts
 from harness.grading.session import Session, evaluation_session, specifications_of
+from harness.images.provider import open_images
 from harness.pipeline.attempt import not_submitted, reference_result
 from harness.pipeline.prepare_images import prepare_images
 from harness.report.metrics import SummaryRow
@@ -81,16 +82,18 @@ def evaluate_predictions(submission: Submission) -> Judged:
     submitted = _submitted(submission)
     soundness = open_soundness(submission.evaluation.calibration)
     instances = [instance for instance, _ in submitted]
-    prepare_images(instances, submission.evaluation, submission.recipes)
-    with (
-        RunFolder(submission.output) as folder,
-        evaluation_session(instances, submission.evaluation, folder, submission.recipes) as session,
-        Progress() as progress,
-    ):
-        runs = _run(submission, submitted, session, progress)
-        facts = {"predictions": submission.predictions, "repeats": submission.repeats, "images": session.images}
-        freeze(folder.path / "frozen.yaml", {"evaluation": submission.evaluation.model_dump(mode="json")}, facts)
-        return _write(folder, submission, submitted, runs, soundness)
+    evaluation, recipes = submission.evaluation, submission.recipes
+    with open_images(evaluation) as images:
+        prepare_images(images, instances, evaluation, recipes)
+        with (
+            RunFolder(submission.output) as folder,
+            evaluation_session(instances, evaluation, folder, images, recipes) as session,
+            Progress() as progress,
+        ):
+            runs = _run(submission, submitted, session, progress)
+            facts = {"predictions": submission.predictions, "repeats": submission.repeats, "images": session.images}
+            freeze(folder.path / "frozen.yaml", {"evaluation": submission.evaluation.model_dump(mode="json")}, facts)
+            return _write(folder, submission, submitted, runs, soundness)
 
 
 def regrade_predictions(submission: Submission) -> Judged:

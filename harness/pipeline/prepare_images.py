@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.build.builder import build_images
-from harness.common.docker_client import connect
 from harness.common.paths import cache_folder
 from harness.config.schema import EvaluationConfig
 from harness.core.instance import Instance
@@ -13,43 +12,34 @@ from harness.dataset.recipes import RecipeBook, load_recipes
 from harness.errors import InfrastructureError
 from harness.images.disk import GIB
 from harness.images.disk_check import require_room
-from harness.images.provider import ImageSupply
+from harness.images.provider import ImageProvider
 from harness.images.pull_all import pull_all, require_pulled
 
 if TYPE_CHECKING:
     from docker import DockerClient
 
 
-def prepare_images(instances: Sequence[Instance], evaluation: EvaluationConfig, recipes: Path | None) -> None:
+def prepare_images(
+    images: ImageProvider, instances: Sequence[Instance], evaluation: EvaluationConfig, recipes: Path | None
+) -> None:
     """Bring the instances' images here, as far as that is allowed and does not wait until they are wanted.
 
     Raises InputError if an image is not available, or the disk has no room for those that are to come.
     """
-    if evaluation.pull or evaluation.build:
-        client = connect()
-        _bring(client, ImageSupply(client, evaluation), instances, evaluation, recipes)
-        client.close()
-
-
-def _bring(
-    client: "DockerClient",
-    supply: ImageSupply,
-    instances: Sequence[Instance],
-    evaluation: EvaluationConfig,
-    recipes: Path | None,
-) -> None:
-    missing = [instance for instance in instances if supply.find(instance) is None]
+    if not (evaluation.pull or evaluation.build):
+        return
+    missing = [instance for instance in instances if images.find(instance) is None]
     buildable = load_recipes(recipes) if evaluation.build else RecipeBook(environments={}, instances={})
     if evaluation.pull and missing:
         budget = evaluation.image_budget
-        require_room(client, supply, instances, budget * GIB if budget else None)
-        if supply.on_demand:
+        require_room(images, instances, budget * GIB if budget else None)
+        if images.on_demand:
             return
-        results = pull_all(supply, missing, evaluation.images.pulls)
+        results = pull_all(images, missing, evaluation.images.pulls)
         require_pulled([result for result in results if result.instance_id not in buildable.instances])
-        missing = [instance for instance in missing if supply.find(instance) is None]
+        missing = [instance for instance in missing if images.find(instance) is None]
     if evaluation.build and missing:
-        _build(client, missing, buildable)
+        _build(images.client, missing, buildable)
 
 
 def _build(client: "DockerClient", instances: Sequence[Instance], book: RecipeBook) -> None:

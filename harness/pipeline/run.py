@@ -8,7 +8,6 @@ does only what is missing. Tests of one checkpoint's patches run while the next 
 import asyncio
 from collections import Counter
 from collections.abc import Callable, Coroutine, Sequence
-from contextlib import closing
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
@@ -19,7 +18,7 @@ from harness.common.journal import Journal
 from harness.common.paths import cache_folder
 from harness.common.progress import Progress, Stage
 from harness.common.run_folder import RunFolder, freeze
-from harness.config.schema import CheckpointConfig, EvaluationConfig, RunConfig
+from harness.config.schema import CheckpointConfig, RunConfig
 from harness.core.candidate import Candidate
 from harness.core.conditions import Condition, Reference
 from harness.core.instance import Instance
@@ -30,6 +29,7 @@ from harness.dataset.predictions import reference_predictions
 from harness.grading.scripts import CommandRun, Script
 from harness.grading.session import Session, evaluation_session
 from harness.images.git_copy import ImageFinder
+from harness.images.provider import ImageProvider, open_images
 from harness.localize.stages import Localization, Localizer
 from harness.model.checkpoint import checkpoint_revision
 from harness.model.client import open_model
@@ -62,30 +62,34 @@ def run_pipeline(config: RunConfig) -> list[SummaryRow]:
     named = preflight(config)
     instances, prompts = named.instances, named.prompts
     recipes = config.dataset.recipes
-    prepare_images(instances, config.evaluation, recipes)
-    snapshots = read_snapshots(instances, config.evaluation) if config.checkpoints else {}
-    with (
-        RunFolder(config.output) as folder,
-        derived_store(cache_folder()) as store,
-        evaluation_session(instances, config.evaluation, folder, recipes) as session,
-        Progress() as progress,
-    ):
-        require_validation(config.validation, instances, session.specifications)
-        localizer = Localizer(prompts, config.localization, config.sampling, store)
-        run = Run(config, instances, snapshots, prompts, localizer, folder, session, progress)
-        results = run_async(run.all())
-        freeze(folder.path / "frozen.yaml", config.model_dump(mode="json"), run.facts())
-        return write_results(folder, results, session.evaluator.log_path, named.soundness)
+    with open_images(config.evaluation) as images:
+        prepare_images(images, instances, config.evaluation, recipes)
+        snapshots = read_snapshots(instances, images) if config.checkpoints else {}
+        with (
+            RunFolder(config.output) as folder,
+            derived_store(cache_folder()) as store,
+            evaluation_session(instances, config.evaluation, folder, images, recipes) as session,
+            Progress() as progress,
+        ):
+            require_validation(config.validation, instances, session.specifications)
+            localizer = Localizer(prompts, config.localization, config.sampling, store)
+            run = Run(config, instances, snapshots, prompts, localizer, folder, session, progress)
+            results = run_async(run.all())
+            freeze(folder.path / "frozen.yaml", config.model_dump(mode="json"), run.facts())
+            return write_results(folder, results, session.evaluator.log_path, named.soundness)
 
 
-def read_snapshots(instances: Sequence[Instance], evaluation: EvaluationConfig) -> dict[str, Snapshot]:
-    """The instances' base states: rebuilt, from a mirror, or out of the instance's own image.
+def read_snapshots(instances: Sequence[Instance], images: ImageProvider) -> dict[str, Snapshot]:
+    """The instances' base states, by id: rebuilt, from a mirror, or out of the instance's own image.
 
     Raises InputError naming the instances that none of these holds.
     """
-    with closing(ImageFinder(evaluation)) as images:
-        repository = open_repository(cache_folder(), ImageRepository(cache_folder() / "images", images))
-        return collect(instances, repository.snapshot)
+    # under a budget the last images stay here, and the first instances are tested first
+    order = instances[::-1] if images.on_demand else instances
+    with ImageFinder(images) as finder:
+        repository = open_repository(cache_folder(), ImageRepository(cache_folder() / "images", finder))
+        found = collect(order, repository.snapshot)
+    return {instance.instance_id: found[instance.instance_id] for instance in instances}
 
 
 def run_async(work: Coroutine[Any, Any, list[Result]]) -> list[Result]:

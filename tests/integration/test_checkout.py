@@ -8,6 +8,7 @@ from harness.config.schema import EvaluationConfig
 from harness.dataset.load import load_instances
 from harness.errors import InputError
 from harness.images.git_copy import DockerImage, ImageFinder
+from harness.images.provider import open_images
 from harness.repo.image_repository import ImageRepository
 from harness.repo.snapshot import open_repository
 
@@ -16,12 +17,14 @@ pytestmark = pytest.mark.docker
 
 def test_the_image_holds_what_it_was_built_from(miniature_rows, docker_client, tmp_path):
     instance = load_instances(str(miniature_rows))[0]
-    finder = ImageFinder(EvaluationConfig())
-    with ImageRepository(tmp_path, finder) as repository:
+    with (
+        open_images(EvaluationConfig()) as images,
+        ImageFinder(images) as finder,
+        ImageRepository(tmp_path, finder) as repository,
+    ):
         snapshot = repository.snapshot(instance)
         assert snapshot.tree == open_repository(cache_folder()).snapshot(instance).tree
         assert snapshot.check_applies(instance.patch) == ""
-    finder.close()
     assert docker_client.containers.list(all=True, filters={"label": f"{RUN_LABEL}=checkout"}) == []
 
 

@@ -24,7 +24,7 @@ from harness.images.inventory import (
     verify_image,
 )
 from harness.images.names import built_name
-from harness.images.provider import ImageSupply
+from harness.images.provider import ImageProvider
 from harness.images.pull import Puller
 from harness.repo.snapshot import RebuiltRepository
 
@@ -204,7 +204,7 @@ def empty_image(docker_client):
 
 
 def resolve(client, instance: Instance, pull: bool = False) -> str:
-    return ImageSupply(client, EvaluationConfig(pull=pull)).obtain(instance).name
+    return ImageProvider(client, EvaluationConfig(pull=pull)).obtain(instance).name
 
 
 def test_a_row_has_the_image_it_names_or_else_ours_or_the_official_one(docker_client, instance, empty_image):

@@ -10,7 +10,7 @@ from harness.common import retry
 from harness.config.schema import EvaluationConfig, ImagesConfig
 from harness.dataset.versions import published_image
 from harness.errors import InfrastructureError, InputError
-from harness.images.provider import ImageSupply
+from harness.images.provider import ImageProvider
 from harness.images.pull import Puller, digests, find
 from harness.images.pull_progress import Amount
 from harness.images.registry import Registries
@@ -44,8 +44,8 @@ def official_names_removed(docker_client):
                 docker_client.images.remove(tag)
 
 
-def supply(client, **images) -> ImageSupply:
-    return ImageSupply(client, EvaluationConfig(pull=True, images=ImagesConfig(**images)))
+def supply(client, **images) -> ImageProvider:
+    return ImageProvider(client, EvaluationConfig(pull=True, images=ImagesConfig(**images)))
 
 
 def test_a_mirror_gives_the_official_image_its_name(docker_client, registry, proxy, wanted):
@@ -102,7 +102,7 @@ def test_a_pin_that_nothing_holds_is_refused(docker_client, registry, proxy, wan
         supply(docker_client, pins=pins).obtain(instance)
     assert find(docker_client, instance.image) is None
     with pytest.raises(InputError, match=r"no image on this machine \(.*/ns/moved:1 as sha256:0{64}\)"):
-        ImageSupply(docker_client, EvaluationConfig(images=ImagesConfig(pins=pins))).obtain(instance)
+        ImageProvider(docker_client, EvaluationConfig(images=ImagesConfig(pins=pins))).obtain(instance)
 
 
 def test_a_pin_outlives_a_passing_fault_after_its_tag_has_moved(docker_client, registry, proxy, wanted):

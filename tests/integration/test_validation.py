@@ -29,6 +29,7 @@ from harness.core.location import Location
 from harness.dataset.load import load_instances
 from harness.grading.scripts import CommandRun, Script
 from harness.grading.session import Session, evaluation_session
+from harness.images.provider import open_images
 from harness.model.prompts import Prompts
 from harness.pipeline.run import run_pipeline
 from harness.repo.diff import Replacement, change_patch, parse_patch, split_lines
@@ -98,7 +99,8 @@ async def test_the_right_candidate_is_told_from_the_others(miniature_rows, tmp_p
     snapshot = open_repository(cache_folder()).snapshot(instance)
     with (
         RunFolder(tmp_path / "run") as folder,
-        evaluation_session([instance], EVALUATION, folder) as session,
+        open_images(EVALUATION) as images,
+        evaluation_session([instance], EVALUATION, folder, images) as session,
     ):
         validation = await try_out(session, instance, snapshot)
         regression = validation.plan.regression
@@ -128,7 +130,11 @@ def test_nothing_of_the_hidden_tests_comes_into_a_container(miniature_rows, tmp_
     """All that a script of the model's could read there: the tests of the base state, and the script itself."""
     instance = load_instances(str(miniature_rows))[0]
     hidden = re.findall(r"^\+def (\w+)", instance.test_patch, re.MULTILINE)
-    with RunFolder(tmp_path / "run") as folder, evaluation_session([instance], EVALUATION, folder) as session:
+    with (
+        RunFolder(tmp_path / "run") as folder,
+        open_images(EVALUATION) as images,
+        evaluation_session([instance], EVALUATION, folder, images) as session,
+    ):
         specification = session.specifications[instance.instance_id]
         assert hidden[0] in specification.script
         script = program_script(instance, specification, "cat /testbed/tests/*.py /harness/*; git status -s", {})
