@@ -66,13 +66,25 @@ def test_every_room_says_in_a_line_what_it_is_for():
         assert len(docstring.splitlines()) == 1, room
 
 
-def test_core_needs_nothing_but_pydantic():
-    allowed = {*sys.stdlib_module_names, "pydantic", "harness"}
-    for path in (ROOT / "harness" / "core").glob("*.py"):
+def packages_imported(folder: Path) -> set[str]:
+    """Packages beyond the standard library that the modules of a folder import."""
+    found = set()
+    for path in folder.glob("*.py"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
             names += [node.module] if isinstance(node, ast.ImportFrom) and node.module else []
-            assert {name.split(".")[0] for name in names} <= allowed, path
+            found |= {name.split(".")[0] for name in names}
+    return found - sys.stdlib_module_names
+
+
+def test_core_needs_nothing_but_pydantic():
+    assert packages_imported(ROOT / "harness" / "core") == {"pydantic", "harness"}
+
+
+def test_what_trains_needs_five_packages_and_no_command_line_library():
+    """A training machine has only these, as docs/laboratory.md promises."""
+    promised = {"torch", "numpy", "pyarrow", "tokenizers", "safetensors"}
+    assert packages_imported(ROOT / "lab" / "training") <= {"lab", *promised}
 
 
 def test_what_trains_imports_nothing_of_the_harness():

@@ -20,7 +20,7 @@ from pydantic import (
 from harness.common.suggest import nearest
 from harness.config.path_types import CheckpointFolder, DataSource, ExistingFile, LocalPath, PromptSource
 from harness.config.presets import preset_names
-from harness.core.conditions import Condition, Reference
+from harness.core.conditions import REFERENCES, Condition, Reference
 from harness.core.image_name import check_registry
 from harness.core.interfaces import Limits, Sampling
 
@@ -308,7 +308,7 @@ class RunConfig(Section):
         repeated = sorted({name for name in names if names.count(name) > 1})
         if repeated:
             raise ValueError(f"checkpoint names must differ, but {', '.join(repeated)} comes more than once")
-        reserved = sorted(set(names) & set(get_args(Reference)))
+        reserved = sorted(set(names) & set(REFERENCES))
         if reserved:
             raise ValueError(f"{', '.join(reserved)} names a reference row; call the checkpoint something else")
         return value

@@ -8,10 +8,10 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
 
 from harness.common.suggest import nearest
+from harness.core.conditions import GOLD, REFERENCES
 from harness.core.instance import Instance
 from harness.errors import InputError
 
-REFERENCES = ("gold", "empty")
 NAME_BYTES = 200  # file systems take 255, some of which escapes may need
 BASE = "base"  # no patch at all, and the tests run all the same: shows that an instance is sound
 
@@ -50,7 +50,7 @@ def reference_predictions(kind: str, instances: Iterable[Instance]) -> list[Pred
         Prediction(
             instance_id=instance.instance_id,
             model_name_or_path=kind,
-            model_patch=instance.patch if kind == "gold" else "",
+            model_patch=instance.patch if kind == GOLD else "",
         )
         for instance in instances
     ]

@@ -12,6 +12,7 @@ from harness.common.paths import check_folder
 from harness.common.resources import resource
 from harness.config.load import load_run_file
 from harness.config.schema import RunConfig
+from harness.core.conditions import REFERENCES
 from harness.errors import InputError
 from harness.miniature.generate import generate
 from harness.packing.metrics_file import METRICS
@@ -64,7 +65,7 @@ def pipeline_settings(samples: int = 1) -> dict[str, Any]:
     """
     strike = {"max_tokens": 16, "temperature": 0.0}
     return {
-        "references": ["gold", "empty"],
+        "references": list(REFERENCES),
         "prompts": "compact",
         "localization": {"elements": {"enabled": True, "sampling": {"max_tokens": 64, "temperature": 0.0}}},
         "sampling": {

@@ -11,6 +11,7 @@ from harness.common.paths import check_folder
 from harness.common.progress import Progress, Stage
 from harness.common.run_folder import RunFolder, freeze, require_kind
 from harness.config.schema import EvaluationConfig
+from harness.core.conditions import GOLD
 from harness.core.instance import Instance
 from harness.core.verdict import Outcome, Verdict
 from harness.dataset.predictions import BASE, Prediction, load_predictions
@@ -33,7 +34,6 @@ from harness.report.metrics import SummaryRow
 from harness.report.spread import Spread, spread
 from harness.report.write import Result, write_results
 
-GOLD = "gold"
 Runs = list[list[Verdict]]  # repeat by repeat, one verdict for each prediction
 
 

@@ -2,7 +2,8 @@
 
     python -m lab.training.jobs plan.json --at-once 4
 
-does what of the plan is not done yet: on another machine, say, to which the plan's folder was copied.
+does what of the plan is not done yet: on another machine, say, to which the plan's folder was copied. The command
+line is argparse's, unlike that of `python -m lab`: a training machine needs no typer.
 """
 
 import argparse
