@@ -25,6 +25,8 @@ from harness.grading.exclusions import Calibrated, open_soundness
 from harness.report.metrics import SummaryRow
 from harness.report.official import official_report
 from harness.report.spread import Spread
+from harness.report.stage_tables import stages_csv
+from harness.report.stages import StageRow
 from harness.report.tables import csv
 from harness.statistics.share import Interval
 from lab.__main__ import app as lab_app
@@ -313,6 +315,14 @@ def test_the_page_has_every_key_of_the_files_that_programs_read() -> None:
     assert keys_of(page, "`table.csv`") - {"packing_<metric>"} == set(header)
     candidate = {*Candidate.model_fields, *(field.name for field in fields(Cost))} - {"vote", "cost"}
     assert keys_of(page, "`trail.jsonl`") - TRAIL == candidate
+
+
+def test_the_page_has_every_score_of_the_stages() -> None:
+    kinds = {(kind, 1): 0.5 for kind in ("file", "element", "line")}
+    row = StageRow("a", "model", 1, kinds, kinds, {"x": 1}, 1, {"x": 1}, {"x": 1}, 1, {1: 0.5}, 0.5, 0.5)
+    scores = {line.split(",")[2] for line in stages_csv([row]).splitlines()[1:]}
+    said = keys_of(read(ROOT / "docs" / "output-files.md"), "`stages.csv`")
+    assert {re.sub(r"<\w+>", "x", name).replace("@k", "@1") for name in said} == scores
 
 
 def test_the_run_file_of_the_readme_is_one() -> None:
