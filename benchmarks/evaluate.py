@@ -32,10 +32,10 @@ from harness.common.run_folder import RunFolder
 from harness.config.schema import EvaluationConfig
 from harness.core.instance import Instance
 from harness.core.verdict import Outcome
-from harness.dataset.load import load_instances
+from harness.dataset.instances import load_instances
 from harness.grading.job import evaluation_job
 from harness.grading.session import evaluation_session
-from harness.grading.test_spec import specify
+from harness.grading.specification import specify
 from harness.images.provider import open_images
 from harness.sandbox.exec import packed
 

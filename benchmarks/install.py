@@ -25,10 +25,10 @@ from harness.config.schema import EvaluationConfig
 from harness.core.instance import Instance
 from harness.core.interfaces import Snapshot
 from harness.core.verdict import Outcome, Verdict
-from harness.dataset.load import load_instances
+from harness.dataset.instances import load_instances
 from harness.dataset.recipes import load_recipes
 from harness.grading.session import evaluation_session
-from harness.grading.test_spec import render_script, specify
+from harness.grading.specification import render_script, specify
 from harness.images.provider import open_images
 from harness.repo.diff import Replacement, change_patch, split_lines
 from harness.repo.snapshot import open_repository

@@ -29,11 +29,11 @@ from harness.common.run_folder import RunFolder
 from harness.config.schema import EvaluationConfig
 from harness.core.instance import Instance
 from harness.core.verdict import Phase, Verdict
-from harness.dataset.load import load_instances
+from harness.dataset.instances import load_instances
 from harness.dataset.recipes import load_recipes
+from harness.grading.log_grading import official_spec
 from harness.grading.session import Session, evaluation_session
-from harness.grading.test_log import official_spec
-from harness.grading.test_spec import Specification, specify
+from harness.grading.specification import Specification, specify
 from harness.images.inventory import list_images
 from harness.images.provider import open_images
 from harness.repo.diff import creation_patch

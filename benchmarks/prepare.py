@@ -28,8 +28,8 @@ from harness.common.paths import cache_folder
 from harness.config.schema import LocalizationConfig, SamplingConfig
 from harness.core.instance import Instance
 from harness.core.interfaces import Answer, Sampling, Snapshot
-from harness.dataset.load import load_instances
-from harness.localize.files import rank_paths, source_paths
+from harness.dataset.instances import load_instances
+from harness.localize.named_files import rank_paths, source_paths
 from harness.localize.stages import Localization, Localizer
 from harness.model.prompts import Prompts
 from harness.repair.source import LocatedSource

@@ -34,11 +34,11 @@ from harness.config.presets import load_preset, preset_names
 from harness.config.schema import RunConfig
 from harness.core.instance import Instance
 from harness.core.interfaces import Snapshot
-from harness.dataset.load import load_instances
+from harness.dataset.instances import load_instances
 from harness.miniature.checkpoints import Shape, write_random_checkpoint
 from harness.pipeline.run import run_pipeline
 from harness.repo.snapshot import open_repository
-from harness.report.metrics import SummaryRow
+from harness.report.summary import SummaryRow
 
 INSTANCES = (
     "pallets__flask-4992", "pytest-dev__pytest-9359", "sphinx-doc__sphinx-10325", "sympy__sympy-24909",

@@ -67,7 +67,7 @@ def run(
     """Evaluate every checkpoint of a run file; run it again to do only what is missing."""
     from harness.config.load import load_run_file
     from harness.pipeline.run import run_pipeline
-    from harness.report.tables import terminal_table
+    from harness.report.result_tables import terminal_table
 
     config = load_run_file(run_file, overrides or ())
     _show(terminal_table(run_pipeline(config)))
@@ -107,9 +107,9 @@ def evaluate(
 ) -> None:
     """Run the tests on given patches; run it again to do only what is missing."""
     from harness.config.load import load_evaluation
-    from harness.dataset.load import load_instances, select
+    from harness.dataset.instances import load_instances, select
     from harness.pipeline.evaluate import Submission, evaluate_predictions, regrade_predictions
-    from harness.report.tables import terminal_table
+    from harness.report.result_tables import terminal_table
     from harness.report.terminal import judged_notes, verdict_list
 
     flags = {
@@ -155,7 +155,7 @@ def build(
     ] = Base.AUTO,
 ) -> None:
     """Build base, environment and instance images, and the bare repositories beside them."""
-    from harness.build.command import build_instances
+    from harness.build.build_instances import build_instances
 
     results = build_instances(dataset, split, _ids(instances), recipes, rows, base.value)
     made = sum(not result.reused for result in results)
@@ -176,7 +176,7 @@ def pull(
 ) -> None:
     """Pull the images of a data set's instances ahead of a run; start it again to pull what is missing."""
     from harness.config.load import load_evaluation
-    from harness.dataset.load import load_instances
+    from harness.dataset.instances import load_instances
     from harness.images.pull_all import prefetch, require_pulled
     from harness.report.terminal import pull_table
 
@@ -239,7 +239,7 @@ def demo(
     """Run the whole pipeline on miniature instances, with a tiny trained checkpoint for each packing strategy."""
     from harness.pipeline.demo import prepare_demo
     from harness.pipeline.run import run_pipeline
-    from harness.report.tables import terminal_table
+    from harness.report.result_tables import terminal_table
 
     config = prepare_demo(folder, count)
     _show(terminal_table(run_pipeline(config)))

@@ -37,7 +37,7 @@ def make(
 ) -> None:
     """Write the corpus, pack it by every strategy, train one checkpoint for each arm and seed."""
     from lab.arms import arms_named
-    from lab.corpus.corpus import CorpusRecipe
+    from lab.corpus.make_corpus import CorpusRecipe
     from lab.laboratory import Laboratory
 
     check_folder(folder, LABORATORY_PART)
@@ -61,7 +61,7 @@ def tokenizer(
 
     from harness.packing.findings import Reading
     from harness.packing.sources import read_documents
-    from lab.corpus.corpus import CorpusRecipe, write_tokenizer
+    from lab.corpus.make_corpus import CorpusRecipe, write_tokenizer
 
     check_folder(output, "the tokenizer's folder")
     documents = islice(read_documents(str(corpus), Reading()), CorpusRecipe.tokenizer_documents)
@@ -111,7 +111,7 @@ def ship(
     limit: Annotated[int | None, typer.Option(help="Held-out questions of each kind; all if not given.", min=1)] = None,
 ) -> None:
     """Make the first checkpoint of each strategy, with its score, the one that comes with the project."""
-    from lab.corpus.corpus import CorpusRecipe
+    from lab.corpus.make_corpus import CorpusRecipe
     from lab.laboratory import Laboratory
     from lab.ship import DESTINATION
     from lab.ship import ship as ship_checkpoints
@@ -135,7 +135,7 @@ def ablation(
     """The whole study: train, evaluate every checkpoint through the pipeline and Docker, write tables and page."""
     from lab.ablation import Instances, run_ablation
     from lab.arms import arms_named
-    from lab.corpus.corpus import CorpusRecipe
+    from lab.corpus.make_corpus import CorpusRecipe
     from lab.laboratory import Laboratory
 
     check_folder(folder, LABORATORY_PART)

@@ -7,12 +7,12 @@ from typing import Any
 
 import yaml
 
-from harness.build.command import build_instances
+from harness.build.build_instances import build_instances
 from harness.common.files import write_whole
 from harness.config.load import load_run_file
 from harness.config.schema import RunConfig
 from harness.core.verdict import Outcome
-from harness.dataset.load import load_instances
+from harness.dataset.instances import load_instances
 from harness.errors import InputError
 from harness.miniature.generate import generate
 from harness.miniature.split import Split
@@ -25,8 +25,8 @@ from lab.laboratory import Laboratory
 from lab.study import Study, joined, load_study, read_study, write_study
 from lab.study.analysis import subset_ids
 from lab.study.card import read_card, shared_conditions
-from lab.study.collect import check_alike
 from lab.study.run_files import settings_of
+from lab.study.study import check_alike
 from lab.training.step import fitting_precision
 from lab.training.train import chosen_device
 

@@ -8,7 +8,7 @@ from harness.packing.command import pack_command
 from harness.packing.metrics_file import METRICS, load_numbers
 from harness.packing.request import PackRequest
 from lab.arms import STRATEGIES, Arm
-from lab.corpus.corpus import Corpus, CorpusRecipe, make_corpus
+from lab.corpus.make_corpus import Corpus, CorpusRecipe, make_corpus
 from lab.training.jobs import Job, run_plan, write_plan
 from lab.training.recipe import Recipe
 

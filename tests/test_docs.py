@@ -22,12 +22,12 @@ from harness.core.candidate import Candidate
 from harness.core.interfaces import Cost
 from harness.core.verdict import Outcome, Verdict
 from harness.grading.exclusions import Calibrated, open_soundness
-from harness.report.metrics import SummaryRow
 from harness.report.official import official_report
+from harness.report.result_tables import csv
 from harness.report.spread import Spread
+from harness.report.stage_scores import StageRow
 from harness.report.stage_tables import stages_csv
-from harness.report.stages import StageRow
-from harness.report.tables import csv
+from harness.report.summary import SummaryRow
 from harness.statistics.share import Interval
 from lab.__main__ import app as lab_app
 

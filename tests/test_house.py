@@ -3,6 +3,7 @@
 import ast
 import importlib.util
 import sys
+from collections import Counter
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
@@ -55,6 +56,12 @@ def test_an_arrow_that_runs_up_or_along_a_floor_is_found():
 def test_there_is_no_circle_and_no_loose_file_beside_the_command_line_and_the_errors():
     assert house.circles(house.arrows(ROOT)) == 0
     assert {path.name for path in (ROOT / "harness").glob("*.py")} == {"__init__.py", "cli.py", "errors.py"}
+
+
+def test_no_two_modules_have_one_name():
+    paths = [path for part in ("harness", "lab") for path in (ROOT / part).rglob("*.py")]
+    names = Counter(path.name for path in paths if path.name != "__init__.py")
+    assert {name for name, count in names.items() if count > 1} <= {"cli.py"}  # a command line, of all and of packing
 
 
 def test_every_room_says_in_a_line_what_it_is_for():

@@ -10,7 +10,7 @@ from tempfile import TemporaryDirectory
 from harness.common.paths import cache_folder
 from harness.core.instance import Instance
 from harness.core.interfaces import Snapshot
-from harness.dataset.load import load_instances
+from harness.dataset.instances import load_instances
 from harness.errors import InputError
 from harness.repair.gold import Block, answer_text
 from harness.repo.diff import parse_patch

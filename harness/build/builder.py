@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Generic, Literal, TypeVar
 
 from harness.build.base import BaseChoice, make_base
 from harness.build.base_state import write_base_state
-from harness.build.disk_check import require_build_room
+from harness.build.build_space import require_build_room
 from harness.build.environment import make_environment, remove_stages
 from harness.build.layer import Layer, build, is_built, render
 from harness.build.shared_sources import Ground, filling, make_sources, require_older

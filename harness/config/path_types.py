@@ -12,7 +12,7 @@ from typing import Annotated, Any, Self
 from pydantic import AfterValidator, BeforeValidator, ValidationInfo
 from pydantic_core import PydanticCustomError
 
-from harness.dataset.load import FILE_FORMATS
+from harness.dataset.instances import FILE_FORMATS
 
 CHECK_PATHS = "check paths"  # context of a validation that looks at the disk
 NOT_THERE = "path_not_there"  # type of the error for a path that leads to nothing of its kind

@@ -13,9 +13,9 @@ from harness.errors import InfrastructureError, SandboxError
 from harness.grading.job import evaluation_job, new_nonce, protocol, write_log
 from harness.grading.journaled import Finished, JournaledRunner, Question
 from harness.grading.judge import Weigh, infrastructure, judge, weigh
+from harness.grading.log_grading import grader_version
 from harness.grading.patch_checks import patch_flags, refusal
-from harness.grading.test_log import grader_version
-from harness.grading.test_spec import Specification
+from harness.grading.specification import Specification
 
 
 class Evaluator:

@@ -13,7 +13,7 @@ from itertools import takewhile
 from harness.common.resources import resource
 from harness.core.instance import Instance
 from harness.core.interfaces import Command, CommandResult, Job, Limits
-from harness.grading.test_spec import END_MARKER, START_MARKER, Specification, files_of
+from harness.grading.specification import END_MARKER, START_MARKER, Specification, files_of
 from harness.sandbox.watched_files import FILE_MODE, FOLDER_MODE, OWNER, TIME
 
 ROOT = "/testbed"

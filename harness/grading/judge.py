@@ -7,8 +7,8 @@ from harness.core.instance import Instance
 from harness.core.interfaces import CommandResult
 from harness.core.verdict import Outcome, Phase, Verdict
 from harness.grading.job import PATCH_REFUSED, ROOT, FileIds, file_ids, marked, watched_files
-from harness.grading.test_log import PASSING, Grade, grade, log_text, read_statuses
-from harness.grading.test_spec import Specification
+from harness.grading.log_grading import PASSING, LogGrade, grade, log_text, read_statuses
+from harness.grading.specification import Specification
 
 # How flags begin.
 TEST_FILE = "test file: "
@@ -23,7 +23,7 @@ CLOSING = re.compile(
 )
 
 
-Weighed = tuple[Grade, list[str]]  # what a log says, and the flags that it earns by itself
+Weighed = tuple[LogGrade, list[str]]  # what a log says, and the flags that it earns by itself
 Weigh = Callable[[Instance, Specification, str, int | None, Sequence[str]], Weighed]  # as `weigh`
 
 
@@ -73,7 +73,7 @@ def weigh(
     """What a marked log says if these test files had changed, and the flags that it earns by itself."""
     found = grade(instance, specification, log, exit_status)
     if found.outcome is Outcome.RESOLVED and changed:
-        found = Grade(Outcome.NO_RESULTS, f"test files are not the data set's: {'; '.join(changed)}")
+        found = LogGrade(Outcome.NO_RESULTS, f"test files are not the data set's: {'; '.join(changed)}")
     return found, run_flags(instance, specification, log, exit_status, found)
 
 
@@ -125,7 +125,7 @@ def put_back(tests: CommandResult, changed: Sequence[str]) -> list[str]:
 
 
 def run_flags(
-    instance: Instance, specification: Specification, log: str, exit_status: int | None, found: Grade
+    instance: Instance, specification: Specification, log: str, exit_status: int | None, found: LogGrade
 ) -> list[str]:
     """What in the tests' output contradicts itself; asked only if the tests are said to hold."""
     if found.outcome is not Outcome.RESOLVED:

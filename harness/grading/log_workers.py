@@ -15,9 +15,9 @@ from harness.core.instance import Instance
 from harness.core.verdict import Outcome
 from harness.errors import InfrastructureError
 from harness.grading.judge import Weighed
+from harness.grading.log_grading import LogGrade
 from harness.grading.log_worker import CPU_SECONDS
-from harness.grading.test_log import Grade
-from harness.grading.test_spec import Specification
+from harness.grading.specification import Specification
 
 
 class LogWorkers:
@@ -71,7 +71,7 @@ class LogWorkers:
                 return self._died(worker)
             self._idle.put(worker)
         if kind == "failed":
-            return Grade(Outcome.UNREADABLE_LOG, str(answer)), []
+            return LogGrade(Outcome.UNREADABLE_LOG, str(answer)), []
         weighed: Weighed = answer
         return weighed
 
@@ -103,5 +103,5 @@ class LogWorkers:
         self._end(worker)
         if status == -signal.SIGPROF:
             said = f"reading its log took more than {self._cpu_seconds:g} s of CPU time"
-            return Grade(Outcome.UNREADABLE_LOG, said), []
+            return LogGrade(Outcome.UNREADABLE_LOG, said), []
         raise InfrastructureError(f"the process that reads test logs ended (status {status})")

@@ -9,8 +9,8 @@ from harness.core.verdict import Outcome, Phase, Verdict
 from harness.grading.evaluator import patch_key, untested
 from harness.grading.job import read_log
 from harness.grading.judge import TEST_FILE, Weigh, is_evidence
-from harness.grading.test_log import log_text
-from harness.grading.test_spec import Specification
+from harness.grading.log_grading import log_text
+from harness.grading.specification import Specification
 
 Stored = Mapping[tuple[str, str], Verdict]  # instance id and `patch_key` -> the latest verdict
 

@@ -19,7 +19,7 @@ from harness.dataset.recipes import load_recipes
 from harness.grading.evaluator import Evaluator
 from harness.grading.log_workers import LogWorkers
 from harness.grading.scripts import CommandRun, CommandRunner, Script
-from harness.grading.test_spec import Specification, specify
+from harness.grading.specification import Specification, specify
 from harness.images.names import built_name
 from harness.images.on_demand import SuppliedSandbox
 from harness.images.provider import ImageProvider

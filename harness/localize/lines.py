@@ -11,8 +11,8 @@ from harness.localize.places import read_places, resolve_places
 from harness.localize.question import PlaceReason, Question, fit_question
 from harness.model.ask import ask
 from harness.model.prompts import Prompts
+from harness.repo.located_source import RankedPieces
 from harness.repo.outline import Outlines, text_lines
-from harness.repo.pieces import RankedPieces
 
 STAGE = "localize_lines"
 PIECE_LINES = 40  # source is shown or left out in pieces of at most so many lines

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 from harness.config.schema import EmbeddingsConfig, LocalizationConfig
 from harness.core.instance import Instance
 from harness.core.interfaces import Model, Snapshot
-from harness.localize.files import source_paths
 from harness.localize.folders import FolderFilter, filter_folders
+from harness.localize.named_files import source_paths
 from harness.model.prompts import Prompts
 from harness.repo.blob_cache import BlobStore
 from harness.repo.outline import text_lines

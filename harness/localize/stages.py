@@ -10,9 +10,9 @@ from harness.core.instance import Instance
 from harness.core.interfaces import Cost, Drawing, Model, Snapshot
 from harness.core.location import Location, union
 from harness.localize import elements as element_stage
-from harness.localize import files as file_stage
 from harness.localize import folders as folder_stage
 from harness.localize import lines as line_stage
+from harness.localize import named_files as file_stage
 from harness.localize.retrieve import RetrievedFiles, retrieve_files
 from harness.model.prompts import Prompts
 from harness.repo.blob_cache import BlobStore

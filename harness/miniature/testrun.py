@@ -26,7 +26,7 @@ class Tree:
     """A package, and those of its files that hold the tests to run."""
 
     files: Mapping[str, str]  # path -> text
-    test_files: Sequence[str]
+    test_named_files: Sequence[str]
 
 
 def run_tests(trees: Sequence[Tree]) -> list[dict[str, bool]]:
@@ -49,7 +49,7 @@ def _run(trees: Sequence[Tree]) -> list[dict[str, bool]]:
         paths = []
         for number, tree in enumerate(trees):
             write_files(Path(folder, str(number)), tree.files)
-            paths += [f"{number}/{path}" for path in tree.test_files]
+            paths += [f"{number}/{path}" for path in tree.test_named_files]
         shutil.copyfile(OWN_PACKAGE, Path(folder, "conftest.py"))
         command = [sys.executable, *PYTEST, *TOGETHER, f"--rootdir={folder}", *paths]
         run = subprocess.run(

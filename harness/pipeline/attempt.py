@@ -14,9 +14,9 @@ from harness.core.location import Location
 from harness.core.verdict import Outcome, Phase, Verdict
 from harness.dataset.predictions import Prediction
 from harness.localize.stages import Localization
-from harness.report.metrics import Attempt
 from harness.report.similarity import similarity
-from harness.report.stages import StageScores, count_resolving, localization_hits
+from harness.report.stage_scores import StageScores, count_resolving, localization_hits
+from harness.report.summary import Attempt
 from harness.report.write import Result
 from harness.validate.check import Plan, Validation
 from harness.validate.select import Selection

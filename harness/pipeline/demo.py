@@ -6,7 +6,7 @@ from typing import Any
 
 import yaml
 
-from harness.build.command import build_instances
+from harness.build.build_instances import build_instances
 from harness.common.files import write_whole
 from harness.common.paths import check_folder
 from harness.common.resources import resource

@@ -30,8 +30,8 @@ from harness.grading.session import Session, evaluation_session, specifications_
 from harness.images.provider import open_images
 from harness.pipeline.attempt import not_submitted, reference_result
 from harness.pipeline.prepare_images import prepare_images
-from harness.report.metrics import SummaryRow
 from harness.report.spread import Spread, spread
+from harness.report.summary import SummaryRow
 from harness.report.write import Result, write_results
 
 Runs = list[list[Verdict]]  # repeat by repeat, one verdict for each prediction

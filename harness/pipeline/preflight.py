@@ -11,7 +11,7 @@ from harness.common.paths import check_folder
 from harness.common.run_folder import require_kind
 from harness.config.schema import CheckpointConfig, RunConfig
 from harness.core.instance import Instance
-from harness.dataset.load import load_instances
+from harness.dataset.instances import load_instances
 from harness.dataset.recipes import load_recipes
 from harness.errors import InputError
 from harness.grading.exclusions import Soundness, open_soundness

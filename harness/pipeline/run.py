@@ -43,7 +43,7 @@ from harness.repo.blob_cache import derived_store
 from harness.repo.gold_locations import gold_files, gold_locations
 from harness.repo.image_repository import ImageRepository
 from harness.repo.snapshot import open_repository
-from harness.report.metrics import SummaryRow
+from harness.report.summary import SummaryRow
 from harness.report.write import Result, write_results
 from harness.validate.check import Plan, plan_validation, require_validation, validate
 from harness.validate.runner import Bench

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from harness.core.interfaces import Snapshot
 from harness.core.location import Location
 from harness.repair.match import SourceFile
-from harness.repo.pieces import RankedPieces
+from harness.repo.located_source import RankedPieces
 
 PIECE_LINES = 20  # source is shown or left out in pieces of at most so many lines
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from harness.common.progress import duration
-from harness.report.metrics import SummaryRow
+from harness.report.summary import SummaryRow
 
 NONE = "-"  # a cell that has nothing to say
 

@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Mapping, Sequence
 
 from harness.report.format import NONE, percent
-from harness.report.stages import StageRow
-from harness.report.tables import markdown_table
+from harness.report.result_tables import markdown_table
+from harness.report.stage_scores import StageRow
 
 NOTES = (
     "Recall / precision at k, in percent: of the first k files localized, what of them was meant, against the files, "

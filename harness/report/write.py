@@ -9,11 +9,11 @@ from harness.common.files import write_json, write_jsonl, write_whole
 from harness.common.run_folder import RunFolder
 from harness.core.verdict import Outcome, Verdict
 from harness.grading.exclusions import Soundness
-from harness.report.metrics import Attempt, SummaryRow, summarise
 from harness.report.official import official_report
+from harness.report.result_tables import csv, markdown
+from harness.report.stage_scores import StageScores, summarise_stages
 from harness.report.stage_tables import stages_csv, stages_markdown
-from harness.report.stages import StageScores, summarise_stages
-from harness.report.tables import csv, markdown
+from harness.report.summary import Attempt, SummaryRow, summarise
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from harness.core.candidate import Candidate
 from harness.core.instance import Instance
 from harness.core.interfaces import Cost, Model, Snapshot, with_cost_columns
 from harness.core.location import Location
-from harness.grading.test_spec import Specification
+from harness.grading.specification import Specification
 from harness.model.prompts import Prompts
 from harness.validate.programs import PYTHON, Program, program_for
 from harness.validate.regression import STAGE as REGRESSION_STAGE

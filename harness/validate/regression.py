@@ -14,8 +14,8 @@ from harness.config.schema import RegressionConfig
 from harness.core.interfaces import NO_COST, Cost, Model, Snapshot
 from harness.core.location import Location
 from harness.errors import InfrastructureError
+from harness.grading.log_grading import read_statuses
 from harness.grading.scripts import CommandRun, Script
-from harness.grading.test_log import read_statuses
 from harness.model.answers import without_thinking
 from harness.model.ask import ask
 from harness.model.fit_prompt import fit_prompt

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from harness.core.instance import Instance
 from harness.grading.scripts import CommandRun, Script
-from harness.grading.test_spec import Specification
+from harness.grading.specification import Specification
 
 RunScript = Callable[[Script, str], Awaitable[CommandRun]]  # with a patch put in first, unless that is empty
 

@@ -14,7 +14,7 @@ from harness.common.resources import resource, templates
 from harness.core.instance import Instance
 from harness.errors import InputError
 from harness.grading.scripts import Script
-from harness.grading.test_spec import END_MARKER, START_MARKER, Specification, files_of
+from harness.grading.specification import END_MARKER, START_MARKER, Specification, files_of
 
 SAFE_PATH = re.compile(r"[\w./+-]+")  # needs no quoting, whatever quotes it stands in
 

@@ -10,7 +10,7 @@ from harness.core.instance import Instance
 from harness.core.interfaces import Answer, Drawing, Sampling, Snapshot
 from harness.core.location import Location
 from harness.localize import elements as element_stage
-from harness.localize import files as file_stage
+from harness.localize import named_files as file_stage
 from harness.model.prompts import Prompt, Prompts
 from harness.repair import sample as repair_stage
 from harness.repair.gold import answer_text, gold_blocks

@@ -1,7 +1,7 @@
 """The study over seeds: from one run of every arm's checkpoints to tables, a figure and a page that reads them."""
 
-from lab.study.collect import Study, read_study
 from lab.study.page import write_study
 from lab.study.parts import joined, load_study, replaced
+from lab.study.study import Study, read_study
 
 __all__ = ["Study", "joined", "load_study", "read_study", "replaced", "write_study"]

@@ -14,7 +14,7 @@ from harness.statistics.crossed import Difference, Estimate, Resampler, Scores, 
 from harness.statistics.many import holm
 from harness.statistics.share import CONFIDENCE
 from lab.arms import BASELINE
-from lab.study.collect import ORDINARY, Record, Study, subset_of
+from lab.study.study import ORDINARY, Record, Study, subset_of
 
 Measure = Literal["resolved", "similarity", "empty"]
 View = Condition | Literal["average"]  # average: over the conditions with equal weights, "AVG" of arXiv 2603.00729

@@ -8,14 +8,14 @@ from typing import Any
 from harness.common.files import finished_file, write_whole
 from harness.common.resources import templates
 from harness.errors import InputError
-from harness.report.tables import markdown_table
+from harness.report.result_tables import markdown_table
 from harness.statistics.crossed import POWER, RESAMPLES
 from lab.arms import COMPENSATED
 from lab.study.analysis import LEVEL, Analysis, analyse, main_ids
-from lab.study.collect import ORDINARY, Study
-from lab.study.figure import draw
 from lab.study.parts import save_study
-from lab.study.tables import (
+from lab.study.picture import draw
+from lab.study.study import ORDINARY, Study
+from lab.study.study_tables import (
     bounds,
     checkpoints_csv,
     comparison_table,

@@ -9,7 +9,7 @@ from pydantic import TypeAdapter
 
 from harness.common.files import finished_file
 from harness.errors import InputError
-from lab.study.collect import Record, Study, check_alike, place_of
+from lab.study.study import Record, Study, check_alike, place_of
 
 FILE = "study.json.gz"  # in the study's folder
 

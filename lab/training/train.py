@@ -20,9 +20,9 @@ from lab import CARD, LabError
 from lab.training.data import PackedRows, load_rows, load_specials, row_order, whole_questions
 from lab.training.export import export
 from lab.training.model import Llama
-from lab.training.progress import Progress
 from lab.training.recipe import Recipe
 from lab.training.step import Steps
+from lab.training.training_log import Progress
 
 LOG, STATE = "log.jsonl", "state.pt"
 FORMAT = "lab-checkpoint/1"

@@ -10,7 +10,7 @@ import pytest
 from pydantic import ValidationError
 
 from harness.core.instance import Instance
-from harness.dataset.load import load_instances
+from harness.dataset.instances import load_instances
 from harness.dataset.versions import (
     RepositoryFacts,
     Specifications,
@@ -20,7 +20,7 @@ from harness.dataset.versions import (
     version_facts,
 )
 from harness.errors import InputError
-from harness.grading.test_spec import END_MARKER, START_MARKER, specify
+from harness.grading.specification import END_MARKER, START_MARKER, specify
 from harness.repo.diff import Replacement, change_patch
 
 CACHE = Path(__file__).parents[2] / ".cache"

@@ -12,7 +12,7 @@ from harness.core.verdict import Outcome, Phase, Verdict
 from harness.errors import SandboxError
 from harness.grading.evaluator import Evaluator
 from harness.grading.job import PATCH_PATH, PATCH_REFUSED
-from harness.grading.test_spec import END_MARKER, START_MARKER, Specification
+from harness.grading.specification import END_MARKER, START_MARKER, Specification
 
 PASSING = "PASSED tests/test_a.py::test_new\nPASSED tests/test_a.py::test_old\n== 2 passed in 0.01s ==\n"
 INTACT = {"/testbed/tests/test_a.py": "1f"}

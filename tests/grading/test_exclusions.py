@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from harness.core.verdict import Outcome, Phase, Verdict
-from harness.dataset.load import load_instances
+from harness.dataset.instances import load_instances
 from harness.errors import InputError
 from harness.grading.exclusions import (
     Soundness,

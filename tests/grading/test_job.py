@@ -8,8 +8,8 @@ from harness.core.instance import Instance
 from harness.core.interfaces import CommandResult
 from harness.core.verdict import Outcome
 from harness.grading.job import RESTORE_STATE, file_ids, marked, new_nonce, read_log, split_script, write_log
-from harness.grading.test_log import grade
-from harness.grading.test_spec import END_MARKER, START_MARKER, Specification
+from harness.grading.log_grading import grade
+from harness.grading.specification import END_MARKER, START_MARKER, Specification
 
 SCRIPT = f"""#!/bin/bash
 set -uxo pipefail

@@ -5,8 +5,8 @@ from harness.core.interfaces import CommandResult
 from harness.core.verdict import Outcome
 from harness.grading.job import FileIds, marked
 from harness.grading.judge import changed_files, judge, run_flags, weigh
-from harness.grading.test_log import Grade
-from harness.grading.test_spec import Specification
+from harness.grading.log_grading import LogGrade
+from harness.grading.specification import Specification
 
 SPECIFICATION = Specification("", "parse_log_pytest", "pass_and_fail")
 NEW, OLD = "tests/test_a.py::test_new", "tests/test_a.py::test_old"
@@ -14,7 +14,7 @@ CLOSE = "===== 2 passed, 1 warning in 0.12s =====\n"
 
 
 def flags(instance: Instance, text: str, outcome: Outcome = Outcome.RESOLVED) -> list[str]:
-    return run_flags(instance, SPECIFICATION, marked(text.encode(), "n").decode(), 0, Grade(outcome))
+    return run_flags(instance, SPECIFICATION, marked(text.encode(), "n").decode(), 0, LogGrade(outcome))
 
 
 def test_honest_logs_earn_no_flag(instance: Instance) -> None:

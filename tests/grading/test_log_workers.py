@@ -11,9 +11,9 @@ from harness.errors import InfrastructureError
 from harness.grading import log_worker
 from harness.grading.job import marked
 from harness.grading.judge import weigh
+from harness.grading.log_grading import log_text
 from harness.grading.log_workers import LogWorkers
-from harness.grading.test_log import log_text
-from harness.grading.test_spec import Specification
+from harness.grading.specification import Specification
 
 SPECIFICATION = Specification("", "parse_log_pytest", "pass_and_fail")
 DJANGO = Specification("", "parse_log_django", "pass_and_fail")

@@ -10,7 +10,7 @@ from harness.grading.evaluator import patch_key
 from harness.grading.job import write_log
 from harness.grading.judge import CONTRADICTION, NO_CLOSING, TEST_FILE, weigh
 from harness.grading.regrade import regraded, stored_verdicts
-from harness.grading.test_spec import Specification
+from harness.grading.specification import Specification
 
 SPECIFICATION = Specification("", "parse_log_pytest", "pass_and_fail")
 NEW, OLD = "tests/test_a.py::test_new", "tests/test_a.py::test_old"

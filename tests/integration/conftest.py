@@ -9,7 +9,7 @@ import pytest
 from registry import FaultyProxy, Registry, forget
 
 from harness.build.base import make_base, run_command
-from harness.build.command import build_instances
+from harness.build.build_instances import build_instances
 from harness.common.docker_client import connect
 from harness.errors import InfrastructureError, InputError
 from harness.miniature.generate import generate

@@ -12,7 +12,7 @@ pytest.importorskip("torch")
 from lab import ablation
 from lab.ablation import Instances, run_ablation
 from lab.arms import arms_named
-from lab.corpus.corpus import CorpusRecipe
+from lab.corpus.make_corpus import CorpusRecipe
 from lab.laboratory import Laboratory
 from lab.study import load_study, write_study
 from lab.training.recipe import Recipe

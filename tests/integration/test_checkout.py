@@ -5,7 +5,7 @@ import pytest
 from harness.common.docker_client import RUN_LABEL
 from harness.common.paths import cache_folder
 from harness.config.schema import EvaluationConfig
-from harness.dataset.load import load_instances
+from harness.dataset.instances import load_instances
 from harness.errors import InputError
 from harness.images.git_copy import DockerImage, ImageFinder
 from harness.images.provider import open_images

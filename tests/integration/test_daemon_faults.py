@@ -18,7 +18,7 @@ from harness.common.journal import Journal
 from harness.core.instance import Instance
 from harness.core.verdict import Outcome, Phase
 from harness.grading.evaluator import Evaluator
-from harness.grading.test_spec import END_MARKER, START_MARKER, Specification
+from harness.grading.specification import END_MARKER, START_MARKER, Specification
 from harness.repo.diff import creation_patch
 from harness.sandbox.docker import DockerSandbox
 

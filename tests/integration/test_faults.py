@@ -28,7 +28,7 @@ from pathlib import Path
 from harness.common.docker_client import connect
 from harness.sandbox.docker import DockerSandbox
 from harness.grading.evaluator import Evaluator
-from harness.grading.test_spec import Specification
+from harness.grading.specification import Specification
 from harness.core.instance import Instance
 from harness.common.journal import Journal
 from harness.config.schema import EvaluationConfig
@@ -78,7 +78,7 @@ def victim(docker_client, tmp_path_factory):
 @pytest.fixture
 def given(victim, tmp_path):
     """A file that tells a process of its own what to evaluate."""
-    from harness.grading.test_spec import specify
+    from harness.grading.specification import specify
 
     instance, recipe, image = victim
     path = tmp_path / "given.json"

@@ -14,7 +14,7 @@ from harness.core.instance import Instance
 from harness.core.verdict import Outcome
 from harness.dataset.recipes import Environment, FolderSource, Recipe, RecipeBook
 from harness.errors import InputError
-from harness.grading.test_spec import END_MARKER, START_MARKER
+from harness.grading.specification import END_MARKER, START_MARKER
 from harness.images import disk
 from harness.images.budget import Budget
 from harness.images.disk import image_layers, together

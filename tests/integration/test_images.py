@@ -11,7 +11,7 @@ from harness.build.environment import environment_layer
 from harness.common import retry
 from harness.config.schema import EvaluationConfig
 from harness.core.instance import Instance
-from harness.dataset.load import load_instances
+from harness.dataset.instances import load_instances
 from harness.dataset.recipes import Environment, FolderSource, Recipe, RecipeBook, load_recipes
 from harness.dataset.versions import published_image
 from harness.errors import InfrastructureError, InputError

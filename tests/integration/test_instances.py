@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from harness.build.command import build_instances
+from harness.build.build_instances import build_instances
 from harness.config.schema import EvaluationConfig
 from harness.core.verdict import Outcome
-from harness.dataset.load import load_instances
+from harness.dataset.instances import load_instances
 from harness.pipeline.evaluate import Submission, evaluate_predictions
 
 ROWS = os.environ.get("HARNESS_SWEBENCH_ROWS", "")

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from harness.build.command import build_instances
+from harness.build.build_instances import build_instances
 from harness.config.schema import EvaluationConfig
-from harness.dataset.load import load_instances
+from harness.dataset.instances import load_instances
 from harness.pipeline.evaluate import Judged, Submission, evaluate_predictions, regrade_predictions
 
 pytestmark = [pytest.mark.docker, pytest.mark.instances]

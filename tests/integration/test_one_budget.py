@@ -8,7 +8,7 @@ from daemon import import_little_image
 from registry import make_image, noise
 
 from harness.config.schema import RunConfig
-from harness.grading.test_spec import END_MARKER, START_MARKER
+from harness.grading.specification import END_MARKER, START_MARKER
 from harness.images.disk import GIB, image_layers, together
 from harness.images.pull import Puller
 from harness.pipeline.run import run_pipeline

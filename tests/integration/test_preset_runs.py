@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from harness.config.presets import preset_names
-from harness.dataset.load import load_instances
+from harness.dataset.instances import load_instances
 
 pytestmark = pytest.mark.docker
 

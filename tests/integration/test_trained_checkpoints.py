@@ -16,8 +16,8 @@ from harness.pipeline.demo import pipeline_settings, shipped_checkpoints
 from harness.repo.blob_cache import BlobStore
 from harness.repo.outline import Outlines
 from lab.arms import STRATEGIES
-from lab.corpus.corpus import described
-from lab.corpus.documents import CONDITIONS, question
+from lab.corpus.chats import CONDITIONS, question
+from lab.corpus.make_corpus import described
 from lab.corpus.oracle import Questions
 from lab.score import score_checkpoint
 

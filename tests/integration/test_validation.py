@@ -26,7 +26,7 @@ from harness.core.candidate import Candidate
 from harness.core.instance import Instance
 from harness.core.interfaces import Snapshot
 from harness.core.location import Location
-from harness.dataset.load import load_instances
+from harness.dataset.instances import load_instances
 from harness.grading.scripts import CommandRun, Script
 from harness.grading.session import Session, evaluation_session
 from harness.images.provider import open_images

@@ -12,7 +12,7 @@ from harness.config.schema import EvaluationConfig
 from harness.core.instance import Instance
 from harness.dataset.recipes import Environment, FolderSource, Recipe, RecipeBook
 from harness.grading.evaluator import Evaluator
-from harness.grading.test_spec import specify
+from harness.grading.specification import specify
 from harness.miniature.generate import PYTHON, REQUIREMENTS
 from harness.sandbox.docker import DockerSandbox
 

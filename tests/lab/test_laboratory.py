@@ -12,7 +12,7 @@ from harness.errors import InputError
 from lab import LabError
 from lab.__main__ import main
 from lab.arms import ARMS, COMPENSATED, arms_named
-from lab.corpus.corpus import CorpusRecipe
+from lab.corpus.make_corpus import CorpusRecipe
 from lab.laboratory import Laboratory
 from lab.ship import ship
 from lab.training.recipe import Recipe

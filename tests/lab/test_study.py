@@ -17,14 +17,14 @@ from harness.core.verdict import Outcome, Phase, Verdict
 from harness.errors import InputError
 from harness.grading.exclusions import open_soundness
 from harness.model.checkpoint import checkpoint_revision
-from harness.report.metrics import Attempt
 from harness.report.similarity import similarity
+from harness.report.summary import Attempt
 from harness.report.write import Result, write_results
 from harness.statistics import crossed
 from lab.arms import ARMS
 from lab.study import joined, load_study, read_study, replaced, write_study
 from lab.study.card import read_card
-from lab.study.collect import subset_of
+from lab.study.study import subset_of
 from lab.training.recipe import Recipe
 
 CONDITIONS = ("model", "gt-location", "gt-file")

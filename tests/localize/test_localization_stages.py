@@ -11,7 +11,7 @@ from harness.config.schema import LocalizationConfig, SamplingConfig
 from harness.core.interfaces import CUT, Answer, ContextOverflow
 from harness.core.location import Location, union
 from harness.errors import InfrastructureError, InputError
-from harness.localize.files import LocalizationReason
+from harness.localize.named_files import LocalizationReason
 from harness.localize.places import Named, read_places, resolve_places
 from harness.localize.question import PlaceReason
 from harness.localize.stages import Localizer, vote_files

@@ -13,11 +13,11 @@ from swebench.harness.log_parsers.python import parse_log_pytest
 
 from harness.core.instance import Instance
 from harness.core.verdict import Outcome
-from harness.dataset.load import parse_rows
+from harness.dataset.instances import parse_rows
 from harness.dataset.recipes import load_recipes
 from harness.errors import HarnessError, InputError
-from harness.grading.test_log import grade
-from harness.grading.test_spec import END_MARKER, START_MARKER, specify
+from harness.grading.log_grading import grade
+from harness.grading.specification import END_MARKER, START_MARKER, specify
 from harness.miniature.generate import MiniatureSet, generate
 from harness.miniature.package import Difficulty
 from harness.miniature.split import Split
@@ -82,13 +82,13 @@ def test_all_patches_apply_and_rows_tell_what_pytest_says_of_each_package_alone(
     miniature: MiniatureSet, instances: list[Instance], tmp_path: Path
 ) -> None:
     for instance in instances[:4]:
-        test_files = sorted({test.split("::")[0] for test in (*instance.fail_to_pass, *instance.pass_to_pass)})
+        test_named_files = sorted({test.split("::")[0] for test in (*instance.fail_to_pass, *instance.pass_to_pass)})
         for patches, passing in (
             ((instance.test_patch,), {*instance.pass_to_pass}),
             ((instance.test_patch, instance.patch), {*instance.pass_to_pass, *instance.fail_to_pass}),
         ):
             tree = _tree(miniature, instance, tmp_path, *patches)
-            run = subprocess.run([sys.executable, *PYTEST, *test_files], cwd=tree, capture_output=True, text=True)
+            run = subprocess.run([sys.executable, *PYTEST, *test_named_files], cwd=tree, capture_output=True, text=True)
             statuses = parse_log_pytest(run.stdout, None)
             assert {test for test, status in statuses.items() if status == "PASSED"} == passing
         assert instance.fail_to_pass
@@ -174,9 +174,9 @@ def test_ids_tell_split_and_difficulty_and_patches_have_a_line_for_each_fault(
         row = json.loads(line)
         assert re.fullmatch(rf"miniature__[a-z]+-{tag}-{number}", row["instance_id"])
         assert (row["patch"].count("\n+++ "), len(re.findall(r"^\+(?!\+\+)", row["patch"], re.M))) == counts
-        test_files = re.findall(r"^\+\+\+ b/(\S+)$", row["test_patch"], re.M)
-        assert len(test_files) == counts[0]
-        assert sorted(recipes.recipe(row["instance_id"]).test_cmd.split()[-counts[0] :]) == sorted(test_files)
+        test_named_files = re.findall(r"^\+\+\+ b/(\S+)$", row["test_patch"], re.M)
+        assert len(test_named_files) == counts[0]
+        assert sorted(recipes.recipe(row["instance_id"]).test_cmd.split()[-counts[0] :]) == sorted(test_named_files)
 
 
 def test_packages_of_one_name_do_not_see_each_other() -> None:

@@ -6,7 +6,7 @@ from doubles import ScriptedModel
 from harness.core.candidate import Reason
 from harness.core.interfaces import CUT, NO_COST, Answer, ContextOverflow, Cost, Drawing, Sampling
 from harness.errors import InfrastructureError
-from harness.localize.files import LocalizationReason
+from harness.localize.named_files import LocalizationReason
 from harness.localize.question import PlaceReason
 from harness.model.ask import Reply, Unread, ask
 from harness.validate.reproduction import ScriptReason

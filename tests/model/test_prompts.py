@@ -5,7 +5,7 @@ import pytest
 
 from harness.errors import InputError
 from harness.localize.elements import SkeletonFile
-from harness.localize.files import tree
+from harness.localize.named_files import tree
 from harness.model.prompts import Prompts
 from harness.repair.source import Piece, ShownFile
 

@@ -6,8 +6,8 @@ from harness.config.schema import CheckpointConfig
 from harness.core.candidate import Candidate, Reason
 from harness.core.interfaces import Cost
 from harness.core.verdict import Outcome, Phase, Verdict
-from harness.localize.files import FileLocalization, LocalizationReason
 from harness.localize.lines import LineLocalization, LineSample
+from harness.localize.named_files import FileLocalization, LocalizationReason
 from harness.localize.stages import Localization
 from harness.pipeline.attempt import Proposal, Trial
 from harness.repo.memory_snapshot import MemorySnapshot

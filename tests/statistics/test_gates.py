@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from harness.errors import InputError
 from harness.statistics.betting import table_gate
 from harness.statistics.gate import fixed_gate
+from harness.statistics.group_sequential import checkpoint_gate
 from harness.statistics.order import Plan, shuffled
 from harness.statistics.outcomes import Pair, PairedOutcomes
 from harness.statistics.requirement import Decision, parse_requirement
-from harness.statistics.sequential import checkpoint_gate
 
 REQUIREMENT = parse_requirement("resolve_rate >= -5pp @ 95%")
 GATES = [checkpoint_gate, table_gate]

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from harness.core.instance import Instance
 from harness.errors import InfrastructureError
 from harness.grading.scripts import CommandRun, Script
-from harness.grading.test_spec import END_MARKER, START_MARKER, Specification, render_script
+from harness.grading.specification import END_MARKER, START_MARKER, Specification, render_script
 from harness.validate.runner import Bench
 
 COMMAND = "python -m pytest -rA tests/test_a.py"

@@ -9,7 +9,7 @@ from doubles import ScriptedModel
 from harness.config.schema import RegressionConfig, ReproductionConfig, ValidationConfig
 from harness.core.candidate import Candidate, Reason
 from harness.errors import InputError
-from harness.grading.test_spec import END_MARKER, START_MARKER
+from harness.grading.specification import END_MARKER, START_MARKER
 from harness.model.prompts import Prompts
 from harness.repo.memory_snapshot import MemorySnapshot
 from harness.validate.check import Plan, plan_validation, require_validation, validate

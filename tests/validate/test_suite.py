@@ -8,7 +8,7 @@ import pytest
 
 from harness.core.instance import Instance
 from harness.errors import InputError
-from harness.grading.test_spec import END_MARKER, START_MARKER, Specification, render_script
+from harness.grading.specification import END_MARKER, START_MARKER, Specification, render_script
 from harness.validate.suite import Suite, marked_region, program_script, read_suite, suite_script
 
 OFFICIAL = """\

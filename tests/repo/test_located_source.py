@@ -1,5 +1,5 @@
 from harness.core.location import Location
-from harness.repo.pieces import RankedPieces
+from harness.repo.located_source import RankedPieces
 
 TEXTS = {"a.py": [f"line {n}" for n in range(1, 8)], "b.py": ["needle", "hay", "needle"], "empty.py": []}
 WHOLE = [Location(path) for path in TEXTS]

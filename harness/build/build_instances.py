@@ -15,10 +15,10 @@ from harness.common.files import write_jsonl
 from harness.common.paths import cache_folder
 from harness.common.progress import Progress, Stage
 from harness.core.instance import Instance
-from harness.dataset.load import load_instances
+from harness.dataset.instances import load_instances
 from harness.dataset.recipes import load_recipes
 from harness.errors import InfrastructureError, InputError
-from harness.grading.test_spec import Specification, specify
+from harness.grading.specification import Specification, specify
 
 
 def build_instances(

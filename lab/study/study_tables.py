@@ -8,7 +8,7 @@ from harness.report.format import NONE, number, percent, span, tokens
 from harness.statistics.crossed import Estimate
 from harness.statistics.share import Interval
 from lab.study.analysis import Analysis, Comparison, Measure, View, main_ids
-from lab.study.collect import Checkpoint, Record, Study
+from lab.study.study import Checkpoint, Record, Study
 
 Cells = dict[str, str]
 

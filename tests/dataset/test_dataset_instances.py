@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.dataset.load import load_instances, parse_rows, select
+from harness.dataset.instances import load_instances, parse_rows, select
 from harness.errors import InputError
 
 V5 = {

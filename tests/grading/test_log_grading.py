@@ -2,8 +2,8 @@ import pytest
 
 from harness.core.instance import Instance
 from harness.core.verdict import Outcome
-from harness.grading.test_log import grade, log_text, official_spec
-from harness.grading.test_spec import END_MARKER, START_MARKER, Specification
+from harness.grading.log_grading import grade, log_text, official_spec
+from harness.grading.specification import END_MARKER, START_MARKER, Specification
 
 SPECIFICATION = Specification("", "parse_log_pytest", "pass_and_fail")
 NEW, OLD = "tests/test_a.py::test_new", "tests/test_a.py::test_old"

@@ -5,7 +5,7 @@ import pytest
 
 from harness.core.instance import Instance
 from harness.errors import InputError
-from harness.grading.test_spec import END_MARKER, START_MARKER, files_of, render_script, specify
+from harness.grading.specification import END_MARKER, START_MARKER, files_of, render_script, specify
 
 NEW_FILE = """\
 diff --git a/tests/data/b.txt b/tests/data/b.txt

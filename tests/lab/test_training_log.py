@@ -2,7 +2,7 @@
 
 import json
 
-from lab.training.progress import Progress
+from lab.training.training_log import Progress
 
 
 def test_a_line_that_a_kill_tore_is_left_out(tmp_path):

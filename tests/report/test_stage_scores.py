@@ -4,14 +4,14 @@ from harness.core.instance import Instance
 from harness.core.location import Location
 from harness.core.verdict import Outcome, Phase, Verdict
 from harness.repo.memory_snapshot import MemorySnapshot
-from harness.report.stage_tables import stages_csv, stages_markdown
-from harness.report.stages import (
+from harness.report.stage_scores import (
     Hits,
     StageScores,
     count_resolving,
     localization_hits,
     summarise_stages,
 )
+from harness.report.stage_tables import stages_csv, stages_markdown
 
 SNAPSHOT = MemorySnapshot({"a.py": b"1\n2\n3\n4\n5\n", "b.py": b"1\n2\n", "c.py": b"1\n2\n3\n"})
 GOLD = """\
@@ -107,7 +107,7 @@ def test_rows_are_means_over_the_instances_that_have_the_score():
     assert (row.selected_rate, row.oracle_rate) == (0.5, 1.0)
 
 
-def test_tables():
+def test_result_tables():
     rows = summarise_stages([("one", "model", scores) for scores in SCORES])
     text = stages_markdown(rows)
     assert "| 25.0 / 50.0 | files 1, lines 2 |" in text

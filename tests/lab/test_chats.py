@@ -20,8 +20,8 @@ from harness.repair.sample import repair
 from harness.repo.blob_cache import BlobStore
 from harness.repo.gold_locations import gold_locations
 from harness.repo.outline import Outlines
-from lab.corpus.corpus import CorpusRecipe, described, make_corpus, write_tokenizer
-from lab.corpus.documents import CONDITIONS, SESSION, SINGLE, TRAJECTORY, Mix, chat, question, write_document
+from lab.corpus.chats import CONDITIONS, SESSION, SINGLE, TRAJECTORY, Mix, chat, question, write_document
+from lab.corpus.make_corpus import CorpusRecipe, described, make_corpus, write_tokenizer
 from lab.corpus.oracle import SAMPLING, Oracle, Questions
 
 PACKAGES = 12

@@ -8,8 +8,8 @@ import pytest
 from rich.console import Console
 
 from harness.core.conditions import Condition
-from harness.report import tables
-from harness.report.metrics import SummaryRow
+from harness.report import result_tables
+from harness.report.summary import SummaryRow
 from harness.statistics.share import wilson
 
 CONDITIONS: tuple[Condition, ...] = ("model", "gt-location", "gt-file")
@@ -45,7 +45,7 @@ ROWS = [*(row(condition=condition) for condition in CONDITIONS), GOLD]
 
 def shown(rows: list[SummaryRow], width: int) -> str:
     console = Console(file=io.StringIO(), width=width, color_system=None)
-    console.print(tables.terminal_table(rows))
+    console.print(result_tables.terminal_table(rows))
     return console.file.getvalue()
 
 
@@ -87,14 +87,14 @@ def test_infrastructure_failures_are_shown_only_when_there_are_any() -> None:
     failed = row(infrastructure=100)
     assert "infra" not in shown([row()], 100).replace("infrastructure failures included", "")
     assert "failed in 100 of 300 evaluations" in " ".join(shown([failed], 100).split())
-    assert "infrastructure failures |" not in tables.markdown([row()])
-    text = tables.markdown([failed])
+    assert "infrastructure failures |" not in result_tables.markdown([row()])
+    text = result_tables.markdown([failed])
     assert "| infrastructure failures | rate % without them |" in text
     assert "| 100 | 10.5 (21 / 200) |" in text
 
 
 def test_markdown_is_rectangular_and_carries_counts() -> None:
-    text = tables.markdown(ROWS)
+    text = result_tables.markdown(ROWS)
     main, averages, endings = (part for part in text.split("\n\n") if part.startswith("|"))
     for part in (main, averages, endings.rstrip("\n")):
         assert len({line.count("|") for line in part.splitlines()}) == 1
@@ -107,22 +107,22 @@ def test_markdown_is_rectangular_and_carries_counts() -> None:
 
 
 def test_markdown_leaves_out_columns_that_nobody_fills() -> None:
-    text = tables.markdown([GOLD])
+    text = result_tables.markdown([GOLD])
     assert "packing strategy" not in text
     assert "fragmentation" not in text
     assert "Averages" not in text
 
 
 def test_markdown_escapes_bars() -> None:
-    assert r"a\|b" in tables.markdown([row(packing="a|b")])
+    assert r"a\|b" in result_tables.markdown([row(packing="a|b")])
 
 
 def test_markdown_says_over_how_many_instances_similarity_is_a_mean() -> None:
-    assert "| 0.234 (of 120) |" in tables.markdown([row(similarity_instances=120)])
+    assert "| 0.234 (of 120) |" in result_tables.markdown([row(similarity_instances=120)])
 
 
 def test_endings_are_named_with_counts() -> None:
-    *_, endings = tables.markdown([row(), GOLD]).split("\n\n")
+    *_, endings = result_tables.markdown([row(), GOLD]).split("\n\n")
     lines = endings.splitlines()
     assert lines[2] == (
         "| concat | model | 300 | unresolved 234, empty-patch 45, resolved 21 | no-match 80, truncated 7 |"
@@ -131,7 +131,7 @@ def test_endings_are_named_with_counts() -> None:
 
 
 def test_csv_holds_raw_numbers_that_read_back() -> None:
-    first, *_, last = csv.DictReader(io.StringIO(tables.csv(ROWS)))
+    first, *_, last = csv.DictReader(io.StringIO(result_tables.csv(ROWS)))
     assert first["checkpoint"] == "concat"
     assert first["packing_fragmentation_rate"] == "0.178"
     assert float(first["resolve_rate"]) == 21 / 300
@@ -143,6 +143,10 @@ def test_csv_holds_raw_numbers_that_read_back() -> None:
 
 def test_a_checkpoint_that_was_asked_without_a_chat_template_is_named() -> None:
     rows = [row("base", "model", route="completions"), row("chatty", "model", route="chat"), GOLD]
-    assert "Asked by /completions, without a chat template: base." in tables.markdown(rows)
-    assert "/completions" not in tables.markdown(rows[1:])
-    assert [line["route"] for line in csv.DictReader(io.StringIO(tables.csv(rows)))] == ["completions", "chat", ""]
+    assert "Asked by /completions, without a chat template: base." in result_tables.markdown(rows)
+    assert "/completions" not in result_tables.markdown(rows[1:])
+    assert [line["route"] for line in csv.DictReader(io.StringIO(result_tables.csv(rows)))] == [
+        "completions",
+        "chat",
+        "",
+    ]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from harness.core.instance import Instance
 from harness.core.verdict import Outcome
-from harness.grading.test_spec import END_MARKER, START_MARKER, Specification
+from harness.grading.specification import END_MARKER, START_MARKER, Specification
 
 if TYPE_CHECKING:
     from swebench.types import TestSpec
@@ -20,7 +20,7 @@ PASSING = ("PASSED", "XFAIL")
 
 
 @dataclass(frozen=True)
-class Grade:
+class LogGrade:
     """What a log says of an instance's tests."""
 
     outcome: Outcome  # RESOLVED, UNRESOLVED or NO_RESULTS
@@ -48,7 +48,7 @@ def grader_version() -> str:
     return f"{GRADER}/swebench-{version('swebench')}"
 
 
-def grade(instance: Instance, specification: Specification, log: str, exit_status: int | None) -> Grade:
+def grade(instance: Instance, specification: Specification, log: str, exit_status: int | None) -> LogGrade:
     """Grade one log. ``exit_status`` is the test command's, as the container engine reported it.
 
     FAIL_TO_PASS and PASS_TO_PASS must both hold whole for RESOLVED. Raises KeyError for a parser that
@@ -59,12 +59,12 @@ def grade(instance: Instance, specification: Specification, log: str, exit_statu
 
     statuses, problem = read_statuses(instance, specification, log, exit_status)
     if problem:
-        return Grade(Outcome.NO_RESULTS, problem)
+        return LogGrade(Outcome.NO_RESULTS, problem)
     expected = {"FAIL_TO_PASS": list(instance.fail_to_pass), "PASS_TO_PASS": list(instance.pass_to_pass)}
     report = get_eval_tests_report(statuses, expected, eval_type=EvalType(specification.eval_type))
     resolved = get_resolution_status(report) == ResolvedStatus.FULL.value
     matched, ambiguous = cut_ids((*instance.fail_to_pass, *instance.pass_to_pass), statuses)
-    return Grade(
+    return LogGrade(
         outcome=Outcome.RESOLVED if resolved else Outcome.UNRESOLVED,
         cut_ids_matched=matched,
         cut_ids_ambiguous=ambiguous,

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from harness.report.format import NONE, counts, interval, number, percent, ratio, similarity, span, tokens
-from harness.report.metrics import AverageRow, SummaryRow, average
+from harness.report.summary import AverageRow, SummaryRow, average
 
 if TYPE_CHECKING:
     from rich.console import RenderableType

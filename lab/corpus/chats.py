@@ -13,7 +13,7 @@ from random import Random
 from harness.common.resources import templates
 from harness.core.instance import Instance
 from harness.core.interfaces import Snapshot
-from harness.localize.files import common_folder, source_paths
+from harness.localize.named_files import common_folder, source_paths
 from harness.miniature.checkpoints import CHAT_TEMPLATE
 from lab.corpus.oracle import BEFORE_NAME, Questions, Turn
 

@@ -21,7 +21,7 @@ from harness.model.prompts import Prompts
 from harness.repo.blob_cache import BlobStore
 from harness.repo.memory_snapshot import MemorySnapshot
 from harness.repo.outline import Outlines
-from lab.corpus.documents import CONDITIONS, SESSION, Mix, draw, question, write_document
+from lab.corpus.chats import CONDITIONS, SESSION, Mix, draw, question, write_document
 from lab.corpus.oracle import Questions
 from lab.training.recipe import Recipe
 

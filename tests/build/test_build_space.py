@@ -2,7 +2,7 @@
 
 import pytest
 
-from harness.build.disk_check import (
+from harness.build.build_space import (
     BASE_BYTES,
     ENVIRONMENT_BYTES,
     MIRRORED_BYTES,

@@ -4,7 +4,7 @@ from typing import IO, Any
 
 from harness.statistics.crossed import Estimate
 from lab.study.analysis import Analysis, View, views_of
-from lab.study.collect import Study
+from lab.study.study import Study
 
 WIDTH, HEIGHT = 3.0, 0.42  # inches, of a condition and of an arm
 SPREAD = 0.3  # of the rows' distance: how far seeds stand apart

@@ -7,7 +7,7 @@ from doubles import ScriptedModel
 from harness.core.interfaces import CUT, Answer, ContextOverflow, Sampling
 from harness.core.location import Location
 from harness.errors import InfrastructureError
-from harness.localize.files import LocalizationReason, localize_files, rank_paths, source_paths, tree
+from harness.localize.named_files import LocalizationReason, localize_files, rank_paths, source_paths, tree
 from harness.model.prompts import Prompts
 from harness.repo.blob_cache import BlobStore
 from harness.repo.memory_snapshot import MemorySnapshot

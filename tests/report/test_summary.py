@@ -4,7 +4,7 @@ import pytest
 
 from harness.core.conditions import Condition
 from harness.core.verdict import Outcome, Phase, Verdict
-from harness.report.metrics import Attempt, average, summarise
+from harness.report.summary import Attempt, average, summarise
 from harness.statistics.share import wilson
 
 PHASES = {
