@@ -201,6 +201,7 @@ class Job:
     limits: Limits
     labels: Mapping[str, str] = field(default_factory=dict)
     workdir: str = "/testbed"
+    digest: str | None = None  # content id that the image must have, "sha256:..."; any if not given
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from harness.common.hashing import content_key
@@ -75,7 +76,7 @@ class Evaluator:
         seen = {"key": key, "image": image, "image_digest": digest}
 
         def work() -> Finished[Verdict]:
-            found, log = self._test(image, instance, specification, patch)
+            found, log = self._test(image, digest, instance, specification, patch)
             verdict = found.model_copy(update=seen)
             record = {"verdict": verdict.model_dump(mode="json"), "patch": patch_key(patch, repeat)}
             return Finished(verdict, record, log)
@@ -83,11 +84,12 @@ class Evaluator:
         return Question(key, work)
 
     def _test(
-        self, image: str, instance: Instance, specification: Specification, patch: str | None
+        self, image: str, digest: str, instance: Instance, specification: Specification, patch: str | None
     ) -> tuple[Verdict, bytes]:
         """The verdict of one container, and its log."""
         started = time.monotonic()
-        results = self._sandbox.run(evaluation_job(image, instance, specification, patch, self._limits))
+        job = evaluation_job(image, instance, specification, patch, self._limits)
+        results = self._sandbox.run(replace(job, digest=digest))
         nonce = new_nonce()
         verdict = judge(
             instance, specification, results, nonce, patch_flags(patch) if patch is not None else (), self._weigh

@@ -4,7 +4,7 @@ What ran is kept in the journal beside the verdicts, its output in a log of its 
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from harness.common.hashing import content_key
@@ -59,13 +59,15 @@ class CommandRunner:
 
     def _question(self, instance: Instance, script: Script, patch: str) -> Question[CommandRun]:
         image = self._image_of(instance)
+        digest = self._sandbox.digest(image)
 
         def work() -> Finished[CommandRun]:
-            done = _read(self._sandbox.run(_job(image, script, patch, self._limits)), bool(patch))
+            job = replace(_job(image, script, patch, self._limits), digest=digest)
+            done = _read(self._sandbox.run(job), bool(patch))
             facts = {"applied": done.applied, "exit_status": done.exit_status, "seconds": done.seconds}
             return Finished(done, {"instance_id": instance.instance_id, "command": facts}, done.output.encode())
 
-        return Question(command_key(script, patch, self._sandbox.digest(image), self._limits), work)
+        return Question(command_key(script, patch, digest, self._limits), work)
 
 
 def _recall(record: Record, log: Path) -> CommandRun | None:

@@ -37,7 +37,6 @@ class Session:
     evaluator: Evaluator
     commands: CommandRunner
     specifications: dict[str, Specification]  # by instance id
-    workers: int
     _instances: dict[str, Instance]  # by id
     _names: dict[str, str]  # instance id -> name of its image
     _digests: dict[str, str]  # image name -> digest; of images that come on demand, from then on
@@ -121,7 +120,7 @@ def evaluation_session(
         )
         try:
             by_id = {instance.instance_id: instance for instance in instances}
-            session = Session(evaluator, commands, specifications, workers, by_id, names, digests, images, pool)
+            session = Session(evaluator, commands, specifications, by_id, names, digests, images, pool)
             yield session
         except BaseException:
             session.closing.set()

@@ -26,7 +26,6 @@ class SuppliedSandbox:
         self._seen = seen
         self._promised: dict[str, ExitStack] = {}  # images that came for their digest: here until their first job
         self._lock = threading.Lock()
-        self._told = threading.local()  # a thread asks for a digest, and then runs the job that rests on it
 
     def digest(self, image: str) -> str:
         """Content id of an image: of the one that is here, or else of the one that earlier verdicts saw.
@@ -38,15 +37,14 @@ class SuppliedSandbox:
             local = self._promise(image)
         if local is not None:
             self._seen[image] = local.digest
-        self._told.digest = self._seen[image]
         return self._seen[image]
 
     def run(self, job: Job) -> tuple[CommandResult, ...]:
         """Results of the commands that ran. Raises SandboxError when the machine failed, or another image came."""
         with self._holding(job.image) as (_, image):
             self._promised.pop(job.image, ExitStack()).close()
-            if image.digest != self._told.digest:
-                raise SandboxError(f"image {image.name} is {image.digest} now, no longer {self._told.digest}")
+            if job.digest not in (None, image.digest):
+                raise SandboxError(f"image {image.name} is {image.digest} now, no longer {job.digest}")
             return self._sandbox.run(replace(job, image=image.name))
 
     def _promise(self, image: str) -> LocalImage:

@@ -129,7 +129,7 @@ class DockerSandbox:
     def _start(self, job: Job) -> "Container":
         with translated(f"creating a container of {job.image}"):
             container = self._client.containers.create(
-                job.image,
+                job.digest or job.image,  # the name may mean another image by now
                 command=["sleep", str(int(len(job.commands) * job.limits.seconds * 2 + GRACE_SECONDS))],
                 entrypoint=[],
                 working_dir=job.workdir,

@@ -53,7 +53,7 @@ def test_a_verdict_is_journaled_and_never_asked_again(make, instance: Instance) 
     again = make(sandbox)
     found = again.evaluate(instance, "a patch")
     assert (found, first.known) == (first.model_copy(update={"known": True}), False)
-    assert len(sandbox.jobs) == 1
+    assert [job.digest for job in sandbox.jobs] == [first.image_digest] == [sandbox.id]
     log = again.log_path(first).read_text()
     assert log.endswith(f"{START_MARKER} {first.nonce}\n{PASSING}{END_MARKER} {first.nonce}\n")
 

@@ -38,6 +38,7 @@ def test_a_run_is_journaled_and_never_repeated(make, instance: Instance) -> None
     again = make(machine).run(instance, SCRIPT, "a patch")
     assert (again, first.known, again.known) == (first, False, True)
     [job] = machine.jobs
+    assert job.digest == machine.id
     assert job.files["/harness/a.py"] == b"x = 1\n"
     assert job.files[module.SCRIPT_PATH] == b"echo hello\n"
 

@@ -3,6 +3,7 @@ import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import pytest
 from doubles import limits_with
@@ -39,6 +40,13 @@ def test_commands_share_a_container_and_end_with_their_own_status(sandbox, base_
     first, second = run(sandbox, base_image, "cat /harness/in.txt > /made; echo out; echo err >&2", "cat /made; exit 3")
     assert (first.exit_status, first.output) == (0, b"out\nerr\n")
     assert (second.exit_status, second.output) == (3, b"given\n")
+
+
+def test_a_job_runs_in_the_image_that_its_digest_names(sandbox, base_image) -> None:
+    """A tag may be given to another image between the question for its digest and the job."""
+    job = Job("harness/no-such-image:latest", {}, (Command(("/bin/true",)),), limits_with(), workdir="/")
+    [result] = sandbox.run(replace(job, digest=sandbox.digest(base_image)))
+    assert result.exit_status == 0
 
 
 def test_files_that_do_not_go_in_are_nobodys_fault_but_the_machines(sandbox, base_image) -> None:
