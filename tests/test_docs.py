@@ -9,11 +9,12 @@ from collections.abc import Iterator
 from dataclasses import fields
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args, get_origin
 
 import pytest
 import typer
 import yaml
+from pydantic import BaseModel
 from test_house import FLOORS
 
 from harness.cli import app as harness_app
@@ -41,6 +42,7 @@ SPAN = re.compile(r"`([^`]+)`")
 PATH = re.compile(
     r"(?:harness|lab|tests|docs|docker|prompts|benchmarks|scripts|examples|checkpoints|results/reference)/[\w./+-]*"
 )
+KEY = re.compile(r"(?:dataset|checkpoints|sampling|localization|validation|serving|evaluation)\.[\w.]*\w(?=$|[=: ])")
 TARGET = re.compile(r"^([a-z]+):", re.MULTILINE)
 LONGEST = 30  # words of a sentence
 TRAIL = {
@@ -147,6 +149,25 @@ def missing_paths(text: str) -> list[str]:
     return sorted(span for span in spans if not (ROOT / span).exists())
 
 
+def is_key(parts: list[str], kind: Any = RunConfig) -> bool:
+    """Whether a run file may have the key that these parts lead to, below ``kind``."""
+    if not parts:
+        return True
+    if isinstance(kind, type) and issubclass(kind, BaseModel):
+        return parts[0] in kind.model_fields and is_key(parts[1:], kind.model_fields[parts[0]].annotation)
+    rest = parts[1:] if get_origin(kind) in (tuple, list, dict) else parts
+    return any(is_key(rest, inner) for inner in get_args(kind))
+
+
+def unknown_keys(text: str) -> list[str]:
+    """Keys of the run file that a page names and that no run file may have."""
+    said = [span for span in SPAN.findall(prose(text)) if not PATH.fullmatch(span)]
+    lines = [line for block in code_blocks(text) for line in block.splitlines() if " run" in line]
+    said += [word for line in lines for word in line.split()]
+    keys = {found[0] for word in said if (found := KEY.match(word)) and not found[0].endswith("KEY")}
+    return sorted(key for key in keys if not is_key(key.split(".")))
+
+
 def sentences(text: str) -> list[str]:
     """The sentences of paragraphs, list items and table cells; code, links and numbers count as a word each."""
     text = re.sub(r"^#.*$", "", prose(text), flags=re.MULTILINE)
@@ -179,6 +200,7 @@ def test_a_page_links_to_what_is_there_and_names_what_exists(page: Path) -> None
     assert wrong_commands(text) == []
     assert missing_paths(text) == []
     assert uneven_tables(text) == []
+    assert unknown_keys(text) == []
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
@@ -202,6 +224,8 @@ def test_the_checks_find_what_is_wrong() -> None:
     wrong = ["python benchmarks/gone.py: no file benchmarks/gone.py"]
     assert wrong_commands("```\npython benchmarks/gone.py\n```\n") == wrong
     assert uneven_tables("| a | b |\n|---|---|\n| 1 | 2 |\n| `x|y` | 3 |\n") == ["| `x|y` | 3 |"]
+    text = "`evaluation.worker: 4`, `checkpoints.N.path`, `sampling.repair.seed`\n\n    harness run a serving.prot=1\n"
+    assert unknown_keys(text) == ["evaluation.worker", "serving.prot"]
     assert missing_paths("`harness/cli.py` and `harness/gone.py`\n") == ["harness/gone.py"]
     assert long_sentences("Word " * 30 + "end. Short one.\n\n    " + "code " * 50 + "\n") == ["Word " * 30 + "end."]
     assert odd_phrases("The number that is\nto be had, `where not given`; where none is, it tells whether.\n") == [
