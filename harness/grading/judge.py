@@ -1,27 +1,18 @@
 """From what an evaluation's commands did to its verdict, and to what a reader should look at before believing it."""
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 
 from harness.core.instance import Instance
 from harness.core.interfaces import CommandResult
 from harness.core.verdict import Outcome, Phase, Verdict
 from harness.grading.job import PATCH_REFUSED, ROOT, FileIds, file_ids, marked, watched_files
-from harness.grading.log_grading import PASSING, LogGrade, grade, log_text, read_statuses
+from harness.grading.log_flags import run_flags
+from harness.grading.log_grading import LogGrade, grade, log_text
 from harness.grading.specification import Specification
 
 # How flags begin.
 TEST_FILE = "test file: "
 TOUCHED = "test file put back: "
-NO_CLOSING = "no closing line: "
-CONTRADICTION = "contradictory results: "
-# The last line of a test runner's own: pytest, unittest and Django, SymPy.
-CLOSING = re.compile(
-    r"""^(=+\ .*\bin\ [\d.]+\ ?s(econds)?\b.*=+ | \d+\ (passed|failed).*\ in\ [\d.]+s.*
-    | Ran\ \d+\ tests?\ in\ .* | =+\ tests\ finished:\ .*)$""",
-    re.MULTILINE | re.VERBOSE,
-)
-
 
 Weighed = tuple[LogGrade, list[str]]  # what a log says, and the flags that it earns by itself
 Weigh = Callable[[Instance, Specification, str, int | None, Sequence[str]], Weighed]  # as `weigh`
@@ -77,11 +68,6 @@ def weigh(
     return found, run_flags(instance, specification, log, exit_status, found)
 
 
-def is_evidence(flag: str) -> bool:
-    """Whether a flag comes from the tests' output alone."""
-    return flag.startswith((NO_CLOSING, CONTRADICTION))
-
-
 def _unprepared(instance: Instance, preparing: CommandResult, flags: Sequence[str]) -> Verdict:
     if preparing.timed_out or preparing.out_of_memory:
         return _stopped(instance, preparing, Phase.SETUP, flags)
@@ -122,27 +108,6 @@ def put_back(tests: CommandResult, changed: Sequence[str]) -> list[str]:
     """Test files that were written to while the tests ran and hold in the end what they held."""
     paths = [path.removeprefix(f"{ROOT}/") for path in tests.touched]
     return [path for path in paths if not any(change.startswith(f"{path} ") for change in changed)]
-
-
-def run_flags(
-    instance: Instance, specification: Specification, log: str, exit_status: int | None, found: LogGrade
-) -> list[str]:
-    """What in the tests' output contradicts itself; asked only if the tests are said to hold."""
-    if found.outcome is not Outcome.RESOLVED:
-        return []
-    flags = []
-    closing = list(CLOSING.finditer(log))
-    if not closing:
-        flags.append(f"{NO_CLOSING}the test runner did not tell that it came to its end")
-    # ids that are no test's name ("[100%]" is one) mean nothing here
-    expected = [i for i in (*instance.fail_to_pass, *instance.pass_to_pass) if not i.startswith("[")]
-    statuses, _ = read_statuses(instance, specification, log, exit_status)
-    backwards = "\n".join([*(lines := log.splitlines())[:1], *reversed(lines[1:-1]), *lines[-1:]])
-    first, _ = read_statuses(instance, specification, backwards, exit_status)
-    twice = [i for i in expected if i in statuses and i in first and (statuses[i] in PASSING) != (first[i] in PASSING)]
-    if twice:
-        flags.append(f"{CONTRADICTION}{', '.join(twice[:3])}")
-    return flags
 
 
 def infrastructure(instance: Instance, reason: str, command: int | None) -> Verdict:

@@ -21,6 +21,8 @@ RUNNERS = re.compile(
     | ^sympy/(testing/|utilities/runtests\.py$) | ^lib/matplotlib/testing/ | ^astropy/tests/""",
     re.VERBOSE,
 )
+WORDS = "words of a test result"
+COMMENT = re.compile(r"\s*(#|//)")  # a line that is one prints no result: the parsers would read the sign, too
 PROJECT_SECTIONS = re.compile(r"pytest|tool\.tox|ini_options|addopts|testpaths|entry-points|entry_points")
 SUSPECT = {
     "test hooks": re.compile(
@@ -31,7 +33,7 @@ SUSPECT = {
     "ends the process": re.compile(
         r"\bos\._exit\b | \bos\.(abort|kill|killpg|exec[lv]p?e?)\b | \bpthread_kill\b | \bSIGKILL\b", re.VERBOSE
     ),
-    "words of a test result": re.compile(r"\b(PASSED|FAILED|XFAIL)\b|>>>>> |short test summary|\.\.\. ok\b"),
+    WORDS: re.compile(r"\b(PASSED|FAILED|XFAIL)\b|>>>>> |short test summary|\.\.\. ok\b"),
     "leaves the process": re.compile(
         r"\bos\.(fork|setsid)\b | \bstart_new_session\b | docker\.sock | /proc/(self|\d+)\b", re.VERBOSE
     ),
@@ -75,7 +77,9 @@ def patch_flags(patch: str) -> tuple[str, ...]:
         flags |= {f"{kind}: {path}" for path in part.paths for kind in _kinds(path, part)}
         path = part.paths[-1] if part.paths else "?"
         flags |= {
-            f"{kind}: {path}" for kind, pattern in SUSPECT.items() if any(pattern.search(line) for line in part.added)
+            f"{kind}: {path}"
+            for kind, pattern in SUSPECT.items()
+            if any(pattern.search(line) for line in part.added if kind != WORDS or not COMMENT.match(line))
         }
     return tuple(sorted(flags))
 

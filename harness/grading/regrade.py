@@ -8,7 +8,8 @@ from harness.core.instance import Instance
 from harness.core.verdict import Outcome, Phase, Verdict
 from harness.grading.evaluator import patch_key, untested
 from harness.grading.job import read_log
-from harness.grading.judge import TEST_FILE, Weigh, is_evidence
+from harness.grading.judge import TEST_FILE, Weigh
+from harness.grading.log_flags import is_evidence
 from harness.grading.log_grading import log_text
 from harness.grading.specification import Specification
 

@@ -3,36 +3,13 @@ import pytest
 from harness.core.instance import Instance
 from harness.core.interfaces import CommandResult
 from harness.core.verdict import Outcome
-from harness.grading.job import FileIds, marked
-from harness.grading.judge import changed_files, judge, run_flags, weigh
-from harness.grading.log_grading import LogGrade
+from harness.grading.job import FileIds
+from harness.grading.judge import changed_files, judge, weigh
 from harness.grading.specification import Specification
 
 SPECIFICATION = Specification("", "parse_log_pytest", "pass_and_fail")
 NEW, OLD = "tests/test_a.py::test_new", "tests/test_a.py::test_old"
 CLOSE = "===== 2 passed, 1 warning in 0.12s =====\n"
-
-
-def flags(instance: Instance, text: str, outcome: Outcome = Outcome.RESOLVED) -> list[str]:
-    return run_flags(instance, SPECIFICATION, marked(text.encode(), "n").decode(), 0, LogGrade(outcome))
-
-
-def test_honest_logs_earn_no_flag(instance: Instance) -> None:
-    assert flags(instance, f"PASSED {NEW}\nPASSED {OLD}\n{CLOSE}") == []
-    assert flags(instance, f"PASSED {NEW}\nPASSED {NEW}\nXFAIL {NEW}\nPASSED {OLD}\n{CLOSE}") == []
-
-
-@pytest.mark.parametrize(
-    ("text", "flag"),
-    [
-        (f"PASSED {NEW}\nPASSED {OLD}\n", "no closing line"),
-        (f"FAILED {NEW} - truth\nPASSED {OLD}\n{CLOSE}PASSED {NEW}\n", f"contradictory results: {NEW}"),
-        (f"PASSED {NEW}\nPASSED {OLD}\n{CLOSE}FAILED {NEW} - truth\n", f"contradictory results: {NEW}"),
-    ],
-)
-def test_output_that_does_not_fit_together(instance: Instance, text: str, flag: str) -> None:
-    assert any(found.startswith(flag) for found in flags(instance, text))
-    assert flags(instance, text, Outcome.UNRESOLVED) == []
 
 
 @pytest.mark.parametrize(

@@ -76,7 +76,14 @@ def test_flagged(text: str, flag: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", [patch("a.py", "return passed"), patch("pyproject.toml", 'name = "x"'), patch("setup.py", "x"), "nothing"]
+    "text",
+    [
+        patch("a.py", "return passed"),
+        patch("a.py", "    # status FAILED", "// PASSED"),
+        patch("pyproject.toml", 'name = "x"'),
+        patch("setup.py", "x"),
+        "nothing",
+    ],
 )
 def test_not_flagged(text: str) -> None:
     assert patch_flags(text) == ()

@@ -8,7 +8,8 @@ from harness.core.interfaces import CommandResult
 from harness.core.verdict import Outcome, Phase, Verdict
 from harness.grading.evaluator import patch_key
 from harness.grading.job import write_log
-from harness.grading.judge import CONTRADICTION, NO_CLOSING, TEST_FILE, weigh
+from harness.grading.judge import TEST_FILE, weigh
+from harness.grading.log_flags import CONTRADICTION, NO_CLOSING
 from harness.grading.regrade import regraded, stored_verdicts
 from harness.grading.specification import Specification
 
