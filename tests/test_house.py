@@ -16,7 +16,7 @@ FLOORS = (  # from the top; rooms of one floor do not know each other
     ("harness.model", "harness.images", "harness.statistics"),
     ("harness.config",),
     ("harness.dataset",),
-    ("harness.repo", "harness.packing", "harness.miniature", "harness.sandbox"),
+    ("harness.repo", "harness.packing", "harness.miniature", "harness.sandbox", "harness.reading"),
     ("harness.common",),
     ("harness.core", "harness.errors", "harness"),
 )

@@ -37,6 +37,7 @@ class Edit:
     path: str  # as the model wrote it
     search: str  # empty: the file is new
     replace: str  # empty: the lines are deleted
+    others: tuple[tuple[str, str], ...] = ()  # other readings of both texts; the file decides between them
 
 
 class Grade(StrEnum):
@@ -46,6 +47,8 @@ class Grade(StrEnum):
     WHITESPACE = "whitespace"  # but for trailing whitespace and line endings
     REINDENTED = "reindented"  # but for one indentation more or less on every line, or tabs for spaces
     ELIDED = "elided"  # in parts, with "..." for the lines between them
+    DRESSED = "dressed"  # but for what stood around its lines: fences, line numbers, blank lines, escapes
+    OTHER_FILE = "other-file"  # in the only shown file that holds it, though another one or none was named
     NEW_FILE = "new-file"  # nothing to meet
 
 

@@ -32,11 +32,21 @@ def resolve_path(name: str, paths: Collection[str]) -> str | None:
     """The one path that ``name`` stands for, or None if there is none or more than one.
 
     In this order: the path itself; the only path that ends with the name; the longest ending of the name,
-    of at least two parts, that is itself a path (a name with foreign folders in front).
+    of at least two parts, that is itself a path (a name with foreign folders in front); the same in another case.
     """
     name = _LEADING.sub("", name.strip(), count=1) if name.strip().startswith("./") else name.strip()
     if not name:
         return None
+    if found := _ending(name, paths):
+        return found
+    folded: dict[str, list[str]] = {}
+    for path in paths:
+        folded.setdefault(path.lower(), []).append(path)
+    alike = folded.get(_ending(name.lower(), folded) or "", [])
+    return alike[0] if len(alike) == 1 else None
+
+
+def _ending(name: str, paths: Collection[str]) -> str | None:
     if name in paths:
         return name
     endings = [path for path in paths if path.endswith(f"/{name}")]

@@ -1,24 +1,13 @@
 """Places that a model names in files: elements and lines, read from its answer and resolved against the snapshot."""
 
-import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from harness.core.location import Interval, Location, merge_intervals, resolve_path
-from harness.model.answers import read_file_names, without_thinking
+from harness.model.answers import without_thinking
+from harness.reading import place_lists as reading
+from harness.reading.place_lists import LINE, Named
 from harness.repo.symbols import Element, resolve_element
-
-_PLACE = re.compile(r"[ \t>*-]*(class|function|method|variable|lines?)[ \t]*:[ \t]*(.+)", re.IGNORECASE)
-_LINES = re.compile(r"(\d{1,7})(?:[ \t]*(?:-|–|to|,)[ \t]*(\d{1,7}))?\b.*")  # noqa: RUF001 - a dash that models write
-
-
-@dataclass(frozen=True)
-class Named:
-    """A place as the model wrote it."""
-
-    path: str
-    kind: str  # "class", "function", "method", "variable", "line"
-    name: str
 
 
 @dataclass(frozen=True)
@@ -31,15 +20,8 @@ class Resolved:
 
 
 def read_places(text: str) -> tuple[Named, ...]:
-    """The places that an answer names, in order, each once: under a file's path, one ``kind: name`` a line."""
-    places, path = [], ""
-    for line in without_thinking(text).split("\n"):
-        if found := _PLACE.fullmatch(line.rstrip()):
-            kind = found[1].lower()
-            places.append(Named(path, "line" if kind == "lines" else kind, found[2].strip(" \t`*'\"")))
-        elif paths := read_file_names(line):
-            path = paths[0]
-    return tuple(dict.fromkeys(places))
+    """The places that an answer names, in order, each once: under a file's path, or behind it."""
+    return reading.read_places(without_thinking(text))
 
 
 def resolve_places(
@@ -61,10 +43,8 @@ def resolve_places(
 
 
 def _spans(place: Named, length: int, elements: Sequence[Element]) -> list[Interval]:
-    if place.kind != "line":
+    if place.kind != LINE:
         return [(element.first, element.last) for element in resolve_element(place.name, elements)]
-    numbers = _LINES.fullmatch(place.name)
-    if not numbers:
-        return []
-    first, last = int(numbers[1]), int(numbers[2] or numbers[1])
-    return [(first, min(last, length))] if 1 <= first <= min(last, length) else []
+    first, _, last = place.name.partition("-")
+    begin, end = int(first), min(int(last or first), length)
+    return [(begin, end)] if 1 <= begin <= end else []

@@ -3,20 +3,25 @@
 Every search text is met with the file as the model was shown it, never with what another edit made of it.
 """
 
-from collections.abc import Mapping, Sequence
+import dataclasses
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 
 from harness.core.candidate import Edit, Grade, Reason
 from harness.core.interfaces import Snapshot
-from harness.core.location import Interval, Location, resolve_path
+from harness.core.location import Location
+from harness.repair.dress import unfenced
+from harness.repair.edited_path import edited_path, mode_of
 from harness.repair.elision import match_lines
-from harness.repair.match import EditRefused, Match, SourceFile, match_edit
+from harness.repair.match import EditRefused, Match, SourceFile, find_places, inside, match_edit
 from harness.repair.merge import Overlap, merge_matches
 from harness.repo.diff import Replacement, replaced
 
-LINK, REGULAR = "120000", "100644"
+REGULAR = "100644"
 CLOSE = (Grade.EXACT, Grade.WHITESPACE)  # grades close enough to tell a file by what it holds
+MARKUP = (".md", ".rst", ".mdx", ".markdown")  # files in which fences are text
 
 
 @dataclass(frozen=True)
@@ -48,104 +53,151 @@ class AppliedEdits:
 
 
 def apply_edits(edits: Sequence[Edit], snapshot: Snapshot, shown: Sequence[Location]) -> AppliedEdits:
-    """The changes that the edits make; an edit given twice counts once.
+    """The changes that the edits make; an edit given twice counts once, unless the file holds its text as often.
 
     ``shown`` is what the prompt showed: it decides which file a partial path means, and which of several matches.
     Raises EditRefused for the first edit that can't be put in, and where nothing would change.
     """
-    intervals = {location.path: location.intervals for location in shown}
-    files: dict[str, SourceFile | None] = {}
+    files = _Files(snapshot, shown)
     matches: dict[str, list[Match]] = {}
-    grades: list[Grade] = []
-    for edit in dict.fromkeys(edits):
-        path = edited_path(edit, snapshot, intervals)
-        try:
-            if path not in files:
-                files[path] = _read(snapshot, path)
-            found = match_lines(edit, files[path] or SourceFile(b""), intervals.get(path, ()))
-        except EditRefused as refused:
-            raise EditRefused(refused.reason, f"{path}: {refused.detail}") from refused
-        matches.setdefault(path, []).extend(found)
-        grades.append(found[0].grade)
-    changes = [
-        FileChange(path, files[path], _replacements(path, files[path], found), _mode(snapshot, path) or REGULAR)
-        for path, found in matches.items()
-    ]
+    grades: dict[Edit, Grade] = {}
+    for placed in _placed(files, edits):
+        matches.setdefault(placed.path, []).extend(placed.matches)
+        grades.setdefault(placed.edit, placed.matches[0].grade)
+    changes = [files.change(path, found) for path, found in matches.items()]
     changes = [change for change in changes if change.replacements or change.old is None]
     if not changes:
         raise EditRefused(Reason.NO_OP, "the edits leave every file as it was")
-    return AppliedEdits(tuple(sorted(changes, key=lambda change: change.path)), tuple(grades))
+    ordered = tuple(grades[edit] for edit in dict.fromkeys(edits))
+    return AppliedEdits(tuple(sorted(changes, key=lambda change: change.path)), ordered)
 
 
-def edited_path(edit: Edit, snapshot: Snapshot, shown: Mapping[str, Sequence[Interval]]) -> str:
-    """The path that an edit may change: a file of the snapshot, or a new one where its search text is empty.
+@dataclass(frozen=True)
+class _Placed:
+    """An edit and where it goes in."""
 
-    A name that stands for no one file means the only one among those ``shown`` that holds the search text.
-    Raises EditRefused for a path that is unknown, or that leads out of the repository's own files.
-    """
-    if problem := _forbidden(edit.path, snapshot):
-        raise EditRefused(Reason.FORBIDDEN_PATH, f"{edit.path[:200]}: {problem}")
-    paths = snapshot.paths()
-    if edit.search.strip() or edit.path in paths:
-        path = resolve_path(edit.path, shown) or resolve_path(edit.path, paths) or _holder(edit, snapshot, shown)
-        if path is None:
-            raise EditRefused(Reason.UNKNOWN_PATH, f"no one file of the repository is {edit.path[:200]}")
-        return path
-    path = edit.path.removeprefix("./")
-    if any(known.startswith(f"{path}/") or path.startswith(f"{known}/") for known in paths):
-        raise EditRefused(Reason.FORBIDDEN_PATH, f"{path[:200]}: a folder and a file would have one name")
-    return path
+    edit: Edit
+    path: str
+    matches: list[Match]
 
 
-def _holder(edit: Edit, snapshot: Snapshot, shown: Mapping[str, Sequence[Interval]]) -> str | None:
-    """The only one of the shown files that holds the search text in one place, but for trailing white space."""
-    holders = []
-    for path, intervals in shown.items():
+def _placed(files: "_Files", edits: Sequence[Edit]) -> Iterator[_Placed]:
+    """All edits with their places; the first that has none is refused."""
+    groups: dict[tuple[str, str], list[Edit]] = {}
+    for edit in edits:
+        groups.setdefault((edit.path, edit.search), []).append(edit)
+    lost: dict[str, list[tuple[list[Edit], EditRefused]]] = {}
+    for (name, _), group in groups.items():
+        path = edited_path(group[0], files.snapshot, files.shown)
         try:
-            file = _read(snapshot, path)
-            if file and edit.search.strip() and match_edit(edit, file, intervals).grade in CLOSE:
-                holders.append(path)
+            if path is None:
+                raise _unknown(name)
+            yield from files.place(path, group)
         except EditRefused as refused:
-            if refused.reason is Reason.AMBIGUOUS_MATCH:
-                holders.append(path)
-    return holders[0] if len(holders) == 1 else None
+            if refused.reason not in (Reason.NO_MATCH, Reason.UNKNOWN_PATH, Reason.PARSE_FAILURE):
+                raise
+            lost.setdefault(name or group[0].search, []).append((group, refused))
+    for missed in lost.values():
+        yield from files.place_elsewhere([group for group, _ in missed], missed[0][1])
 
 
-def _forbidden(path: str, snapshot: Snapshot) -> str:
-    """Why no edit may touch a path, or an empty string."""
-    parts = path.removeprefix("./").split("/")
-    if path.startswith("/"):
-        return "an absolute path"
-    if ".." in parts:
-        return "a path with .."
-    if any(part.lower() == ".git" for part in parts):
-        return "a path into .git"
-    if "" in parts or "." in parts or not path.isprintable():
-        return "not the path of a file"
-    above = ("/".join(parts[:count]) for count in range(1, len(parts) + 1))
-    return next((f"{name} is a symbolic link" for name in above if _mode(snapshot, name) == LINK), "")
+def _unknown(name: str) -> EditRefused:
+    if not name:
+        return EditRefused(Reason.PARSE_FAILURE, "a block names no file, and no one shown file holds its search text")
+    return EditRefused(Reason.UNKNOWN_PATH, f"no one file of the repository is {name[:200]}")
 
 
-def _mode(snapshot: Snapshot, path: str) -> str:
-    try:
-        return snapshot.mode(path)
-    except KeyError:
-        return ""
+class _Files:
+    """The files of one snapshot as the edits of one answer meet them."""
 
+    def __init__(self, snapshot: Snapshot, shown: Sequence[Location]) -> None:
+        self.snapshot = snapshot
+        self.shown = {location.path: location.intervals for location in shown}
+        self._read: dict[str, SourceFile | None] = {}
 
-def _read(snapshot: Snapshot, path: str) -> SourceFile | None:
-    try:
-        file = SourceFile(snapshot.read(path))
-    except KeyError:
-        return None
-    if file.binary:
-        raise EditRefused(Reason.BINARY_FILE, "not a text file")
-    return file
+    def place(self, path: str, group: Sequence[Edit]) -> list[_Placed]:
+        """Where edits with one search text go in: all in one place, or one after another in as many places."""
+        try:
+            file, shown = self.file(path), self.shown.get(path, ())
+            edits = [self._decided(path, edit) for edit in group]
+            if len(edits) > 1 and (places := self._places(path, edits)):
+                return [_Placed(edit, path, [match]) for edit, match in zip(group, places, strict=True)]
+            return [_Placed(e, path, match_lines(edit, file, shown)) for e, edit in zip(group, edits, strict=True)]
+        except EditRefused as refused:
+            raise EditRefused(refused.reason, f"{path}: {refused.detail}") from refused
 
+    def place_elsewhere(self, groups: Sequence[Sequence[Edit]], refused: EditRefused) -> Iterator[_Placed]:
+        """The same in the only shown file that holds every one of the search texts. Raises ``refused`` if none is it.
 
-def _replacements(path: str, file: SourceFile | None, matches: list[Match]) -> tuple[Replacement, ...]:
-    """The changes of all matches in order. Raises EditRefused if two of them can't both be put in."""
-    try:
-        return merge_matches(file or SourceFile(b""), matches)
-    except Overlap as overlap:
-        raise EditRefused(Reason.OVERLAPPING_EDITS, f"{path}: {overlap}") from overlap
+        Only close grades count.
+        """
+        holders = [path for path in self.shown if all(self._holds(path, group[0]) for group in groups)]
+        if len(holders) != 1:
+            raise refused
+        for group in groups:
+            for placed in self.place(holders[0], group):
+                found = [dataclasses.replace(match, grade=Grade.OTHER_FILE) for match in placed.matches]
+                yield dataclasses.replace(placed, matches=found)
+
+    def change(self, path: str, matches: Sequence[Match]) -> FileChange:
+        """What the matches make of a file. Raises EditRefused if two of them can't both be put in."""
+        old = None if not mode_of(self.snapshot, path) else self.file(path)
+        try:
+            changes = merge_matches(old or SourceFile(b""), matches)
+        except Overlap as overlap:
+            raise EditRefused(Reason.OVERLAPPING_EDITS, f"{path}: {overlap}") from overlap
+        return FileChange(path, old, changes, mode_of(self.snapshot, path) or REGULAR)
+
+    def file(self, path: str) -> SourceFile:
+        """A file of the snapshot, an empty one if there is none. Raises EditRefused for one that is no text."""
+        if path not in self._read:
+            try:
+                self._read[path] = SourceFile(self.snapshot.read(path))
+            except KeyError:
+                self._read[path] = None
+        file = self._read[path] or SourceFile(b"")
+        if file.binary:
+            raise EditRefused(Reason.BINARY_FILE, "not a text file")
+        return file
+
+    def _holds(self, path: str, edit: Edit) -> bool:
+        """Whether a shown file holds the search text but for trailing white space, in one place or in several."""
+        try:
+            found = match_edit(edit, self.file(path), self.shown[path]) if edit.search.strip() else None
+            return found is not None and found.grade in CLOSE
+        except EditRefused as refused:
+            return refused.reason is Reason.AMBIGUOUS_MATCH
+
+    def _places(self, path: str, edits: Sequence[Edit]) -> list[Match]:
+        """As many places as there are edits, one for each in its turn, or none."""
+        file, shown, count = self.file(path), self.shown.get(path, ()), len(edits)
+        try:
+            found = find_places(edits[0], file)
+        except EditRefused:
+            return []
+        meant = found if len(found) == count else inside(found, shown)
+        if len(meant) != count or any(above.end > below.start for above, below in pairwise(meant)):
+            return []
+        wanted = {match.start for match in meant}
+        each = [[m for m in find_places(edit, file) if m.start in wanted] for edit in edits]
+        return [places[number] for number, places in enumerate(each)]
+
+    def _decided(self, path: str, edit: Edit) -> Edit:
+        """The edit with the one reading of its texts that the file holds, and without a fence around a new file."""
+        if not edit.search.strip():
+            text = edit.replace if path.endswith(MARKUP) else unfenced(edit.replace)
+            return dataclasses.replace(edit, replace=text, others=())
+        readings = ((edit.search, edit.replace), *edit.others)
+        edits = [Edit(edit.path, search, replace) for search, replace in readings]
+        if len(edits) == 1:
+            return edits[0]
+        held = [one for one in edits if one.search.strip() and self._met(path, one)]
+        if len(held) != 1:
+            raise EditRefused(Reason.PARSE_FAILURE, "a block has several dividers, and the file does not decide")
+        return held[0]
+
+    def _met(self, path: str, edit: Edit) -> bool:
+        try:
+            return bool(match_lines(edit, self.file(path), self.shown.get(path, ())))
+        except EditRefused as refused:
+            return refused.reason is Reason.AMBIGUOUS_MATCH

@@ -12,10 +12,11 @@ from functools import cached_property
 from harness.core.candidate import Edit, Grade, Reason
 from harness.core.location import Interval
 from harness.errors import HarnessError
+from harness.repair.dress import undressed
 from harness.repair.indentation import retabbed, shift_between, shifted
 from harness.repo.diff import Replacement, split_lines
 
-BOM = b"\xef\xbb\xbf"
+BOM, MARK = b"\xef\xbb\xbf", "\ufeff"  # a byte order mark, in a file and in a text
 
 # what two lines must have in common to match, by grade, best first
 KEYS: Mapping[Grade, Callable[[bytes], bytes]] = {
@@ -109,38 +110,61 @@ def match_edit(edit: Edit, file: SourceFile, shown: Sequence[Interval]) -> Match
     Of several places the one inside the ``shown`` intervals counts. Raises EditRefused where there is none or
     more than one.
     """
+    found = find_places(edit, file)
+    found = inside(found, shown) or found
+    if len(found) > 1:
+        lines = ", ".join(str(match.start + 1) for match in found[:5])
+        raise EditRefused(Reason.AMBIGUOUS_MATCH, f"the file holds the search text {len(found)} times: {lines}")
+    return found[0]
+
+
+def inside(matches: Sequence[Match], shown: Sequence[Interval]) -> list[Match]:
+    """The matches inside of one of the ``shown`` intervals."""
+    return [m for m in matches if any(first <= m.start + 1 and m.end <= last for first, last in shown)]
+
+
+def find_places(edit: Edit, file: SourceFile) -> list[Match]:
+    """Every place that the edit's search text meets by the best grade that meets any, in order.
+
+    Raises EditRefused where there is none.
+    """
+    edit = dataclasses.replace(edit, search=edit.search.removeprefix(MARK), replace=edit.replace.removeprefix(MARK))
     if not edit.search.strip():
         if file.lines:
             raise EditRefused(Reason.AMBIGUOUS_MATCH, "an empty search text for a file that is not empty")
-        return Match(0, 0, tuple(split_lines(file.encode(edit.replace))), Grade.NEW_FILE)
-    try:
-        search = split_lines(edit.search.encode(file.encoding))
-    except UnicodeEncodeError as error:
-        raise EditRefused(Reason.NO_MATCH, f"the file holds no {edit.search[error.start]!r}") from error
-    replace = split_lines(file.encode(edit.replace))
+        return [Match(0, 0, tuple(split_lines(file.encode(edit.replace))), Grade.NEW_FILE)]
+    lacking = ""
+    for plain in (edit, *undressed(edit)):
+        try:
+            found = _meetings(plain, file)
+        except UnicodeEncodeError as error:
+            lacking = lacking or f"the file holds no {error.object[error.start]!r}"
+            continue
+        if found:
+            return found if plain is edit else [dataclasses.replace(match, grade=Grade.DRESSED) for match in found]
+    raise EditRefused(
+        Reason.NO_MATCH, lacking or f"the file does not hold the search text {edit.search.strip()[:80]!r}"
+    )
+
+
+def _meetings(edit: Edit, file: SourceFile) -> list[Match]:
+    """All places by the best grade that meets any."""
+    search, replace = split_lines(edit.search.encode(file.encoding)), split_lines(file.encode(edit.replace))
     for grade in KEYS:
-        if match := _meet(file, search, replace, grade, shown):
-            return match
+        if found := _meet(file, search, replace, grade):
+            return found
     for grade in (Grade.WHITESPACE, Grade.REINDENTED):
         for other_search, other_replace in retabbed(search, replace):
-            if match := _meet(file, other_search, other_replace, grade, shown):
-                return dataclasses.replace(match, grade=Grade.REINDENTED)
-    raise EditRefused(Reason.NO_MATCH, f"the file does not hold the search text {edit.search.strip()[:80]!r}")
+            if found := _meet(file, other_search, other_replace, grade):
+                return [dataclasses.replace(match, grade=Grade.REINDENTED) for match in found]
+    return []
 
 
-def _meet(
-    file: SourceFile, search: list[bytes], replace: list[bytes], grade: Grade, shown: Sequence[Interval]
-) -> Match | None:
-    """The one place by that grade, None where there is none."""
+def _meet(file: SourceFile, search: list[bytes], replace: list[bytes], grade: Grade) -> list[Match]:
+    """The places by that grade."""
+    count = len(search)
     starts = _places(file.bare_lines, search, KEYS[grade], grade)
-    if len(starts) > 1:
-        starts = [start for start in starts if _within(start, len(search), shown)] or starts
-    if len(starts) > 1:
-        lines = ", ".join(str(start + 1) for start in starts[:5])
-        raise EditRefused(Reason.AMBIGUOUS_MATCH, f"the file holds the search text {len(starts)} times: {lines}")
-    if not starts:
-        return None
-    return Match(starts[0], starts[0] + len(search), _lines(file, starts[0], search, replace, grade), grade)
+    return [Match(start, start + count, _lines(file, start, search, replace, grade), grade) for start in starts]
 
 
 def _places(lines: list[bytes], search: list[bytes], key: Callable[[bytes], bytes], grade: Grade) -> list[int]:
@@ -155,10 +179,6 @@ def _places(lines: list[bytes], search: list[bytes], key: Callable[[bytes], byte
     return [start for start in starts if shift_between(lines[start : start + count], search)]
 
 
-def _within(start: int, count: int, shown: Sequence[Interval]) -> bool:
-    return any(first <= start + 1 and start + count <= last for first, last in shown)
-
-
 def _reindented(file: SourceFile, start: int, search: list[bytes], replace: list[bytes]) -> list[bytes]:
     """The replacement with the indentation that the file has and the search text lacks."""
     shift = shift_between(file.bare_lines[start : start + len(search)], search)
@@ -170,7 +190,7 @@ def _reindented(file: SourceFile, start: int, search: list[bytes], replace: list
 
 def _lines(file: SourceFile, start: int, search: list[bytes], replace: list[bytes], grade: Grade) -> tuple[bytes, ...]:
     """What stands in the place of the matched lines: their own where the edit repeats a line, in the file's style."""
-    old = file.lines[start : start + len(search)]
+    old = file.bare_lines[start : start + len(search)]
     written = _reindented(file, start, search, replace) if grade is Grade.REINDENTED else replace
     newline = _newline(old) or file.newline
     lines: list[bytes] = []
@@ -181,7 +201,7 @@ def _lines(file: SourceFile, start: int, search: list[bytes], replace: list[byte
             lines += [line.removesuffix(b"\n") + newline for line in written[new_first:new_last]]
     if lines and not old[-1].endswith(b"\n"):
         lines[-1] = lines[-1].removesuffix(newline)
-    if lines and old[0] != file.bare_lines[start] and not lines[0].startswith(BOM):
+    if lines and old[0] != file.lines[start]:
         lines[0] = BOM + lines[0]
     return tuple(lines)
 

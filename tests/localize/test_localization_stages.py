@@ -240,8 +240,8 @@ def test_places_as_models_write_them():
     text = "<think>class: X</think>Here:\n```\n- `a/b.py`\n  - Class: `Foo`\n* method: Foo.bar()\nlines: 3 to 9\n```"
     assert read_places(text) == (
         Named("a/b.py", "class", "Foo"),
-        Named("a/b.py", "method", "Foo.bar()"),
-        Named("a/b.py", "line", "3 to 9"),
+        Named("a/b.py", "method", "Foo.bar"),
+        Named("a/b.py", "line", "3-9"),
     )
 
 

@@ -1,0 +1,130 @@
+"""Lists of files as models write them: fenced, bulleted, in tables, as JSON, in one line or within sentences."""
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from harness.reading.endings import next_question
+from harness.reading.path_names import is_fence, looks_like_path, mentioned_paths, path_of_line, quoted_paths
+
+LONGEST_LINE = 1000  # characters of a line that are looked at
+LONGEST = 200  # characters of a name that is kept although it is no path
+
+_ITEM = re.compile(r"[ \t>]*(?:[-*+•]|\(?\d+[.)]|\[[ xX]\])[ \t]+(?:\[[ xX]\][ \t]*)?(.*)")
+_RULE = re.compile(r"[ \t|:+=-]*")
+_HEADER = re.compile(
+    r"(?:#|no\.?|rank|files?|paths?|file ?names?|file ?paths?|names?|reasons?|why|notes?)", re.IGNORECASE
+)
+_BETWEEN = re.compile(r"[ \t]*(?:,|;|&|\band\b|\bor\b|\+|->|→|\||[ \t])[ \t]*")
+_BEFORE = re.compile(r"([^:]{0,60}):[*_`]*[ \t]+")
+_LINK = re.compile(r"\[[^\[\]]*\]\(([^()\s]+)\)")
+_ONE_WORD = re.compile(r"\S+\.\w+|\S+/\S*")  # a path, or meant as one
+_NAMED = re.compile(r"(?:in[ \t]+)?[^\s:]+:?[ \t]+(\S+)", re.IGNORECASE)
+
+
+def read_names(text: str) -> tuple[str, ...]:
+    """The files that an answer proper names, in its order, each once: of the fenced lines if these name any."""
+    lines = _asked([line[:LONGEST_LINE] for line in text.split("\n")])
+    fenced = list(_fenced(lines))
+    names = list(_json_names("\n".join(fenced))) or _names(fenced, listed=True)
+    names = names or list(_json_names(text)) or _names(lines, listed=False)
+    return tuple(dict.fromkeys(name for name in names if name))
+
+
+def _asked(lines: list[str]) -> list[str]:
+    """The lines up to where another question begins, if any before it says something."""
+    for number, line in enumerate(lines):
+        if next_question(line) and any(map(_line_names, lines[:number])):
+            return lines[:number]
+    return lines
+
+
+def _fenced(lines: list[str]) -> Iterator[str]:
+    inside = False
+    for line in lines:
+        if is_fence(line):
+            inside = not inside
+        elif inside:
+            yield line
+
+
+def _names(lines: list[str], listed: bool) -> list[str]:
+    """The names of all lines. In a list, a line that names no path is kept as it is: it will stand for nothing."""
+    found = [(line, _line_names(line)) for line in lines]
+    if not any(names for _, names in found):
+        return []
+    return [name for line, names in found for name in names or _unread(line, listed)]
+
+
+def _unread(line: str, listed: bool) -> list[str]:
+    item = _ITEM.fullmatch(line)
+    words = (item[1] if item else line).strip(" \t`*_\"',")
+    one = listed or (item and re.fullmatch(r"[\w.+-]+", words))
+    return [words[:LONGEST]] if words and one and not _RULE.fullmatch(words) else []
+
+
+def _line_names(line: str) -> list[str]:
+    """The paths that one line names, in its order."""
+    if line.count("|") >= 2 and line.strip().startswith("|"):
+        cells = [cell.strip() for cell in line.strip().strip("|").split("|")]
+        return [path for path in (path_of_line(cell) for cell in cells) if path]
+    line = _LINK.sub(r" \1 ", line)
+    path = path_of_line(line)
+    if re.search(r"\s", path):
+        return [path]
+    several = [path_of_line(part) for part in _parts(line)]
+    if len(several) > 1 and all(map(looks_like_path, several)):
+        return several
+    if looks_like_path(path):
+        return [path]
+    if quoted := list(quoted_paths(line)):
+        return quoted
+    if path:
+        return [path]
+    if (named := _NAMED.fullmatch(line.strip())) and looks_like_path(named[1].strip(",;.")):
+        return [named[1].strip(",;.")]
+    word = line.strip(" \t`*\"',;:")
+    return [word] if _ONE_WORD.fullmatch(word) else _spoken(line)
+
+
+def _parts(line: str) -> list[str]:
+    """The members of a list in one line, without the words before it."""
+    item = _ITEM.fullmatch(line)
+    bare = (item[1] if item else line).strip().strip("[](){}.")
+    if (label := _BEFORE.match(bare)) and not looks_like_path(label[1].strip("`*'\"")):
+        bare = bare[label.end() :].strip("[](){}*")
+    return [part for part in _BETWEEN.split(bare) if part.strip(" \t`*'\"")]
+
+
+def _spoken(line: str) -> list[str]:
+    """The paths in a sentence; one in the rest of a sentence that began on the line before is none of a list."""
+    names = list(mentioned_paths(line))
+    before = line.split(names[0], 1)[0].split() if names else []
+    begins = next((character for character in line if character.isalpha()), "").isupper()
+    return names if begins or len(names) > 1 or len(before) <= 3 else []
+
+
+def _json_names(text: str) -> Iterator[str]:
+    """The paths among the strings of a JSON value, if the text is one or holds one between other words."""
+    start = min((place for place in (text.find("["), text.find("{")) if place >= 0), default=-1)
+    end = max(text.rfind("]"), text.rfind("}"))
+    if start < 0 or end < start:
+        return
+    try:
+        value = json.loads(text[start : end + 1])
+    except (ValueError, RecursionError):
+        return
+    yield from (name for name in _strings(value) if looks_like_path(name) or "/" in name)
+
+
+def _strings(value: Any) -> Iterator[str]:
+    stack = [value]
+    while stack:
+        one = stack.pop(0)
+        if isinstance(one, str):
+            yield one.strip()
+        elif isinstance(one, dict):
+            stack = [*one.keys(), *one.values(), *stack] if all(map(looks_like_path, one)) else [*one.values(), *stack]
+        elif isinstance(one, list):
+            stack = [*one, *stack]

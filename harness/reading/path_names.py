@@ -1,0 +1,173 @@
+"""Paths as models write them: alone on a line in many dresses, set apart in a sentence, or on a tag or a fence."""
+
+import re
+from collections.abc import Iterator, Sequence
+
+# a file's name: with an ending that files have, or one of the names that need none
+ENDINGS = (
+    "py|pyi|pyx|pxd|js|jsx|mjs|cjs|ts|tsx|mts|cts|vue|svelte|java|kt|kts|scala|groovy|clj|go|rs|c|h|cc|cpp|cxx|hh"
+    "|hpp|hxx|ipp|cu|cuh|m|mm|cs|fs|vb|swift|rb|rake|erb|php|pl|pm|lua|r|jl|ex|exs|erl|hs|ml|mli|dart|zig|nim|d|f"
+    "|f90|sh|bash|ps1|sql|proto|html|htm|css|scss|less|sass|md|rst|txt|toml|cfg|ini|json|jsonl|yaml|yml|xml|csv"
+    "|lock|in|inc|tpl|jinja|jinja2|j2|ipynb|cmake|mk|gradle|properties|conf|tex|po|pot|diff|patch|s|asm"
+)
+NAMED = r"(?:Makefile|Dockerfile|LICENSE|README|CHANGES|Gemfile|Rakefile|Jenkinsfile|CMakeLists\.txt|[A-Z]\w*file)"
+
+_ENDED = re.compile(rf"[^\s`'\"<>|*?]*[\w\])+-]\.(?:{ENDINGS})", re.IGNORECASE)
+_PATH = re.compile(r"[^\s`'\"<>|*?:,;=(){}!&$^]*(?:/[\w.@+\[\]() -]*[\w\])]|\.\w+)|" + NAMED)
+_FOLDER = re.compile(r"(?:[\w.@+-]+/)+[\w.@+-]*")
+
+_ATTRIBUTE = re.compile(
+    r"<[\w:.-]+[^<>]*?\b(?:path|file|filename|name|src)[ \t]*=[ \t]*[\"']?([^\"'<>]+?)[\"']?[ \t]*/?>"
+)
+_TAG = re.compile(r"</?[A-Za-z_|][\w:.|-]*(?:[ \t][^<>]*)?/?>")
+_TAGGED = re.compile(r"<(path|file|filename|file_path|filepath|document|source)>[ \t]*([^<>]+?)[ \t]*(?:</\1>)?", re.I)
+_FENCE = re.compile(r"[ \t>]*(?:```|~~~)")
+_NAMED_FENCE = re.compile(
+    r"""[`~]* (?: [\w+#-]* [ \t:="{]+ (?: (?:file|filename|filepath|path|title|name) [ \t]*[=:][ \t]* ["']? )? )?
+    ( [\w.@+-]* [/.] [\w./@+-]* ) ["'} \t]*""",
+    re.VERBOSE,
+)
+_BULLET = re.compile(r"(?:[-*+•–]|\(?\d+[.)]|\*\*\(?\d+[.)]\*\*|\[[ xX]\]|[-*+][ \t]+\[[ xX]\]|>)[ \t]+")
+_COMMENT = re.compile(
+    r"(?://+|/\*+|<!--|--+|;+|%+|={2,}|\*{3,}|~{2,}|\+\+\+|@@)[ \t]*(.*?)[ \t]*(?:\*+/|-->|--+|={2,}|~{2,}|@@)?"
+)
+_LABEL = re.compile(
+    r"""(?:(?:the|in|to|for|now|then|next|first|also|and)[ \t]+)*
+    (?:(?:full|relative|new|target|source|affected|modified|relevant|main|changed|updated|edited|suspicious)[ \t]+)*
+    (?:files?|file[ \t]?names?|file[ \t]?paths?|paths?|location|modify|edit|updated?|changed?|changes[ \t](?:to|in)
+      |modified|create|fix|fix[ \t]in|patch|index|(?:modifications?|edits?)[ \t](?:to|in)|in|in[ \t]file|diff[ \t]--git)
+    (?:[ \t]+(?:to|name|path|edit|modify|change|fix|file|\d+))?[ \t]*[:=]?[ \t]*""",
+    re.IGNORECASE | re.VERBOSE,
+)
+_BEHIND = re.compile(
+    r"""(?: (?:,[ \t]*|[ \t]+|:[ \t]*)? \(?(?:lines?|ll?\.)[ \t]*\d.* | [ \t]*[:#]L?\d+(?:[-–:,][ \t]*L?\d+)*\b.* | ::.*
+    | [ \t]*:[ \t].* | [ \t]+[-–—→=(#|]+.* | [ \t]+//.* | [ \t]+/\*.* | [ \t]*<[-=].* )""",
+    re.VERBOSE,
+)
+_QUOTED = re.compile(r"`+([^`\n]+?)`+|\*\*([^*\n]+?)\*\*|\"([^\"\n]+?)\"|(?<!\w)'([^'\n]+?)'(?!\w)|\]\(([^()\s]+)\)")
+LONGEST = 400  # characters of a line that can be a path with its dress
+_WORD = re.compile(r"\w[\w.+-]*")  # a file such as LICENSE, if a path is expected
+_POSITION = re.compile(r"(?:[:#]L?\d+(?:[-–:,]L?\d+)*|::[\w.]+|\(\))+$")
+_EDGES = " \t*_\"',`:;[](){}<>|"
+
+
+def looks_like_path(name: str) -> bool:
+    """Whether a word can only be meant as a file's path: by its ending, its slashes or its name."""
+    return bool(_ENDED.fullmatch(name) or re.fullmatch(NAMED, name) or (_FOLDER.fullmatch(name) and not _ratio(name)))
+
+
+def _ratio(name: str) -> bool:
+    """Whether slashes stand between words or numbers: and/or, 1/2."""
+    parts = name.split("/")
+    return len(parts) == 2 and all(
+        re.fullmatch(r"\d+|and|or|he|she|read|write|input|output|true|false", p) for p in parts
+    )
+
+
+def path_of_line(line: str, expected: bool = False) -> str:
+    """The path that a line consists of, whatever stands around it, or an empty string.
+
+    ``expected``: a path is due here, so that any name of a file's form counts.
+    """
+    line = line.strip()
+    if len(line) > LONGEST:
+        return ""
+    if found := _ATTRIBUTE.search(line) or _TAGGED.fullmatch(line):
+        return _checked(found[found.lastindex or 0], expected, set_apart=True, quoted=True)
+    bare, set_apart, quoted = _undressed(line)
+    return _checked(bare, expected, set_apart, quoted)
+
+
+def _undressed(line: str) -> tuple[str, bool, bool]:
+    """The line without what is put around a path, whether anything set it apart, and whether quotes did."""
+    line = _TAG.sub("", line).strip()
+    set_apart = in_quotes = False
+    for _ in range(4):
+        before = line
+        line = _BULLET.sub("", line, count=1)
+        if line.startswith("#"):
+            line, set_apart = line.lstrip("#").strip(), True
+        if (comment := _COMMENT.fullmatch(line)) and comment[1]:
+            line, set_apart = comment[1], True
+        label = _LABEL.match(line)
+        if label and label.end() and label[0][-1] in " \t:=" and line[label.end() :].strip(_EDGES):
+            line, set_apart = line[label.end() :], True
+        if (quoted := _QUOTED.match(line)) and not line[quoted.end() :].strip(_EDGES + ".-–—"):
+            line, set_apart, in_quotes = next(filter(None, quoted.groups())), True, True
+        line = line.strip("*_ \t")
+        if line == before:
+            break
+    if quoted := _QUOTED.match(line):
+        rest = line[quoted.end() :]
+        if not rest.strip(_EDGES) or _BEHIND.fullmatch(rest):
+            return next(filter(None, quoted.groups())), True, True
+    return _without_remark(line), set_apart, in_quotes
+
+
+def _without_remark(line: str) -> str:
+    """The line up to a remark behind its first word, or up to the remark behind a path with spaces."""
+    for found in re.finditer(r"(?=[ \t:,#<(])", line):
+        rest = line[found.start() :]
+        if found.start() and _BEHIND.fullmatch(rest):
+            return line[: found.start()]
+    return line
+
+
+def _checked(name: str, expected: bool, set_apart: bool, quoted: bool) -> str:
+    quoted = quoted and "/" not in name
+    name = _POSITION.sub("", name.strip().strip(_EDGES).replace("\\", "/")).strip(_EDGES)
+    if re.search(r"\s", name):
+        head = re.split(r"\s", name, maxsplit=1)[0]
+        spaced = not re.search(r"[,;&|]", name) and not _ENDED.fullmatch(head)
+        spaced = spaced and bool(_ENDED.fullmatch(re.sub(r"\s", "_", name)))
+        return name if spaced and len(name.split()) <= 4 and ("/" in head or quoted) else ""
+    if looks_like_path(name) or ((expected or set_apart) and _PATH.fullmatch(name) and not name.endswith("/")):
+        return name
+    return ""
+
+
+def mentioned_paths(line: str) -> Iterator[str]:
+    """The paths in a sentence, in order: words that can only be meant as one, quoted or not."""
+    for found in re.finditer(r"[^\s`'\"<>|*()\[\]{},;=]+", line):
+        name = _POSITION.sub("", found[0].strip(_EDGES + ".!?").replace("\\", "/")).split("::")[0]
+        if looks_like_path(name):
+            yield name
+
+
+def quoted_paths(line: str) -> Iterator[str]:
+    """The paths that a line sets in quotes of any kind, in bold or in a link, in order."""
+    for found in _QUOTED.finditer(line):
+        name = _POSITION.sub("", next(filter(None, found.groups()), "").strip(_EDGES)).replace("\\", "/")
+        if looks_like_path(name):
+            yield name
+
+
+def is_fence(line: str) -> bool:
+    """Whether a line opens or closes a fence."""
+    return bool(_FENCE.match(line))
+
+
+def path_above(lines: Sequence[str], floor: int, position: int) -> str:
+    """The path that a block at ``position`` is headed by, between it and the block that ends at ``floor``.
+
+    The nearest line with a path in it if nothing but tags and fences stands between, else the nearest line that is
+    nothing but a path, else the nearest sentence that speaks of one.
+    """
+    nearest, alone, spoken = True, "", ""
+    for above in reversed(lines[floor:position]):
+        if fence := _FENCE.match(above):
+            if named := _NAMED_FENCE.fullmatch(above, fence.end()):
+                return named[1]
+            continue
+        if not above.strip() or (_TAG.fullmatch(above.strip()) and not _ATTRIBUTE.search(above)):
+            continue
+        found = path_of_line(above, expected=nearest)
+        if not found and nearest and _WORD.fullmatch(above.strip()):
+            found = above.strip()
+        named_here = found or next(mentioned_paths(above), "")
+        if nearest and named_here:
+            return named_here
+        alone, spoken, nearest = alone or found, spoken or named_here, False
+        if alone:
+            break
+    return alone or spoken

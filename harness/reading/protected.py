@@ -1,0 +1,47 @@
+"""What of an answer is source: the inside of whole search/replace blocks, and what stands in quotes."""
+
+import re
+from bisect import bisect_right
+from collections.abc import Iterator
+
+OPENING = re.compile(r"[ \t>]*<{3,12}[ \t]*(?:SEARCH|ORIGINAL|OLD|BEFORE|FIND|HEAD)\b.*", re.IGNORECASE)
+CLOSING = re.compile(r"[ \t>]*>{3,12}[ \t]*(?:REPLACE|UPDATED?|NEW|AFTER|END)\b.*", re.IGNORECASE)
+
+_LINES = re.compile(r"[^\n]*(?:\n|\Z)")
+_QUOTES = "\"'`"
+
+
+class Protected:
+    """The spans of an answer in which nothing is markup."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+        spans = list(_blocks(text))
+        self._starts, self._ends = [start for start, _ in spans], [end for _, end in spans]
+
+    def holds(self, start: int, end: int) -> bool:
+        """Whether what stands there is source, or only spoken of."""
+        number = bisect_right(self._starts, start) - 1
+        return (number >= 0 and start < self._ends[number]) or self._mentioned(start, end)
+
+    def _mentioned(self, start: int, end: int) -> bool:
+        """Whether it stands in quotes, or within a sentence that goes on behind it."""
+        before, after = self._text[max(0, start - 1) : start], self._text[end : end + 1]
+        if (before and before in _QUOTES) or (after and after in "\"'"):
+            return True
+        ahead = self._text[max(0, start - 40) : start].rsplit("\n", 1)[-1]
+        behind = self._text[end : end + 40].split("\n", 1)[0]
+        spoken = re.search(r"[\w,][ \t]+\Z", ahead) and re.match(r"[.,;:)]|[ \t]+[a-z]|[ \t]*\Z", behind)
+        return bool(spoken and behind.strip())
+
+
+def _blocks(text: str) -> Iterator[tuple[int, int]]:
+    """From behind each opening marker to the closing one, if no other opening one stands between."""
+    start = -1
+    for found in _LINES.finditer(text):
+        line = found[0].rstrip("\r\n")
+        if OPENING.fullmatch(line):
+            start = found.end()
+        elif start >= 0 and CLOSING.fullmatch(line):
+            yield start, found.start()
+            start = -1

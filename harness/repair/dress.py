@@ -1,0 +1,104 @@
+"""What models put around the lines of a block: fences, line numbers, blank lines, signs of a diff, HTML escapes."""
+
+import html
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from itertools import takewhile
+
+from harness.core.candidate import Edit
+
+Lines = Sequence[str]
+
+_FENCE = re.compile(r"[ \t]*(?:```|~~~)[^`]*")
+_NUMBERS = (
+    re.compile(r"[ \t]*\d+[ \t]?[|│]"),
+    re.compile(r"[ \t]*\d+\t"),
+    re.compile(r"[ \t]*\d+[ \t]*→[ \t]?"),
+    re.compile(r"[ \t]*(?:L|Line )?\d+[:.)][ ]?", re.IGNORECASE),
+    re.compile(r"[ \t]*\d+[ ]{1,2}"),
+)
+_ESCAPED = re.compile(r"&(?:lt|gt|amp|quot|apos|nbsp|#\d+|#x[0-9a-f]+);", re.IGNORECASE)
+
+
+def undressed(edit: Edit) -> Iterator[Edit]:
+    """The edit without one of the things that models put around lines, then without all of them."""
+    seen = {(edit.search, edit.replace)}
+    stripped = edit
+    for strip in (_unfenced, _unnumbered, _unescaped, _unspaced, _unsigned, _unheaded, _unpadded):
+        for plain in (strip(edit), stripped := strip(stripped)):
+            if (plain.search, plain.replace) not in seen and plain.search.strip():
+                seen.add((plain.search, plain.replace))
+                yield plain
+
+
+def unfenced(text: str) -> str:
+    """The lines between a fence that begins a text and the one that ends it, or the text."""
+    lines = text.split("\n")[:-1]
+    marked = [number for number, line in enumerate(lines) if line.strip()]
+    if len(marked) < 2 or not _FENCE.fullmatch(lines[marked[0]]) or lines[marked[-1]].strip() not in ("```", "~~~"):
+        return text
+    return _joined(lines[marked[0] + 1 : marked[-1]])
+
+
+def _unfenced(edit: Edit) -> Edit:
+    return replace(edit, search=unfenced(edit.search), replace=unfenced(edit.replace))
+
+
+def _unnumbered(edit: Edit) -> Edit:
+    for number in _NUMBERS:
+        lines = _lines(edit.search)
+        if lines and all(number.match(line) for line in lines if line.strip()):
+            return _each(edit, lambda line: number.sub("", line, count=1))  # noqa: B023 - used at once
+    return edit
+
+
+def _unescaped(edit: Edit) -> Edit:
+    return _each(edit, html.unescape) if _ESCAPED.search(edit.search + edit.replace) else edit
+
+
+def _unspaced(edit: Edit) -> Edit:
+    """With plain spaces, and without the marks that no one sees."""
+    return _each(edit, lambda line: line.replace("\u00a0", " ").replace("\u200b", "").replace("\ufeff", ""))
+
+
+def _unsigned(edit: Edit) -> Edit:
+    """Without the signs of a diff, if every line has one."""
+    old, new = _lines(edit.search), _lines(edit.replace)
+    if not all(line[:1] in ("-", " ", "") for line in old) or not all(line[:1] in ("+", " ", "") for line in new):
+        return edit
+    return _each(edit, lambda line: line[1:]) if any(line[:1] == "-" for line in old) else edit
+
+
+def _unheaded(edit: Edit) -> Edit:
+    """Without a first line that names the file, if both texts have it."""
+    old, new = _lines(edit.search), _lines(edit.replace)
+    if len(old) > 1 and new and old[0] == new[0] and edit.path and old[0].strip(" #/*-<!>;`:").strip() == edit.path:
+        return replace(edit, search=_joined(old[1:]), replace=_joined(new[1:]))
+    return edit
+
+
+def _unpadded(edit: Edit) -> Edit:
+    """Without blank lines at either end of the search text, and without as many at the replacement's."""
+    old, new = _lines(edit.search), _lines(edit.replace)
+    for _ in range(2):  # the beginning, then the end
+        count = _blank(old)
+        old, new = old[count:][::-1], new[min(count, _blank(new)) :][::-1]
+    return replace(edit, search=_joined(old), replace=_joined(new))
+
+
+def _blank(lines: Lines) -> int:
+    return sum(1 for _ in takewhile(lambda line: not line.strip(), lines))
+
+
+def _each(edit: Edit, change: Callable[[str], str]) -> Edit:
+    search, new = (_joined([change(line) for line in _lines(text)]) for text in (edit.search, edit.replace))
+    return replace(edit, search=search, replace=new)
+
+
+def _lines(text: str) -> list[str]:
+    return text.split("\n")[:-1]
+
+
+def _joined(lines: Lines) -> str:
+    return "".join(f"{line}\n" for line in lines)

@@ -1,0 +1,115 @@
+"""Thinking in every dialect of the table, and source that only speaks of such tags."""
+
+import tomllib
+from time import perf_counter
+
+import pytest
+
+from harness.reading.thinking import TABLE, without_thinking
+
+DRAFT = "Maybe:\na.py\n<<<<<<< SEARCH\nold\n=======\ndraft\n>>>>>>> REPLACE\nNo."
+ANSWER = "a.py\n<<<<<<< SEARCH\nold\n=======\nnew\n>>>>>>> REPLACE\n"
+PAIRS = [
+    ("<think>", "</think>"),
+    ("<THINK>", "</THINK>"),
+    ("<thinking>", "</thinking>"),
+    ("<thought>", "</thought>"),
+    ("<Thoughts>", "</Thoughts>"),
+    ("<reasoning>", "</reasoning>"),
+    ("<analysis>", "</analysis>"),
+    ("<seed:think>", "</seed:think>"),
+    ("<mm:think>", "</mm:think>"),
+    ("<think:opensource>", "</think:opensource>"),
+    ("<ifm|think_fast>", "</ifm|think_fast>"),
+    ("<longcat_think>", "</longcat_think>"),
+    ("<think >", "</ think>"),
+    ("<thinking>", "</think>"),
+    ("◁think▷", "◁/think▷"),
+    ("[THINK]", "[/THINK]"),
+    ("<|channel|>analysis<|message|>", "<|end|><|start|>assistant<|channel|>final<|message|>"),
+    ("<|start|>assistant<|channel|>analysis<|message|>", "<|channel|>final<|message|>"),
+    ("analysis", "assistantfinal"),
+    ("<|channel>thought\n", "<channel|>"),
+    ("<unused94>thought\n", "<unused95>"),
+    ("<|begin_of_thought|>", "<|end_of_thought|>"),
+    ("<|START_THINKING|>", "<|END_THINKING|>"),
+    ("<|inner_prefix|>", "<|inner_suffix|>"),
+    ("<|open|>think<|sep|>", "<|close|>think<|sep|>"),
+    ("<|message_model|><|content_thinking|>", "<|end_message|><|message_model|><|content_text|>"),
+    ("to=self<|message|>", "<|eom|><|start|>assistant to=user<|message|>"),
+    ("<|plamo:begin_think:plamo|>", "<|plamo:end_think:plamo|>"),
+    ("[unused16]", "[unused17]"),
+    ("Here is my thought process:", "Here is my response:"),
+]
+
+
+@pytest.mark.parametrize(("opening", "closing"), PAIRS)
+@pytest.mark.parametrize("between", ["", "\n", "\n\n"])
+def test_a_draft_in_thinking_is_no_part_of_the_answer(opening, closing, between):
+    text = f"{opening}{DRAFT}{between}{closing}{between}{ANSWER}"
+    assert without_thinking(text).strip() == ANSWER.strip()
+
+
+@pytest.mark.parametrize(("opening", "closing"), PAIRS)
+def test_the_prompt_may_have_opened_the_thinking(opening, closing):
+    if opening in ("analysis", "Here is my thought process:"):
+        return  # words of every day: they count only after their beginning
+    text = f"{DRAFT} {closing}{ANSWER}"
+    assert without_thinking(text).strip() == ANSWER.strip()
+
+
+@pytest.mark.parametrize(("opening", "closing"), PAIRS)
+def test_what_never_ends_leaves_nothing_if_tags_say_that_it_is_thinking(opening, closing):
+    left = without_thinking(f"{opening}{DRAFT}")
+    assert left == ("" if opening not in ("analysis", "Here is my thought process:") else f"{opening}{DRAFT}")
+
+
+def test_every_dialect_of_the_table_is_tried():
+    table = tomllib.loads(TABLE.read_text(encoding="utf-8"))
+    assert len(PAIRS) >= len(table["dialects"]) + 8
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"{ANSWER}\n<think>Is that all? Yes.</think>\n",
+        f"Well.\n<think>{DRAFT}</think>\n{ANSWER}",
+        f"<think>one</think><think>two</think>{ANSWER}",
+        f"<think>\n\n</think>\n\n{ANSWER}",
+        f"{ANSWER}\n<think>\nLet me look again.\n{DRAFT}",
+        f"<think>The tag `</think>` ends it. {DRAFT}</think>{ANSWER}",
+        f"<think>a.py\n<<<<<<< SEARCH\nold\nno.</think>{ANSWER}",
+        f"<reasoning>why\n<answer>\n{ANSWER}</answer>",
+        f"<think>x</think><answer>{ANSWER}</answer>",
+        f"<|begin_of_thought|>x<|end_of_thought|>\n<|begin_of_solution|>\n{ANSWER}<|end_of_solution|>",
+        f"{ANSWER}This also handles </think> without an opening tag.\n",
+        f"{ANSWER}The `</think>` tag is kept.\n",
+    ],
+)
+def test_only_the_answer_s_own_block_is_left(text):
+    left = without_thinking(text)
+    assert ANSWER.rstrip() in left
+    assert "draft" not in left
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        ANSWER.replace("old", 'END = "</think>"'),
+        ANSWER.replace("old", "<think>").replace("new", "</think>"),
+        ANSWER.replace("old", "    </think>"),
+        f"{ANSWER}The parser looks for <think> and </think> in the text.\n",
+        f"{ANSWER}It splits at '</think>' now.\n",
+        f"analysis of the report: it is right.\n{ANSWER}",
+        f"Analysis: it is right.\n{ANSWER}",
+    ],
+)
+def test_source_and_prose_about_such_tags_stay(text):
+    assert without_thinking(text) == text
+
+
+def test_a_long_answer_full_of_tags_is_read_quickly():
+    start = perf_counter()
+    for piece in ("<think>", "</think>", "<think", "<<<<<<< SEARCH\n<think>", "x <think> y ", "analysis"):
+        without_thinking(piece * 50_000)
+    assert perf_counter() - start < 20
