@@ -24,7 +24,7 @@ from harness.common.run_folder import RunFolder
 from harness.config.schema import EvaluationConfig
 from harness.core.instance import Instance
 from harness.core.verdict import Outcome
-from harness.dataset.recipes import Environment, FolderSource, Recipe, RecipeBook
+from harness.dataset.recipes import load_recipes
 from harness.grading.session import Session, evaluation_session
 from harness.images.inventory import remove_images
 from harness.images.provider import open_images
@@ -35,18 +35,21 @@ MEMORY_GROWTH_MIB = 32  # between a tenth of the way and the end: verdicts held 
 NEW_FILE = "diff --git a/{path} b/{path}\nnew file mode 100644\n--- /dev/null\n+++ b/{path}\n@@ -0,0 +1 @@\n+{line}\n"
 
 
-def make_instance(folder: Path) -> tuple[Instance, RecipeBook]:
-    """An instance whose tests are one line of output."""
+def make_instance(folder: Path) -> tuple[Instance, Path]:
+    """An instance whose tests are one line of output, and the file with its recipe."""
     (folder / "source" / "tests").mkdir(parents=True)
     (folder / "source" / "a.py").write_text("x = 1\n")
-    recipe = Recipe(
-        instance_id=INSTANCE_ID,
-        environment="bare",
-        source=FolderSource(path=folder / "source"),
-        install=None,
-        test_cmd=f"echo PASSED {TEST}; echo == 1 passed in 0.00s ==",
-        log_parser="parse_log_pytest",
-    )
+    recipe = {
+        "instance_id": INSTANCE_ID,
+        "environment": "bare",
+        "folder": {"path": "source"},
+        "install": None,
+        "test_cmd": f"echo PASSED {TEST}; echo == 1 passed in 0.00s ==",
+        "log_parser": "parse_log_pytest",
+    }
+    environment = {"python": "3.11", "requirements": ["iniconfig==2.0.0"]}
+    recipes = folder / "recipes.json"
+    recipes.write_text(json.dumps({"environments": {"bare": environment}, "instances": [recipe]}))
     instance = Instance(
         instance_id=INSTANCE_ID,
         repo="harness-bench/scale",
@@ -57,8 +60,7 @@ def make_instance(folder: Path) -> tuple[Instance, RecipeBook]:
         fail_to_pass=(TEST,),
         pass_to_pass=(),
     )
-    environment = Environment(python="3.11", requirements=("iniconfig==2.0.0",))
-    return instance, RecipeBook(environments={"bare": environment}, instances={INSTANCE_ID: recipe})
+    return instance, recipes
 
 
 def resident_mib() -> float:
@@ -112,12 +114,10 @@ def main() -> None:
 
 def measure(client, folder: Path, count: int, workers: int) -> dict[str, float]:  # noqa: ANN001 - the SDK's client
     """Figures of ``count`` evaluations."""
-    instance, book = make_instance(folder)
-    [built] = build_images(client, [instance], book, folder / "cache")
+    instance, recipes = make_instance(folder)
+    [built] = build_images(client, [instance], load_recipes(recipes), folder / "cache")
     if built.error:
         sys.exit(built.error)
-    recipes = folder / "recipes.json"
-    recipes.write_text(written(book))
     threads, files = threading.active_count(), descriptors()
     with RunFolder(folder / "run") as records:
         started = time.monotonic()
@@ -138,14 +138,6 @@ def measure(client, folder: Path, count: int, workers: int) -> dict[str, float]:
         "threads_left": more_threads,
         "descriptors_left": more_files,
     }
-
-
-def written(book: RecipeBook) -> str:
-    """The recipes as a file."""
-    [recipe] = book.instances.values()
-    entry = recipe.model_dump(mode="json") | {"folder": {"path": str(recipe.source.path)}}
-    environments = {name: environment.model_dump(mode="json") for name, environment in book.environments.items()}
-    return json.dumps({"environments": environments, "instances": [entry]})
 
 
 if __name__ == "__main__":

@@ -1,4 +1,8 @@
-"""Progress of long work on stderr: a live display on a terminal, now and then a plain line elsewhere."""
+"""Progress of long work on stderr: a live display on a terminal, now and then a plain line elsewhere.
+
+The display is rich's, with rich's bars. The tasks of `rich.progress` are not used: they know no work that was found
+finished, which must not quicken the estimate, and not what runs now; and off a terminal they print nothing on the way.
+"""
 
 import logging
 import sys
