@@ -10,7 +10,7 @@ PREFIX = re.compile(r"[\w.-]+(:\d+)?(/[\w.-]+)*(:[\w.-]+)?/?", re.ASCII)
 
 
 @dataclass(frozen=True)
-class Reference:
+class ImageName:
     """An image's name in its parts."""
 
     registry: str  # host[:port]
@@ -18,7 +18,7 @@ class Reference:
     version: str  # tag, or "sha256:..."
 
 
-def parse(name: str) -> Reference:
+def parse(name: str) -> ImageName:
     """The parts of an image's name, as Docker reads it: a tag that is not given is ``latest``."""
     path, at, digest = name.partition("@")
     head, slash, rest = path.partition("/")
@@ -27,7 +27,7 @@ def parse(name: str) -> Reference:
     path, _, tag = path.partition(":")
     if registry == HUB and "/" not in path:
         path = f"library/{path}"
-    return Reference(registry, path, digest if at else tag or "latest")
+    return ImageName(registry, path, digest if at else tag or "latest")
 
 
 def pinned(name: str, digest: str) -> str:

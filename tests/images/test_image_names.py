@@ -1,7 +1,7 @@
 import pytest
 
 from harness.config.schema import ImagesConfig
-from harness.core.image_name import Reference, parse, pinned
+from harness.core.image_name import ImageName, parse, pinned
 from harness.dataset.versions import published_image
 from harness.images.names import built_name, local_names, sources
 
@@ -18,7 +18,7 @@ from harness.images.names import built_name, local_names, sources
     ],
 )
 def test_a_name_has_parts(name, parts):
-    assert parse(name) == Reference(*parts)
+    assert parse(name) == ImageName(*parts)
 
 
 @pytest.mark.parametrize("name", ["h:5/a/b:1", "h:5/a/b", "h:5/a/b@sha256:cd"])
