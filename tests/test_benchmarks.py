@@ -66,3 +66,12 @@ def test_rows_may_be_named_by_the_environment_and_must_be_named(tmp_path: Path) 
     done = benchmark("patch", folder=tmp_path, HARNESS_SWEBENCH_ROWS="gone.jsonl")
     check_refused(done, "patch", "no such file: gone.jsonl", tmp_path)
     check_refused(benchmark("patch", folder=tmp_path), "patch", "--rows", tmp_path)
+
+
+def test_error_rates_shows_a_line_for_each_situation(tmp_path: Path) -> None:
+    done = benchmark("error_rates", "--runs", "2", folder=tmp_path, PYTHONPATH=str(ROOT))
+    assert done.returncode == 0, done.stderr
+    *lines, last = done.stdout.splitlines()
+    assert len(lines) > 20
+    assert all("%" in line for line in lines)
+    assert last.endswith("missed")

@@ -62,7 +62,7 @@ def _estimates(known: Sides, at: tuple[int, ...], history: bool) -> list[tuple[f
     moments = (products - n[:, None, None] * means[:, :, None] * means[:, None, :]) / (n - 1)[:, None, None]
     within, along, spread = moments[:, 1:, 1:], moments[:, 1:, :1], moments[:, 0, 0]
     beta = np.linalg.solve(within + RIDGE * np.eye(width), along)
-    explained = (2 * beta.mT @ along - beta.mT @ within @ beta)[:, 0, 0]
+    explained = (np.swapaxes(beta, 1, 2) @ (2 * along - within @ beta))[:, 0, 0]
     residual = (spread - explained) * (n - 1) / (n - 1 - width)
     variance = np.maximum(residual, FLOOR / n) * (1 / n - 1 / total) + np.maximum(spread, FLOOR / n) / total
     moved = ((means[:, 1:] - covariates.mean(axis=0))[:, None, :] @ beta)[:, 0, 0]
