@@ -24,7 +24,7 @@ from harness.repair.gold import gold_blocks
 from harness.repair.sample import read_answer
 from harness.repo.gold_locations import gold_files
 
-GOLD, WRONG = "gold", "wrong"
+GOLD, WRONG, BEFORE = "gold", "wrong", "read-before-cut"
 LOSSY = ("re-indented", "tabs for spaces", "lines left out", "trailing spaces")
 CUT = "cut short"
 
@@ -52,7 +52,11 @@ async def measure(rows: str) -> tuple[dict[str, Counter[str]], int]:
             if found != GOLD:
                 print(f"{instance.instance_id}: {style}: {found}", file=sys.stderr)
         text = STYLES["plain"][0](gold_blocks(instance, snapshot, CONTEXT))
-        outcomes[CUT][await outcome(instance, snapshot, text[: len(text) // 2], "length")] += 1
+        half = text[: len(text) // 2]
+        found = await outcome(instance, snapshot, half, "length")
+        whole = read_edits(text).edits
+        begun = read_edits(half, cut=True).edits
+        outcomes[CUT][BEFORE if found == WRONG and begun == whole[: len(begun)] else found] += 1
     return outcomes, count
 
 
@@ -61,7 +65,7 @@ def missed(outcomes: dict[str, Counter[str]], count: int) -> list[str]:
     problems = [] if count else ["no row's base state is on this machine"]
     for style, found in outcomes.items():
         allowed = {GOLD} | ({Reason.AMBIGUOUS_MATCH.value} if style in LOSSY else set())
-        allowed = {Reason.TRUNCATED.value} if style == CUT else allowed
+        allowed = {Reason.TRUNCATED.value, BEFORE} if style == CUT else allowed
         problems += [f"{style}: {number} {name}" for name, number in found.items() if name not in allowed]
     return problems
 

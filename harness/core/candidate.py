@@ -13,8 +13,9 @@ class Reason(StrEnum):
 
     NO_LOCATION = "no-location"  # nothing was localized, so nothing was asked
     CONTEXT_OVERFLOW = "context-overflow"  # not even the smallest prompt leaves room for an answer
-    TRUNCATED = "truncated"  # the answer was cut, so it was not read
+    TRUNCATED = "truncated"  # the answer was cut, and no block before that is whole
     NOT_RECORDED = "not-recorded"  # the recording that stands for the model holds no such answer
+    ONLY_REASONING = "only-reasoning"  # the server set all of the answer apart as thinking
     NO_EDITS = "no-edits"  # the answer holds no search/replace block
     PARSE_FAILURE = "parse-failure"  # a block is broken, or names no file
     UNKNOWN_PATH = "unknown-path"  # the snapshot holds no such file, or several that could be meant
@@ -71,6 +72,7 @@ class Candidate(BaseModel):
     patch: str = ""  # empty if and only if there is a reason
     reason: Reason | None = None
     detail: str = ""  # the reason in one line
+    notes: tuple[str, ...] = ()  # "read-before-cut": the answer was cut, and its whole blocks were read
     edits: tuple[Edit, ...] = ()
     grades: tuple[Grade, ...] = ()  # one for each distinct edit, if there is a patch
     vote: str = ""  # equal for patches that differ in comments, docstrings and formatting only

@@ -25,6 +25,7 @@ class ElementLocalization:
     unresolved: tuple[str, ...] = ()  # names that stand for no element that was shown, or for several
     left_out: tuple[str, ...] = ()  # files that the prompt had no room for, the last ones first
     cost: Cost = NO_COST
+    notes: tuple[str, ...] = ()  # "read-before-cut": the answer was cut, and its whole lines were read
 
 
 @dataclass(frozen=True)
@@ -62,10 +63,11 @@ async def localize_elements(
         return ElementLocalization((), question, left_out=tuple(known))
     left_out = tuple(known[question.shown :])
     reply = await ask(model, sampling, question.prompt)
-    if reply.reason:
+    places = [place for place in read_places(reply.whole_lines) if place.kind != "line"]
+    if reply.reason and not places:
         return ElementLocalization((), PlaceReason(reply.reason.value), left_out=left_out, cost=reply.cost)
-    places = [place for place in read_places(reply.text) if place.kind != "line"]
     lengths = {path: len(texts[path]) for path in known[: question.shown]}
     found = resolve_places(places, lengths, elements.__getitem__)
     reason = None if found.locations else PlaceReason.UNRESOLVED if places else PlaceReason.NO_NAMES
-    return ElementLocalization(found.locations, reason, found.names, found.unresolved, left_out, reply.cost)
+    notes = () if reason else reply.notes
+    return ElementLocalization(found.locations, reason, found.names, found.unresolved, left_out, reply.cost, notes)

@@ -22,6 +22,7 @@ class FolderFilter:
     reason: PlaceReason | None = None
     unresolved: tuple[str, ...] = ()
     cost: Cost = NO_COST
+    notes: tuple[str, ...] = ()  # "read-before-cut": the answer was cut, and its whole lines were read
 
     def kept(self, paths: Sequence[str]) -> list[str]:
         """The paths that lie in none of the folders; all of them where none would be left."""
@@ -46,14 +47,14 @@ async def filter_folders(
     if not isinstance(question, Question):
         return FolderFilter((), question)
     reply = await ask(model, sampling, question.prompt)
-    if reply.reason:
+    names = read_file_names(reply.whole_lines)
+    if reply.reason and not names:
         return FolderFilter((), PlaceReason(reply.reason.value), cost=reply.cost)
-    names = read_file_names(reply.text)
     found = {name: resolve_path(name.rstrip("/"), folders) for name in names}
     resolved = tuple(dict.fromkeys(folder for folder in found.values() if folder))
     unresolved = tuple(name for name, folder in found.items() if not folder)
     reason = None if resolved else PlaceReason.UNRESOLVED if names else PlaceReason.NO_NAMES
-    return FolderFilter(resolved, reason, unresolved, reply.cost)
+    return FolderFilter(resolved, reason, unresolved, reply.cost, () if reason else reply.notes)
 
 
 def folders_of(paths: Sequence[str]) -> list[str]:

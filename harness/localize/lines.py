@@ -26,6 +26,7 @@ class LineSample:
     reason: PlaceReason | None = None
     unresolved: tuple[str, ...] = ()
     cost: Cost = NO_COST
+    notes: tuple[str, ...] = ()  # "read-before-cut": the answer was cut, and its whole lines were read
 
 
 @dataclass(frozen=True)
@@ -70,12 +71,13 @@ async def localize_lines(
 
     async def draw(index: int) -> LineSample:
         reply = await ask(model, drawing.of(index), question.prompt, index)
-        if reply.reason:
+        places = read_places(reply.whole_lines)
+        if reply.reason and not places:
             return LineSample((), PlaceReason(reply.reason.value), cost=reply.cost)
-        places = read_places(reply.text)
         found = resolve_places(places, source.lengths, lambda path: outlines.elements(snapshot, path))
         reason = None if found.locations else PlaceReason.UNRESOLVED if places else PlaceReason.NO_NAMES
-        return LineSample(widened(found.locations, source.lengths, context_lines), reason, found.unresolved, reply.cost)
+        located = widened(found.locations, source.lengths, context_lines)
+        return LineSample(located, reason, found.unresolved, reply.cost, () if reason else reply.notes)
 
     samples = await asyncio.gather(*(draw(index) for index in range(drawing.samples)))
     return LineLocalization(tuple(samples), source.ranked.left_out(question.shown))

@@ -38,8 +38,9 @@ class LocalizationReason(StrEnum):
 
     NO_FILES = "no-files"  # the snapshot holds no source files
     CONTEXT_OVERFLOW = "context-overflow"  # the issue alone leaves no room
-    TRUNCATED = "truncated"  # the answer was cut, so it was not read
+    TRUNCATED = "truncated"  # the answer was cut, and nothing before that is whole
     NOT_RECORDED = "not-recorded"  # the recording holds no such answer
+    ONLY_REASONING = "only-reasoning"  # the server set all of the answer apart as thinking
     NO_NAMES = "no-names"  # the answer names no file
     UNRESOLVED = "unresolved"  # none of the names stands for one file of the snapshot
 
@@ -55,6 +56,7 @@ class FileLocalization:
     shown: int = 0  # source files in the prompt
     left_out: int = 0  # source files, the least relevant by their names, that it had no room for
     cost: Cost = NO_COST
+    notes: tuple[str, ...] = ()  # "read-before-cut": the answer was cut, and its whole lines were read
 
 
 async def localize_files(
@@ -92,7 +94,8 @@ async def localize_files(
     reply = await ask(model, sampling, fitted.prompt)
     locations, reason, detail, unresolved = _read(reply, snapshot.paths(), root, limit)
     left_out = len(ranked) - fitted.parts
-    return FileLocalization(locations, reason, detail, unresolved, fitted.parts, left_out, reply.cost)
+    notes = () if reason else reply.notes
+    return FileLocalization(locations, reason, detail, unresolved, fitted.parts, left_out, reply.cost, notes)
 
 
 def source_paths(paths: Sequence[str]) -> list[str]:
@@ -135,9 +138,9 @@ def _nothing(reason: LocalizationReason, detail: str) -> FileLocalization:
 def _read(
     reply: Reply, paths: Sequence[str], root: str, limit: int
 ) -> tuple[tuple[Location, ...], LocalizationReason | None, str, tuple[str, ...]]:
-    if reply.reason:
+    names = read_file_names(reply.whole_lines)
+    if reply.reason and not names:
         return (), LocalizationReason(reply.reason.value), reply.detail, ()
-    names = read_file_names(reply.text)
     resolved = {name: root + name if root + name in paths else resolve_path(name, paths) for name in names}
     found = list(dict.fromkeys(path for path in resolved.values() if path))
     unresolved = tuple(name for name, path in resolved.items() if not path)

@@ -13,8 +13,9 @@ class PlaceReason(StrEnum):
 
     NOTHING_TO_SHOW = "nothing-to-show"  # the files hold nothing that the stage could ask about
     CONTEXT_OVERFLOW = "context-overflow"
-    TRUNCATED = "truncated"  # the answer was cut, so it was not read
+    TRUNCATED = "truncated"  # the answer was cut, and nothing before that is whole
     NOT_RECORDED = "not-recorded"  # the recording holds no such answer
+    ONLY_REASONING = "only-reasoning"  # the server set all of the answer apart as thinking
     NO_NAMES = "no-names"  # the answer names nothing
     UNRESOLVED = "unresolved"  # nothing that it names is there
 

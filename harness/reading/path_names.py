@@ -84,7 +84,7 @@ def _undressed(line: str) -> tuple[str, bool, bool]:
     set_apart = in_quotes = False
     for _ in range(4):
         before = line
-        line = _BULLET.sub("", line, count=1)
+        line = line[bullet.end() :] if (bullet := _BULLET.match(line)) else line
         if line.startswith("#"):
             line, set_apart = line.lstrip("#").strip(), True
         if (comment := _COMMENT.fullmatch(line)) and comment[1]:

@@ -192,9 +192,11 @@ class _Files:
         if len(edits) == 1:
             return edits[0]
         held = [one for one in edits if one.search.strip() and self._met(path, one)]
-        if len(held) != 1:
-            raise EditRefused(Reason.PARSE_FAILURE, "a block has several dividers, and the file does not decide")
-        return held[0]
+        if not held:
+            raise EditRefused(
+                Reason.PARSE_FAILURE, "a block has several dividers, and the file holds no text above one"
+            )
+        return max(held, key=lambda one: len(one.search))  # a heading alone stands in the file, too
 
     def _met(self, path: str, edit: Edit) -> bool:
         try:

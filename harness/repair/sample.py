@@ -105,10 +105,10 @@ def _with(candidate: Candidate, **fields: Any) -> Candidate:
 
 async def read_answer(reply: Reply, snapshot: Snapshot, shown: Sequence[Location]) -> dict[str, Any]:
     """A candidate's fields that follow from the answer's text: its patch, or the reason that it makes none."""
-    if reply.reason:
+    reading = read_edits(reply.text, reply.cut)
+    if reply.reason and not reading.edits:
         return {"reason": Reason(reply.reason.value), "detail": reply.detail}
-    reading = read_edits(reply.text)
-    fields: dict[str, Any] = {"edits": reading.edits}
+    fields: dict[str, Any] = {"edits": reading.edits, "notes": reply.notes}
     try:
         if reading.problems:
             raise EditRefused(Reason.PARSE_FAILURE, reading.problems[0])

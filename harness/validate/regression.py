@@ -53,6 +53,7 @@ class Regression:
     unread: str = ""  # why the model's answer struck out nothing, if it could not be used
     script: Script = field(default=Script("", {}))
     cost: Cost = NO_COST
+    notes: tuple[str, ...] = ()  # "read-before-cut": the model's answer was cut, and its whole lines were read
 
 
 async def find_regression(
@@ -132,9 +133,9 @@ async def _strike(model: Model, prompts: Prompts, config: RegressionConfig, issu
     if fitted is None or not fitted.parts:
         return replace(base, unread="the issue leaves no room for the tests and an answer")
     reply = await ask(model, config.strike, fitted.prompt)
-    if reply.reason:
+    struck = read_test_names(reply.whole_lines, base.tests)
+    if reply.reason and not struck:
         return replace(base, unread=reply.detail, cost=reply.cost)
-    struck = read_test_names(reply.text, base.tests)
     tests = tuple(test for test in base.tests if test not in struck)
     return replace(
         base,
@@ -142,6 +143,7 @@ async def _strike(model: Model, prompts: Prompts, config: RegressionConfig, issu
         reason=None if tests else RegressionReason.ALL_STRUCK,
         detail="" if tests else f"the model struck out all {len(struck)} tests",
         struck=struck,
+        notes=reply.notes,
         cost=reply.cost,
     )
 

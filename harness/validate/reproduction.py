@@ -32,8 +32,9 @@ class ScriptReason(StrEnum):
     """Why a sampled reproduction test is not used."""
 
     CONTEXT_OVERFLOW = "context-overflow"
-    TRUNCATED = "truncated"  # the answer was cut, so it was not read
+    TRUNCATED = "truncated"  # the answer was cut, and nothing before that is whole
     NOT_RECORDED = "not-recorded"  # the recording holds no such answer
+    ONLY_REASONING = "only-reasoning"  # the server set all of the answer apart as thinking
     NO_SCRIPT = "no-script"  # the answer holds no fenced script
     SYNTAX_ERROR = "syntax-error"
     NO_LINES = "no-lines"  # the script can't say both that the issue is there and that it is gone
@@ -52,6 +53,7 @@ class ReproductionTest(BaseModel):
     detail: str = ""  # the reason in one line
     vote: str = ""  # equal for scripts that differ in comments, docstrings and formatting only
     cost: Cost = NO_COST
+    notes: tuple[str, ...] = ()  # "read-before-cut": the answer was cut behind this script
 
 
 async def sample_reproductions(
@@ -74,9 +76,10 @@ async def sample_reproductions(
 def read_reproduction(reply: Reply, index: int, program: Program = PYTHON) -> ReproductionTest:
     """The script in an answer, or why there is none; the last fenced block counts, as models draft first."""
     reason, detail, source, vote = None, "", "", ""
-    if reply.reason:
+    blocks = [found[2] for found in _BLOCK.finditer(without_thinking(reply.text))]
+    if reply.reason and not blocks:
         reason, detail = ScriptReason(reply.reason.value), reply.detail
-    elif not (blocks := [found[2] for found in _BLOCK.finditer(without_thinking(reply.text))]):
+    elif not blocks:
         reason, detail = ScriptReason.NO_SCRIPT, "the answer holds no fenced script"
     else:
         source = blocks[-1]
@@ -88,6 +91,7 @@ def read_reproduction(reply: Reply, index: int, program: Program = PYTHON) -> Re
         detail=detail,
         vote=vote,
         cost=reply.cost,
+        notes=reply.notes if source else (),
     )
 
 

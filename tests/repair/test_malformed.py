@@ -16,7 +16,7 @@ from harness.repair.match import EditRefused
 from harness.repair.sample import read_answer
 from harness.repo.memory_snapshot import MemorySnapshot
 
-ANSWERS = 10_000
+ANSWERS = 5_000  # benchmarks/malformed.py has more of them, of more kinds
 FILES = {
     "src/a.py": b"def f(x):\n    y = 1\n    return y\n\n\ndef g(x):\n    y = 1\n    return x\n",
     "src/b.py": b"\tif a:\r\n\t\tpass\r\n",
@@ -59,7 +59,7 @@ def malformed(rng: random.Random) -> Answer:
         place = rng.randrange(len(text) + 1)
         cut = place + rng.choice((0, 1, 20, 500))
         text = text[:place] + rng.choice(("", "\n", "\r", "`", "=", "<<<<<<< SEARCH\n", "\x85")) + text[cut:]
-    return Answer(text, rng.choice(ENDS), 1, 1, 0.0)
+    return Answer(text, rng.choice(ENDS), 1, 1, 0.0, rng.choice(("", "", "I think.")))
 
 
 async def test_each_of_ten_thousand_malformed_answers_has_a_reason():

@@ -91,9 +91,12 @@ async def test_several_files_and_a_new_one_with_any_bytes(instance, snapshot, tm
 @pytest.mark.parametrize(
     ("answer", "reason"),
     [
-        *((Answer(FIX, end, 1, 100, 0.1), Reason.TRUNCATED) for end in CUT),
+        *((Answer(FIX[:-20], end, 1, 100, 0.1), Reason.TRUNCATED) for end in CUT),
+        (Answer(f"<think>{FIX}", "length", 1, 100, 0.1), Reason.TRUNCATED),
+        (Answer("", "length", 1, 100, 0.1, reasoning=FIX), Reason.TRUNCATED),
         (Answer("", "not-recorded", 0, 0, 0.0), Reason.NOT_RECORDED),
-        (Answer("", "stop", 1, 9, 0.1, reasoning=FIX), Reason.NO_EDITS),
+        (Answer("", "stop", 1, 9, 0.1, reasoning=FIX), Reason.ONLY_REASONING),
+        (Answer("<think>x</think>\n", "stop", 1, 9, 0.1, reasoning=FIX), Reason.ONLY_REASONING),
         (block("src/a.py", "def f(x):\n...\n", "def f(y):\n"), Reason.ELISION),
         ("I can't.", Reason.NO_EDITS),
         ("", Reason.NO_EDITS),
@@ -120,6 +123,22 @@ async def test_every_candidate_without_a_patch_has_a_reason(instance, snapshot, 
     assert (candidate.patch, candidate.reason) == ("", reason)
     assert candidate.detail
     assert "\n" not in candidate.detail
+
+
+@pytest.mark.parametrize("end", CUT)
+async def test_whole_blocks_of_a_cut_answer_are_read_and_the_record_says_so(instance, snapshot, end):
+    """A base model without an end token goes on until the limit: 25 of 27 such answers used to be thrown away."""
+    other = block("src/a.py", "def g(x):\n", "def h(x):\n")
+    for rest in ("", "\nI also", f"\n{other[:-20]}", "\n## The report\n<report>\nAnother"):
+        (candidate,) = await repaired(instance, snapshot, [Answer(FIX + rest, end, 1, 100, 0.1)])
+        assert (candidate.reason, candidate.notes) == (None, ("read-before-cut",))
+        assert "x + 1" in candidate.patch
+        assert "def h" not in candidate.patch
+    (whole,) = await repaired(instance, snapshot, [FIX])
+    assert whole.notes == ()
+    wrong = block("src/a.py", "def k(x):\n", "def h(x):\n")
+    (refused,) = await repaired(instance, snapshot, [Answer(wrong, end, 1, 100, 0.1)])
+    assert (refused.reason, refused.notes) == (Reason.NO_MATCH, ("read-before-cut",))
 
 
 async def test_a_patch_that_git_refuses_is_none(instance):
