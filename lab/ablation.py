@@ -161,7 +161,7 @@ def run_settings(laboratory: Laboratory, rows: Path, arms: Sequence[Arm], seed: 
         {
             "name": laboratory.checkpoint(arm, seed).name,
             "path": str(laboratory.checkpoint(arm, seed).resolve()),
-            "packing": arm.strategy,
+            "strategy": arm.strategy,
             "packing_metrics": metrics,
         }
         for arm in arms

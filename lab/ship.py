@@ -26,16 +26,16 @@ def ship(laboratory: Laboratory, destination: Path, limit: int | None, progress:
     """
     corpus = laboratory.write_corpus()
     for arm in (arm for arm in ARMS if not arm.compensated):
-        source, target = laboratory.checkpoint(arm, SEED), destination / arm.strategy
-        if not (source / CARD).is_file():
-            raise LabError(f"{source}: not trained yet; `make lab` trains it")
-        size = sum(file.stat().st_size for file in source.iterdir())
+        path, target = laboratory.checkpoint(arm, SEED), destination / arm.strategy
+        if not (path / CARD).is_file():
+            raise LabError(f"{path}: not trained yet; `make lab` trains it")
+        size = sum(file.stat().st_size for file in path.iterdir())
         if size > MOST_BYTES:
-            raise LabError(f"{source}: {size} bytes, more than the {MOST_BYTES} of a shipped checkpoint")
-        score = score_checkpoint(source, corpus.held_out, limit, generate=True)
+            raise LabError(f"{path}: {size} bytes, more than the {MOST_BYTES} of a shipped checkpoint")
+        score = score_checkpoint(path, corpus.held_out, limit, generate=True)
         progress(str(score))
         shutil.rmtree(target, ignore_errors=True)
-        shutil.copytree(source, target, ignore=shutil.ignore_patterns("log.jsonl"))
-        card = json.loads((source / CARD).read_text(encoding="utf-8")) | {"score": score.kinds()}
+        shutil.copytree(path, target, ignore=shutil.ignore_patterns("log.jsonl"))
+        card = json.loads((path / CARD).read_text(encoding="utf-8")) | {"score": score.kinds()}
         write_whole(target / CARD, json.dumps(card, indent=1) + "\n")
     shutil.copyfile(laboratory.metrics(), destination / METRICS)

@@ -1,6 +1,7 @@
 """What a run file says: what to evaluate, how, and where the records go. The one place for every default."""
 
 import json
+import logging
 import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self, get_args
@@ -23,6 +24,8 @@ from harness.config.presets import preset_names
 from harness.core.conditions import REFERENCES, Condition, Reference
 from harness.core.image_name import check_registry
 from harness.core.interfaces import Limits, Sampling
+
+log = logging.getLogger(__name__)
 
 # Lengths of names that become folders and labels stay well under file system limits.
 NAME = r"[A-Za-z0-9][A-Za-z0-9._+-]{0,99}"
@@ -95,7 +98,7 @@ class CheckpointConfig(Section):
     model: str | None = None  # name to ask for at the endpoint; its only model where not given
     revision: str | None = None  # of an endpoint's weights: what tells them apart from others there or in a recording
     api_key_env: str | None = None  # environment variable that holds the endpoint's key
-    packing: str | None = None  # packing strategy of the training data, as named in the tables
+    strategy: str | None = None  # packing strategy of the training data, as named in the tables
     packing_metrics: ColumnsOrFile | None = None  # columns for the tables, or `harness pack`'s file
     server_args: tuple[str, ...] = ()  # further arguments for vLLM, such as --max-model-len=8192
     chat: Literal["auto", "chat", "completions"] = "auto"  # the route; auto: chat if there is a chat template
@@ -104,6 +107,16 @@ class CheckpointConfig(Section):
     chat_template_kwargs: Fields = {}  # what the template is given, such as {enable_thinking: false}
     extra_body: Fields = {}  # further fields of every request
     generation_config: bool = False  # whether the sampling parameters of a path's generation_config.json hold
+
+    @model_validator(mode="before")
+    @classmethod
+    def _strategy_by_its_old_name(cls, data: Any) -> Any:
+        if not isinstance(data, dict) or "packing" not in data:
+            return data
+        if "strategy" in data:
+            raise ValueError("packing is the old name of strategy; give strategy alone")
+        log.warning("checkpoint %s: the key packing is called strategy now", data.get("name"))
+        return {"strategy" if key == "packing" else key: value for key, value in data.items()}
 
     @field_validator("name")
     @classmethod

@@ -52,7 +52,7 @@ class Proposal:
         patch = trial.selection.patch
         attempt = Attempt(
             checkpoint=self.checkpoint.name,
-            packing=self.checkpoint.packing,
+            strategy=self.checkpoint.strategy,
             packing_metrics=self.packing_metrics,
             condition=self.condition,
             instance_id=self.instance.instance_id,
@@ -118,7 +118,7 @@ def reference_result(instance: Instance, prediction: Prediction, verdict: Verdic
     patch = prediction.model_patch or ""
     attempt = Attempt(
         checkpoint=prediction.model_name_or_path,
-        packing=None,
+        strategy=None,
         packing_metrics={},
         condition=None,
         instance_id=instance.instance_id,

@@ -51,7 +51,7 @@ def shipped_checkpoints() -> list[dict[str, str]]:
     except (OSError, ValueError, KeyError) as error:
         raise InputError(f"the trained checkpoints are missing from this installation ({error})") from error
     return [
-        {"name": name, "path": str(folder / name), "packing": name, "packing_metrics": str(metrics)}
+        {"name": name, "path": str(folder / name), "strategy": name, "packing_metrics": str(metrics)}
         for name in strategies
         if (folder / name).is_dir()
     ]

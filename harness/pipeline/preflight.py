@@ -109,9 +109,9 @@ def read_packing_metrics(checkpoint: CheckpointConfig) -> dict[str, float]:
     """
     given = checkpoint.packing_metrics
     if isinstance(given, Path):
-        if checkpoint.packing is None:
+        if checkpoint.strategy is None:
             raise InputError(
-                f"checkpoint {checkpoint.name}: packing_metrics names a file, so packing must say which row"
+                f"checkpoint {checkpoint.name}: packing_metrics names a file, so strategy must say which row"
             )
-        return load_metrics(given, checkpoint.packing)
+        return load_metrics(given, checkpoint.strategy)
     return given or {}

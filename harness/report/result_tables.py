@@ -42,7 +42,7 @@ def terminal_table(rows: Sequence[SummaryRow]) -> "RenderableType":
 
 def _terminal_scores(rows: Sequence[SummaryRow]) -> "Table":
     heads = ("resolved", "rate %\n95% interval", "patch\napplied", "empty", "simi-\nlarity")
-    table = _terminal_empty("Scores", ("checkpoint,\npacking", "condition"), heads)
+    table = _terminal_empty("Scores", ("checkpoint,\nstrategy", "condition"), heads)
     for group in _by_checkpoint(rows):
         for place, row in enumerate(group):
             _add_row(
@@ -85,7 +85,7 @@ def _terminal_averages(averages: Sequence[AverageRow]) -> "Table":
     names = _metric_names(averages)
     narrow = (name.replace("fragmentation", "fragmen-_tation").replace("_", "\n") for name in names)
     heads = (*narrow, "resolved\n%", "empty\n%", "simi-\nlarity")
-    table = _terminal_empty("Averages over the three conditions", ("checkpoint,\npacking",), heads)
+    table = _terminal_empty("Averages over the three conditions", ("checkpoint,\nstrategy",), heads)
     for row in averages:
         metrics = [number(row.packing_metrics.get(name)) for name in names]
         scores = (percent(row.resolve_rate), percent(row.empty_share), ratio(row.similarity))
@@ -122,7 +122,7 @@ def _label(group: Sequence[SummaryRow], place: int) -> str:
 
 def _names(row: SummaryRow | AverageRow) -> list[str]:
     """The checkpoint's name, and its packing strategy if that says more."""
-    return [row.checkpoint, *([row.packing] if row.packing and row.packing != row.checkpoint else [])]
+    return [row.checkpoint, *([row.strategy] if row.strategy and row.strategy != row.checkpoint else [])]
 
 
 def markdown(rows: Sequence[SummaryRow]) -> str:
@@ -147,7 +147,7 @@ def csv(rows: Sequence[SummaryRow]) -> str:
 def _csv_record(row: SummaryRow, metric_names: Iterable[str]) -> dict[str, object]:
     return {
         "checkpoint": row.checkpoint,
-        "packing_strategy": row.packing,
+        "strategy": row.strategy,
         **{f"packing_{name}": row.packing_metrics.get(name) for name in metric_names},
         "condition": _condition(row),
         "route": row.route,
@@ -170,12 +170,12 @@ def _csv_record(row: SummaryRow, metric_names: Iterable[str]) -> dict[str, objec
 
 
 def _main_records(rows: Sequence[SummaryRow]) -> list[dict[str, str]]:
-    packings = any(row.packing for row in rows)
+    strategies = any(row.strategy for row in rows)
     failures = any(row.infrastructure for row in rows)
     return [
         {
             "checkpoint": row.checkpoint,
-            **({"packing strategy": row.packing or NONE} if packings else {}),
+            **({"strategy": row.strategy or NONE} if strategies else {}),
             **{name: number(row.packing_metrics.get(name)) for name in _metric_names(rows)},
             "condition": _condition(row),
             "resolved / instances": f"{row.resolved} / {row.instances}",
@@ -204,7 +204,7 @@ def _average_records(averages: Sequence[AverageRow]) -> list[dict[str, str]]:
     return [
         {
             "checkpoint": row.checkpoint,
-            "packing strategy": row.packing or NONE,
+            "strategy": row.strategy or NONE,
             **{name: number(row.packing_metrics.get(name)) for name in _metric_names(averages)},
             "instances": f"3 x {row.instances}",
             "resolve rate %": percent(row.resolve_rate),

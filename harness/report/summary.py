@@ -20,7 +20,7 @@ class Attempt:
     """What became of one instance under one checkpoint and condition; the row of a reference has no condition."""
 
     checkpoint: str  # or the reference's name: "gold", "empty"
-    packing: str | None  # packing strategy of the checkpoint's corpus
+    strategy: str | None  # packing strategy of the checkpoint's corpus
     packing_metrics: Mapping[str, float]
     condition: Condition | None
     instance_id: str
@@ -39,7 +39,7 @@ class SummaryRow:
     """All attempts of one checkpoint under one condition. Shares are between 0 and 1, times in seconds."""
 
     checkpoint: str
-    packing: str | None
+    strategy: str | None
     packing_metrics: Mapping[str, float]
     condition: Condition | None
     instances: int
@@ -92,7 +92,7 @@ class AverageRow:
     """
 
     checkpoint: str
-    packing: str | None
+    strategy: str | None
     packing_metrics: Mapping[str, float]
     instances: int  # in each condition
     resolve_rate: float
@@ -124,7 +124,7 @@ def _summarise_group(group: Sequence[Attempt]) -> SummaryRow:
         reasons.update(attempt.candidate_reasons)
     return SummaryRow(
         checkpoint=first.checkpoint,
-        packing=first.packing,
+        strategy=first.strategy,
         packing_metrics=first.packing_metrics,
         condition=first.condition,
         instances=len(group),
@@ -160,7 +160,7 @@ def _average_group(group: Sequence[SummaryRow]) -> AverageRow:
     similarities = [row.similarity for row in group if row.similarity is not None]
     return AverageRow(
         checkpoint=first.checkpoint,
-        packing=first.packing,
+        strategy=first.strategy,
         packing_metrics=first.packing_metrics,
         instances=first.instances,
         resolve_rate=fmean(row.resolve_rate for row in group),

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import logging
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeVar, get_args
@@ -16,8 +17,11 @@ from harness.dataset.predictions import Prediction
 from harness.errors import InputError
 from lab.study.card import error_line
 
+log = logging.getLogger(__name__)
+
 NOT_SETTINGS = ("dataset", "checkpoints", "output", "serving")  # the data set's content has a key of its own
 OF_THE_MACHINE = ("workers", "image_budget")  # of the evaluation
+OLD_COLUMNS = {"packing_strategy": "strategy"}  # old name -> what it is called now
 PACKING = "packing_"  # prefix of the packing metrics' columns in a run's table
 FILES: dict[type[BaseModel], str] = {Prediction: "predictions.jsonl", Verdict: "verdicts.jsonl"}
 
@@ -29,7 +33,7 @@ class TableRow(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
-    packing_strategy: str
+    strategy: str
     packing_metrics: dict[str, float]
     resolved: int
     prompt_tokens: int
@@ -114,7 +118,10 @@ def read_table(run: Path) -> dict[str, dict[Condition, TableRow]]:
     conditions: dict[str, Condition] = {condition: condition for condition in get_args(Condition)}
     try:
         with path.open(encoding="utf-8", newline="") as file:
-            for row in csv.DictReader(file, strict=True):
+            reader = csv.DictReader(file, strict=True)
+            for old in OLD_COLUMNS.keys() & set(reader.fieldnames or ()):
+                log.warning("%s: the column %s is called %s now", path, old, OLD_COLUMNS[old])
+            for row in reader:
                 if condition := conditions.get(row["condition"]):
                     rows.setdefault(row["checkpoint"], {})[condition] = _table_row(row)
     except KeyError as error:
@@ -127,8 +134,9 @@ def read_table(run: Path) -> dict[str, dict[Condition, TableRow]]:
 
 
 def _table_row(row: Mapping[str, str]) -> TableRow:
+    row = {OLD_COLUMNS.get(name, name): text for name, text in row.items()}
     named = {name: text for name, text in row.items() if name and name.startswith(PACKING)}
-    metrics = {name.removeprefix(PACKING): text for name, text in named.items() if text and name != "packing_strategy"}
+    metrics = {name.removeprefix(PACKING): text for name, text in named.items() if text}
     return TableRow.model_validate({**row, "packing_metrics": metrics})
 
 

@@ -4,7 +4,9 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, get_args
+from typing import Annotated, Any, get_args
+
+from pydantic import AliasChoices, Field
 
 from harness.common.run_folder import RunFolder
 from harness.core.conditions import Condition, Reference
@@ -55,7 +57,7 @@ class Checkpoint:
 
     arm: str
     seed: int
-    packing: str  # strategy
+    strategy: Annotated[str, Field(validation_alias=AliasChoices("strategy", "packing"))]  # packing: its old name
     packing_metrics: Mapping[str, float]
     card: Card
     costs: Costs
@@ -136,13 +138,13 @@ def _checkpoint(name: str, group: Mapping[Condition, TableRow], checkpoints: Pat
     if card.seed != int(match["seed"]):
         raise InputError(f"{checkpoints / name}: its card says seed {card.seed}")
     rows = list(group.values())
-    told = rows[0].packing_strategy or card.packing.strategy
+    told = rows[0].strategy or card.packing.strategy
     if told != card.packing.strategy:
-        raise InputError(f"checkpoint {name}: the run says {told} of its packing, its card {card.packing.strategy}")
+        raise InputError(f"checkpoint {name}: the run says strategy {told}, its card {card.packing.strategy}")
     return Checkpoint(
         arm=match["arm"],
         seed=card.seed,
-        packing=told,
+        strategy=told,
         packing_metrics=rows[0].packing_metrics,
         card=card,
         costs=Costs(

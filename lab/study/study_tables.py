@@ -115,7 +115,7 @@ def checkpoints_csv(study: Study) -> str:
         {
             "arm": c.arm,
             "seed": c.seed,
-            "packing": c.packing,
+            "strategy": c.strategy,
             **c.card.model_dump(include={"tokens", "passes", "whole_questions", "data_sha256"}),
             **c.card.model_dump(include={"seconds", "peak_memory", "device", "precision", "torch"}),
             "loss": c.card.loss.last,
@@ -184,7 +184,7 @@ def _csv_record(
     interval = difference.interval if difference else None
     return {
         "arm": first.arm,
-        "packing": first.packing,
+        "strategy": first.strategy,
         "tokens": first.card.tokens,
         **{name: first.packing_metrics.get(name) for name in METRICS.values()},
         "condition": view,

@@ -16,7 +16,7 @@ def run_file(tmp_path: Path) -> Path:
     path = tmp_path / "run.yaml"
     path.write_text(
         "dataset:\n  path: rows.jsonl\n"
-        "checkpoints:\n  - name: one\n    path: weights\n    packing: best-fit\n"
+        "checkpoints:\n  - name: one\n    path: weights\n    strategy: best-fit\n"
         "evaluation:\n  workers: 2\n"
         "output: records\n"
     )
@@ -199,6 +199,18 @@ def test_a_frozen_configuration_is_read_where_its_files_are_not(run_file: Path) 
     assert RunConfig.model_validate(frozen).model_dump(mode="json") == frozen
     with pytest.raises(InputError, match=r"no such file.*no config\.json"):
         load_run_file(run_file)
+
+
+def test_a_checkpoints_strategy_is_read_under_its_old_name_with_one_line(
+    run_file: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert load_run_file(run_file).checkpoints[0].strategy == "best-fit"
+    assert caplog.messages == []
+    run_file.write_text(run_file.read_text().replace("strategy:", "packing:"))
+    assert load_run_file(run_file).checkpoints[0].strategy == "best-fit"
+    assert caplog.messages == ["checkpoint one: the key packing is called strategy now"]
+    with pytest.raises(InputError, match=r"line 4: checkpoints\.0: packing is the old name of strategy"):
+        load_run_file(run_file, ["checkpoints.0.strategy=other"])
 
 
 def test_keys_that_yaml_merges_in_are_read(tmp_path: Path) -> None:

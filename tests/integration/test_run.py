@@ -107,7 +107,7 @@ def containers(client, output: Path) -> list:
 def test_a_run_reaches_known_outcomes_and_leaves_its_records(miniature_rows, stub, tmp_path, docker_client) -> None:
     url, counted = stub
     output = tmp_path / "out"
-    checkpoint = {"name": "stub", "endpoint": url, "packing": "best-fit", "packing_metrics": {"padding_rate": 0.01}}
+    checkpoint = {"name": "stub", "endpoint": url, "strategy": "best-fit", "packing_metrics": {"padding_rate": 0.01}}
     run_file = write_run_file(tmp_path / "run.yaml", miniature_rows, checkpoint)
     printed = finish(run_file, output)
     instances = [json.loads(line)["instance_id"] for line in miniature_rows.read_text().splitlines()]

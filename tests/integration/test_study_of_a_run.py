@@ -45,7 +45,7 @@ def test_a_real_run_becomes_a_study(miniature_rows, tmp_path, docker_client):
         )
         for seed in SEEDS:
             name = f"{arm}.seed{seed}"
-            checkpoints.append({"name": name, "answers": str(recording), "packing": arm})
+            checkpoints.append({"name": name, "answers": str(recording), "strategy": arm})
             write_card(tmp_path / "checkpoints" / name, arm, seed)
     settings = {
         "dataset": {"path": str(miniature_rows)},

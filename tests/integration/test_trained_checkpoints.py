@@ -28,7 +28,7 @@ PACKAGES = 10  # with five questions each
 SEED = 7  # neither the corpus' nor the demonstration's
 NEAR_TIE = 0.5  # nats between two tokens that bfloat16 may put in either order
 GREEDY = Sampling(temperature=0.0, max_tokens=128)
-SHIPPED = {entry["packing"]: entry for entry in shipped_checkpoints()}
+SHIPPED = {entry["strategy"]: entry for entry in shipped_checkpoints()}
 
 
 def test_one_checkpoint_for_each_strategy_with_recipe_seed_data_and_score():
@@ -38,7 +38,7 @@ def test_one_checkpoint_for_each_strategy_with_recipe_seed_data_and_score():
         folder = CheckpointConfig.model_validate(entry).path
         assert sum(file.stat().st_size for file in folder.iterdir()) <= 5_000_000
         card = json.loads((folder / "lab.json").read_text())
-        assert card["packing"]["strategy"] == entry["packing"]
+        assert card["packing"]["strategy"] == entry["strategy"]
         assert card["seed"] == 0
         assert card["recipe"]["answer_weight"] > 1
         assert set(card["score"]) == {"localize_files", "localize_elements", *(f"repair, {c}" for c in CONDITIONS)}

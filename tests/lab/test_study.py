@@ -49,12 +49,12 @@ def verdict(instance_id, outcome):
     return Verdict(instance_id=instance_id, outcome=outcome, phase=phase, test_seconds=0.5)
 
 
-def result(checkpoint, packing, condition, number, outcome, text):
+def result(checkpoint, strategy, condition, number, outcome, text):
     """One attempt as the pipeline's last stage gives it."""
     attempt = Attempt(
         checkpoint=checkpoint,
-        packing=packing,
-        packing_metrics=METRICS if packing else {},
+        strategy=strategy,
+        packing_metrics=METRICS if strategy else {},
         condition=condition,
         instance_id=INSTANCES[number],
         verdict=verdict(INSTANCES[number], outcome),
@@ -388,7 +388,7 @@ def lose_the_gold_reference(run, checkpoints):
         ),
         (
             lambda run, checkpoints: write_card(checkpoints, NAME, packing=PACKED | {"strategy": "best-fit+drop"}),
-            "the run says concat-then-split of its packing, its card best-fit",
+            "the run says strategy concat-then-split, its card best-fit",
         ),
         (lambda run, checkpoints: edit(run / "table.csv", "prompt_tokens", "tokens"), "prompt_tokens: Field required"),
         (lambda run, checkpoints: edit(run / "table.csv", "condition", "case"), "has no column 'condition'; let"),
@@ -482,7 +482,19 @@ def test_a_run_that_names_no_packing_is_of_the_cards(tmp_path):
     (run / "table.csv").write_text(
         text.replace("concat-then-split.seed0,concat-then-split,", "concat-then-split.seed0,,")
     )
-    assert [c.packing for c in read_study(run, checkpoints).checkpoints] == ["concat-then-split"]
+    assert [c.strategy for c in read_study(run, checkpoints).checkpoints] == ["concat-then-split"]
+
+
+def test_a_table_with_the_old_name_of_the_strategys_column_is_read_with_one_line(tmp_path, caplog):
+    run, checkpoints = write_run(tmp_path, arms=("concat-then-split",), seeds=(0,))
+    now = read_study(run, checkpoints).checkpoints
+    assert caplog.messages == []
+    table = run / "table.csv"
+    head, *rows = table.read_text().splitlines(keepends=True)
+    assert head.split(",").count("strategy") == 1
+    table.write_text("".join([head.replace(",strategy,", ",packing_strategy,"), *rows]))
+    assert read_study(run, checkpoints).checkpoints == now
+    assert caplog.messages == [f"{table}: the column packing_strategy is called strategy now"]
 
 
 def test_only_studies_that_were_made_alike_are_joined(folders, tmp_path):

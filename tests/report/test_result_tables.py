@@ -18,7 +18,7 @@ CONDITIONS: tuple[Condition, ...] = ("model", "gt-location", "gt-file")
 def row(checkpoint: str = "concat", condition: Condition | None = "model", **changes: object) -> SummaryRow:
     base = SummaryRow(
         checkpoint=checkpoint,
-        packing="restart-last-document",
+        strategy="restart-last-document",
         packing_metrics={"fragmentation_rate": 0.178, "padding_rate": 0.0},
         condition=condition,
         instances=300,
@@ -39,7 +39,7 @@ def row(checkpoint: str = "concat", condition: Condition | None = "model", **cha
     return replace(base, **changes)
 
 
-GOLD = row("gold", None, packing=None, packing_metrics={}, resolved=300, interval=wilson(300, 300), prompt_tokens=0)
+GOLD = row("gold", None, strategy=None, packing_metrics={}, resolved=300, interval=wilson(300, 300), prompt_tokens=0)
 ROWS = [*(row(condition=condition) for condition in CONDITIONS), GOLD]
 
 
@@ -65,14 +65,14 @@ def test_terminal_names_packing_once_even_for_a_single_condition() -> None:
 
 
 def test_terminal_names_a_checkpoint_once_that_is_called_like_its_packing() -> None:
-    rows = [row("pad-last-document", condition, packing="pad-last-document") for condition in ("model", "gt-file")]
+    rows = [row("pad-last-document", condition, strategy="pad-last-document") for condition in ("model", "gt-file")]
     scores, costs = shown(rows, 100).split("Costs")
     assert scores.count("pad-last-document") == costs.count("pad-last-document") == 1
 
 
 def test_terminal_averages_keep_names_and_numbers_whole_at_80_columns() -> None:
     names = ("tokens_billion", "fragmentation_pieces_percent", "fragmentation_documents_percent", "padding_percent")
-    packed = {"packing": "restart-last-document", "packing_metrics": dict.fromkeys(names, 0.005627)}
+    packed = {"strategy": "restart-last-document", "packing_metrics": dict.fromkeys(names, 0.005627)}
     rows = [row("restart-last-document", condition, **packed) for condition in CONDITIONS]
     averages = shown(rows, 80).split("Averages")[1]
     [line] = [line for line in averages.splitlines() if "restart" in line]
@@ -80,7 +80,7 @@ def test_terminal_averages_keep_names_and_numbers_whole_at_80_columns() -> None:
 
 
 def test_terminal_takes_names_as_they_are() -> None:
-    assert "[red]mine[/red]" in shown([row(packing="[red]mine[/red]")], 100)
+    assert "[red]mine[/red]" in shown([row(strategy="[red]mine[/red]")], 100)
 
 
 def test_infrastructure_failures_are_shown_only_when_there_are_any() -> None:
@@ -108,13 +108,13 @@ def test_markdown_is_rectangular_and_carries_counts() -> None:
 
 def test_markdown_leaves_out_columns_that_nobody_fills() -> None:
     text = result_tables.markdown([GOLD])
-    assert "packing strategy" not in text
+    assert "| strategy" not in text
     assert "fragmentation" not in text
     assert "Averages" not in text
 
 
 def test_markdown_escapes_bars() -> None:
-    assert r"a\|b" in result_tables.markdown([row(packing="a|b")])
+    assert r"a\|b" in result_tables.markdown([row(strategy="a|b")])
 
 
 def test_markdown_says_over_how_many_instances_similarity_is_a_mean() -> None:

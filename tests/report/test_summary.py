@@ -26,7 +26,7 @@ def attempt(
 ) -> Attempt:
     return Attempt(
         checkpoint=checkpoint,
-        packing="best-fit",
+        strategy="best-fit",
         packing_metrics={"padding": 0.01},
         condition=condition,
         instance_id=instance_id,
