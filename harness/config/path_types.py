@@ -15,6 +15,7 @@ from pydantic_core import PydanticCustomError
 from harness.dataset.instances import FILE_FORMATS
 
 CHECK_PATHS = "check paths"  # context of a validation that looks at the disk
+ADAPTER = "adapter_config.json"  # what makes a folder a LoRA adapter
 NOT_THERE = "path_not_there"  # type of the error for a path that leads to nothing of its kind
 
 
@@ -68,13 +69,38 @@ def _existing_rows(source: str, info: ValidationInfo) -> str:
 
 
 def _checkpoint_folder(path: Path, info: ValidationInfo) -> Path:
-    problem = "{path} is not a checkpoint (it has no config.json)"
+    problem = f"{{path}} is not a checkpoint ({_what_it_is(path)})"
     _checked(lambda folder: (folder / "config.json").is_file(), problem, path, info)
+    return path
+
+
+def _what_it_is(path: Path) -> str:
+    """What lies at a path that is no Hugging Face folder, and how one is made of it."""
+    try:
+        if path.suffix.lower() == ".gguf" or (path.is_dir() and any(path.glob("*.gguf"))):
+            return (
+                "it is GGUF: write it as a folder with transformers, "
+                "AutoModelForCausalLM.from_pretrained(DIR, gguf_file=NAME).save_pretrained(OUT), the tokenizer likewise"
+            )
+        if (path / ADAPTER).is_file():
+            return "it is an adapter: give the weights that it was trained on as base, and this as adapter"
+        if not path.exists() and not path.parent.exists():
+            hub_id = f"{path.parent.name}/{path.name}"
+            return f"no such folder; is it the id of a hub? download it: hf download {hub_id} --local-dir DIR"
+    except OSError:  # such as a name that is too long
+        pass
+    return "it has no config.json"
+
+
+def _adapter_folder(path: Path, info: ValidationInfo) -> Path:
+    problem = f"{{path}} is not an adapter (it has no {ADAPTER})"
+    _checked(lambda folder: (folder / ADAPTER).is_file(), problem, path, info)
     return path
 
 
 LocalPath = Annotated[Path, BeforeValidator(_from_folder)]
 ExistingFile = Annotated[LocalPath, AfterValidator(_existing_file)]
 CheckpointFolder = Annotated[LocalPath, AfterValidator(_checkpoint_folder)]
+AdapterFolder = Annotated[LocalPath, AfterValidator(_adapter_folder)]
 DataSource = Annotated[str, BeforeValidator(_file_of_rows), AfterValidator(_existing_rows)]  # a hub id, or a file
 PromptSource = Annotated[str, BeforeValidator(_with_slash)]  # name of a shipped set, or a path with a slash

@@ -4,6 +4,7 @@ import json
 import logging
 import re
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Annotated, Any, Literal, Self, get_args
 from urllib.parse import urlsplit
 
@@ -19,7 +20,7 @@ from pydantic import (
 )
 
 from harness.common.suggest import nearest
-from harness.config.path_types import CheckpointFolder, DataSource, ExistingFile, LocalPath, PromptSource
+from harness.config.path_types import AdapterFolder, CheckpointFolder, DataSource, ExistingFile, LocalPath, PromptSource
 from harness.config.presets import preset_names
 from harness.core.conditions import REFERENCES, Condition, Reference
 from harness.core.image_name import check_registry
@@ -93,6 +94,8 @@ class CheckpointConfig(Section):
 
     name: str
     path: CheckpointFolder | None = None  # Hugging Face folder, served with vLLM
+    base: CheckpointFolder | None = None  # Hugging Face folder that the adapter was trained on
+    adapter: AdapterFolder | None = None  # LoRA adapter, served with vLLM on top of its base
     endpoint: Url | None = None  # base URL of an OpenAI-compatible server, ".../v1"
     answers: ExistingFile | None = None  # recording looked up instead of asking; a path beside it measures prompts only
     model: str | None = None  # name to ask for at the endpoint; its only model where not given
@@ -127,9 +130,16 @@ class CheckpointConfig(Section):
 
     @model_validator(mode="after")
     def _one_source(self) -> Self:
-        if (self.path is None and self.answers is None) == (self.endpoint is None):
+        if (self.base is None) != (self.adapter is None) or (self.base is not None and self.path is not None):
+            raise ValueError("give base and adapter together, and no path beside them")
+        if (self.weights is None and self.answers is None) == (self.endpoint is None):
             raise ValueError("give either a path or an endpoint, or recorded answers")
         return self
+
+    @property
+    def weights(self) -> Path | None:
+        """The Hugging Face folder whose model is served here: the path, or the base of the adapter."""
+        return self.path or self.base
 
     @model_validator(mode="after")
     def _askable(self) -> Self:

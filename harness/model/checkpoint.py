@@ -15,10 +15,13 @@ from typing import Any
 from harness.common.files import write_whole
 from harness.common.hashing import content_key
 from harness.common.paths import cache_folder
+from harness.config.path_types import ADAPTER
 from harness.config.schema import CheckpointConfig, ServingConfig
 from harness.errors import InputError
 
-RESERVED = ("--model", "--served-model-name", "--host", "--port", "--api-key", "--uds")
+RESERVED = (
+    "--model", "--served-model-name", "--host", "--port", "--api-key", "--uds", "--enable-lora", "--lora-modules",
+)  # fmt: skip
 INDEX = "model.safetensors.index.json"
 # Files of a checkpoint's folder that determine its answers; everything else there (notes, training state) does not.
 DETERMINING = (
@@ -175,9 +178,9 @@ def server_arguments(checkpoint: CheckpointConfig, serving: ServingConfig) -> tu
     args = (*serving.args, *checkpoint.server_args)
     if checkpoint.chat_template is not None:
         args = (*args, f"--chat-template={checkpoint.chat_template}")
-    if checkpoint.path is None or checkpoint.generation_config or argument(args, "--generation-config") is not None:
+    if checkpoint.weights is None or checkpoint.generation_config or argument(args, "--generation-config") is not None:
         return args
-    return (*args, "--generation-config=vllm") if drawing_defaults(checkpoint.path) else args
+    return (*args, "--generation-config=vllm") if drawing_defaults(checkpoint.weights) else args
 
 
 def drawing_defaults(path: Path) -> dict[str, Any]:
@@ -194,7 +197,8 @@ def check_arguments(args: Sequence[str]) -> None:
     """Raises InputError for server arguments that are not the user's to give."""
     for flag in RESERVED:
         if argument(args, flag) is not None:
-            raise InputError(f"server argument {flag} is set by the harness; remove it from the run file")
+            hint = "; give the checkpoint's base and adapter" if "lora" in flag else ""
+            raise InputError(f"server argument {flag} is set by the harness; remove it from the run file{hint}")
 
 
 def context_length(path: Path, args: Sequence[str]) -> int:
@@ -214,6 +218,18 @@ def context_length(path: Path, args: Sequence[str]) -> int:
     if not lengths:
         raise InputError(f"{path / 'config.json'}: does not say how long a context is; give --max-model-len=N")
     return int(min(lengths))
+
+
+def served_revision(checkpoint: CheckpointConfig, args: Sequence[str] = ()) -> str:
+    """Hash of everything that determines the answers of a checkpoint's weights, its adapter's among them.
+
+    Raises InputError for a checkpoint without weights.
+    """
+    if checkpoint.weights is None:
+        raise InputError(f"checkpoint {checkpoint.name} has no path to serve")
+    if checkpoint.adapter is not None:
+        args = (*args, f"--adapter={checkpoint.adapter}", f"--adapter-config={checkpoint.adapter / ADAPTER}")
+    return checkpoint_revision(checkpoint.weights, args)
 
 
 def checkpoint_revision(path: Path, extra: Sequence[str] = ()) -> str:

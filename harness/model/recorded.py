@@ -23,7 +23,7 @@ from harness.common.hashing import content_key
 from harness.config.schema import CheckpointConfig, ServingConfig
 from harness.core.interfaces import Answer, Sampling
 from harness.errors import InputError
-from harness.model.checkpoint import argument, checkpoint_revision, context_length, server_arguments
+from harness.model.checkpoint import argument, context_length, served_revision, server_arguments
 from harness.model.endpoint import estimated_tokens, require_room
 from harness.model.manner import PLAIN, Manner, read_manner
 from harness.model.prompts import Prompt
@@ -153,12 +153,12 @@ class RecordedModel:
         self.routes = self._recording.routes
         self._tokens: PromptTokens | None = None
         self._context = UNBOUNDED
-        path, wanted = checkpoint.path, checkpoint.revision
+        path, wanted = checkpoint.weights, checkpoint.revision
         args = server_arguments(checkpoint, serving)
         self._manner = read_manner(checkpoint)
         if path is not None:
             self._tokens = PromptTokens(path, args, self._manner)
-            wanted = wanted or checkpoint_revision(path, args)
+            wanted = wanted or served_revision(checkpoint, args)
         if path is not None or argument(args, "--max-model-len"):
             self._context = context_length(path or Path(), args)
         self._of = self._recording.choose_revision(wanted)

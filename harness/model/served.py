@@ -14,9 +14,9 @@ from harness.core.interfaces import Answer, Sampling
 from harness.errors import HarnessError, InputError, ServerError
 from harness.model.checkpoint import (
     check_checkpoint,
-    checkpoint_revision,
     context_length,
     drawing_defaults,
+    served_revision,
     server_arguments,
 )
 from harness.model.connection import connect
@@ -38,19 +38,21 @@ class ServedCheckpoint:
 
     def __init__(self, checkpoint: CheckpointConfig, serving: ServingConfig, concurrency: int, folder: Path) -> None:
         """Check and read the checkpoint. Raises InputError where it can't be served."""
-        if checkpoint.path is None:
+        weights = checkpoint.weights
+        if weights is None:
             raise InputError(f"checkpoint {checkpoint.name} has no path to serve")
-        check_checkpoint(checkpoint.path)
+        check_checkpoint(weights)
         args = server_arguments(checkpoint, serving)
-        self.revision = checkpoint_revision(checkpoint.path, args)
+        self.revision = served_revision(checkpoint, args)
         self.manner = read_manner(checkpoint)
-        self._defaults = drawing_defaults(checkpoint.path) if checkpoint.generation_config else {}
-        self._tokens = PromptTokens(checkpoint.path, args, self.manner)
+        self._defaults = drawing_defaults(weights) if checkpoint.generation_config else {}
+        self._tokens = PromptTokens(weights, args, self.manner)
         self.route = self._tokens.route
-        self._context = context_length(checkpoint.path, args)
+        self._context = context_length(weights, args)
         self._make_server = partial(
-            VllmServer, checkpoint.path, checkpoint.name, args, folder, serving.port, serving.startup_seconds
-        )
+            VllmServer, weights, checkpoint.name, args, folder, serving.port, serving.startup_seconds,
+            checkpoint.adapter,
+        )  # fmt: skip
         self._concurrency = concurrency
         self._request_seconds = serving.request_seconds
         self._running = AsyncExitStack()

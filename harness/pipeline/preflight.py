@@ -16,6 +16,7 @@ from harness.dataset.recipes import load_recipes
 from harness.errors import InputError
 from harness.grading.exclusions import Soundness, open_soundness
 from harness.localize.stages import localization_stages
+from harness.model.adapter import check_adapter
 from harness.model.checkpoint import check_arguments, check_checkpoint, context_length, server_arguments
 from harness.model.client import api_key, open_endpoint
 from harness.model.embeddings import embeddings_key
@@ -84,11 +85,13 @@ async def _check_lengths(checkpoint: CheckpointConfig, config: RunConfig, issues
             await check(endpoint)
     elif checkpoint.answers is not None:
         await check(RecordedModel(checkpoint, config.serving))
-    elif checkpoint.path is not None:
-        check_checkpoint(checkpoint.path)
+    elif checkpoint.weights is not None:
+        check_checkpoint(checkpoint.weights)
+        if checkpoint.adapter is not None:
+            check_adapter(checkpoint.adapter)
         args = server_arguments(checkpoint, config.serving)
-        context = context_length(checkpoint.path, args)
-        await check(LocalLengths(PromptTokens(checkpoint.path, args, read_manner(checkpoint)), context))
+        context = context_length(checkpoint.weights, args)
+        await check(LocalLengths(PromptTokens(checkpoint.weights, args, read_manner(checkpoint)), context))
 
 
 def read_prompts(config: RunConfig) -> Prompts:

@@ -31,7 +31,7 @@ from harness.grading.session import Session, evaluation_session
 from harness.images.git_copy import ImageFinder
 from harness.images.provider import ImageProvider, open_images
 from harness.localize.stages import Localization, Localizer
-from harness.model.checkpoint import checkpoint_revision
+from harness.model.checkpoint import served_revision
 from harness.model.client import open_model
 from harness.model.prompts import Prompts
 from harness.pipeline.attempt import Proposal, Trial, reference_result
@@ -190,8 +190,8 @@ class Run:
             checkpoint, config.serving, config.sampling.concurrency, self.folder.path, answers
         ) as model:
             self.revisions[checkpoint.name] = model.revision
-            if checkpoint.path is not None and checkpoint.answers is None:
-                self.weights[checkpoint.name] = await asyncio.to_thread(checkpoint_revision, checkpoint.path)
+            if checkpoint.weights is not None and checkpoint.answers is None:
+                self.weights[checkpoint.name] = await asyncio.to_thread(served_revision, checkpoint)
             async with asyncio.TaskGroup() as attempts:
                 for instance in self.instances:
                     for condition in config.conditions:

@@ -1,3 +1,4 @@
+import json
 from pathlib import Path
 
 import pytest
@@ -243,3 +244,26 @@ def test_damaged_run_files(tmp_path: Path, text: bytes, expected: str) -> None:
     path.write_bytes(text)
     with pytest.raises(InputError, match=expected):
         load_run_file(path)
+
+
+@pytest.mark.parametrize(
+    ("made", "named", "expected"),
+    [
+        ("model/weights.gguf", "model", "it is GGUF: write it as a folder with transformers"),
+        ("model/weights.gguf", "model/weights.gguf", "gguf_file=NAME"),
+        ("model/adapter_config.json", "model", "it is an adapter: give the weights that it was trained on as base"),
+        ("model/README.md", "model", "it has no config.json"),
+        ("model/README.md", "Qwen/Qwen2.5-0.5B", "hf download Qwen/Qwen2.5-0.5B --local-dir DIR"),
+    ],
+)
+def test_weights_in_another_form_are_told_with_what_to_do(tmp_path: Path, made: str, named: str, expected: str) -> None:
+    (tmp_path / made).parent.mkdir()
+    (tmp_path / made).write_text("{}")
+    rows = tmp_path / "rows.jsonl"
+    rows.write_text("")
+    run = {"dataset": {"path": str(rows)}, "checkpoints": [{"name": "a", "path": named}], "output": "out"}
+    (tmp_path / "run.yaml").write_text(json.dumps(run))
+    with pytest.raises(InputError) as caught:
+        load_run_file(tmp_path / "run.yaml")
+    assert expected in str(caught.value)
+    assert "\n" not in str(caught.value)

@@ -93,6 +93,61 @@ async def test_a_checkpoint_is_served_asked_and_resumed_without_a_server(checkpo
     assert (found, [answer.known for answer in found]) == (answers, [True] * len(prompts))
 
 
+def write_adapter(folder: Path, base: Path) -> Path:
+    """A random LoRA adapter of the attention's queries, strong enough to change every answer."""
+    import numpy as np
+    from safetensors.numpy import save_file
+
+    config = json.loads((base / "config.json").read_text())
+    width, rng, tensors = config["hidden_size"], np.random.default_rng(1), {}
+    queries = config["num_attention_heads"] * config["head_dim"]
+    for layer in range(config["num_hidden_layers"]):
+        name = f"base_model.model.model.layers.{layer}.self_attn.q_proj"
+        tensors[f"{name}.lora_A.weight"] = rng.standard_normal((4, width)).astype("float32")
+        tensors[f"{name}.lora_B.weight"] = rng.standard_normal((queries, 4)).astype("float32")
+    folder.mkdir()
+    save_file(tensors, folder / "adapter_model.safetensors")
+    (folder / "adapter_config.json").write_text(
+        json.dumps({"peft_type": "LORA", "r": 4, "lora_alpha": 16, "target_modules": ["q_proj"]})
+    )
+    return folder
+
+
+async def test_the_adapter_is_asked_and_not_its_base(checkpoint, journal, tmp_path):
+    greedy = Sampling(temperature=0.0, max_tokens=16)
+    adapter = write_adapter(tmp_path / "adapter", checkpoint.path)
+    adapted = CheckpointConfig(name="tiny", base=checkpoint.path, adapter=adapter)
+    answers = []
+    for config in (checkpoint, adapted):
+        async with open_model(config, SERVING, 8, tmp_path, journal) as model:
+            answers.append(await model.answer("def total(values):", greedy, 0))
+    assert answers[0].text != answers[1].text
+    assert answers[0].prompt_tokens == answers[1].prompt_tokens
+
+
+async def test_generation_config_and_manner_of_asking_are_the_run_files(checkpoint, journal, tmp_path, caplog):
+    """A repetition penalty in the checkpoint's own generation config changed greedy answers without a word."""
+    greedy, folder = Sampling(temperature=0.0, max_tokens=32), checkpoint.path
+    (tmp_path / "own.jinja").write_text("{{ note }}{% for m in messages %}{{ m.role }}: {{ m.content }}\n{% endfor %}")
+    manner = {"system": "Be brief.", "chat_template": tmp_path / "own.jinja", "chat_template_kwargs": {"note": "!!!"}}
+    async with open_model(checkpoint, SERVING, 8, tmp_path, journal) as model:
+        plain = await model.answer("def total(values):", greedy, 0)
+    penalty = greedy.model_copy(update={"repetition_penalty": 1.8})
+    (folder / "generation_config.json").write_text(json.dumps({"eos_token_id": 2, "repetition_penalty": 1.8}))
+    async with open_model(checkpoint, SERVING, 8, tmp_path, journal) as model:
+        assert (await model.answer("def total(values):", greedy, 0)).text == plain.text
+        said = await model.answer("def total(values):", penalty, 0)
+    held = checkpoint.model_copy(update={"generation_config": True, **manner})
+    async with open_model(held, SERVING, 8, tmp_path, journal) as model:
+        count = await model.count_tokens("def total(values):")
+        answer = await model.answer("def total(values):", greedy, 0)
+    assert said.text != plain.text
+    assert answer.prompt_tokens == count > plain.prompt_tokens
+    assert "another tokenizer" not in caplog.text
+    [last] = [record for record in journal.records() if "asked" in record]
+    assert last["in_force"]["repetition_penalty"] == 1.8
+
+
 async def test_a_killed_engine_ends_the_wait(journal, tmp_path, monkeypatch):
     """Also the way of a checkpoint without a chat template, whose bare prompts go to the completions endpoint."""
     monkeypatch.setattr(served, "STARTS", 1)
