@@ -29,7 +29,7 @@ from pages import (
 from test_house import FLOORS
 
 from harness.config.schema import RunConfig
-from harness.core.candidate import Candidate
+from harness.core.candidate import Candidate, Grade, Reason
 from harness.core.interfaces import Cost
 from harness.core.verdict import Outcome, Verdict
 from harness.grading.exclusions import Calibrated, open_soundness
@@ -178,6 +178,12 @@ def test_the_examples_of_the_python_page_hold_and_its_names_can_be_imported() ->
 def test_the_page_of_verdicts_has_every_outcome() -> None:
     rows = rows_below(read(ROOT / "docs" / "verdicts.md"), "Outcomes")
     assert [row[0].strip("`") for row in rows] == [outcome.value for outcome in Outcome]
+
+
+def test_the_page_of_answers_has_every_grade_and_reason() -> None:
+    page = read(ROOT / "docs" / "answers.md")
+    assert [row[0].strip("`") for row in rows_below(page, "Grades")] == [grade.value for grade in Grade]
+    assert [row[0].strip("`") for row in rows_below(page, "Reasons")] == [reason.value for reason in Reason]
 
 
 def keys_of(page: str, heading: str) -> set[str]:
