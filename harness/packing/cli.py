@@ -5,12 +5,13 @@ from typing import Annotated
 
 import typer
 
-from harness.packing.defaults import COMPARED, SHARD_TOKENS
+from harness.packing.defaults import COMPARED, FORMATS, SHARD_TOKENS
 
 
 def pack(
     corpus: Annotated[
-        str, typer.Argument(help=".jsonl, .parquet, a folder of them, a saved data set, .bin/.idx, or a hub id.")
+        list[str],
+        typer.Argument(help="Files, folders, globs, saved data sets, .bin/.idx pairs or hub ids; several are joined."),
     ],
     context: Annotated[int, typer.Option("--context", "-L", help="Tokens of a sequence.")],
     tokenizer: Annotated[
@@ -34,15 +35,26 @@ def pack(
     padding: Annotated[
         str | None, typer.Option(help="Token (id without a tokenizer); the tokenizer's, or the separator.")
     ] = None,
+    weights: Annotated[
+        str | None, typer.Option(help="Blend several corpora: a share of the tokens for each, comma-separated.")
+    ] = None,
     column: Annotated[str | None, typer.Option(help="Of text or token ids.")] = None,
     split: Annotated[str | None, typer.Option(help="Split of a data set; train where not given.")] = None,
     streaming: Annotated[bool, typer.Option("--streaming", help="Read a hub data set without downloading it.")] = False,
+    config: Annotated[str | None, typer.Option(help="Configuration of a hub data set.")] = None,
+    revision: Annotated[str | None, typer.Option(help="Revision of a hub data set.")] = None,
     ignore_column: Annotated[
         list[str] | None, typer.Option("--ignore-column", help="Do not carry this column along; repeatable.")
     ] = None,
     skip_null: Annotated[bool, typer.Option("--skip-null", help="Leave null rows out instead of stopping.")] = False,
     output: Annotated[Path | None, typer.Option(help="Write data sets here, a subfolder a strategy.")] = None,
     index_only: Annotated[bool, typer.Option("--index-only", help="Write index arrays instead of rows.")] = False,
+    form: Annotated[
+        str | None, typer.Option("--format", help=f"Of the rows: {', '.join(FORMATS)}; {FORMATS[0]} where not given.")
+    ] = None,
+    budget: Annotated[
+        int | None, typer.Option(min=1, help="Cut every strategy at so many emitted tokens, for equal arms.")
+    ] = None,
     shard_tokens: Annotated[
         int | None, typer.Option(help=f"Tokens of one Parquet shard; {SHARD_TOKENS:,} where not given.")
     ] = None,
@@ -69,7 +81,8 @@ def pack(
     from harness.packing.table import comparison_table
 
     request = PackRequest(
-        corpus=corpus,
+        corpus=tuple(corpus),
+        weights=_weights(weights),
         context=context,
         tokenizer=tokenizer,
         strategies=tuple(part for given in strategies or () for part in given.split(",") if part),
@@ -79,10 +92,14 @@ def pack(
         column=column,
         split=split,
         streaming=streaming,
+        config=config,
+        revision=revision,
         ignored=tuple(ignore_column or ()),
         skip_null=skip_null,
         output=output,
         index_only=index_only,
+        format=form,
+        budget=budget,
         shard_tokens=shard_tokens,
         shuffle_seed=shuffle_seed,
         in_order=in_order,
@@ -98,3 +115,12 @@ def pack(
         typer.echo(note)
     if output is not None:
         typer.echo(f"written: {output}")
+
+
+def _weights(given: str | None) -> tuple[float, ...]:
+    from harness.errors import InputError
+
+    try:
+        return tuple(float(part) for part in given.split(",")) if given else ()
+    except ValueError as error:
+        raise InputError(f"--weights {given}: give numbers, comma-separated") from error

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -11,18 +12,20 @@ import numpy as np
 from harness.common.files import UNFINISHED, finished_file, put_in_place
 from harness.common.hashing import content_key
 from harness.errors import InputError
-from harness.packing.corpus import Corpus, count, from_store, write_store
-from harness.packing.defaults import SHARD_TOKENS
+from harness.packing.blend import blended, next_source
+from harness.packing.corpus import Corpus, count, from_store, tokenized, write_store
+from harness.packing.defaults import FORMATS, MEGATRON, SHARD_TOKENS
+from harness.packing.documents import Tokens
 from harness.packing.figure import draw
 from harness.packing.findings import Reading
 from harness.packing.loss import trained_tokens
 from harness.packing.metrics import Distributions, Metrics, distributions, measure
 from harness.packing.metrics_file import METRICS, metrics_record
-from harness.packing.output import building, write_index, write_json, write_shards
-from harness.packing.pieces import Packing, reordered
+from harness.packing.output import building, write_index, write_json, write_megatron, write_shards
+from harness.packing.pieces import Packing, reordered, within_budget
 from harness.packing.request import PackRequest, check_request
 from harness.packing.rows import Gatherer
-from harness.packing.sources import read_documents
+from harness.packing.sources import matching, read_documents
 from harness.packing.store import read_store, store_paths
 from harness.packing.strategies import checked_stride, pack
 from harness.packing.vocabulary import Vocabulary, load_vocabulary
@@ -51,16 +54,17 @@ def pack_command(request: PackRequest, progress: Progress) -> Comparison:
     check_request(request)
     vocabulary = load_vocabulary(request.tokenizer, request.separator, request.padding)
     conditions = _conditions(request, vocabulary, stride)
-    reading = request.reading()
+    reading = request.reading(vocabulary.separator)
     with ExitStack() as stack:
         folder = None
         if request.output is not None:
             plan = {**conditions, **_output_conditions(request, vocabulary)}
             folder = stack.enter_context(building(request.output, plan))
-        progress(f"reading {request.corpus}")
+        named = ", ".join(request.corpora)
+        progress(f"reading {named}")
         corpus = _open_corpus(request, reading, vocabulary, folder)
         if not corpus.lengths.any():
-            raise InputError(f"{request.corpus}: the corpus holds no documents" + " with tokens" * len(corpus.lengths))
+            raise InputError(f"{named}: the corpus holds no documents" + " with tokens" * len(corpus.lengths))
         result = Comparison(notes=reading.found.notes())
         _compare(request, corpus, vocabulary, stride, folder, progress, result)
         record = metrics_record(conditions, {name: metrics.numbers() for name, metrics in result.metrics.items()})
@@ -76,8 +80,9 @@ def pack_command(request: PackRequest, progress: Progress) -> Comparison:
 def _conditions(request: PackRequest, vocabulary: Vocabulary, stride: int) -> dict[str, Any]:
     """What determines the metrics."""
     return {
-        "corpus": request.corpus,
+        "corpus": request.corpora[0] if len(request.corpora) == 1 else list(request.corpora),
         "corpus_state": _corpus_state(request),
+        "weights": list(request.weights),
         "column": request.column,
         "tokenizer": vocabulary.name,
         "separator": vocabulary.separator,
@@ -87,6 +92,7 @@ def _conditions(request: PackRequest, vocabulary: Vocabulary, stride: int) -> di
         "skip_null": request.skip_null,
         "loss_across_boundaries": request.loss_across_boundaries,
         "mask_repeated": request.mask_repeated,
+        "budget": request.budget,
     }
 
 
@@ -96,33 +102,49 @@ def _output_conditions(request: PackRequest, vocabulary: Vocabulary) -> dict[str
         "strategies": list(request.named),
         "padding": vocabulary.padding,
         "index_only": request.index_only,
+        "format": request.format,
         "shard_tokens": request.shard_tokens or SHARD_TOKENS,
         "shuffle_seeds": [request.seed(strategy) for strategy in request.named],
     }
 
 
 def _corpus_state(request: PackRequest) -> str:
-    """Changes when a local corpus does; a data set of the hub is known by its name and split alone."""
-    pair = store_paths(request.corpus)
-    path = Path(request.corpus)
-    files = pair or (sorted(path.rglob("*")) if path.is_dir() else [path])
-    stats = [(file.name, file.stat().st_size, file.stat().st_mtime_ns) for file in files if file.is_file()]
-    return content_key(files=stats, split=request.split)
+    """Changes when a local corpus does; a data set of the hub is known by its name, revision and split alone."""
+    stats = []
+    for corpus in request.corpora:
+        path = Path(corpus)
+        found = path.rglob("*") if path.is_dir() else matching(corpus)
+        files = store_paths(corpus) or sorted(found)
+        stats += [(file.name, file.stat().st_size, file.stat().st_mtime_ns) for file in files if file.is_file()]
+    return content_key(files=stats, split=request.split, config=request.config, revision=request.revision)
 
 
 def _open_corpus(request: PackRequest, reading: Reading, vocabulary: Vocabulary, folder: Path | None) -> Corpus:
-    pair = store_paths(request.corpus)
-    if pair is not None:
+    pair = store_paths(request.corpora[0])
+    if pair is not None and len(request.corpora) == 1:
         return from_store(read_store(*pair), vocabulary.separator)
-    documents = read_documents(request.corpus, reading)
+    documents = _documents(request, reading, vocabulary)
     if folder is None:
-        return count(documents, vocabulary)
+        return count(documents, vocabulary.separator)
     data, index = folder / f"{STORE}.bin", folder / f"{STORE}.idx"
     if not index.exists():
         unfinished = index.with_name(index.name + UNFINISHED)
-        write_store(documents, vocabulary, data, unfinished)
+        write_store(documents, vocabulary.size, data, unfinished)
         put_in_place(unfinished, index)
     return from_store(read_store(data, index), vocabulary.separator)
+
+
+def _documents(request: PackRequest, reading: Reading, vocabulary: Vocabulary) -> Iterator[Tokens]:
+    """The documents of all corpora as ids, one corpus after another or blended."""
+    if not request.weights:
+        yield from tokenized(chain.from_iterable(read_documents(name, reading) for name in request.corpora), vocabulary)
+        return
+    sources = [tokenized(read_documents(name, reading), vocabulary) for name in request.corpora]
+    taken = [0] * len(sources)
+    yield from blended(sources, request.weights, taken)
+    ended = request.corpora[next_source(taken, request.weights)]
+    counts = ", ".join(f"{name} {tokens:,}" for name, tokens in zip(request.corpora, taken, strict=True))
+    reading.found.blend = f"tokens of the blend, which ends with {ended}: {counts}"
 
 
 def _compare(
@@ -140,6 +162,10 @@ def _compare(
         packing = _ordered(request, pack(fitted.lengths, request.context, strategy, stride))
         if packing.sequences == 0:
             raise InputError(f"{strategy}: nothing is left of {len(corpus.lengths)} documents; give a larger context")
+        if request.budget is not None:
+            packing = within_budget(packing, request.budget)
+            if (emitted := int(packing.length.sum(dtype=np.int64))) < request.budget - request.context:
+                result.notes.append(f"{strategy} emits {emitted:,} tokens in all, fewer than the budget")
         trained = trained_tokens(packing, fitted, request.rules)
         result.metrics[strategy] = measure(packing, fitted.lengths, fitted.separator_tokens, trained)
         result.distributions[strategy] = distributions(packing, fitted.lengths)
@@ -157,7 +183,7 @@ def _order_note(request: PackRequest, strategies: list[str]) -> str:
 
 def _ordered(request: PackRequest, packing: Packing) -> Packing:
     seed = request.seed(packing.strategy)
-    if request.output is None or seed is None:
+    if (request.output is None and request.budget is None) or seed is None:
         return packing
     return reordered(packing, np.random.default_rng(seed).permutation(np.arange(packing.sequences)))
 
@@ -184,9 +210,13 @@ def _write(
         write_index(folder, packing)
         return
     gatherer = Gatherer(packing, corpus, vocabulary.padding, request.rules)
+    if request.format == MEGATRON:
+        write_megatron(folder, gatherer, vocabulary.size)
+        return
     write_shards(
         folder,
         gatherer,
+        request.format or FORMATS[0],
         request.shard_tokens or SHARD_TOKENS,
         lambda done, total: progress(f"{packing.strategy}: shard {done} of {total}"),
     )

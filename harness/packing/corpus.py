@@ -63,21 +63,18 @@ def from_store(store: TokenStore, separator: int | None) -> Corpus:
     return Corpus(store.lengths + separated, separated, separator, store, store.starts, trained)
 
 
-def count(documents: Iterable[Document], vocabulary: Vocabulary) -> Corpus:
-    """A corpus of lengths alone: the ids are made, counted and let go.
-
-    Raises InputError for text without a tokenizer and text that it can't take.
-    """
+def count(documents: Iterable[Tokens], separator: int | None) -> Corpus:
+    """A corpus of lengths alone: the ids are counted and let go."""
     sizes, bare, masks = array("q"), bytearray(), _Masks()
-    for document in tokenized(documents, vocabulary):
+    for document in documents:
         ids = document.ids
         sizes.append(len(ids))
-        bare.append(bool(vocabulary.separator is not None and len(ids) and ids[-1] != vocabulary.separator))
+        bare.append(bool(separator is not None and len(ids) and ids[-1] != separator))
         masks.add(document.columns.get(TRAINED), len(ids))
     separated = np.frombuffer(bytes(bare), np.bool_)
     lengths = np.frombuffer(sizes.tobytes(), np.int64)
     starts = np.cumsum(lengths) - lengths
-    return Corpus(lengths + separated, separated, vocabulary.separator, None, starts, masks.flat())
+    return Corpus(lengths + separated, separated, separator, None, starts, masks.flat())
 
 
 class _Masks:
@@ -97,18 +94,21 @@ class _Masks:
         return np.frombuffer(bytes(self._flat) + b"\1" * (self._tokens - len(self._flat)), np.uint8)
 
 
-def write_store(documents: Iterable[Document], vocabulary: Vocabulary, data: Path, index: Path) -> None:
+def write_store(documents: Iterable[Tokens], size: int | None, data: Path, index: Path) -> None:
     """Write the documents' ids and their columns, without separators, as a token store.
 
-    Raises InputError for text without a tokenizer, text that it can't take and ids that are none.
+    ``size`` is the number of ids, if it is known. Raises InputError for ids that are none.
     """
-    with StoreWriter(data, index, vocabulary.size) as writer:
-        for document in tokenized(documents, vocabulary):
+    with StoreWriter(data, index, size) as writer:
+        for document in documents:
             writer.add(document.ids, document.columns)
 
 
 def tokenized(documents: Iterable[Document], vocabulary: Vocabulary) -> Iterator[Tokens]:
-    """Every document as ids, in order; no special tokens are added. Raises InputError as `count` does."""
+    """Every document as ids, in order; no special tokens are added.
+
+    Raises InputError for text without a tokenizer and text that it can't take.
+    """
     number = 0
     for batch in _batches(iter(documents)):
         texts = [document.content for document in batch if isinstance(document.content, str)]

@@ -14,6 +14,9 @@ class Findings:
     unread_columns: dict[str, None] = field(default_factory=dict)  # in the order in which they were met
     null_rows: int = 0
     first_null: str = ""
+    unread_files: list[str] = field(default_factory=list)  # of folders
+    bare_files: int = 0  # of ids without an index
+    blend: str = ""  # what each source gave
     padding_tokens: int = 0  # at the documents' ends, by their attention masks
 
     def null_row(self, where: str, column: str, skip: bool) -> None:
@@ -30,6 +33,12 @@ class Findings:
             lines.append(f"null rows left out: {self.null_rows:,} (the first: {self.first_null})")
         if self.padding_tokens:
             lines.append(f"padding left out, as attention_mask says: {self.padding_tokens:,} tokens")
+        if self.blend:
+            lines.append(self.blend)
+        if self.bare_files:
+            lines.append(f".bin files without an .idx, read as bare 16-bit ids: {self.bare_files}")
+        if self.unread_files:
+            lines.append(f"files not read: {len(self.unread_files)}: {listed(self.unread_files)}")
         if self.unread_columns:
             lines.append(f"columns not read: {listed(list(self.unread_columns))}")
         return lines
@@ -48,6 +57,9 @@ class Reading:
     column: str | None = None  # of text or token ids; looked for if None
     split: str | None = None  # of a data set; `train` if None
     streaming: bool = False  # read a hub data set without downloading it
+    config: str | None = None  # of a hub data set
+    revision: str | None = None  # likewise
     ignored: tuple[str, ...] = ()  # columns that are not to be carried along
     skip_null: bool = False
+    separator: int | None = None  # what ends a document in a bare stream of ids
     found: Findings = field(default_factory=Findings)

@@ -13,11 +13,13 @@ from typing import IO, Any
 
 import numpy as np
 
-from harness.common.files import UNFINISHED, finished_file
+from harness.common.files import UNFINISHED, finished_file, put_in_place
 from harness.common.paths import check_folder
 from harness.errors import InfrastructureError, InputError
 from harness.packing.pieces import Packing
-from harness.packing.rows import Gatherer, Rows
+from harness.packing.row_formats import TABLES
+from harness.packing.rows import Gatherer
+from harness.packing.store import StoreWriter
 
 PLAN = "plan.json"  # what determines the output's content: only an equal plan may go on with it
 INDEX_ARRAYS = ("document", "offset", "length", "sequence")
@@ -106,12 +108,14 @@ def _save(path: Path, array: Any) -> None:
 def write_shards(
     folder: Path,
     gatherer: Gatherer,
+    form: str,
     shard_tokens: int,
     progress: Callable[[int, int], None] | None = None,
 ) -> None:
     """Write all rows of a packing as Parquet shards of at most ``shard_tokens`` tokens (one row at least).
 
-    Shards that are there already are left as they are. ``progress`` is called with (shards done, shards in all).
+    ``form`` is one of `row_formats.TABLES`. Shards that are there already are left as they are. ``progress`` is called
+    with (shards done, shards in all).
     """
     packing = gatherer.packing
     rows = max(1, shard_tokens // packing.context)
@@ -121,34 +125,43 @@ def write_shards(
         path = folder / f"shard-{shard:05d}-of-{shards:05d}.parquet"
         if not path.exists():
             with finished_file(path) as file:
-                _write_shard(file, gatherer, order[shard * rows : (shard + 1) * rows])
+                _write_shard(file, gatherer, form, order[shard * rows : (shard + 1) * rows])
         if progress is not None:
             progress(shard + 1, shards)
 
 
-def _write_shard(file: IO[bytes], gatherer: Gatherer, members: Any) -> None:
+def _write_shard(file: IO[bytes], gatherer: Gatherer, form: str, members: Any) -> None:
     import pyarrow
     import pyarrow.parquet
 
-    ids = pyarrow.list_(pyarrow.int32())
-    carried = {name: pyarrow.list_(pyarrow.from_numpy_dtype(dtype)) for name, dtype in gatherer.columns.items()}
-    fields = dict.fromkeys(("input_ids", "labels", "position_ids", "seq_lengths"), ids)
-    schema = pyarrow.schema({**fields, **carried})
     group = max(1, GROUP_TOKENS // gatherer.packing.context)
-    with pyarrow.parquet.ParquetWriter(file, schema, compression="zstd") as writer:
-        for first in range(0, len(members), group):
-            writer.write_table(_table(gatherer.rows(members[first : first + group]), schema))
+    writer = None
+    for first in range(0, len(members), group):
+        columns = TABLES[form](gatherer.rows(members[first : first + group]))
+        table = pyarrow.Table.from_arrays(list(columns.values()), names=list(columns))
+        # ids repeat too little for a dictionary to pay: it takes three times the time for the same size
+        writer = writer or pyarrow.parquet.ParquetWriter(file, table.schema, compression="zstd", use_dictionary=False)
+        writer.write_table(table)
+    if writer is not None:
+        writer.close()
 
 
-def _table(rows: Rows, schema: Any) -> Any:
-    import pyarrow
+def write_megatron(folder: Path, gatherer: Gatherer, vocabulary: int | None) -> None:
+    """Write the rows as Megatron's .bin and .idx, each row one document of the context's length.
 
-    count, context = rows.input_ids.shape
-    bounds = np.arange(count + 1, dtype=np.int32) * np.int32(context)
-    columns = [
-        pyarrow.ListArray.from_arrays(bounds, column.reshape(-1))
-        for column in (rows.input_ids, rows.labels, rows.position_ids)
-    ]
-    columns.append(pyarrow.ListArray.from_arrays(rows.seq_bounds.astype(np.int32), rows.seq_lengths))
-    columns += [pyarrow.ListArray.from_arrays(bounds, values.reshape(-1)) for values in rows.columns.values()]
-    return pyarrow.Table.from_arrays(columns, schema=schema)
+    Megatron's GPTDataset at that sequence length then takes the rows as its samples, in an order of its own. Raises
+    InputError if the corpus masks or weighs tokens, which these files do not hold.
+    """
+    if gatherer.masked or gatherer.columns:
+        raise InputError("--format megatron holds token ids alone, but the corpus masks or weighs tokens; use another")
+    data, index = folder / "rows.bin", folder / "rows.idx"
+    if index.exists():
+        return
+    folder.mkdir(parents=True, exist_ok=True)
+    group = max(1, GROUP_TOKENS // gatherer.packing.context)
+    unfinished = index.with_name(index.name + UNFINISHED)
+    with StoreWriter(data, unfinished, vocabulary) as writer:
+        for first in range(0, gatherer.packing.sequences, group):
+            for ids in gatherer.rows(np.arange(first, min(first + group, gatherer.packing.sequences))).input_ids:
+                writer.add(ids)
+    put_in_place(unfinished, index)

@@ -136,3 +136,13 @@ def reordered(packing: Packing, order: NDArray[np.int64]) -> Packing:
         np.take(given, pieces, out=column)
     columns[3][:] = np.repeat(np.arange(len(order)), counts)
     return Packing(packing.strategy, packing.context, len(order), *columns)
+
+
+def within_budget(packing: Packing, tokens: int) -> Packing:
+    """The first sequences of a packing that together emit at most ``tokens``; at least one."""
+    starts = packing.starts()
+    emitted = np.concatenate([np.zeros(1, np.int64), np.cumsum(packing.length, dtype=np.int64)])[starts[1:]]
+    kept = max(1, int(np.searchsorted(emitted, tokens, side="right")))
+    end = starts[min(kept, packing.sequences)]
+    columns = (packing.document, packing.offset, packing.length, packing.sequence)
+    return Packing(packing.strategy, packing.context, min(kept, packing.sequences), *(part[:end] for part in columns))

@@ -1,35 +1,45 @@
 """What `harness pack` was asked for, and the checks that need no corpus."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from harness.common.paths import check_file, check_folder
 from harness.errors import InputError
-from harness.packing.defaults import COMPARED, SHUFFLE_SEED
+from harness.packing.defaults import COMPARED, FORMATS, MEGATRON, SHUFFLE_SEED
 from harness.packing.findings import Reading
 from harness.packing.loss import LossRules
+from harness.packing.sources import is_data_set
 from harness.packing.store import store_paths
 from harness.packing.strategies import check_strategy, longest_first
+
+MOST_WEIGHT = 1e9
+NOT_IN_MEGATRON = ("--shard-tokens", "--mask-repeated", "--loss-across-boundaries")
 
 
 @dataclass(frozen=True)
 class PackRequest:
     """What `harness pack` was asked for."""
 
-    corpus: str  # see `read_documents`, or a .bin/.idx pair
+    corpus: str | tuple[str, ...]  # see `read_documents`; several are read one after another, or blended
     context: int  # tokens of a sequence
     tokenizer: str | None = None  # folder, tokenizer.json or hub id; not needed if the corpus holds ids
     strategies: tuple[str, ...] = ()  # `COMPARED` if empty
     stride: int | None = None  # of sliding windows, in tokens
     separator: str | None = None  # see `load_vocabulary`
     padding: str | None = None  # likewise
+    weights: tuple[float, ...] = ()  # of several corpora: shares of the tokens
     column: str | None = None
     split: str | None = None
     streaming: bool = False
+    config: str | None = None
+    revision: str | None = None
     ignored: tuple[str, ...] = ()  # columns that are not carried along
     skip_null: bool = False
     output: Path | None = None  # folder for data sets, one subfolder a strategy
     index_only: bool = False  # arrays instead of rows
+    format: str | None = None  # of the rows, one of `FORMATS`; the first if None
+    budget: int | None = None  # emitted tokens of every strategy, at most
     shard_tokens: int | None = None  # of one Parquet file; `SHARD_TOKENS` if None
     shuffle_seed: int | None = None  # of the rows' order; `SHUFFLE_SEED` for best-fit decreasing if None
     in_order: bool = False  # the rows of every strategy in the order that it made
@@ -37,6 +47,11 @@ class PackRequest:
     loss_across_boundaries: bool = False
     metrics: Path | None = None  # file for the metrics, beside the one in the output folder
     figure: Path | None = None  # likewise for the picture (PNG)
+
+    @property
+    def corpora(self) -> tuple[str, ...]:
+        """Where the documents come from."""
+        return (self.corpus,) if isinstance(self.corpus, str) else self.corpus
 
     @property
     def named(self) -> tuple[str, ...]:
@@ -48,9 +63,18 @@ class PackRequest:
         """What takes part in the loss."""
         return LossRules(self.loss_across_boundaries, self.mask_repeated)
 
-    def reading(self) -> Reading:
-        """How the corpus is to be read, with nothing found yet."""
-        return Reading(self.column, self.split, self.streaming, self.ignored, self.skip_null)
+    def reading(self, separator: int | None) -> Reading:
+        """How the corpus is to be read, with nothing found yet; ``separator`` ends documents in a bare stream."""
+        return Reading(
+            self.column,
+            self.split,
+            self.streaming,
+            self.config,
+            self.revision,
+            self.ignored,
+            self.skip_null,
+            separator,
+        )
 
     def seed(self, strategy: str) -> int | None:
         """Seed of the rows' order under a strategy, None for the order that it made."""
@@ -71,6 +95,10 @@ def check_request(request: PackRequest) -> None:
         raise InputError("--shuffle-seed and --in-order contradict each other; leave out either")
     if request.stride is not None and not any(name.endswith("+slide") for name in request.named):
         raise InputError(f"--stride {request.stride}: none of the strategies slides; leave it out")
+    if request.budget is not None and request.budget < request.context:
+        raise InputError(f"--budget {request.budget}: give at least the context, {request.context} tokens")
+    if request.format is not None and request.format not in FORMATS:
+        raise InputError(f"--format {request.format}: known are {', '.join(FORMATS)}")
     _check_rows(request)
     _check_reading(request)
     _check_places(request)
@@ -81,6 +109,7 @@ def _check_rows(request: PackRequest) -> None:
     of_rows = {
         "--shard-tokens": request.shard_tokens is not None,
         "--padding": request.padding is not None,
+        "--format": request.format is not None,
         "--mask-repeated": request.mask_repeated,
         "--loss-across-boundaries": request.loss_across_boundaries,
     }
@@ -91,6 +120,8 @@ def _check_rows(request: PackRequest) -> None:
     counted = ("--mask-repeated", "--loss-across-boundaries")  # the metrics say what they do
     unwritten = [option for option in given if option not in counted]
     unwritten += [option for option, is_given in ordered.items() if is_given]
+    if request.format == MEGATRON and (useless := [option for option in given if option in NOT_IN_MEGATRON]):
+        raise InputError(f"{', '.join(useless)}: --format {MEGATRON} holds token ids alone; leave out either")
     if request.output is None and (unwritten or request.index_only):
         named = ", ".join(unwritten or ["--index-only"])
         raise InputError(f"{named}: nothing is written without --output; name a folder with it, or leave them out")
@@ -98,17 +129,32 @@ def _check_rows(request: PackRequest) -> None:
 
 def _check_reading(request: PackRequest) -> None:
     """What is asked of reading has something to be read."""
-    if store_paths(request.corpus) is None:
-        return
-    given = {
-        "--column": request.column,
-        "--split": request.split,
-        "--streaming": request.streaming,
-        "--ignore-column": request.ignored,
-        "--skip-null": request.skip_null,
-    }
-    if of_rows := [option for option, value in given.items() if value]:
-        raise InputError(f"{', '.join(of_rows)}: {request.corpus} holds token ids and nothing else; leave them out")
+    _check_weights(request)
+    of_rows = {"--column": request.column, "--ignore-column": request.ignored, "--skip-null": request.skip_null}
+    of_sets = {"--split": request.split, "--config": request.config, "--revision": request.revision}
+    named = ", ".join(request.corpora)
+    if all(store_paths(corpus) is not None for corpus in request.corpora) and (given := _given(of_rows)):
+        raise InputError(f"{given}: {named} holds token ids and nothing else; leave out either")
+    if not any(map(is_data_set, request.corpora)) and (given := _given(of_sets)):
+        raise InputError(f"{given}: {named} is no data set with splits; leave out either")
+    remote = [corpus for corpus in request.corpora if is_data_set(corpus) and not Path(corpus).exists()]
+    if not remote and (given := _given({"--streaming": request.streaming, "--revision": request.revision})):
+        raise InputError(f"{given}: {named} lies here and is not fetched from the hub; leave out either")
+
+
+def _given(options: Mapping[str, object]) -> str:
+    return ", ".join(option for option, value in options.items() if value)
+
+
+def _check_weights(request: PackRequest) -> None:
+    if not request.corpora:
+        raise InputError("no corpus: name a file, a folder or a hub id")
+    if request.weights and len(request.weights) != len(request.corpora):
+        raise InputError(f"--weights: {len(request.weights)} for {len(request.corpora)} corpora; give one for each")
+    if len(request.corpora) == 1 and request.weights:
+        raise InputError("--weights: there is one corpus; leave them out")
+    if any(not 0 < weight < MOST_WEIGHT for weight in request.weights):
+        raise InputError("--weights: give numbers above 0")
 
 
 def _check_places(request: PackRequest) -> None:

@@ -25,6 +25,14 @@ class Rows:
     seq_lengths: NDArray[np.int32]  # flat: tokens of every piece, and of the padding if a row has some
     seq_bounds: NDArray[np.int64]  # (rows + 1,): row i has seq_lengths[seq_bounds[i]:seq_bounds[i + 1]]
     columns: Mapping[str, NDArray[Any]] = field(default_factory=dict)  # (rows, context) each, carried from the corpus
+    filled: NDArray[np.int64] = field(
+        default_factory=lambda: np.empty(0, np.int64)
+    )  # (rows,) tokens before the padding
+
+    def padding(self) -> NDArray[np.int64]:
+        """Padding at the end of every row, in tokens."""
+        padding: NDArray[np.int64] = self.input_ids.shape[1] - self.filled
+        return padding
 
 
 @compiled
@@ -111,7 +119,13 @@ class Gatherer:
         self._starts = packing.starts()
         self._trained = np.empty(0, np.uint8) if corpus.trained is None else corpus.trained
         heads = untrained_heads(packing, len(corpus.lengths), rules)
+        self._filled = np.bincount(packing.sequence, packing.length, packing.sequences).astype(np.int64)
         self._pieces = (packing.document, packing.offset, packing.length, heads)
+
+    @property
+    def masked(self) -> bool:
+        """Whether the corpus takes tokens out of the loss."""
+        return len(self._trained) > 0
 
     @property
     def columns(self) -> dict[str, np.dtype[Any]]:
@@ -134,7 +148,7 @@ class Gatherer:
         if not _fill(members, self._starts, self._pieces, source, self._separator, self._padding, rows):
             raise InputError(f"the corpus holds token ids that are not between 0 and {MOST_ID:,}")
         columns = {name: self._column(name, members, np.zeros(shape, dtype)) for name, dtype in self.columns.items()}
-        return Rows(ids, labels, positions, seq_lengths[: bounds[-1]], bounds, columns)
+        return Rows(ids, labels, positions, seq_lengths[: bounds[-1]], bounds, columns, self._filled[members])
 
     def _column(self, name: str, members: NDArray[np.int64], values: NDArray[Any]) -> NDArray[Any]:
         store = self._store

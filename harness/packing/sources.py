@@ -1,88 +1,117 @@
-"""Where a corpus lies: JSONL and Parquet files, folders of them, data sets on disk or of the hub."""
+"""Where a corpus lies: files, folders and globs of them, data sets on disk or of the hub, token files, blends."""
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
 from harness.errors import InputError
-from harness.packing.documents import Document, row_document
+from harness.packing.documents import Document, Tokens, row_document
+from harness.packing.files import kind, read_file
 from harness.packing.findings import Reading
+from harness.packing.store import read_store, store_paths
 from harness.packing.tables import TABLE_ROWS, table_documents, wanted_columns
 
 SAVED = ("state.json", "dataset_dict.json")  # what tells a folder that `datasets` saved
+CLONE = (".gitattributes", ".git")  # what tells a clone of a hub's repository
+SHARDS = "index.json"  # what tells a folder of MDS shards
 TRAIN = "train"  # the split that is read if none is named
 
 
 def read_documents(corpus: str, reading: Reading) -> Iterator[Document]:
     """The documents of a corpus, in its order, one in memory at a time (a batch of them for tables).
 
-    ``corpus`` is a .jsonl or .parquet file, a folder of such files (taken by name), a folder that `datasets` saved,
+    ``corpus`` is a file of `harness.packing.files`, a folder (all its files, by name) or a glob of such files, a pair
+    of Megatron's .bin and .idx, a folder that `datasets` saved, a clone of a hub's repository, a folder of MDS shards,
     or a hub id.
 
     Raises InputError for a missing or torn file, a missing column and rows without text or token ids.
     """
     path = Path(corpus)
-    if not path.exists() and not _could_be_file(path):
+    if (pair := store_paths(corpus)) is not None:
+        return _from_store(*pair)
+    if not path.exists() and not could_be_file(path):
         return from_dataset(_load_hub(corpus, reading), reading, corpus)
     if path.is_dir() and any((path / name).is_file() for name in SAVED):
         return from_dataset(_load_saved(path, reading.split or TRAIN), reading, corpus)
-    return _from_files(corpus_files(path), reading)
+    if is_clone(path):
+        return from_dataset(_load_hub(corpus, reading), reading, corpus)
+    if _has_shards(path):
+        return _from_shards(path, reading)
+    files = corpus_files(corpus, reading)
+    return (document for file in files for document in read_file(file, reading))
 
 
-def _could_be_file(path: Path) -> bool:
+def could_be_file(path: Path) -> bool:
     """Whether a name can't be a hub id, so that a missing file is not asked for over the network."""
-    return path.suffix in (".jsonl", ".parquet") or path.is_absolute() or len(path.parts) > 2
+    return kind(path) is not None or path.is_absolute() or len(path.parts) > 2 or is_glob(str(path))
 
 
-def corpus_files(path: Path) -> list[Path]:
-    """The .jsonl or .parquet files of a local corpus, by name. Raises InputError if there are none."""
+def is_glob(corpus: str) -> bool:
+    """Whether a name is a pattern of file names."""
+    return any(sign in corpus for sign in "*?[")
+
+
+def matching(pattern: str) -> list[Path]:
+    """The paths that a pattern of file names matches, by name; ``**`` goes into folders."""
+    path = Path(pattern)
+    fixed = list(takewhile(lambda part: not is_glob(part), path.parts))
+    rest = path.parts[len(fixed) :]
+    return sorted(Path(*fixed).glob("/".join(rest))) if rest else [path]
+
+
+def is_data_set(corpus: str) -> bool:
+    """Whether a corpus is a data set with splits: of the hub, a clone of one, or one that `datasets` saved."""
+    path = Path(corpus)
+    if store_paths(corpus) is not None:
+        return False
+    if not path.exists():
+        return not could_be_file(path)
+    return is_clone(path) or (path.is_dir() and any((path / name).is_file() for name in SAVED))
+
+
+def is_clone(path: Path) -> bool:
+    """Whether a folder is a clone of a hub's repository, whose splits and configurations `datasets` resolves."""
+    if not path.is_dir():
+        return False
+    card = path / "README.md"
+    return any((path / name).exists() for name in CLONE) or (
+        card.is_file() and card.read_text(encoding="utf-8", errors="replace").startswith("---\n")
+    )
+
+
+def corpus_files(corpus: str, reading: Reading) -> list[Path]:
+    """The files of a local corpus, by name; those of a folder that are not read are noted.
+
+    Raises InputError if there are none.
+    """
+    path = Path(corpus)
     if path.is_dir():
-        files = sorted(file for file in path.iterdir() if file.suffix in (".jsonl", ".parquet"))
+        found = sorted(file for file in path.rglob("*") if file.is_file())
+        pairs = [file for file in found if file.suffix == ".idx" and file.with_suffix(".bin").is_file()]
+        if pairs:
+            raise InputError(f"{path}: holds the token files {pairs[0].stem}; name each such pair as a corpus")
+        files = [file for file in found if kind(file) is not None]
+        reading.found.unread_files += [str(file.relative_to(path)) for file in found if kind(file) is None]
         if not files:
-            raise InputError(f"{path}: this folder holds no .jsonl or .parquet files and no saved data set")
+            raise InputError(f"{path}: this folder holds no corpus files and no saved data set")
+        return files
+    if is_glob(corpus) and not path.exists():
+        files = [file for file in matching(corpus) if file.is_file()]
+        if not files:
+            raise InputError(f"{corpus}: no file has such a name")
         return files
     if not path.is_file():
         raise InputError(f"{path}: no such corpus file or folder")
-    if path.suffix not in (".jsonl", ".parquet"):
-        raise InputError(f"{path}: a corpus file is .jsonl, .parquet, or .bin with its .idx")
     return [path]
 
 
-def _from_files(files: Iterable[Path], reading: Reading) -> Iterator[Document]:
-    for file in files:
-        yield from (_from_jsonl if file.suffix == ".jsonl" else _from_parquet)(file, reading)
-
-
-def _from_jsonl(file: Path, reading: Reading) -> Iterator[Document]:
-    with file.open("rb") as lines:
-        for number, line in enumerate(lines, 1):
-            if not line.strip():
-                continue
-            try:
-                row = json.loads(line)
-            except (ValueError, RecursionError) as error:
-                raise InputError(f"{file}: line {number} is torn or not JSON ({error})") from error
-            if not isinstance(row, dict):
-                raise InputError(f"{file}: line {number} is not a JSON object")
-            document = row_document(row, reading, f"{file}: line {number}")
-            if document is not None:
-                yield document
-
-
-def _from_parquet(file: Path, reading: Reading) -> Iterator[Document]:
-    import pyarrow
-    import pyarrow.parquet
-
-    first = 0
-    try:
-        with pyarrow.parquet.ParquetFile(file) as parquet:
-            columns = wanted_columns(parquet.schema_arrow, reading, str(file))
-            for batch in parquet.iter_batches(TABLE_ROWS, columns=columns):
-                yield from table_documents(batch, reading, str(file), first)
-                first += batch.num_rows
-    except (pyarrow.ArrowInvalid, pyarrow.ArrowIOError) as error:
-        raise InputError(f"{file}: not a readable Parquet file ({str(error).splitlines()[0]})") from error
+def _from_store(data: Path, index: Path) -> Iterator[Document]:
+    store = read_store(data, index)
+    for start, length in zip(store.starts.tolist(), store.lengths.tolist(), strict=True):
+        part = slice(start, start + length)
+        yield Document(Tokens(store.tokens[part], {name: values[part] for name, values in store.columns.items()}))
 
 
 def from_dataset(dataset: Any, reading: Reading, name: str = "data set") -> Iterator[Document]:
@@ -115,10 +144,35 @@ def _load_hub(corpus: str, reading: Reading) -> Any:
     import datasets
 
     split = reading.split or TRAIN
+    streaming = reading.streaming or Path(corpus).exists()  # what lies here is not copied into a cache
     try:
-        return datasets.load_dataset(corpus, split=split, streaming=reading.streaming)
+        return datasets.load_dataset(
+            corpus, reading.config, split=split, streaming=streaming, revision=reading.revision
+        )
     except (datasets.exceptions.DatasetNotFoundError, ValueError, OSError) as error:
         reason = str(error).splitlines()[0]
+        if Path(corpus).exists():
+            raise InputError(f"{corpus}: `datasets` does not read split {split!r} of this clone: {reason}") from error
         raise InputError(
             f"corpus {corpus!r} (split {split!r}) is neither a local path nor available from the hub: {reason}"
         ) from error
+
+
+def _has_shards(path: Path) -> bool:
+    try:
+        return path.is_dir() and "shards" in json.loads((path / SHARDS).read_text(encoding="utf-8"))
+    except (OSError, ValueError, TypeError):
+        return False
+
+
+def _from_shards(path: Path, reading: Reading) -> Iterator[Document]:
+    """The samples of a folder of MDS shards, through the library that writes them."""
+    try:
+        from streaming import LocalDataset
+    except ImportError as error:
+        raise InputError(f"{path}: MDS shards need the package mosaicml-streaming; install it") from error
+    samples = LocalDataset(local=str(path))
+    for number in range(len(samples)):
+        document = row_document(samples[number], reading, f"{path}: sample {number}")
+        if document is not None:
+            yield document

@@ -43,10 +43,15 @@ class TokenStore:
 
 
 def store_paths(corpus: str) -> tuple[Path, Path] | None:
-    """The .bin and .idx that ``corpus`` names, by either of them or their common prefix; None where it names none."""
+    """The .bin and .idx that ``corpus`` names, by either of them or their common prefix; None if it names none.
+
+    A .bin that is there without its .idx is no such pair, but a bare stream of ids.
+    """
     path = Path(corpus)
     prefix = str(path.with_suffix("")) if path.suffix in (".bin", ".idx") else corpus
     pair = Path(f"{prefix}.bin"), Path(f"{prefix}.idx")
+    if path.suffix == ".bin" and path.is_file() and not pair[1].is_file():
+        return None
     if path.suffix in (".bin", ".idx") or (not path.exists() and any(file.is_file() for file in pair)):
         return pair
     return None

@@ -63,3 +63,22 @@ def test_padding_takes_no_part_in_the_loss(model, rows):
     loss = model(ids[None], **arguments).loss
     ids[padding] = 30
     torch.testing.assert_close(model(ids[None], **arguments).loss, loss)
+
+
+def test_a_flattened_batch_has_the_loss_of_the_documents_alone(model, rows):
+    from harness.packing.reader import flattened
+
+    batch = flattened([{name: value.numpy() for name, value in row.items()} for row in rows])
+    assert batch["cu_seq_lens_q"].diff().tolist() == [len(piece) for piece in _pieces(rows)]
+    inputs = {name: batch[name] for name in ("input_ids", "labels", "position_ids")}
+    with torch.no_grad():
+        together = model(**inputs).loss
+        alone = [model(torch.tensor([piece]), labels=torch.tensor([piece])).loss for piece in DOCUMENTS]
+    weights = torch.tensor([len(piece) - 1.0 for piece in DOCUMENTS])
+    torch.testing.assert_close(together, (torch.stack(alone) * weights).sum() / weights.sum())
+
+
+def _pieces(rows):
+    """The pieces of all rows, padding left out."""
+    pieces = [piece for row in rows for piece in torch.split(row["input_ids"], row["seq_lengths"].tolist())]
+    return [piece.tolist() for piece in pieces if set(piece.tolist()) != {PADDING}]

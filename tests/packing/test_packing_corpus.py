@@ -34,6 +34,10 @@ def as_lists(documents):
     return [content if isinstance(content, str) else content.ids.tolist() for content in contents]
 
 
+def counted_texts(values, vocabulary):
+    return count(tokenized(texts(*values), vocabulary), vocabulary.separator)
+
+
 def texts(*values):
     return [Document(value) for value in values]
 
@@ -122,8 +126,8 @@ def test_bad_corpora_are_named(tmp_path):
 
 def test_counting_and_storing_agree(tmp_path, tokenizer_folder):
     vocabulary = load_vocabulary(str(tokenizer_folder))
-    counted = count(texts(*TEXTS), vocabulary)
-    write_store(texts(*TEXTS), vocabulary, tmp_path / "t.bin", tmp_path / "t.idx")
+    counted = counted_texts(TEXTS, vocabulary)
+    write_store(tokenized(texts(*TEXTS), vocabulary), vocabulary.size, tmp_path / "t.bin", tmp_path / "t.idx")
     stored = from_store(read_store(tmp_path / "t.bin", tmp_path / "t.idx"), vocabulary.separator)
     assert counted.lengths.tolist() == stored.lengths.tolist()
     assert counted.separated.tolist() == stored.separated.tolist() == [True, False, True, True]
@@ -132,7 +136,7 @@ def test_counting_and_storing_agree(tmp_path, tokenizer_folder):
 
 def test_text_that_ends_with_the_separator_gets_no_second_one(tokenizer_folder):
     vocabulary = load_vocabulary(str(tokenizer_folder))
-    corpus = count(texts("a", "a<|end|>"), vocabulary)
+    corpus = counted_texts(["a", "a<|end|>"], vocabulary)
     assert corpus.lengths[0] == corpus.lengths[1]
     assert corpus.separated.tolist() == [True, False]
 
@@ -148,9 +152,9 @@ def test_mixed_documents_keep_their_order(tokenizer_folder):
 
 def test_text_needs_a_tokenizer_and_valid_unicode(tokenizer_folder):
     with pytest.raises(InputError, match="name a tokenizer with --tokenizer"):
-        count(texts("text"), NO_TOKENIZER)
+        counted_texts(["text"], NO_TOKENIZER)
     with pytest.raises(InputError, match="not valid Unicode"):
-        count(texts("fine", "\ud800"), load_vocabulary(str(tokenizer_folder)))
+        counted_texts(["fine", "\ud800"], load_vocabulary(str(tokenizer_folder)))
 
 
 def test_the_vocabulary_resolves_its_two_tokens(tokenizer_folder):

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from harness.errors import InputError
 from harness.packing.command import pack_command
 from harness.packing.corpus import count, from_store
-from harness.packing.documents import Document, Tokens
+from harness.packing.documents import Tokens
 from harness.packing.findings import Reading
 from harness.packing.loss import LossRules, trained_tokens
 from harness.packing.request import PackRequest
@@ -162,7 +162,7 @@ def test_documents_of_just_the_context_keep_whole_without_a_separator(tmp_path):
     ("strategy", "separated"), [("best-fit+split", 0), ("pad-last-document", 0), ("best-fit+slide", 1)]
 )
 def test_a_multiple_of_the_context_gets_no_separator_that_would_stand_alone(strategy, separated):
-    corpus = count([Document(Tokens(np.arange(2, 18)))], load_vocabulary(None, "1"))
+    corpus = count([Tokens(np.arange(2, 18))], 1)
     assert corpus.fitted(strategy, 8).separator_tokens == separated
 
 
@@ -195,7 +195,7 @@ def test_labels_and_the_count_of_trained_tokens_agree(strategy, documents, conte
     """In the labels as any causal model reads them: shifted by one, so that a row's first token has no use."""
     vocabulary = load_vocabulary(None, "1" if separated else None)
     given_documents = [
-        Document(Tokens(np.array([i for i, _ in d], np.int32), {"trained": np.array([t for _, t in d], np.uint8)}))
+        Tokens(np.array([i for i, _ in d], np.int32), {"trained": np.array([t for _, t in d], np.uint8)})
         for d in documents
     ]
     ids = np.array([i for d in documents for i, _ in d], np.int32)
@@ -224,5 +224,5 @@ def test_labels_and_the_count_of_trained_tokens_agree(strategy, documents, conte
         seen[document] |= set(range(offset, offset + length))
     if not masked or strategy.startswith(("concat", "pad")) or strategy.endswith(("split", "drop", "truncate")):
         assert rows.labels.tolist() == wanted.tolist()
-    uncounted = count(given_documents, vocabulary).fitted(strategy, context)
+    uncounted = count(given_documents, vocabulary.separator).fitted(strategy, context)
     assert trained_tokens(packing, uncounted, rules) == trained_tokens(packing, corpus, rules)

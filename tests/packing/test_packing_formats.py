@@ -1,0 +1,101 @@
+"""What trainers take: their columns, token files, rows made from an index, and batches laid out as one row."""
+
+import json
+
+import numpy as np
+import pyarrow.parquet
+import pytest
+
+from harness.errors import InputError
+from harness.packing.command import pack_command
+from harness.packing.loss import LossRules
+from harness.packing.reader import PackedIndex
+from harness.packing.request import PackRequest
+from harness.packing.store import read_store
+from harness.packing.strategies import STRATEGIES, pack
+
+LINES = [
+    {"input_ids": [5, 6, 7], "labels": [-100, 6, 7]},
+    {"input_ids": [8, 9]},
+    {"input_ids": [10, 11, 12, 13, 14, 15, 16]},
+]
+CONTEXT = 6
+
+
+def packed(folder, lines=LINES, **changes):
+    corpus = folder / "c.jsonl"
+    corpus.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    written = {"output": folder / "out", "in_order": True, "padding": "0", "strategies": ("concat-then-split",)}
+    result = pack_command(PackRequest(str(corpus), CONTEXT, **{**written, **changes}), lambda line: None)
+    return folder / "out" / changes.get("strategies", written["strategies"])[0], result
+
+
+def test_a_trainers_columns(tmp_path):
+    folder, _ = packed(tmp_path, format="trainer", strategies=("best-fit+split",))
+    table = pyarrow.parquet.read_table(folder).to_pydict()
+    assert list(table) == ["input_ids", "attention_mask", "labels", "position_ids"]
+    assert table["input_ids"] == [[10, 11, 12, 13, 14, 15], [5, 6, 7, 8, 9, 16]]
+    folder, _ = packed(tmp_path, format="trainer", output=tmp_path / "two")
+    table = pyarrow.parquet.read_table(tmp_path / "two" / "concat-then-split").to_pydict()
+    assert table["attention_mask"] == [[1] * 6, [1] * 6]
+    assert table["labels"] == [[-100, 6, 7, -100, 9, -100], [-100, 12, 13, 14, 15, 16]]
+
+
+def test_the_columns_of_megatron_bridge(tmp_path):
+    folder, _ = packed(tmp_path, format="megatron-bridge", strategies=("pad-last-document",))
+    table = pyarrow.parquet.read_table(folder).to_pydict()
+    assert table["input_ids"] == [[5, 6, 7, 8, 9], [10, 11, 12, 13, 14, 15], [16]]
+    assert table["seq_start_id"] == [[0, 3], [0], [0]]
+    assert table["loss_mask"] == [[1, 1, 0, 1, 0], [1, 1, 1, 1, 1, 0], [0]]  # at the token that predicts
+
+
+def test_megatrons_token_files_hold_the_rows_as_documents(tmp_path):
+    folder, _ = packed(tmp_path, [{"input_ids": line["input_ids"]} for line in LINES], format="megatron")
+    store = read_store(folder / "rows.bin", folder / "rows.idx")
+    assert store.lengths.tolist() == [CONTEXT, CONTEXT]
+    assert store.tokens.tolist() == list(range(5, 17))
+    with pytest.raises(InputError, match="holds token ids alone, but the corpus masks"):
+        packed(tmp_path, format="megatron", output=tmp_path / "two")
+
+
+@pytest.mark.parametrize("strategy", ["concat-then-split", "best-fit+split", "restart-last-document"])
+def test_rows_made_from_an_index_are_those_of_the_shards(tmp_path, strategy):
+    shards, _ = packed(tmp_path, strategies=(strategy,), separator="3")
+    table = pyarrow.parquet.read_table(shards).to_pylist()
+    index, _ = packed(
+        tmp_path, strategies=(strategy,), separator="3", padding=None, index_only=True, output=tmp_path / "index"
+    )
+    index = PackedIndex(tmp_path / "index" / strategy)
+    assert len(index) == len(table)
+    # without --padding the separator fills rows up
+    for row, wanted in zip(index, table, strict=True):
+        filled = sum(wanted["seq_lengths"][: len(wanted["seq_lengths"]) - (0 in wanted["input_ids"])])
+        assert row["input_ids"][:filled].tolist() == wanted["input_ids"][:filled]
+        for name in ("labels", "position_ids", "seq_lengths"):
+            assert row[name].tolist() == wanted[name]
+    with pytest.raises(IndexError):
+        index[len(table)]
+    across = PackedIndex(tmp_path / "index" / strategy, LossRules(across_boundaries=True))
+    assert sum((row["labels"] >= 0).sum() for row in across) > sum((row["labels"] >= 0).sum() for row in index)
+
+
+def test_a_folder_that_is_no_index_is_named(tmp_path):
+    with pytest.raises(InputError, match="not an index that `harness pack --index-only` wrote"):
+        PackedIndex(tmp_path)
+
+
+def test_a_budget_cuts_every_strategy_at_equal_tokens(tmp_path):
+    """A full restart pass emits a fifth more than concat: arms of unequal length."""
+    lengths = np.random.default_rng(0).integers(1, 12, 400)
+    lines = [{"input_ids": [7] * int(length)} for length in lengths]
+    strategies = tuple(s for s in STRATEGIES if s not in ("best-fit", "best-fit-stream"))
+    (tmp_path / "c.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    asked = PackRequest(str(tmp_path / "c.jsonl"), CONTEXT, strategies=strategies, budget=1000)
+    result = pack_command(asked, lambda line: None)
+    for strategy, numbers in result.metrics.items():
+        whole = int(pack(lengths, CONTEXT, strategy).length.sum())
+        if whole >= 1000:
+            assert 1000 - CONTEXT < numbers.emitted_tokens <= 1000, strategy
+            assert numbers.dropped_tokens == numbers.tokens - numbers.unique_tokens > 0
+        else:
+            assert f"{strategy} emits {whole:,} tokens in all, fewer than the budget" in result.notes
