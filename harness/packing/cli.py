@@ -28,6 +28,13 @@ def pack(
         ),
     ] = None,
     stride: Annotated[int | None, typer.Option(help="Of `slide`'s windows; half the context by default.")] = None,
+    max_overlap: Annotated[
+        float | None, typer.Option(help="Of `spread`'s windows, a share of the context; 0.5 where not given.")
+    ] = None,
+    threshold: Annotated[
+        float | None,
+        typer.Option(help="Room that `pad-or-cut` leaves empty, a share of the context; 0.05 where not given."),
+    ] = None,
     separator: Annotated[
         str | None,
         typer.Option(help="Token put after each document (id without a tokenizer), or `none`."),
@@ -70,8 +77,14 @@ def pack(
         bool,
         typer.Option("--loss-across-boundaries", help="Train a piece's first token on the document before it."),
     ] = False,
+    equal_weights: Annotated[
+        bool, typer.Option("--equal-weights", help="Weigh every token of the corpus equally, however often it comes.")
+    ] = False,
     metrics: Annotated[Path | None, typer.Option(help="Write the metrics here (JSON).")] = None,
     figure: Annotated[Path | None, typer.Option(help="Draw the comparison here (PNG).")] = None,
+    front: Annotated[
+        Path | None, typer.Option(help="Draw cuts against padding and repetition for all settings here (PNG).")
+    ] = None,
 ) -> None:
     """Compare packing strategies on a corpus; with --output write data sets to train on."""
     from rich.console import Console
@@ -87,6 +100,8 @@ def pack(
         tokenizer=tokenizer,
         strategies=tuple(part for given in strategies or () for part in given.split(",") if part),
         stride=stride,
+        max_overlap=max_overlap,
+        threshold=threshold,
         separator=separator,
         padding=padding,
         column=column,
@@ -106,7 +121,9 @@ def pack(
         mask_repeated=mask_repeated,
         loss_across_boundaries=loss_across_boundaries,
         metrics=metrics,
+        equal_weights=equal_weights,
         figure=figure,
+        front=front,
     )
     with Console(stderr=True).status("packing") as status:
         result = pack_command(request, status.update)

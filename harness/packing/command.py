@@ -13,23 +13,27 @@ from harness.common.files import UNFINISHED, finished_file, put_in_place
 from harness.common.hashing import content_key
 from harness.errors import InputError
 from harness.packing.blend import blended, next_source
+from harness.packing.compiled import IntArray
 from harness.packing.corpus import Corpus, count, from_store, tokenized, write_store
 from harness.packing.defaults import FORMATS, MEGATRON, SHARD_TOKENS
 from harness.packing.documents import Tokens
 from harness.packing.figure import draw
 from harness.packing.findings import Reading
+from harness.packing.front import Point, draw_front, setting_points
 from harness.packing.loss import trained_tokens
 from harness.packing.metrics import Distributions, Metrics, distributions, measure
 from harness.packing.metrics_file import METRICS, metrics_record
 from harness.packing.output import building, write_index, write_json, write_megatron, write_shards
+from harness.packing.overlong import MAX_OVERLAP
 from harness.packing.pieces import Packing, reordered, within_budget
 from harness.packing.request import PackRequest, check_request
 from harness.packing.rows import Gatherer
 from harness.packing.sources import matching, read_documents
 from harness.packing.store import read_store, store_paths
-from harness.packing.strategies import checked_stride, pack
+from harness.packing.strategies import THRESHOLD, checked_stride, pack
 from harness.packing.vocabulary import Vocabulary, load_vocabulary
 
+SPREAD = "best-fit+spread"
 STORE = "tokens"  # name of the token files in an output folder
 
 Progress = Callable[[str], None]
@@ -74,7 +78,29 @@ def pack_command(request: PackRequest, progress: Progress) -> Comparison:
                 for file in folder.glob(f"{STORE}.*"):
                     file.unlink()
     _write_report(result, record, request.metrics, request.figure)
+    if request.front is not None:
+        with finished_file(request.front) as picture:
+            draw_front(_front(request, corpus, result), picture)
     return result
+
+
+def _overlap(request: PackRequest) -> float:
+    return MAX_OVERLAP if request.max_overlap is None else request.max_overlap
+
+
+def _threshold(request: PackRequest) -> float:
+    return THRESHOLD if request.threshold is None else request.threshold
+
+
+def _front(request: PackRequest, corpus: Corpus, result: Comparison) -> list[Point]:
+    """What was measured, and the strategies that have a setting at each of its values."""
+
+    def packed(strategy: str, share: float) -> tuple[Packing, IntArray]:
+        lengths = corpus.fitted(strategy, request.context).lengths
+        return pack(lengths, request.context, strategy, None, share, share), lengths
+
+    points = [(name, "", numbers) for name, numbers in result.metrics.items() if name not in ("pad-or-cut", SPREAD)]
+    return points + setting_points("pad-or-cut", packed) + setting_points(SPREAD, packed)
 
 
 def _conditions(request: PackRequest, vocabulary: Vocabulary, stride: int) -> dict[str, Any]:
@@ -88,6 +114,8 @@ def _conditions(request: PackRequest, vocabulary: Vocabulary, stride: int) -> di
         "separator": vocabulary.separator,
         "context_length": request.context,
         "stride": stride,
+        "max_overlap": _overlap(request),
+        "threshold": _threshold(request),
         "ignored_columns": list(request.ignored),
         "skip_null": request.skip_null,
         "loss_across_boundaries": request.loss_across_boundaries,
@@ -104,6 +132,7 @@ def _output_conditions(request: PackRequest, vocabulary: Vocabulary) -> dict[str
         "index_only": request.index_only,
         "format": request.format,
         "shard_tokens": request.shard_tokens or SHARD_TOKENS,
+        "equal_weights": request.equal_weights,
         "shuffle_seeds": [request.seed(strategy) for strategy in request.named],
     }
 
@@ -159,7 +188,9 @@ def _compare(
     for strategy in _applicable(request, corpus, result.notes):
         progress(f"packing {strategy}")
         fitted = corpus.fitted(strategy, request.context)
-        packing = _ordered(request, pack(fitted.lengths, request.context, strategy, stride))
+        packing = _ordered(
+            request, pack(fitted.lengths, request.context, strategy, stride, _overlap(request), _threshold(request))
+        )
         if packing.sequences == 0:
             raise InputError(f"{strategy}: nothing is left of {len(corpus.lengths)} documents; give a larger context")
         if request.budget is not None:

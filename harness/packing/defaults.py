@@ -4,10 +4,12 @@ COMPARED = (
     "concat-then-split",
     "restart-last-document",
     "pad-last-document",
+    "pad-or-cut",
     "best-fit",
     "best-fit+truncate",
     "best-fit+split",
     "best-fit+slide",
+    "best-fit+spread",
     "best-fit+drop",
     "best-fit-stream+split",
 )  # where no strategies are named; `best-fit` only where no document is too long for it

@@ -21,6 +21,7 @@ class LossRules:
 
     across_boundaries: bool = False  # a piece's first token, predicted from the document before it in the sequence
     mask_repeated: bool = False  # tokens that stand in an earlier sequence too do not
+    equal_weights: bool = False  # every token of the corpus weighs the same in all, however often it is trained on
 
 
 def untrained_heads(packing: Packing, documents: int, rules: LossRules) -> IntArray:
@@ -61,3 +62,33 @@ def _count(
         for place in range(first + heads[piece], first + length[piece]):
             total += trained[starts[index] + min(place, sizes[index] - 1)]
     return total
+
+
+def occurrences(packing: Packing, corpus: Corpus, rules: LossRules) -> NDArray[np.uint16]:
+    """How often each token of the corpus, separators included, takes part in the loss: (tokens,), at most 65,535."""
+    heads = untrained_heads(packing, len(corpus.lengths), rules)
+    first = packing.starts()[:-1]
+    heads[first] = np.maximum(heads[first], 1)
+    counts = np.zeros(int(corpus.lengths.sum()), np.uint16)
+    begins = np.cumsum(corpus.lengths) - corpus.lengths
+    _add(packing.document, packing.offset, packing.length, heads, begins, counts)
+    return counts
+
+
+@compiled
+def _add(
+    document: IntArray,
+    offset: IntArray,
+    length: IntArray,
+    heads: IntArray,
+    begins: IntArray,
+    counts: NDArray[np.uint16],
+) -> None:
+    for piece in range(len(document)):
+        begin = begins[document[piece]] + offset[piece]
+        for place in range(begin + heads[piece], begin + length[piece]):
+            if counts[place] < MOST_COUNT:
+                counts[place] += 1
+
+
+MOST_COUNT = np.iinfo(np.uint16).max

@@ -4,6 +4,7 @@
 |---|---|
 | `split` | is cut every L tokens; the short last piece is packed like a document |
 | `slide` | becomes windows of L tokens that begin every `stride`; the last one reaches back so that it is full |
+| `spread` | becomes evenly spaced windows of L tokens, as few as cover it; as `split` if neighbours share too many |
 | `drop` | is left out |
 | `truncate` | keeps its first L tokens |
 """
@@ -13,10 +14,11 @@ from typing import Any
 
 import numpy as np
 
-from harness.packing.compiled import IntArray, compiled
+from harness.packing.compiled import IntArray, compiled, wide
 
-HANDLINGS = ("split", "slide", "drop", "truncate")
-SPLIT, SLIDE, DROP, TRUNCATE = range(4)
+HANDLINGS = ("split", "slide", "drop", "truncate", "spread")
+SPLIT, SLIDE, DROP, TRUNCATE, SPREAD = range(5)
+MAX_OVERLAP = 0.5  # of a window's tokens, that neighbours share under `spread`
 
 
 @dataclass(frozen=True)
@@ -29,8 +31,18 @@ class Cut:
 
 
 @compiled
+def _spreads(length: int, context: int, most: int) -> bool:
+    """Whether neighbours of the fewest windows that cover a document share at most ``most`` tokens, on average."""
+    windows = (length + context - 1) // context
+    shares: bool = windows * context - length <= most * (windows - 1)
+    return shares
+
+
+@compiled
 def _full_pieces(length: int, context: int, handling: int, stride: int) -> int:
-    if handling == SPLIT:
+    if handling == SPREAD and _spreads(length, context, stride):
+        return (length + context - 1) // context
+    if handling in (SPLIT, SPREAD):
         return length // context
     if handling == SLIDE:
         return (length - context + stride - 1) // stride + 1
@@ -62,20 +74,26 @@ def _cut(
         if length <= context:
             sizes[document] = length
             continue
-        sizes[document] = length % context if handling == SPLIT else 0
-        for number in range(_full_pieces(length, context, handling, stride)):
+        spread = handling == SPREAD and _spreads(length, context, stride)
+        sizes[document] = length % context if (handling in (SPLIT, SPREAD)) and not spread else 0
+        step = stride if handling == SLIDE else context
+        pieces = _full_pieces(length, context, handling, stride)
+        for number in range(pieces):
             full_document[piece] = document
-            full_offset[piece] = min(number * stride, length - context)
+            full_offset[piece] = min(number * step, length - context)
+            if spread:
+                full_offset[piece] = number * (wide(length) - context) // (pieces - 1)
             piece += 1
 
 
-def cut_overlong(lengths: IntArray, context: int, handling: str, stride: int, dtype: type[Any]) -> Cut:
+def cut_overlong(lengths: IntArray, context: int, handling: str, stride: int, overlap: int, dtype: type[Any]) -> Cut:
     """Cut what is longer than ``context`` tokens, by one of `HANDLINGS`.
 
-    ``lengths`` (documents,) are tokens; ``stride`` is read by `slide` only; ``dtype`` is that of the arrays given.
+    ``lengths`` (documents,) are tokens; ``stride`` is read by `slide` only, and ``overlap`` (tokens
+    that neighbouring windows may share) by `spread` only; ``dtype`` is that of the arrays returned.
     """
     code = HANDLINGS.index(handling)
-    step = stride if code == SLIDE else context
+    step = overlap if code == SPREAD else stride
     sizes = np.empty(len(lengths), dtype)
     full = _count_full(lengths, context, code, step)
     document, offset = np.empty(full, dtype), np.empty(full, dtype)

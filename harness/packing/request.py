@@ -11,7 +11,7 @@ from harness.packing.findings import Reading
 from harness.packing.loss import LossRules
 from harness.packing.sources import is_data_set
 from harness.packing.store import store_paths
-from harness.packing.strategies import check_strategy, longest_first
+from harness.packing.strategies import check_strategy, checked_share, longest_first
 
 MOST_WEIGHT = 1e9
 NOT_IN_MEGATRON = ("--shard-tokens", "--mask-repeated", "--loss-across-boundaries")
@@ -26,6 +26,8 @@ class PackRequest:
     tokenizer: str | None = None  # folder, tokenizer.json or hub id; not needed if the corpus holds ids
     strategies: tuple[str, ...] = ()  # `COMPARED` if empty
     stride: int | None = None  # of sliding windows, in tokens
+    max_overlap: float | None = None  # of spread windows, a share of the context
+    threshold: float | None = None  # of `pad-or-cut`, likewise
     separator: str | None = None  # see `load_vocabulary`
     padding: str | None = None  # likewise
     weights: tuple[float, ...] = ()  # of several corpora: shares of the tokens
@@ -45,8 +47,10 @@ class PackRequest:
     in_order: bool = False  # the rows of every strategy in the order that it made
     mask_repeated: bool = False
     loss_across_boundaries: bool = False
+    equal_weights: bool = False
     metrics: Path | None = None  # file for the metrics, beside the one in the output folder
     figure: Path | None = None  # likewise for the picture (PNG)
+    front: Path | None = None  # likewise for the picture of all strategies' settings (PNG)
 
     @property
     def corpora(self) -> tuple[str, ...]:
@@ -61,7 +65,7 @@ class PackRequest:
     @property
     def rules(self) -> LossRules:
         """What takes part in the loss."""
-        return LossRules(self.loss_across_boundaries, self.mask_repeated)
+        return LossRules(self.loss_across_boundaries, self.mask_repeated, self.equal_weights)
 
     def reading(self, separator: int | None) -> Reading:
         """How the corpus is to be read, with nothing found yet; ``separator`` ends documents in a bare stream."""
@@ -99,9 +103,22 @@ def check_request(request: PackRequest) -> None:
         raise InputError(f"--budget {request.budget}: give at least the context, {request.context} tokens")
     if request.format is not None and request.format not in FORMATS:
         raise InputError(f"--format {request.format}: known are {', '.join(FORMATS)}")
+    _check_shares(request)
     _check_rows(request)
     _check_reading(request)
     _check_places(request)
+
+
+def _check_shares(request: PackRequest) -> None:
+    """Shares lie between 0 and 1 and belong to a strategy that reads them."""
+    if request.max_overlap is not None:
+        checked_share(request.max_overlap, "--max-overlap")
+        if not any(name.endswith("+spread") for name in request.named):
+            raise InputError(f"--max-overlap {request.max_overlap}: none of the strategies spreads; leave it out")
+    if request.threshold is not None:
+        checked_share(request.threshold, "--threshold")
+        if "pad-or-cut" not in request.named:
+            raise InputError(f"--threshold {request.threshold}: pad-or-cut is not among the strategies; leave it out")
 
 
 def _check_rows(request: PackRequest) -> None:
@@ -112,6 +129,7 @@ def _check_rows(request: PackRequest) -> None:
         "--format": request.format is not None,
         "--mask-repeated": request.mask_repeated,
         "--loss-across-boundaries": request.loss_across_boundaries,
+        "--equal-weights": request.equal_weights,
     }
     ordered = {"--shuffle-seed": request.shuffle_seed is not None, "--in-order": request.in_order}
     given = [option for option, is_given in of_rows.items() if is_given]
@@ -161,6 +179,10 @@ def _check_places(request: PackRequest) -> None:
     """What is to be written can be written where it is to lie."""
     if request.output is not None:
         check_folder(request.output, "the output folder")
-    for path, what in ((request.metrics, "the metrics file"), (request.figure, "the figure")):
+    for path, what in (
+        (request.metrics, "the metrics file"),
+        (request.figure, "the figure"),
+        (request.front, "the front"),
+    ):
         if path is not None:
             check_file(path, what)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from harness.errors import InputError
 from harness.packing.compiled import Columns, compiled, wide
 from harness.packing.corpus import Corpus
-from harness.packing.loss import LossRules, untrained_heads
+from harness.packing.loss import LossRules, occurrences, untrained_heads
 from harness.packing.pieces import Packing
 from harness.packing.token_columns import IGNORED, TRAINED, WEIGHT
 
@@ -105,6 +105,19 @@ def _gather(members: Any, starts: Any, pieces: Columns, source: tuple[Any, Any, 
             place += length[piece]
 
 
+@compiled
+def _equalise(members: Any, starts: Any, pieces: Columns, begins: Any, counts: Any, values: Any) -> None:
+    """Divide the weights by the number of times that their tokens take part in the loss."""
+    document, offset, length, _ = pieces
+    for row in range(len(members)):
+        place = 0
+        for piece in range(starts[members[row]], starts[members[row] + 1]):
+            begin = begins[document[piece]] + offset[piece]
+            for step in range(length[piece]):
+                values[row, place + step] /= max(counts[begin + step], 1)
+            place += length[piece]
+
+
 class Gatherer:
     """Makes rows of one packing from its corpus's ids."""
 
@@ -118,6 +131,8 @@ class Gatherer:
         self._padding = padding
         self._starts = packing.starts()
         self._trained = np.empty(0, np.uint8) if corpus.trained is None else corpus.trained
+        self._begins = np.cumsum(corpus.lengths) - corpus.lengths
+        self._counts = occurrences(packing, corpus, rules) if rules.equal_weights else None
         heads = untrained_heads(packing, len(corpus.lengths), rules)
         self._filled = np.bincount(packing.sequence, packing.length, packing.sequences).astype(np.int64)
         self._pieces = (packing.document, packing.offset, packing.length, heads)
@@ -130,7 +145,8 @@ class Gatherer:
     @property
     def columns(self) -> dict[str, np.dtype[Any]]:
         """The columns of the corpus that rows carry along, by name."""
-        return {name: values.dtype for name, values in self._store.columns.items() if name != TRAINED}
+        carried = {name: values.dtype for name, values in self._store.columns.items() if name != TRAINED}
+        return carried if self._counts is None else {WEIGHT: np.dtype(np.float32), **carried}
 
     def rows(self, members: NDArray[np.int64]) -> Rows:
         """The rows of the sequences whose numbers are given, in that order.
@@ -152,6 +168,11 @@ class Gatherer:
 
     def _column(self, name: str, members: NDArray[np.int64], values: NDArray[Any]) -> NDArray[Any]:
         store = self._store
-        source = (store.columns[name], store.starts, store.lengths)
-        _gather(members, self._starts, self._pieces, source, name == WEIGHT, values)
+        if name in store.columns:
+            source = (store.columns[name], store.starts, store.lengths)
+            _gather(members, self._starts, self._pieces, source, name == WEIGHT, values)
+        else:
+            values[np.arange(self.packing.context) < self._filled[members][:, None]] = 1
+        if name == WEIGHT and self._counts is not None:
+            _equalise(members, self._starts, self._pieces, self._begins, self._counts, values)
         return values

@@ -5,10 +5,11 @@
 | `concat-then-split` | is cut and goes on in the next sequence |
 | `restart-last-document` | is cut, and begins again in the next sequence |
 | `pad-last-document` | goes whole into the next sequence; padding takes its place |
+| `pad-or-cut` | goes whole into the next sequence if little room is left, and is cut if much is |
 | `best-fit` | never meets one: the open sequence with the least room that holds it, longest document first |
 | `best-fit-stream` | likewise, the documents taken in their order |
 
-The last two take `+split`, `+slide`, `+drop` or `+truncate` for documents longer than the context
+The last two take `+split`, `+slide`, `+spread`, `+drop` or `+truncate` for documents longer than the context
 (`harness.packing.overlong`) and refuse such documents without.
 
 The report does not say what restarting or padding does with a document longer than the context, which
@@ -25,37 +26,60 @@ from harness.common.suggest import nearest
 from harness.errors import InputError
 from harness.packing import bestfit
 from harness.packing.compiled import IntArray, compiled, wide
-from harness.packing.overlong import HANDLINGS, Cut, cut_overlong
+from harness.packing.overlong import HANDLINGS, MAX_OVERLAP, Cut, cut_overlong
 from harness.packing.pieces import Packing, group, piece_columns
-from harness.packing.sequential import CONCAT, PAD, RESTART, walk
+from harness.packing.sequential import CONCAT, PAD, PAD_OR_CUT, RESTART, walk
 
-SEQUENTIAL = {"concat-then-split": CONCAT, "restart-last-document": RESTART, "pad-last-document": PAD}
+SEQUENTIAL = {
+    "concat-then-split": CONCAT,
+    "restart-last-document": RESTART,
+    "pad-last-document": PAD,
+    "pad-or-cut": PAD_OR_CUT,
+}
 BEST_FIT, BEST_FIT_STREAM = "best-fit", "best-fit-stream"
 STRATEGIES = (
     *SEQUENTIAL,
     *(name + handling for name in (BEST_FIT, BEST_FIT_STREAM) for handling in ("", *(f"+{h}" for h in HANDLINGS))),
 )
 
+THRESHOLD = 0.05  # of a sequence, that `pad-or-cut` leaves empty rather than cut a document
 LONGEST_CONTEXT = 1 << 26  # tokens, far beyond any model's; best-fit keeps a dozen bytes for every possible room
 MOST_TOKENS = 1 << 62  # restarting at most doubles them, and the sum has to fit into 64 bits
 
 
-def pack(lengths: Sequence[int] | IntArray, context: int, strategy: str, stride: int | None = None) -> Packing:
+def pack(
+    lengths: Sequence[int] | IntArray,
+    context: int,
+    strategy: str,
+    stride: int | None = None,
+    max_overlap: float = MAX_OVERLAP,
+    threshold: float = THRESHOLD,
+) -> Packing:
     """Pack documents of ``lengths`` tokens (separator included) into sequences of ``context`` tokens.
 
     ``lengths`` is any one-dimensional array of whole numbers, memory-mapped ones included; documents of
-    length 0 get no piece. ``stride`` (tokens) is the distance of `slide`'s windows, half the context where
-    not given. Implements section 3.2 of the report.
+    length 0 get no piece. ``stride`` (tokens) is the distance of `slide`'s windows, half the context if not given;
+    ``max_overlap`` the share of a window that neighbours may have in common under `spread`; ``threshold`` the share of
+    a sequence that `pad-or-cut` leaves empty at most. Implements section 3.2 of the report, and two strategies more.
 
-    Raises InputError for lengths, a context or a stride that make no sense, an unknown strategy, and
-    documents longer than the context where the strategy can't place them.
+    Raises InputError for lengths, a context, a stride or shares that make no sense, an unknown strategy, and
+    documents longer than the context if the strategy can't place them.
     """
     check_strategy(strategy)
     checked = checked_lengths(lengths)
     stride = checked_stride(context, stride)
+    overlap = int(checked_share(max_overlap, "max overlap") * context)
+    most = int(checked_share(threshold, "threshold") * context)
     if strategy in SEQUENTIAL:
-        return _sequential(checked, context, strategy)
-    return _best_fit(checked, context, strategy, stride)
+        return _sequential(checked, context, strategy, most)
+    return _best_fit(checked, context, strategy, stride, overlap)
+
+
+def checked_share(value: float, what: str) -> float:
+    """The value, if it lies between 0 and 1. Raises InputError if not."""
+    if not 0 <= value <= 1:
+        raise InputError(f"{what} {value!r}: give a number from 0 to 1")
+    return value
 
 
 def check_strategy(strategy: str) -> None:
@@ -67,12 +91,12 @@ def check_strategy(strategy: str) -> None:
 
 def keeps_whole(strategy: str) -> bool:
     """Whether a document of just the context's length stays whole; a stream that is cut anywhere keeps none."""
-    return strategy != "concat-then-split"
+    return strategy not in ("concat-then-split", "pad-or-cut")
 
 
 def breaks_every_context(strategy: str) -> bool:
     """Whether a longer document is cut at multiples of the context, counted from its beginning."""
-    return strategy in ("restart-last-document", "pad-last-document") or strategy.endswith("+split")
+    return strategy in ("restart-last-document", "pad-last-document") or strategy.endswith(("+split", "+spread"))
 
 
 def longest_first(strategy: str) -> bool:
@@ -143,25 +167,25 @@ def _dtype(*limits: int) -> type[Any]:
     return np.int32 if max(limits) < np.iinfo(np.int32).max else np.int64
 
 
-def _sequential(lengths: IntArray, context: int, strategy: str) -> Packing:
+def _sequential(lengths: IntArray, context: int, strategy: str, threshold: int) -> Packing:
     total, longest, _ = _survey(lengths, context)
     rule = SEQUENTIAL[strategy]
     # every document ends once and is begun a second time at most; the rest are cuts at full sequences
     most = len(lengths) * (2 if rule == RESTART else 1) + total // context + 1
     dtype = _dtype(most, longest, context)
     columns = piece_columns(most, dtype)
-    pieces, sequences = walk(lengths, context, rule, columns)
+    pieces, sequences = walk(lengths, context, rule, threshold, columns)
     return Packing(strategy, context, sequences, *(column[:pieces] for column in columns))
 
 
-def _best_fit(lengths: IntArray, context: int, strategy: str, stride: int) -> Packing:
+def _best_fit(lengths: IntArray, context: int, strategy: str, stride: int, overlap: int) -> Packing:
     name, _, handling = strategy.partition("+")
     total, longest, over = _survey(lengths, context)
     if over and not handling:
         raise InputError(_too_long(lengths, context, strategy, over))
     dtype = _dtype(len(lengths) + total // min(context, stride), longest, context)
     none = np.empty(0, dtype)
-    cut = cut_overlong(lengths, context, handling, stride, dtype) if over else Cut(lengths, none, none)
+    cut = cut_overlong(lengths, context, handling, stride, overlap, dtype) if over else Cut(lengths, none, none)
     fill = _decreasing if name == BEST_FIT else _in_order
     return fill(lengths, cut, context, strategy)
 

@@ -112,10 +112,10 @@ def test_bad_parquet_columns_are_named(tmp_path, values, said):
 
 def test_bad_corpora_are_named(tmp_path):
     (tmp_path / "c.parquet").write_bytes(b"PAR1 no")
-    (tmp_path / "c.txt").write_text("a")
+    (tmp_path / "c.xml").write_text("a")
     (tmp_path / "empty").mkdir()
     datasets.DatasetDict(train=datasets.Dataset.from_dict({"text": ["a"]})).save_to_disk(tmp_path / "d")
-    for name, said in (("c.parquet", "not a readable Parquet"), ("c.txt", "a corpus file is"), ("empty", "holds no")):
+    for name, said in (("c.parquet", "not a readable Parquet"), ("c.xml", "no corpus file"), ("empty", "holds no")):
         with pytest.raises(InputError, match=said):
             list(read_documents(str(tmp_path / name)))
     with pytest.raises(InputError, match="no split 'test'; there: train"):

@@ -99,3 +99,31 @@ def test_a_budget_cuts_every_strategy_at_equal_tokens(tmp_path):
             assert numbers.dropped_tokens == numbers.tokens - numbers.unique_tokens > 0
         else:
             assert f"{strategy} emits {whole:,} tokens in all, fewer than the budget" in result.notes
+
+
+@pytest.mark.parametrize(
+    "strategy", ["concat-then-split", "restart-last-document", "best-fit+slide", "best-fit+spread"]
+)
+def test_equal_weights_add_up_to_one_for_every_token(tmp_path, strategy):
+    lines = [{"input_ids": list(range(first, first + size))} for first, size in ((10, 4), (20, 5), (30, 17), (50, 3))]
+    folder, _ = packed(tmp_path, lines, strategies=(strategy,), equal_weights=True)
+    table = pyarrow.parquet.read_table(folder).to_pydict()
+    total: dict[int, float] = {}
+    for labels, weights in zip(table["labels"], table["loss_weights"], strict=True):
+        for label, weight in zip(labels, weights, strict=True):
+            if label >= 0:
+                total[label] = total.get(label, 0) + weight
+    assert total == pytest.approx(dict.fromkeys(total, 1))
+    assert len(total) >= 15
+
+
+def test_the_front_is_drawn(tmp_path):
+    front = tmp_path / "front.png"
+    packed(tmp_path, strategies=("concat-then-split",), front=front)
+    assert front.read_bytes().startswith(b"\x89PNG")
+
+
+def test_shares_without_their_strategy_are_refused(tmp_path):
+    for changes in ({"threshold": 0.1}, {"max_overlap": 0.1}):
+        with pytest.raises(InputError, match="leave it out"):
+            packed(tmp_path, **changes)

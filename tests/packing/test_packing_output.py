@@ -294,7 +294,7 @@ def test_an_output_is_never_written_over(tmp_path):
         ({"in_order": True, "shuffle_seed": 1}, "contradict each other"),
         ({"strategies": ("best-fit+split",), "stride": 2}, "--stride 2: none of the strategies slides"),
         ({"column": "text"}, "--column: "),
-        ({"split": "test", "streaming": True}, "--split, --streaming: "),
+        ({"split": "test", "streaming": True}, "--split: "),
         ({"output": None, "shuffle_seed": 0}, "--shuffle-seed: nothing is written without --output"),
         ({"output": None, "shard_tokens": 99}, "--shard-tokens: nothing is written without --output"),
         ({"separator": "<|end|>"}, "without a tokenizer it must be a token id"),

@@ -45,6 +45,44 @@ def test_equals_the_reference_bin_by_bin(strategy, corpus):
     assert sequences(pack(lengths, context, strategy, stride)) == expected
 
 
+@settings(deadline=None, max_examples=60)
+@given(CORPORA, st.floats(0, 1))
+def test_spread_and_pad_or_cut_equal_the_reference_for_every_share(corpus, share):
+    context, stride, lengths = corpus
+    most = int(share * context)
+    for strategy in ("best-fit+spread", "best-fit-stream+spread", "pad-or-cut"):
+        expected = packing_reference.pack(lengths, context, strategy, stride, most, most)
+        assert sequences(pack(lengths, context, strategy, None, share, share)) == expected
+
+
+@settings(deadline=None, max_examples=60)
+@given(CORPORA)
+def test_pad_or_cut_lies_between_its_two_ends(corpus):
+    context, _, lengths = corpus
+    assert sequences(pack(lengths, context, "pad-or-cut", threshold=0)) == sequences(
+        pack(lengths, context, "concat-then-split")
+    )
+    assert sequences(pack(lengths, context, "pad-or-cut", threshold=1)) == sequences(
+        pack(lengths, context, "pad-last-document")
+    )
+
+
+def test_windows_are_spread_evenly_over_a_document():
+    assert sequences(pack([20], 8, "best-fit+spread")) == [[(0, 0, 8)], [(0, 6, 8)], [(0, 12, 8)]]
+    # two windows would share 6 of 8 tokens: the rest is a piece of its own
+    assert sequences(pack([10], 8, "best-fit+spread")) == [[(0, 0, 8)], [(0, 8, 2)]]
+    assert sequences(pack([10], 8, "best-fit+spread", max_overlap=0.75)) == [[(0, 0, 8)], [(0, 2, 8)]]
+    assert sequences(pack([16], 8, "best-fit+spread", max_overlap=0)) == [[(0, 0, 8)], [(0, 8, 8)]]
+
+
+@pytest.mark.parametrize("share", [-0.1, 1.1, float("nan")])
+def test_shares_that_make_no_sense_are_refused(share):
+    with pytest.raises(InputError, match=r"threshold .* give a number from 0 to 1"):
+        pack([1], 8, "pad-or-cut", threshold=share)
+    with pytest.raises(InputError, match=r"max overlap .* give a number from 0 to 1"):
+        pack([1], 8, "best-fit+spread", max_overlap=share)
+
+
 @pytest.mark.parametrize("strategy", ["best-fit", "best-fit-stream"])
 @settings(deadline=None, max_examples=60)
 @given(CORPORA)
@@ -78,7 +116,7 @@ def test_a_packing_is_well_formed(strategy, corpus):
 @pytest.mark.parametrize("strategy", KEEPING_ALL)
 @settings(deadline=None, max_examples=60)
 @given(CORPORA)
-def test_no_token_is_lost_and_only_restart_and_slide_repeat(strategy, corpus):
+def test_no_token_is_lost_and_only_restart_slide_and_spread_repeat(strategy, corpus):
     context, stride, lengths = corpus
     packing = pack(lengths, context, strategy, stride)
     seen = [np.zeros(length, int) for length in lengths]
@@ -87,7 +125,7 @@ def test_no_token_is_lost_and_only_restart_and_slide_repeat(strategy, corpus):
             seen[document][offset : offset + length] += 1
     counts = np.concatenate([np.empty(0, int), *seen])
     assert (counts >= 1).all()
-    if not strategy.endswith("slide") and not strategy.startswith("restart"):
+    if not strategy.endswith(("slide", "spread")) and not strategy.startswith("restart"):
         assert (counts == 1).all()
 
 
