@@ -36,6 +36,7 @@ from harness.dataset.instances import load_instances
 from harness.grading.job import evaluation_job
 from harness.grading.session import evaluation_session
 from harness.grading.specification import specify
+from harness.grading.testbed import Testbed
 from harness.images.provider import open_images
 from harness.sandbox.exec import packed
 
@@ -125,7 +126,8 @@ def floor(client: DockerClient, instances: Sequence[Instance], kinds: dict[str, 
 
     def one(work: tuple[Instance, str]) -> None:
         instance, patch = work
-        job = evaluation_job(instance.image or "", instance, specify(instance), patch, EvaluationConfig().limits())
+        testbed = Testbed(instance, specify(instance), instance.image or "")
+        job = evaluation_job(testbed, None, patch, EvaluationConfig().limits())
         container = client.containers.create(job.image, ["sleep", "600"], network_mode="none", nano_cpus=10**9)
         container.put_archive("/", packed(job.files))
         container.start()

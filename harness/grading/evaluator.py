@@ -1,8 +1,6 @@
 """Evaluating a patch: a fresh container, the patch, the tests, the verdict; the same question never twice."""
 
 import time
-from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 from harness.common.hashing import content_key
@@ -16,7 +14,7 @@ from harness.grading.journaled import Finished, JournaledRunner, Question
 from harness.grading.judge import Weigh, infrastructure, judge, weigh
 from harness.grading.log_grading import grader_version
 from harness.grading.patch_checks import patch_flags, refusal
-from harness.grading.specification import Specification
+from harness.grading.testbed import Testbed
 
 
 class Evaluator:
@@ -28,21 +26,14 @@ class Evaluator:
     def __init__(
         self,
         sandbox: Sandbox,
-        image_of: Callable[[Instance], str],
-        specification_of: Callable[[Instance], Specification],
         journal: Journal,
         logs: Path,
         limits: Limits,
         weigh: Weigh = weigh,
     ) -> None:
-        """``image_of`` names an instance's local image; ``logs`` is the folder for one log per evaluation.
-
-        ``weigh`` reads the tests' logs.
-        """
+        """``logs`` is the folder for one log per evaluation; ``weigh`` reads the tests' logs."""
         self._weigh = weigh
         self._sandbox = sandbox
-        self._image_of = image_of
-        self._specification_of = specification_of
         self._limits = limits
         self._runner = JournaledRunner(journal, logs, _recall)
 
@@ -50,50 +41,45 @@ class Evaluator:
         """Where the log of a verdict lies (there is none for an empty patch)."""
         return self._runner.log_path(verdict.key)
 
-    def evaluate(self, instance: Instance, patch: str | None, repeat: int = 0) -> Verdict:
+    def evaluate(self, testbed: Testbed, patch: str | None, repeat: int = 0) -> Verdict:
         """The verdict on a patch; equal questions asked meanwhile by other threads wait for the same one.
 
         Another ``repeat`` of the same patch is a question of its own.
         """
-        return untested(instance, patch or "") or self._evaluate(instance, patch, repeat)
+        return untested(testbed.instance, patch or "") or self._evaluate(testbed, patch, repeat)
 
-    def evaluate_base(self, instance: Instance, repeat: int = 0) -> Verdict:
+    def evaluate_base(self, testbed: Testbed, repeat: int = 0) -> Verdict:
         """The verdict on the base state itself: the tests without any patch."""
-        return self._evaluate(instance, None, repeat)
+        return self._evaluate(testbed, None, repeat)
 
-    def _evaluate(self, instance: Instance, patch: str | None, repeat: int) -> Verdict:
+    def _evaluate(self, testbed: Testbed, patch: str | None, repeat: int) -> Verdict:
+        instance = testbed.instance
         try:
-            return self._runner.run(instance.instance_id, lambda: self._question(instance, patch, repeat))
+            return self._runner.run(instance.instance_id, lambda: self._question(testbed, patch, repeat))
         except InfrastructureError as error:
             command = error.command if isinstance(error, SandboxError) else None
             return infrastructure(instance, str(error), command)
 
-    def _question(self, instance: Instance, patch: str | None, repeat: int) -> Question[Verdict]:
-        image = self._image_of(instance)
-        digest = self._sandbox.digest(image)
-        specification = self._specification_of(instance)
-        key = evaluation_key(instance, specification, patch, digest, self._limits, repeat)
-        seen = {"key": key, "image": image, "image_digest": digest}
+    def _question(self, testbed: Testbed, patch: str | None, repeat: int) -> Question[Verdict]:
+        digest = self._sandbox.digest(testbed.image)
+        key = evaluation_key(testbed, patch, digest, self._limits, repeat)
+        seen = {"key": key, "image": testbed.image, "image_digest": digest}
 
         def work() -> Finished[Verdict]:
-            found, log = self._test(image, digest, instance, specification, patch)
+            found, log = self._test(testbed, digest, patch)
             verdict = found.model_copy(update=seen)
             record = {"verdict": verdict.model_dump(mode="json"), "patch": patch_key(patch, repeat)}
             return Finished(verdict, record, log)
 
         return Question(key, work)
 
-    def _test(
-        self, image: str, digest: str, instance: Instance, specification: Specification, patch: str | None
-    ) -> tuple[Verdict, bytes]:
+    def _test(self, testbed: Testbed, digest: str, patch: str | None) -> tuple[Verdict, bytes]:
         """The verdict of one container, and its log."""
         started = time.monotonic()
-        job = evaluation_job(image, instance, specification, patch, self._limits)
-        results = self._sandbox.run(replace(job, digest=digest))
+        results = self._sandbox.run(evaluation_job(testbed, digest, patch, self._limits))
         nonce = new_nonce()
-        verdict = judge(
-            instance, specification, results, nonce, patch_flags(patch) if patch is not None else (), self._weigh
-        )
+        flags = patch_flags(patch) if patch is not None else ()
+        verdict = judge(testbed.instance, testbed.specification, results, nonce, flags, self._weigh)
         log = write_log(results, nonce)
         return verdict.model_copy(update={"seconds": round(time.monotonic() - started, 3)}), log
 
@@ -123,15 +109,9 @@ def patch_key(patch: str | None, repeat: int = 0) -> str:
     return content_key(patch=patch, repeat=repeat)
 
 
-def evaluation_key(
-    instance: Instance,
-    specification: Specification,
-    patch: str | None,
-    digest: str,
-    limits: Limits,
-    repeat: int = 0,
-) -> str:
+def evaluation_key(testbed: Testbed, patch: str | None, digest: str, limits: Limits, repeat: int = 0) -> str:
     """Hash of everything that determines a verdict, and the number of the repeat."""
+    instance, specification = testbed.instance, testbed.specification
     return content_key(
         digest=digest,
         script=specification.script,

@@ -13,7 +13,8 @@ from itertools import takewhile
 from harness.common.resources import resource
 from harness.core.instance import Instance
 from harness.core.interfaces import Command, CommandResult, Job, Limits
-from harness.grading.specification import END_MARKER, START_MARKER, Specification, files_of
+from harness.grading.specification import END_MARKER, START_MARKER, files_of
+from harness.grading.testbed import Testbed
 from harness.sandbox.watched_files import FILE_MODE, FOLDER_MODE, OWNER, TIME
 
 ROOT = "/testbed"
@@ -49,11 +50,13 @@ def _joined(lines: Sequence[str]) -> str:
     return "".join(f"{line}\n" for line in lines)
 
 
-def evaluation_job(
-    image: str, instance: Instance, specification: Specification, patch: str | None, limits: Limits
-) -> Job:
-    """The job of one evaluation: two commands, preparing and testing. ``patch`` None tests the base state."""
-    setup, tests = split_script(specification.script)
+def evaluation_job(testbed: Testbed, digest: str | None, patch: str | None, limits: Limits) -> Job:
+    """The job of one evaluation in the image of that content id: two commands, preparing and testing.
+
+    ``patch`` None tests the base state.
+    """
+    instance = testbed.instance
+    setup, tests = split_script(testbed.specification.script)
     test_patch = instance.test_patch.encode("utf-8", "surrogateescape")
     files = {
         PREPARE_PATH: _template("prepare.sh"),
@@ -69,7 +72,7 @@ def evaluation_job(
         Command(("/bin/bash", PREPARE_PATH, instance.base_commit, *paths), watched, tells=True),
         Command(("/bin/bash", "-c", RESTORE_STATE + tests), watched),
     )
-    return Job(image=image, files=files, commands=commands, limits=limits, workdir=ROOT)
+    return Job(testbed.image, files, commands, limits, workdir=ROOT, digest=digest)
 
 
 def protocol() -> dict[str, str]:

@@ -3,16 +3,16 @@
 What ran is kept in the journal beside the verdicts, its output in a log of its own.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from harness.common.hashing import content_key
 from harness.common.journal import Journal, Record
 from harness.common.resources import resource
-from harness.core.instance import Instance
 from harness.core.interfaces import Command, CommandResult, Job, Limits, Sandbox
 from harness.grading.journaled import Finished, JournaledRunner, Question
+from harness.grading.testbed import Testbed
 
 PATCH_PATH = "/harness/patch.diff"
 APPLY_PATH = "/harness/apply.sh"
@@ -31,9 +31,9 @@ class Script:
 class CommandRun:
     """What one script did."""
 
-    applied: bool  # whether the patch was put in; the script did not run where it was not
-    exit_status: int | None  # of the script, or of putting the patch in; None where a limit ended it
-    output: str  # of the script; empty where it did not run
+    applied: bool  # whether the patch was put in; the script did not run if it was not
+    exit_status: int | None  # of the script, or of putting the patch in; None if a limit ended it
+    output: str  # of the script; empty if it did not run
     seconds: float
     known: bool = field(default=False, compare=False)  # found in the journal, not run now
 
@@ -41,31 +41,27 @@ class CommandRun:
 class CommandRunner:
     """Runs scripts in fresh containers, from the journal where it holds the run. Safe for threads."""
 
-    def __init__(
-        self, sandbox: Sandbox, image_of: Callable[[Instance], str], journal: Journal, logs: Path, limits: Limits
-    ) -> None:
-        """``image_of`` names an instance's local image; ``logs`` is the folder for one log per run."""
+    def __init__(self, sandbox: Sandbox, journal: Journal, logs: Path, limits: Limits) -> None:
+        """``logs`` is the folder for one log per run."""
         self._sandbox = sandbox
-        self._image_of = image_of
         self._limits = limits
         self._runner = JournaledRunner(journal, logs, _recall)
 
-    def run(self, instance: Instance, script: Script, patch: str = "") -> CommandRun:
-        """Run ``script`` on the instance's base state with ``patch``; equal questions under way wait for the same run.
+    def run(self, testbed: Testbed, script: Script, patch: str = "") -> CommandRun:
+        """Run ``script`` on the testbed's base state with ``patch``; equal questions under way wait for the same run.
 
-        Raises InfrastructureError where the machine fails again and again; that is not journaled.
+        Raises InfrastructureError if the machine fails again and again; that is not journaled.
         """
-        return self._runner.run(instance.instance_id, lambda: self._question(instance, script, patch))
+        return self._runner.run(testbed.instance.instance_id, lambda: self._question(testbed, script, patch))
 
-    def _question(self, instance: Instance, script: Script, patch: str) -> Question[CommandRun]:
-        image = self._image_of(instance)
-        digest = self._sandbox.digest(image)
+    def _question(self, testbed: Testbed, script: Script, patch: str) -> Question[CommandRun]:
+        digest = self._sandbox.digest(testbed.image)
 
         def work() -> Finished[CommandRun]:
-            job = replace(_job(image, script, patch, self._limits), digest=digest)
+            job = replace(_job(testbed.image, script, patch, self._limits), digest=digest)
             done = _read(self._sandbox.run(job), bool(patch))
             facts = {"applied": done.applied, "exit_status": done.exit_status, "seconds": done.seconds}
-            return Finished(done, {"instance_id": instance.instance_id, "command": facts}, done.output.encode())
+            return Finished(done, {"instance_id": testbed.instance.instance_id, "command": facts}, done.output.encode())
 
         return Question(command_key(script, patch, digest, self._limits), work)
 

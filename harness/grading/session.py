@@ -20,6 +20,7 @@ from harness.grading.evaluator import Evaluator
 from harness.grading.log_workers import LogWorkers
 from harness.grading.scripts import CommandRun, CommandRunner, Script
 from harness.grading.specification import Specification, specify
+from harness.grading.testbed import Testbed
 from harness.images.names import built_name
 from harness.images.on_demand import SuppliedSandbox
 from harness.images.provider import ImageProvider
@@ -36,9 +37,7 @@ class Session:
 
     evaluator: Evaluator
     commands: CommandRunner
-    specifications: dict[str, Specification]  # by instance id
-    _instances: dict[str, Instance]  # by id
-    _names: dict[str, str]  # instance id -> name of its image
+    testbeds: dict[str, Testbed]  # by instance id
     _digests: dict[str, str]  # image name -> digest; of images that come on demand, from then on
     _supply: ImageProvider
     _pool: ThreadPoolExecutor
@@ -48,29 +47,29 @@ class Session:
     @property
     def images(self) -> dict[str, str]:
         """Instance id -> digest of its image, of all that were looked at by now."""
-        return {i: self._digests[name] for i, name in self._names.items() if name in self._digests}
+        return {i: self._digests[bed.image] for i, bed in self.testbeds.items() if bed.image in self._digests}
 
     def finish(self, instance_id: str) -> None:
         """No further work on this instance is going to come: under a budget its image may go, in the background."""
         if self.closing.is_set():
             return  # its caller may be the pool's own shutdown, which holds the lock that `submit` takes
         self._finished.add(instance_id)
-        name = self._names[instance_id]
-        if all(i in self._finished for i, other in self._names.items() if other == name):
+        finished = self.testbeds[instance_id]
+        if all(i in self._finished for i, bed in self.testbeds.items() if bed.image == finished.image):
             with suppress(RuntimeError):  # the workers are closed already, and the run with them
-                self._pool.submit(self._supply.finish, self._instances[instance_id])
+                self._pool.submit(self._supply.finish, finished.instance)
 
     def submit(self, instance: Instance, patch: str | None, repeat: int = 0) -> "Future[Verdict]":
         """Start evaluating; the verdict comes as a future."""
-        return self._start(self.evaluator.evaluate, instance, patch, repeat)
+        return self._start(self.evaluator.evaluate, self.testbeds[instance.instance_id], patch, repeat)
 
     def submit_base(self, instance: Instance, repeat: int = 0) -> "Future[Verdict]":
         """Start testing the base state itself."""
-        return self._start(self.evaluator.evaluate_base, instance, repeat)
+        return self._start(self.evaluator.evaluate_base, self.testbeds[instance.instance_id], repeat)
 
     def submit_script(self, instance: Instance, script: Script, patch: str) -> "Future[CommandRun]":
-        """Start a script of ours in the instance's image, with a patch put in first where there is one."""
-        return self._start(self.commands.run, instance, script, patch)
+        """Start a script of ours in the instance's image, with a patch put in first if there is one."""
+        return self._start(self.commands.run, self.testbeds[instance.instance_id], script, patch)
 
     def _start(self, work: Callable[..., Value], *arguments: object) -> "Future[Value]":
         return self._pool.submit(work, *arguments)
@@ -90,8 +89,8 @@ def evaluation_session(
     InputError if an instance has no image or no specification, naming all of them at once.
     """
     workers = evaluation.workers or default_workers(evaluation)
-    names = collect(instances, lambda instance: _name(images, instance))
-    specifications = specifications_of(instances, recipes, names)
+    testbeds = _testbeds(instances, images, recipes)
+    names = {testbed.image: testbed.instance for testbed in testbeds.values()}
     journal = folder.journal("evaluations")
     threads = workers + max(1, round(workers * AHEAD_SHARE))
     with (
@@ -100,27 +99,15 @@ def evaluation_session(
         LogWorkers() as weigh,
     ):
         docker.reap()
-        digests = {name: docker.digest(name) for name in names.values() if find(images.client, name)}
+        digests = {name: docker.digest(name) for name in names if find(images.client, name)}
         sandbox: Sandbox = docker
         if images.on_demand:
-            by_name = {names[instance.instance_id]: instance for instance in instances}
             digests = known_digests(journal) | digests
-            sandbox = SuppliedSandbox(docker, images, by_name, digests)
-        evaluator = Evaluator(
-            sandbox=sandbox,
-            image_of=lambda instance: names[instance.instance_id],
-            specification_of=lambda instance: specifications[instance.instance_id],
-            journal=journal,
-            logs=folder.logs,
-            limits=evaluation.limits(),
-            weigh=weigh,
-        )
-        commands = CommandRunner(
-            sandbox, lambda instance: names[instance.instance_id], journal, folder.command_logs, evaluation.limits()
-        )
+            sandbox = SuppliedSandbox(docker, images, names, digests)
+        evaluator = Evaluator(sandbox, journal, folder.logs, evaluation.limits(), weigh)
+        commands = CommandRunner(sandbox, journal, folder.command_logs, evaluation.limits())
+        session = Session(evaluator, commands, testbeds, digests, images, pool)
         try:
-            by_id = {instance.instance_id: instance for instance in instances}
-            session = Session(evaluator, commands, specifications, by_id, names, digests, images, pool)
             yield session
         except BaseException:
             session.closing.set()
@@ -130,6 +117,12 @@ def evaluation_session(
             raise
     images.settle()
     journal.close()
+
+
+def _testbeds(instances: Sequence[Instance], images: ImageProvider, recipes: Path | None) -> dict[str, Testbed]:
+    names = collect(instances, lambda instance: _name(images, instance))
+    specifications = specifications_of(instances, recipes, names)
+    return {i.instance_id: Testbed(i, specifications[i.instance_id], names[i.instance_id]) for i in instances}
 
 
 def _name(supply: ImageProvider, instance: Instance) -> str:
@@ -148,7 +141,7 @@ def known_digests(journal: Journal) -> dict[str, str]:
 def specifications_of(
     instances: Sequence[Instance], recipes: Path | None, images: Mapping[str, str] | None = None
 ) -> dict[str, Specification]:
-    """How each instance is evaluated, by its id; ``images`` are the names of their local images, where known.
+    """How each instance is evaluated, by its id; ``images`` are the names of their local images, if known.
 
     A recipe speaks for the image that it made: in any other, a classic row is tested the benchmark's own way.
     Raises InputError naming every instance of which it is not known how.
@@ -175,7 +168,7 @@ def default_workers(evaluation: EvaluationConfig) -> int:
 
 
 def _free_memory() -> int:
-    """Bytes that new processes may have without swapping; all memory where the system does not tell."""
+    """Bytes that new processes may have without swapping; all memory if the system does not say."""
     try:
         lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
     except FileNotFoundError:

@@ -71,7 +71,7 @@ def run_pipeline(config: RunConfig) -> list[SummaryRow]:
             evaluation_session(instances, config.evaluation, folder, images, recipes) as session,
             Progress() as progress,
         ):
-            require_validation(config.validation, instances, session.specifications)
+            require_validation(config.validation, session.testbeds)
             localizer = Localizer(prompts, config.localization, config.sampling, store)
             run = Run(config, instances, snapshots, prompts, localizer, folder, session, progress)
             results = run_async(run.all())
@@ -225,7 +225,7 @@ class Run:
         async def run(script: Script, patch: str) -> CommandRun:
             return await work.of(asyncio.wrap_future(self.session.submit_script(instance, script, patch)))
 
-        return Bench(instance, self.session.specifications[instance.instance_id], run)
+        return Bench(self.session.testbeds[instance.instance_id], run)
 
     def _start_test(self, tests: asyncio.TaskGroup, stage: Stage, proposal: Proposal) -> None:
         tests.create_task(self._test(proposal, stage))

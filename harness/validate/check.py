@@ -10,10 +10,9 @@ from typing import Any
 
 from harness.config.schema import ValidationConfig
 from harness.core.candidate import Candidate
-from harness.core.instance import Instance
 from harness.core.interfaces import Cost, Model, Snapshot, with_cost_columns
 from harness.core.location import Location
-from harness.grading.specification import Specification
+from harness.grading.testbed import Testbed
 from harness.model.prompts import Prompts
 from harness.validate.programs import PYTHON, Program, program_for
 from harness.validate.regression import STAGE as REGRESSION_STAGE
@@ -76,12 +75,10 @@ def validation_stages(config: ValidationConfig) -> list[str]:
     return [stage for stage, on in switched.items() if on]
 
 
-def require_validation(
-    config: ValidationConfig, instances: Sequence[Instance], specifications: Mapping[str, Specification]
-) -> None:
+def require_validation(config: ValidationConfig, testbeds: Mapping[str, Testbed]) -> None:
     """Raises InputError if hidden tests can't be kept out of what validation runs."""
     if validation_stages(config):
-        check_separable(instances, specifications)
+        check_separable(testbeds)
 
 
 async def plan_validation(
@@ -102,7 +99,7 @@ async def plan_validation(
     async def reproductions(program: Program) -> list[ReproductionTest]:
         if not config.reproduction.samples:  # a prompt set needs no prompt for what is switched off
             return []
-        return await sample_reproductions(model, prompts, config.reproduction, bench.instance, program)
+        return await sample_reproductions(model, prompts, config.reproduction, bench.testbed.instance, program)
 
     program = program_for(snapshot.paths()) if config.reproduction.samples else PYTHON
     return Plan(*await asyncio.gather(regression(), reproductions(program)), program)

@@ -69,13 +69,13 @@ async def find_regression(
     Raises InputError if the row's hidden tests can't be kept out, InfrastructureError if the model can't be
     asked; a machine that can't run the tests is a reason.
     """
-    command = read_suite(bench.instance, bench.specification)
+    command = read_suite(bench.testbed)
     eligible = command.eligible(snapshot.paths()) if command.end else []
     files = pick_test_files(bench, locations, eligible, config.files)
     if command.end and not files:
         return Regression(reason=RegressionReason.NO_TEST_FILES, detail="no test file that its command can be given")
     base = await _run_base(bench, command, files)
-    return await _strike(model, prompts, config, bench.instance.problem_statement, base) if base.tests else base
+    return await _strike(model, prompts, config, bench.testbed.instance.problem_statement, base) if base.tests else base
 
 
 async def _run_base(bench: Bench, command: Suite, files: Sequence[str]) -> Regression:
@@ -83,7 +83,7 @@ async def _run_base(bench: Bench, command: Suite, files: Sequence[str]) -> Regre
     problem = ""
     # one file that can't be collected may end the run of all; then the most relevant one stands alone
     for ran in dict.fromkeys((tuple(files), tuple(files[:1]))):
-        script = suite_script(bench.instance, bench.specification, command, ran)
+        script = suite_script(bench.testbed, command, ran)
         try:
             statuses, problem = await _statuses(bench, await bench.run(script, ""))
         except InfrastructureError as error:
@@ -101,7 +101,7 @@ def pick_test_files(bench: Bench, locations: Sequence[Location], paths: Sequence
     A word of a localized file's name weighs as much as one of the issue, and counts in both.
     """
     places = relevance(" ".join(location.path for location in locations), paths)
-    issue = relevance(bench.instance.problem_statement, paths)
+    issue = relevance(bench.testbed.instance.problem_statement, paths)
     order = sorted(range(len(paths)), key=lambda i: (-places[i] - issue[i], paths[i].count("/"), paths[i]))
     return [paths[i] for i in order[:limit]]
 
@@ -120,7 +120,8 @@ async def count_failures(bench: Bench, regression: Regression, patch: str) -> in
 
 
 async def _statuses(bench: Bench, run: CommandRun) -> tuple[dict[str, str], str]:
-    return await asyncio.to_thread(read_statuses, bench.instance, bench.specification, run.output, run.exit_status)
+    bed = bench.testbed
+    return await asyncio.to_thread(read_statuses, bed.instance, bed.specification, run.output, run.exit_status)
 
 
 async def _strike(model: Model, prompts: Prompts, config: RegressionConfig, issue: str, base: Regression) -> Regression:

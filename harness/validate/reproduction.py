@@ -144,7 +144,7 @@ async def shows_resolved(bench: Bench, test: ReproductionTest, patch: str, progr
 
 async def _end(bench: Bench, test: ReproductionTest, patch: str, program: Program) -> set[str] | None:
     """Which of the three lines the script printed."""
-    script = program_script(bench.instance, bench.specification, program.command, {program.path: test.source})
+    script = program_script(bench.testbed, program.command, {program.path: test.source})
     try:
         run = await bench.run(script, patch)
     except InfrastructureError:

@@ -3,17 +3,15 @@
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from harness.core.instance import Instance
 from harness.grading.scripts import CommandRun, Script
-from harness.grading.specification import Specification
+from harness.grading.testbed import Testbed
 
 RunScript = Callable[[Script, str], Awaitable[CommandRun]]  # with a patch put in first, unless that is empty
 
 
 @dataclass(frozen=True)
 class Bench:
-    """One instance, and the engine that runs scripts in its image; what raises there is raised here."""
+    """One instance's testbed, and the engine that runs scripts in its image; what raises there is raised here."""
 
-    instance: Instance
-    specification: Specification
+    testbed: Testbed
     run: RunScript

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 
 from harness.common.collect import collect
 from harness.common.resources import resource, templates
-from harness.core.instance import Instance
 from harness.errors import InputError
 from harness.grading.scripts import Script
-from harness.grading.specification import END_MARKER, START_MARKER, Specification, files_of
+from harness.grading.specification import END_MARKER, START_MARKER, files_of
+from harness.grading.testbed import Testbed
 
 SAFE_PATH = re.compile(r"[\w./+-]+")  # needs no quoting, whatever quotes it stands in
 
@@ -51,10 +51,10 @@ class Suite:
         return self.text[: self.start] + self.separator.join(names) + self.text[self.end :]
 
 
-def read_suite(instance: Instance, specification: Specification) -> Suite:
+def read_suite(testbed: Testbed) -> Suite:
     """The command between the evaluation script's markers, with the place of the row's test files in it."""
-    text = _between(specification.script)
-    plain = {path for part in files_of(instance.test_patch) for path in part}
+    text = _between(testbed.specification.script)
+    plain = {path for part in files_of(testbed.instance.test_patch) for path in part}
     dotted = {_dotted(path) for path in plain if path.startswith("tests/") and path.endswith(".py")}
     names = "|".join(re.escape(name) for name in sorted(plain | dotted, key=len, reverse=True))
     if not names:
@@ -68,23 +68,27 @@ def read_suite(instance: Instance, specification: Specification) -> Suite:
     return Suite(text, found.start(), found.end(), found["quote"], separator, found["name"] in dotted)
 
 
-def check_separable(instances: Sequence[Instance], specifications: Mapping[str, Specification]) -> None:
-    """Raises InputError naming every instance whose hidden tests can't be kept out of what validation runs."""
-    collect(instances, lambda instance: _set_up(instance, specifications[instance.instance_id]))
+def check_separable(testbeds: Mapping[str, Testbed]) -> None:
+    """Raises InputError naming every instance whose hidden tests can't be kept out of what validation runs.
+
+    ``testbeds`` go by instance id.
+    """
+    instances = [testbed.instance for testbed in testbeds.values()]
+    collect(instances, lambda instance: _set_up(testbeds[instance.instance_id]))
 
 
-def suite_script(instance: Instance, specification: Specification, command: Suite, paths: Sequence[str]) -> Script:
+def suite_script(testbed: Testbed, command: Suite, paths: Sequence[str]) -> Script:
     """The script that runs these test files of the base state, whatever a patch has made of them.
 
     Raises InputError if the row's test patch can't be taken out of its evaluation script.
     """
     restored = paths if command.end else ()
-    return Script(_render(instance, specification, command.over(paths), restored), {})
+    return Script(_render(testbed, command.over(paths), restored), {})
 
 
-def program_script(instance: Instance, specification: Specification, command: str, files: dict[str, str]) -> Script:
+def program_script(testbed: Testbed, command: str, files: dict[str, str]) -> Script:
     """The script that runs a command over files of our own. Raises InputError as `suite_script` does."""
-    return Script(_render(instance, specification, command, ()), files)
+    return Script(_render(testbed, command, ()), files)
 
 
 def marked_region(output: str) -> str | None:
@@ -94,12 +98,12 @@ def marked_region(output: str) -> str | None:
     return (before if ended else rest) if started else None
 
 
-def _render(instance: Instance, specification: Specification, command: str, restored: Sequence[str]) -> str:
+def _render(testbed: Testbed, command: str, restored: Sequence[str]) -> str:
     return (
         templates(resource("docker"))
         .get_template("command.sh.jinja")
         .render(
-            setup=_set_up(instance, specification),
+            setup=_set_up(testbed),
             restored=shlex.join(restored),
             command=command,
             start_marker=START_MARKER,
@@ -108,9 +112,10 @@ def _render(instance: Instance, specification: Specification, command: str, rest
     )
 
 
-def _set_up(instance: Instance, specification: Specification) -> str:
+def _set_up(testbed: Testbed) -> str:
     """What the evaluation script does before its tests, without putting the test patch in."""
-    lines = specification.script.splitlines(keepends=True)
+    instance = testbed.instance
+    lines = testbed.specification.script.splitlines(keepends=True)
     marker = next(number for number, line in enumerate(lines) if START_MARKER in line)
     kept = _HEREDOC.sub("", "".join(lines[:marker]))
     hidden = {line for line in instance.test_patch.splitlines() if line.startswith("+") and line.strip("+ ")}

@@ -13,11 +13,17 @@ from harness.errors import SandboxError
 from harness.grading.evaluator import Evaluator
 from harness.grading.job import PATCH_PATH, PATCH_REFUSED
 from harness.grading.specification import END_MARKER, START_MARKER, Specification
+from harness.grading.testbed import Testbed
 
 PASSING = "PASSED tests/test_a.py::test_new\nPASSED tests/test_a.py::test_old\n== 2 passed in 0.01s ==\n"
+ESCAPING = "--- a/../../etc/passwd\n+++ b/../../etc/passwd\n@@ -1 +1 @@\n-a\n+b\n"
 INTACT = {"/testbed/tests/test_a.py": "1f"}
 APPLIED = CommandResult(0, b"expected 100644 1f 0 tests/test_a.py\nApplied patch a.py cleanly.\n", 0.1, contents=INTACT)
 TESTED = CommandResult(0, PASSING.encode(), 2.0, contents=INTACT)
+
+
+def bed(instance: Instance, script: str = f"{START_MARKER}\n{END_MARKER}") -> Testbed:
+    return Testbed(instance, Specification(script, "parse_log_pytest", "pass_and_fail"), "image")
 
 
 @pytest.fixture
@@ -25,12 +31,9 @@ def make(tmp_path: Path, monkeypatch):
     monkeypatch.setattr(retry, "RETRY_SECONDS", (0.0, 0.0))
     journals = []
 
-    def evaluator(sandbox: ScriptedSandbox, script: str = f"{START_MARKER}\n{END_MARKER}", **limits) -> Evaluator:
+    def evaluator(sandbox: ScriptedSandbox, **limits) -> Evaluator:
         journals.append(Journal(tmp_path / "journal.jsonl"))
-        specification = Specification(script, "parse_log_pytest", "pass_and_fail")
-        return Evaluator(
-            sandbox, lambda _: "image", lambda _: specification, journals[-1], tmp_path / "logs", limits_with(**limits)
-        )
+        return Evaluator(sandbox, journals[-1], tmp_path / "logs", limits_with(**limits))
 
     yield evaluator
     for journal in journals:
@@ -40,18 +43,18 @@ def make(tmp_path: Path, monkeypatch):
 def test_an_empty_patch_starts_no_container(make, instance: Instance) -> None:
     sandbox = ScriptedSandbox()
     for patch in (None, "", " \n"):
-        verdict = make(sandbox).evaluate(instance, patch)
+        verdict = make(sandbox).evaluate(bed(instance), patch)
         assert (verdict.outcome, verdict.known) == (Outcome.EMPTY_PATCH, True)
     assert sandbox.jobs == []
 
 
 def test_a_verdict_is_journaled_and_never_asked_again(make, instance: Instance) -> None:
     sandbox = ScriptedSandbox(APPLIED, TESTED)
-    first = make(sandbox).evaluate(instance, "a patch")
+    first = make(sandbox).evaluate(bed(instance), "a patch")
     assert first.outcome is Outcome.RESOLVED
     assert first.test_seconds == 2.0
     again = make(sandbox)
-    found = again.evaluate(instance, "a patch")
+    found = again.evaluate(bed(instance), "a patch")
     assert (found, first.known) == (first.model_copy(update={"known": True}), False)
     assert [job.digest for job in sandbox.jobs] == [first.image_digest] == [sandbox.id]
     log = again.log_path(first).read_text()
@@ -61,13 +64,13 @@ def test_a_verdict_is_journaled_and_never_asked_again(make, instance: Instance) 
 def test_whatever_determines_a_verdict_makes_it_another_question(make, row) -> None:
     sandbox = ScriptedSandbox(APPLIED, TESTED)
     instance = Instance.model_validate(row())
-    make(sandbox).evaluate(instance, "a patch")
-    make(sandbox).evaluate(instance, "another patch")
-    make(sandbox, script=f"{START_MARKER}\nother\n{END_MARKER}").evaluate(instance, "a patch")
-    make(sandbox, seconds=1.0).evaluate(instance, "a patch")
-    make(sandbox).evaluate(Instance.model_validate(row(PASS_TO_PASS="[]")), "a patch")
+    make(sandbox).evaluate(bed(instance), "a patch")
+    make(sandbox).evaluate(bed(instance), "another patch")
+    make(sandbox).evaluate(bed(instance, f"{START_MARKER}\nother\n{END_MARKER}"), "a patch")
+    make(sandbox, seconds=1.0).evaluate(bed(instance), "a patch")
+    make(sandbox).evaluate(bed(Instance.model_validate(row(PASS_TO_PASS="[]"))), "a patch")
     sandbox.id = "sha256:2"
-    make(sandbox).evaluate(instance, "a patch")
+    make(sandbox).evaluate(bed(instance), "a patch")
     assert len(sandbox.jobs) == 6
 
 
@@ -77,7 +80,7 @@ def test_equal_questions_under_way_are_asked_once(make, instance: Instance) -> N
     evaluator = make(sandbox)
     verdicts: list[Verdict] = []
     threads = [
-        threading.Thread(target=lambda: verdicts.append(evaluator.evaluate(instance, "patch"))) for _ in range(8)
+        threading.Thread(target=lambda: verdicts.append(evaluator.evaluate(bed(instance), "patch"))) for _ in range(8)
     ]
     for thread in threads:
         thread.start()
@@ -91,13 +94,13 @@ def test_equal_questions_under_way_are_asked_once(make, instance: Instance) -> N
 
 def test_a_failing_machine_is_tried_again_and_then_reported_but_never_journaled(make, instance: Instance) -> None:
     flaky = ScriptedSandbox(APPLIED, TESTED, failures=2)
-    assert make(flaky).evaluate(instance, "patch").outcome is Outcome.RESOLVED
+    assert make(flaky).evaluate(bed(instance), "patch").outcome is Outcome.RESOLVED
     broken = ScriptedSandbox(failures=99)
-    verdict = make(broken).evaluate(instance, "patch two")
+    verdict = make(broken).evaluate(bed(instance), "patch two")
     assert verdict.outcome is Outcome.INFRASTRUCTURE
     assert (verdict.detail, verdict.known) == ("daemon gone", False)
     mended = ScriptedSandbox(APPLIED, TESTED)
-    assert make(mended).evaluate(instance, "patch two").outcome is Outcome.RESOLVED
+    assert make(mended).evaluate(bed(instance), "patch two").outcome is Outcome.RESOLVED
 
 
 @pytest.mark.parametrize(
@@ -113,14 +116,14 @@ def test_a_failing_machine_is_tried_again_and_then_reported_but_never_journaled(
     ],
 )
 def test_every_failure_has_its_name(make, instance: Instance, results, outcome, phase) -> None:
-    verdict = make(ScriptedSandbox(*results)).evaluate(instance, "patch")
+    verdict = make(ScriptedSandbox(*results)).evaluate(bed(instance), "patch")
     assert (verdict.outcome, verdict.phase) == (outcome, phase)
     assert verdict.detail
 
 
 def test_the_base_state_is_tested_without_a_patch(make, instance: Instance) -> None:
     sandbox = ScriptedSandbox(APPLIED, TESTED)
-    assert make(sandbox).evaluate_base(instance).outcome is Outcome.RESOLVED
+    assert make(sandbox).evaluate_base(bed(instance)).outcome is Outcome.RESOLVED
     assert PATCH_PATH not in sandbox.jobs[0].files
 
 
@@ -132,13 +135,15 @@ def test_where_the_machine_failed_is_told(make, instance: Instance, monkeypatch,
         raise SandboxError("daemon gone", command)
 
     monkeypatch.setattr(sandbox, "run", fail)
-    verdict = make(sandbox).evaluate(instance, "patch")
+    verdict = make(sandbox).evaluate(bed(instance), "patch")
     assert (verdict.outcome, verdict.phase) == (Outcome.INFRASTRUCTURE, phase)
 
 
 def test_a_refused_patch_starts_no_container(make, instance: Instance) -> None:
     sandbox = ScriptedSandbox()
-    verdict = make(sandbox).evaluate(instance, "--- a/../../etc/passwd\n+++ b/../../etc/passwd\n@@ -1 +1 @@\n-a\n+b\n")
+    verdict = make(sandbox).evaluate(
+        bed(instance), "--- a/../../etc/passwd\n+++ b/../../etc/passwd\n@@ -1 +1 @@\n-a\n+b\n"
+    )
     assert (verdict.outcome, verdict.phase) == (Outcome.PATCH_FAILED, Phase.PATCH)
     assert "leaves the repository" in verdict.detail
     assert sandbox.jobs == []

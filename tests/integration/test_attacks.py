@@ -48,11 +48,11 @@ def victim(docker_client, tmp_path_factory):
 @pytest.fixture
 def attack(victim):
     """Evaluates a patch given as new files or as text; gives the verdict and the tests' output."""
-    instance, make = victim
+    _, make = victim
 
     def attack(patch: dict[str, str] | str, **limits) -> tuple[Verdict, bytes]:
         evaluator = make(**{"seconds": 30.0, "memory_bytes": GIB, **limits})
-        verdict = evaluator.evaluate(instance, diff(patch) if isinstance(patch, dict) else patch)
+        verdict = evaluator.evaluate(diff(patch) if isinstance(patch, dict) else patch)
         path = evaluator.log_path(verdict)
         log = path.read_bytes() if verdict.key else b""
         return verdict, (read_log(log, verdict.nonce) or b"") if verdict.nonce else log
@@ -227,8 +227,8 @@ def test_a_new_folder_of_tests_that_is_put_back(docker_client, victim, tmp_path)
     how = PUT_BACK["its folder moved away and back"].replace('"tests"', '"checks"')
     attack = putting_back(how, new[TEST_FILE])
     with open_evaluator(docker_client, moved, recipe, image, tmp_path, RUN) as make:
-        assert make(seconds=30.0).evaluate(moved, diff({"calc.py": FIXED})).resolved
-        verdict = make(seconds=30.0).evaluate(moved, diff({"calc.py": attack + BROKEN}))
+        assert make(seconds=30.0).evaluate(diff({"calc.py": FIXED})).resolved
+        verdict = make(seconds=30.0).evaluate(diff({"calc.py": attack + BROKEN}))
         assert not verdict.resolved
         assert b"Operation not permitted" in make(seconds=30.0).log_path(verdict).read_bytes()
 
@@ -341,7 +341,7 @@ def test_patches_that_are_refused(attack, patch: str, reason: str) -> None:
 
 
 def test_what_is_not_seen_beforehand_git_and_patch_refuse_inside(victim, monkeypatch) -> None:
-    instance, make = victim
+    _, make = victim
     monkeypatch.setattr("harness.grading.evaluator.refusal", lambda patch: "")
     for patch in (
         diff({"../outside.py": "x = 1\n"}),
@@ -349,7 +349,7 @@ def test_what_is_not_seen_beforehand_git_and_patch_refuse_inside(victim, monkeyp
         diff({"link": "/tmp\n"}).replace("100644", "120000").replace("+/tmp\n", "+/tmp\n\\ No newline at end of file\n")
         + diff({"link/x": "x\n"}),
     ):
-        assert make(seconds=30.0).evaluate(instance, patch).outcome is Outcome.PATCH_FAILED
+        assert make(seconds=30.0).evaluate(patch).outcome is Outcome.PATCH_FAILED
 
 
 def test_odd_but_honest_patches(attack) -> None:

@@ -19,6 +19,7 @@ from harness.core.instance import Instance
 from harness.core.verdict import Outcome, Phase
 from harness.grading.evaluator import Evaluator
 from harness.grading.specification import END_MARKER, START_MARKER, Specification
+from harness.grading.testbed import Testbed
 from harness.repo.diff import creation_patch
 from harness.sandbox.docker import DockerSandbox
 
@@ -67,10 +68,8 @@ def evaluation(tmp_path, row, monkeypatch):
         script = f"cd /testbed\ngit apply /harness/test.diff\n: '{START_MARKER}'\n{tests}\n: '{END_MARKER}'\n"
         specification = Specification(script, "parse_log_pytest", "pass_and_fail")
         with DockerSandbox(client, RUN) as sandbox, Journal(tmp_path / "journal.jsonl") as journal:
-            evaluator = Evaluator(
-                sandbox, lambda _: IMAGE, lambda _: specification, journal, tmp_path / "logs", limits_with(seconds=60.0)
-            )
-            return evaluator.evaluate(instance, PATCH)
+            evaluator = Evaluator(sandbox, journal, tmp_path / "logs", limits_with(seconds=60.0))
+            return evaluator.evaluate(Testbed(instance, specification, IMAGE), PATCH)
 
     return evaluate
 

@@ -29,6 +29,7 @@ from harness.common.docker_client import connect
 from harness.sandbox.docker import DockerSandbox
 from harness.grading.evaluator import Evaluator
 from harness.grading.specification import Specification
+from harness.grading.testbed import Testbed
 from harness.core.instance import Instance
 from harness.common.journal import Journal
 from harness.config.schema import EvaluationConfig
@@ -36,20 +37,13 @@ from harness.config.schema import EvaluationConfig
 given = json.loads(Path(sys.argv[1]).read_text())
 folder = Path(sys.argv[2])
 instance = Instance.model_validate(given["instance"])
-specification = Specification(**given["specification"])
+testbed = Testbed(instance, Specification(**given["specification"]), given["image"])
 client = connect()
 with DockerSandbox(client, given["run"], turns=2) as sandbox, Journal(folder / "journal.jsonl") as journal:
     sandbox.reap()
-    evaluator = Evaluator(
-        sandbox,
-        lambda _: given["image"],
-        lambda _: specification,
-        journal,
-        folder / "logs",
-        EvaluationConfig(timeout=60).limits(),
-    )
+    evaluator = Evaluator(sandbox, journal, folder / "logs", EvaluationConfig(timeout=60).limits())
     with ThreadPoolExecutor(3) as pool:
-        verdicts = list(pool.map(lambda patch: evaluator.evaluate(instance, patch), given["patches"]))
+        verdicts = list(pool.map(lambda patch: evaluator.evaluate(testbed, patch), given["patches"]))
 client.close()
 print(json.dumps([verdict.outcome for verdict in verdicts]))
 """
@@ -148,7 +142,7 @@ def test_a_container_removed_from_outside_is_asked_again(docker_client, victim, 
     thread = threading.Thread(target=remove)
     thread.start()
     with open_evaluator(docker_client, instance, recipe, image, tmp_path, RUN) as make:
-        verdict = make(seconds=60.0).evaluate(instance, diff({"calc.py": "import time\ntime.sleep(4)\n" + FIXED}))
+        verdict = make(seconds=60.0).evaluate(diff({"calc.py": "import time\ntime.sleep(4)\n" + FIXED}))
     thread.join()
     assert removed
     assert verdict.outcome is Outcome.RESOLVED

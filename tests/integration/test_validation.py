@@ -88,7 +88,7 @@ async def try_out(session: Session, instance: Instance, snapshot: Snapshot) -> V
     async def run(script: Script, patch: str) -> CommandRun:
         return await asyncio.wrap_future(session.submit_script(instance, script, patch))
 
-    bench = Bench(instance, session.specifications[instance.instance_id], run)
+    bench = Bench(session.testbeds[instance.instance_id], run)
     locations = [Location(parse_patch(instance.patch)[0].path)]
     plan = await plan_validation(Writer(instance), Prompts("compact"), CONFIG, bench, snapshot, locations)
     return await validate(plan, CONFIG, bench, candidates(instance, snapshot))
@@ -118,7 +118,7 @@ async def test_the_right_candidate_is_told_from_the_others(miniature_rows, tmp_p
         selection = select(candidates(instance, snapshot), validation.checks)
         assert (selection.candidate.index, selection.pool) == (2, Pool.BOTH)
         assert select(candidates(instance, snapshot)).candidate.index == 0, "the vote alone would have taken another"
-        assert session.evaluator.evaluate(instance, selection.patch).resolved
+        assert session.submit(instance, selection.patch).result().resolved
         runs = len(list(folder.command_logs.iterdir()))
         # base: tests, two scripts; four distinct patches: tests and one script each
         assert runs == 3 + 2 * 4
@@ -135,9 +135,9 @@ def test_nothing_of_the_hidden_tests_comes_into_a_container(miniature_rows, tmp_
         open_images(EVALUATION) as images,
         evaluation_session([instance], EVALUATION, folder, images) as session,
     ):
-        specification = session.specifications[instance.instance_id]
-        assert hidden[0] in specification.script
-        script = program_script(instance, specification, "cat /testbed/tests/*.py /harness/*; git status -s", {})
+        testbed = session.testbeds[instance.instance_id]
+        assert hidden[0] in testbed.specification.script
+        script = program_script(testbed, "cat /testbed/tests/*.py /harness/*; git status -s", {})
         output = session.submit_script(instance, script, "").result().output
     assert "def test_" in output
     assert not [name for name in hidden if name in output]

@@ -4,6 +4,7 @@ import difflib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from harness.build.builder import build_images
@@ -13,6 +14,7 @@ from harness.core.instance import Instance
 from harness.dataset.recipes import Environment, FolderSource, Recipe, RecipeBook
 from harness.grading.evaluator import Evaluator
 from harness.grading.specification import specify
+from harness.grading.testbed import Testbed
 from harness.miniature.generate import PYTHON, REQUIREMENTS
 from harness.sandbox.docker import DockerSandbox
 
@@ -73,15 +75,22 @@ def make_victim(client, folder: Path) -> tuple[Instance, Recipe, str]:
 LIMITS = EvaluationConfig().limits()
 
 
+class VictimEvaluator:
+    """An evaluator of patches for one testbed."""
+
+    def __init__(self, evaluator: Evaluator, testbed: Testbed) -> None:
+        self.log_path = evaluator.log_path
+        self.evaluate = partial(evaluator.evaluate, testbed)
+
+
 @contextmanager
 def open_evaluator(client, instance: Instance, recipe: Recipe, image: str, folder: Path, run: str) -> Iterator:
     """Makes evaluators: keyword arguments are limits."""
-    specification = specify(instance, recipe)
+    testbed = Testbed(instance, specify(instance, recipe), image)
     with DockerSandbox(client, run) as sandbox, Journal(folder / "journal.jsonl") as journal:
 
-        def make(**limits) -> Evaluator:
-            return Evaluator(
-                sandbox, lambda _: image, lambda _: specification, journal, folder / "logs", replace(LIMITS, **limits)
-            )
+        def make(**limits) -> VictimEvaluator:
+            evaluator = Evaluator(sandbox, journal, folder / "logs", replace(LIMITS, **limits))
+            return VictimEvaluator(evaluator, testbed)
 
         yield make

@@ -6,6 +6,7 @@ from harness.core.instance import Instance
 from harness.errors import InfrastructureError
 from harness.grading.scripts import CommandRun, Script
 from harness.grading.specification import END_MARKER, START_MARKER, Specification, render_script
+from harness.grading.testbed import Testbed
 from harness.validate.runner import Bench
 
 COMMAND = "python -m pytest -rA tests/test_a.py"
@@ -26,7 +27,7 @@ class ScriptedBench:
         self.runs: list[tuple[Script, str]] = []
         self._answer = answer
         specification = Specification(render_script(instance, COMMAND), "parse_log_pytest", "pass_and_fail")
-        self.bench = Bench(instance, specification, self._run)
+        self.bench = Bench(Testbed(instance, specification, "image"), self._run)
 
     async def _run(self, script: Script, patch: str) -> CommandRun:
         self.runs.append((script, patch))

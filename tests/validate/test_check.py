@@ -110,9 +110,10 @@ async def test_without_a_patch_nothing_is_run(scripted):
 
 
 def test_what_validation_needs_is_told_before_anything_runs(instance, scripted):
-    specifications = {instance.instance_id: scripted.bench.specification}
-    require_validation(CONFIG, [instance], specifications)
-    plain = replace(scripted.bench.specification, script=f"{instance.test_patch}\n: '{START_MARKER}'\n: '{END_MARKER}'")
+    testbed = scripted.bench.testbed
+    require_validation(CONFIG, {instance.instance_id: testbed})
+    script = f"{instance.test_patch}\n: '{START_MARKER}'\n: '{END_MARKER}'"
+    plain = replace(testbed, specification=replace(testbed.specification, script=script))
     with pytest.raises(InputError, match=f"{instance.instance_id}: the hidden tests can't be told apart"):
-        require_validation(CONFIG, [instance], {instance.instance_id: plain})
-    require_validation(ValidationConfig(), [instance], {instance.instance_id: plain})
+        require_validation(CONFIG, {instance.instance_id: plain})
+    require_validation(ValidationConfig(), {instance.instance_id: plain})

@@ -9,6 +9,7 @@ import pytest
 from harness.core.instance import Instance
 from harness.errors import InputError
 from harness.grading.specification import END_MARKER, START_MARKER, Specification, render_script
+from harness.grading.testbed import Testbed
 from harness.validate.suite import Suite, marked_region, program_script, read_suite, suite_script
 
 OFFICIAL = """\
@@ -28,12 +29,12 @@ git checkout abc tests/test_a.py
 """
 
 
-def specification(script: str) -> Specification:
-    return Specification(script, "parse_log_pytest", "pass_and_fail")
+def bed_of(instance: Instance, script: str) -> Testbed:
+    return Testbed(instance, Specification(script, "parse_log_pytest", "pass_and_fail"), "image")
 
 
 def suite(instance: Instance, command: str) -> Suite:
-    return read_suite(instance, specification(f": '{START_MARKER}'\n{command}\n: '{END_MARKER}'\n"))
+    return read_suite(bed_of(instance, f": '{START_MARKER}'\n{command}\n: '{END_MARKER}'\n"))
 
 
 def named(row, *paths: str) -> Instance:
@@ -46,7 +47,8 @@ def test_the_hidden_tests_are_cut_out_and_the_set_up_stays(instance, own):
     script = (
         render_script(instance, "pytest -rA tests/test_a.py") if own else OFFICIAL.format(patch=instance.test_patch)
     )
-    found = suite_script(instance, specification(script), read_suite(instance, specification(script)), ["t/test_b.py"])
+    bed = bed_of(instance, script)
+    found = suite_script(bed, read_suite(bed), ["t/test_b.py"])
     assert "test_new" not in found.text
     assert "EOF" not in found.text
     assert "set -uxo pipefail" in found.text
@@ -59,7 +61,7 @@ def test_the_hidden_tests_are_cut_out_and_the_set_up_stays(instance, own):
 def test_a_script_that_hides_its_tests_otherwise_is_refused(instance):
     script = OFFICIAL.format(patch=instance.test_patch).replace("EOF_114329324912\n:", "EOF_114329324912 \n:")
     with pytest.raises(InputError, match="the hidden tests can't be told apart"):
-        program_script(instance, specification(script), "true", {})
+        program_script(bed_of(instance, script), "true", {})
 
 
 @pytest.mark.parametrize(
@@ -115,7 +117,7 @@ def test_only_test_files_whose_names_need_no_quoting_are_eligible(instance):
 
 def test_the_script_runs_and_gives_the_commands_own_status(tmp_path, instance):
     """The real bash, with a folder in the place of /testbed."""
-    script = program_script(instance, specification(OFFICIAL.format(patch=instance.test_patch)), "echo one; false", {})
+    script = program_script(bed_of(instance, OFFICIAL.format(patch=instance.test_patch)), "echo one; false", {})
     text = script.text.replace("/testbed", str(tmp_path)).replace("source ", ": ").replace("conda ", ": ")
     done = subprocess.run(["bash", "-c", text], capture_output=True, text=True, env=dict(os.environ), check=False)
     assert done.returncode == 1
