@@ -79,7 +79,11 @@ def expected_pieces(document, strategy):
     length = len(document)
     if length <= CONTEXT:
         return [document] if document else []
-    if strategy.endswith("+split") or strategy == "pad-last-document":
+    windows = -(-length // CONTEXT)
+    if strategy.endswith("+spread") and windows * CONTEXT - length <= CONTEXT // 2 * (windows - 1):
+        begins = [number * (length - CONTEXT) // (windows - 1) for number in range(windows)]
+        return [document[at : at + CONTEXT] for at in begins]
+    if strategy.endswith(("+split", "+spread")) or strategy == "pad-last-document":
         return [document[at : at + CONTEXT] for at in range(0, length, CONTEXT)]
     if strategy.endswith("+slide"):
         begins = [at for at in range(0, length, 3000) if at + CONTEXT < length]
@@ -87,14 +91,15 @@ def expected_pieces(document, strategy):
     return [document[:CONTEXT]] if strategy.endswith("+truncate") else []
 
 
-@pytest.mark.parametrize("strategy", [s for s in TAKING_ALL if not s.startswith(("concat", "restart"))])
+@pytest.mark.parametrize("strategy", [s for s in TAKING_ALL if not s.startswith(("concat", "restart", "pad-or"))])
 def test_rows_decode_to_the_pieces_of_the_documents(packed, documents, strategy):
     found = sorted(piece for row in rows(packed[0] / strategy) for piece in segments(row))
     assert found == sorted(piece for document in documents for piece in expected_pieces(document, strategy))
 
 
-def test_concat_rows_decode_to_the_stream(packed, documents):
-    stream = [token for row in rows(packed[0] / "concat-then-split") for piece in segments(row) for token in piece]
+@pytest.mark.parametrize("strategy", ["concat-then-split", "pad-or-cut"])
+def test_rows_cut_in_order_decode_to_the_stream(packed, documents, strategy):
+    stream = [token for row in rows(packed[0] / strategy) for piece in segments(row) for token in piece]
     assert stream == [token for document in documents for token in document]
 
 
