@@ -59,6 +59,13 @@ class Base(StrEnum):
     PULL = "pull"
 
 
+class ClaimChoice(StrEnum):
+    """What a gate decides about; see `harness.statistics.compare`."""
+
+    CHECKPOINT = "checkpoint"
+    TABLE = "table"
+
+
 @app.command()
 def run(
     run_file: Annotated[Path, typer.Argument(help="Run file (YAML).")],
@@ -138,6 +145,37 @@ def evaluate(
     for note in judged_notes(judged.exclusions, judged.spreads, judged.missing):
         typer.echo(note)
     typer.echo(f"records: {output}")
+
+
+@app.command()
+def compare(
+    first: Annotated[str, typer.Argument(help="FOLDER or FOLDER:CHECKPOINT; a pattern names a group of seeds.")],
+    second: Annotated[str, typer.Argument(help="Likewise; differences are its rates less the first's.")],
+) -> None:
+    """Compare two checkpoints of finished runs, instance by instance, as Markdown."""
+    from harness.compare.compare_command import compare_results
+
+    typer.echo(compare_results(first, second), nl=False)
+
+
+@app.command()
+def gate(
+    candidate: Annotated[str, typer.Argument(help="FOLDER or FOLDER:CHECKPOINT; a pattern names a group of seeds.")],
+    against: Annotated[str, typer.Option("--against", help="The baseline, named likewise.")],
+    require: Annotated[list[str], typer.Option("--require", help="As `resolve_rate >= -5pp @ 95%`; repeatable.")],
+    claim: Annotated[
+        ClaimChoice, typer.Option(help="checkpoint: other issues, other samples; table: these very instances.")
+    ] = ClaimChoice.CHECKPOINT,
+    junit: Annotated[Path | None, typer.Option(help="Write JUnit XML here.")] = None,
+    summary: Annotated[Path | None, typer.Option(help="Write a Markdown summary here.")] = None,
+) -> None:
+    """Hold a candidate's finished results against a baseline: exit status 0 holds, 1 broken, 3 not decided."""
+    from harness.compare.compare_command import gate_results
+    from harness.compare.comparison_texts import gate_markdown
+
+    found = gate_results(candidate, against, require, claim.value, junit, summary)
+    typer.echo(gate_markdown(found), nl=False)
+    raise typer.Exit(found.exit_status)
 
 
 @images.command()

@@ -66,6 +66,12 @@ class PairedOutcomes:
         return int(np.isnan(self.first).sum() + np.isnan(self.second).sum())
 
     @property
+    def comparable(self) -> bool:
+        """Whether an instance has a grade under both arms."""
+        first, second = (~np.isnan(grid).all(axis=(1, 2)) for grid in (self.first, self.second))
+        return bool((first & second).any())
+
+    @property
     def repositories(self) -> tuple[str, ...]:
         """Of each instance, in their order."""
         return tuple(pair.repository for pair in self.pairs)

@@ -1,0 +1,134 @@
+"""What finished runs left of one checkpoint, or of several that differ in their training's seed alone."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any, TypeVar, get_args
+
+import yaml
+from pydantic import BaseModel, ValidationError
+
+from harness.common.files import LOADER
+from harness.core.conditions import Condition, Reference
+from harness.core.verdict import Outcome, Verdict
+from harness.dataset.predictions import Prediction
+from harness.errors import InputError
+
+GOLD: Reference = "gold"
+
+Line = TypeVar("Line", bound=BaseModel)
+
+
+@dataclass(frozen=True)
+class Attempted:
+    """What became of one instance."""
+
+    verdict: Verdict
+    patch: str
+
+    @property
+    def graded(self) -> bool:
+        """Whether the machine did not fail on it."""
+        return self.verdict.outcome is not Outcome.INFRASTRUCTURE
+
+
+Part = Mapping[str, Attempted]  # by instance id
+
+
+@dataclass(frozen=True)
+class Arm:
+    """One side of a comparison."""
+
+    name: str  # as the user wrote it
+    checkpoints: tuple[str, ...]  # one for each seed
+    parts: Mapping[Condition | None, tuple[Part, ...]]  # of each seed, by condition; None for given predictions
+    gold: Mapping[str, str] | None  # gold patches by instance id; None if the run has no such reference
+    frozen: Mapping[str, Any]  # what the run froze; empty if nothing
+
+
+def read_arm(text: str) -> Arm:
+    """Read ``FOLDER`` or ``FOLDER:CHECKPOINT``; a pattern such as ``FOLDER:best-fit.seed*`` names a group of seeds.
+
+    Raises InputError for a folder without finished results, and for a name that is not there or leaves a choice.
+    """
+    folder, pattern = _split(text)
+    known = _checkpoints(folder)
+    chosen = [name for name in known if fnmatchcase(name, pattern.replace("/", "__"))] if pattern else known
+    if not chosen or (not pattern and len(chosen) > 1):
+        wrong = f"no checkpoint {pattern!r} in {folder}" if pattern else f"{folder} holds several checkpoints"
+        raise InputError(f"{text}: {wrong}; write FOLDER:CHECKPOINT with one of {', '.join(known)}")
+    places = [folder / "checkpoints" / name for name in chosen]
+    conditions = [_conditions(place) for place in places]
+    if any(found != conditions[0] for found in conditions):
+        raise InputError(f"{text}: {chosen[0]} and others were not run under the same conditions; name them apart")
+    gold = folder / "checkpoints" / GOLD
+    return Arm(
+        name=text,
+        checkpoints=tuple(chosen),
+        parts={c: tuple(_part(place / c if c else place) for place in places) for c in conditions[0]},
+        gold=_patches(gold) if (gold / "predictions.jsonl").is_file() else None,
+        frozen=_frozen(folder / "frozen.yaml"),
+    )
+
+
+def _split(text: str) -> tuple[Path, str]:
+    """(folder, name of the checkpoint): the name begins after the first colon that follows an existing folder."""
+    ends = [place for place, letter in enumerate(text) if letter == ":"]
+    for end in (len(text), *ends):
+        if Path(text[:end] or ".").is_dir():
+            return Path(text[:end] or "."), text[end + 1 :]
+    raise InputError(f"{text}: no such folder; name the output folder of a finished run")
+
+
+def _checkpoints(folder: Path) -> list[str]:
+    """Names of the checkpoints' folders; the references alone if there is nothing else."""
+    place = folder / "checkpoints"
+    names = sorted(path.name for path in place.iterdir() if path.is_dir()) if place.is_dir() else []
+    if not names:
+        raise InputError(f"{folder}: holds no results; name the output folder of a finished run")
+    return [name for name in names if name not in get_args(Reference)] or names
+
+
+def _conditions(place: Path) -> tuple[Condition | None, ...]:
+    found = tuple(condition for condition in get_args(Condition) if (place / condition).is_dir())
+    return found or (None,)
+
+
+def _part(place: Path) -> Part:
+    patches = _patches(place)
+    verdicts = {verdict.instance_id: verdict for verdict in _lines(place / "verdicts.jsonl", Verdict)}
+    if missing := sorted(patches.keys() ^ verdicts.keys()):
+        raise InputError(f"{place}: {missing[0]} has no patch or no verdict; let the run finish")
+    return {instance_id: Attempted(verdict, patches[instance_id]) for instance_id, verdict in verdicts.items()}
+
+
+def _patches(place: Path) -> dict[str, str]:
+    return {p.instance_id: p.model_patch or "" for p in _lines(place / "predictions.jsonl", Prediction)}
+
+
+def _lines(path: Path, kind: type[Line]) -> list[Line]:
+    if not path.is_file():
+        raise InputError(f"{path}: no such file; let the run finish")
+    try:
+        text = path.read_text(encoding="utf-8", errors="surrogateescape")
+        lines = [kind.model_validate_json(line) for line in text.split("\n") if line.strip()]
+    except (ValidationError, ValueError) as error:
+        raise InputError(f"{path}: can't be read ({str(error).splitlines()[0]}); let the run write it again") from error
+    ids = [getattr(line, "instance_id", "") for line in lines]
+    if len(set(ids)) < len(ids):
+        twice = next(name for name in ids if ids.count(name) > 1)
+        raise InputError(f"{path}: {twice} comes twice; let the run write it again")
+    return lines
+
+
+def _frozen(path: Path) -> Mapping[str, Any]:
+    if not path.is_file():
+        return {}
+    try:
+        document = yaml.load(path.read_text(encoding="utf-8"), Loader=LOADER)
+    except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
+        raise InputError(f"{path}: can't be read ({str(error).splitlines()[0]})") from error
+    if not isinstance(document, dict):
+        raise InputError(f"{path}: is not what a run froze")
+    return document

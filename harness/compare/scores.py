@@ -1,0 +1,64 @@
+"""From what runs left to the paired outcomes of a metric: values in, values out."""
+
+from collections.abc import Mapping
+from statistics import fmean
+
+from harness.compare.finished import Arm, Attempted, Part
+from harness.core.conditions import Condition
+from harness.errors import InputError
+from harness.report.similarity import similarity
+from harness.statistics.outcomes import Cells, PairedOutcomes, Score, pair_up
+from harness.statistics.requirement import Metric
+
+
+def paired(first: Arm, second: Arm, metric: Metric, condition: Condition | None = None) -> PairedOutcomes:
+    """Scores of both arms under a condition, or their means over all conditions that the arms were run under.
+
+    Raises InputError if the arms' instances or conditions are not the same, or a similarity lacks the gold patches.
+    """
+    chosen = _conditions(first, second, condition)
+    gold = (first.gold or second.gold) if metric == "similarity" else {}
+    if gold is None:
+        raise InputError("similarity needs the gold patches; run one of the two with `references: [gold]`")
+    cells, others = (_cells([arm.parts[c] for c in chosen], metric, gold) for arm in (first, second))
+    return pair_up(cells, others, {instance_id: repository_of(instance_id) for instance_id in cells})
+
+
+def repository_of(instance_id: str) -> str:
+    """``owner/name`` of an instance id such as ``owner__name-1234``."""
+    return instance_id.rpartition("-")[0].replace("__", "/", 1) or instance_id
+
+
+def _conditions(first: Arm, second: Arm, condition: Condition | None) -> list[Condition | None]:
+    for arm in (first, second):
+        if condition is not None and condition not in arm.parts:
+            raise InputError(f"{arm.name}: was not run under {condition}")
+    if condition is not None:
+        return [condition]
+    if first.parts.keys() != second.parts.keys():
+        raise InputError(f"{first.name} and {second.name} were run under other conditions; name one that both have")
+    return list(first.parts)
+
+
+def _cells(parts: list[tuple[Part, ...]], metric: Metric, gold: Mapping[str, str]) -> dict[str, Cells]:
+    """By instance, one sample for each seed: the mean over the conditions, or None if one of them has no grade."""
+    ids = list(parts[0][0])
+    if any(part.keys() != set(ids) for seeds in parts for part in seeds):
+        raise InputError("the conditions or seeds of a run do not hold the same instances; let it finish")
+    if metric == "similarity" and (missing := [instance_id for instance_id in ids if instance_id not in gold]):
+        raise InputError(f"{missing[0]} has no gold patch in the run; run it with `references: [gold]`")
+
+    def score(instance_id: str, seed: int) -> Score:
+        found = [_score(seeds[seed][instance_id], metric, gold) for seeds in parts]
+        known = [value for value in found if value is not None]
+        return fmean(known) if len(known) == len(found) else None
+
+    return {instance_id: tuple((score(instance_id, seed),) for seed in range(len(parts[0]))) for instance_id in ids}
+
+
+def _score(attempted: Attempted, metric: Metric, gold: Mapping[str, str]) -> Score:
+    if metric == "empty_rate":
+        return float(not attempted.patch.strip())
+    if metric == "similarity":
+        return similarity(attempted.patch, gold[attempted.verdict.instance_id])
+    return float(attempted.verdict.resolved) if attempted.graded else None

@@ -1,0 +1,215 @@
+"""Finished runs held against each other: what is read, what is refused, and how a gate ends."""
+
+import json
+from xml.etree import ElementTree
+
+import pytest
+import yaml
+from typer.testing import CliRunner
+
+from harness.cli import app
+from harness.common.run_folder import RunFolder, freeze
+from harness.compare.compare_command import compare_results, gate_results
+from harness.compare.finished import read_arm
+from harness.compare.run_comparison import compare_runs
+from harness.compare.scores import repository_of
+from harness.core.verdict import Outcome, Phase, Verdict
+from harness.errors import InputError
+from harness.grading.exclusions import open_soundness
+from harness.report.summary import Attempt
+from harness.report.write import Result, write_results
+
+REQUIREMENT = "resolve_rate >= -5pp @ 95%"
+SETTINGS = {
+    "dataset": {"path": "rows.jsonl"},
+    "sampling": {"samples": 4},
+    "evaluation": {"workers": 2, "timeout": 60.0},
+    "conditions": ["gt-location", "gt-file"],
+}
+HALF = range(0, 60, 2)
+
+
+def patch(number, text):
+    name = f"m{number}.py"
+    return (
+        f"diff --git a/{name} b/{name}\n--- a/{name}\n+++ b/{name}\n@@ -1 +1 @@\n-x = 1\n+x = {text}\n" if text else ""
+    )
+
+
+def result(checkpoint, condition, number, outcome):
+    phase = Phase.PATCH if outcome is Outcome.EMPTY_PATCH else Phase.GRADE
+    name = f"owner__{'ab'[number % 2]}-{number}"
+    verdict = Verdict(instance_id=name, outcome=outcome, phase=phase)
+    text = patch(number, "" if outcome is Outcome.EMPTY_PATCH else "2")
+    return Result(Attempt(checkpoint, None, {}, condition, name, verdict, None, not text, {}, 1, 1, 1.0), text, {})
+
+
+def write_run(path, checkpoints, count=60, settings=SETTINGS, dataset="rows-1", conditions=("gt-location", "gt-file")):
+    """A run's folder as the pipeline leaves it; ``checkpoints``: name -> function of an instance's number."""
+    results = [result("gold", None, number, Outcome.RESOLVED) for number in range(count)]
+    results += [
+        result(name, condition, number, ending(number))
+        for name, ending in checkpoints.items()
+        for condition in conditions
+        for number in range(count)
+    ]
+    with RunFolder(path) as folder:
+        named = [{"name": name, "path": f"/weights/{name}"} for name in checkpoints]
+        freeze(path / "frozen.yaml", {**settings, "checkpoints": named, "output": str(path)}, {"dataset": dataset})
+        write_results(folder, results, lambda verdict: path / "none.log", open_soundness(None))
+    return path
+
+
+def among(*numbers):
+    return lambda number: Outcome.RESOLVED if number in numbers else Outcome.UNRESOLVED
+
+
+@pytest.fixture
+def base(tmp_path):
+    return write_run(tmp_path / "base", {"one": among(*HALF)})
+
+
+def gate(candidate, baseline, *requirements, **options):
+    arguments = ["gate", str(candidate), "--against", str(baseline)]
+    for text in requirements or (REQUIREMENT,):
+        arguments += ["--require", text]
+    for name, value in options.items():
+        arguments += [f"--{name}", str(value)]
+    return CliRunner().invoke(app, arguments)
+
+
+def test_what_flipped_is_named_with_both_endings(base, tmp_path):
+    ended = {0: Outcome.TIMEOUT, 1: Outcome.RESOLVED, 3: Outcome.EMPTY_PATCH, 4: Outcome.INFRASTRUCTURE}
+    other = write_run(tmp_path / "new", {"two": lambda n: ended.get(n, among(*HALF)(n))})
+    found = compare_runs(read_arm(str(base)), read_arm(str(other)))
+    flips = [(f.instance_id, f.kind, f.first, f.second) for f in found.flips if f.condition == "gt-file"]
+    assert flips == [
+        ("owner__a-0", "broken", "resolved", "timeout"),
+        ("owner__b-1", "fixed", "unresolved", "resolved"),
+        ("owner__a-4", "not graded", "resolved", "infrastructure"),
+        ("owner__b-3", "other reason", "unresolved", "empty-patch"),
+    ]
+    overall = found.overall.comparison
+    assert (overall.seen.instances, overall.seen.ungraded, overall.estimate) == (59, 1, 0.0)
+    assert [scope.name for scope in found.conditions] == ["gt-location", "gt-file"]
+    assert [scope.name for scope in found.repositories] == ["owner/a", "owner/b"]
+    text = compare_results(str(base), str(other))
+    assert "| owner__a-0 | gt-file | broken | resolved | timeout |" in text
+    assert "1 outcomes have no grade" in text
+
+
+def test_seeds_are_a_group_and_a_folder_of_several_checkpoints_leaves_a_choice(base, tmp_path):
+    endings = {f"fit.seed{seed}": among(*range(20 + seed)) for seed in range(3)}
+    many = write_run(tmp_path / "many", {**endings, "else": among()})
+    with pytest.raises(InputError, match="holds several checkpoints; write FOLDER:CHECKPOINT with one of else, fit"):
+        read_arm(str(many))
+    with pytest.raises(InputError, match="no checkpoint 'fot'"):
+        read_arm(f"{many}:fot")
+    arm = read_arm(f"{many}:fit.seed*")
+    assert arm.checkpoints == ("fit.seed0", "fit.seed1", "fit.seed2")
+    assert compare_runs(arm, arm).overall.comparison.method == "min-f"
+    assert compare_runs(read_arm(f"{many}:else"), read_arm(str(base))).overall.comparison.method == "tango"
+
+
+def test_the_four_endings_of_a_gate(base, tmp_path):
+    better = write_run(tmp_path / "better", {"two": lambda n: Outcome.RESOLVED})
+    worse = write_run(tmp_path / "worse", {"two": among()})
+    equal = write_run(tmp_path / "equal", {"two": among(*range(2, 60, 2), 1)})
+    shorter = write_run(tmp_path / "shorter", {"two": among()}, count=59)
+    for candidate, status, word in ((better, 0, "holds"), (worse, 1, "broken"), (equal, 3, "not decided")):
+        done = gate(candidate, base)
+        assert (done.exit_code, done.stdout.splitlines()[0]) == (status, f"# Gate: {word}")
+        assert gate_results(str(candidate), str(base), [REQUIREMENT], "checkpoint", None, None).exit_status == status
+    with pytest.raises(InputError, match="1 instances were run under one of the two only"):
+        gate_results(str(shorter), str(base), [REQUIREMENT], "checkpoint", None, None)
+    assert gate(equal, base, claim="table").exit_code == 0
+
+
+def test_one_broken_requirement_breaks_and_one_undecided_is_no_pass(base, tmp_path):
+    other = write_run(tmp_path / "new", {"two": lambda n: Outcome.RESOLVED if n % 3 else Outcome.EMPTY_PATCH})
+    holds, empty = "resolve_rate[gt-file] >= -5pp @ 90%", "empty_rate <= 5pp @ 95%"
+    assert gate(other, base, holds).exit_code == 0
+    assert gate(other, base, holds, empty).exit_code == 1
+    assert gate(other, base, holds, "empty_rate <= 35pp @ 95%").exit_code == 3
+    assert gate(other, base, "similarity >= 0pp @ 95%").exit_code == 1
+
+
+def test_what_the_machine_failed_on_is_no_pass(base, tmp_path):
+    other = write_run(tmp_path / "new", {"two": lambda n: Outcome.INFRASTRUCTURE if n >= 52 else among(*HALF)(n)})
+    done = gate(other, base, "resolve_rate >= -8pp @ 95%")
+    assert done.exit_code == 3
+    assert "could turn it" in done.stdout
+
+
+def test_files_for_machines_say_the_same(base, tmp_path):
+    worse = write_run(tmp_path / "worse", {"two": among()})
+    junit, summary = tmp_path / "out" / "gate.xml", tmp_path / "out" / "gate.md"
+    done = gate(worse, base, REQUIREMENT, "similarity >= -99pp @ 95%", junit=junit, summary=summary)
+    assert summary.read_text() == done.stdout
+    suite = ElementTree.parse(junit).getroot()
+    assert (suite.get("tests"), suite.get("failures"), suite.get("errors")) == ("2", "1", "0")
+    [first, second] = suite.findall("testcase")
+    assert first.get("name") == REQUIREMENT
+    assert first.find("failure").get("type") == "broken"
+    assert list(second) == []
+
+
+@pytest.mark.parametrize(
+    ("change", "complaint"),
+    [
+        ({"dataset": "rows-2"}, "ran on other instances, or on other rows"),
+        ({"conditions": ("gt-file",)}, "were run under other conditions"),
+        ({"settings": {**SETTINGS, "sampling": {"samples": 8}}}, "sampling.samples is 4, then 8"),
+        ({"settings": {**SETTINGS, "evaluation": {"timeout": 9.0}}}, "evaluation.timeout is 60.0, then 9.0"),
+    ],
+)
+def test_runs_that_can_not_be_compared_are_refused(base, tmp_path, change, complaint):
+    other = write_run(tmp_path / "new", {"two": among(*HALF)}, **change)
+    with pytest.raises(InputError, match=complaint):
+        gate_results(str(other), str(base), [REQUIREMENT], "checkpoint", None, None)
+
+
+def test_settings_of_the_machine_and_of_the_checkpoint_may_differ(base, tmp_path):
+    settings = {**SETTINGS, "evaluation": {"workers": 9, "timeout": 60.0}, "dataset": {"path": "elsewhere.jsonl"}}
+    other = write_run(tmp_path / "new", {"two": among(*HALF)}, settings=settings)
+    assert gate(other, base, "resolve_rate >= -10pp @ 95%").exit_code == 0
+    text = compare_results(str(base), str(other))
+    assert "| checkpoint.path | /weights/one | /weights/two |" in text
+    assert "Settings that differ" not in text
+
+
+def test_damaged_folders_are_one_line(base, tmp_path):
+    part = base / "checkpoints" / "one" / "gt-file"
+    lines = (part / "verdicts.jsonl").read_text().splitlines()
+    for kept, complaint in (
+        (lines[:-1], "has no patch or no verdict"),
+        ([*lines, lines[0]], "owner__a-0 comes twice"),
+        ([*lines[:-1], lines[-1][:20]], "can't be read"),
+    ):
+        (part / "verdicts.jsonl").write_text("\n".join(kept) + "\n")
+        with pytest.raises(InputError, match=complaint) as error:
+            read_arm(str(base))
+        assert "\n" not in str(error.value)
+    for name, complaint in ((tmp_path / "gone", "no such folder"), (tmp_path, "holds no results")):
+        with pytest.raises(InputError, match=complaint):
+            read_arm(str(name))
+    (part / "verdicts.jsonl").write_text("\n".join(lines) + "\n")
+    (base / "frozen.yaml").write_text(yaml.safe_dump([1]))
+    with pytest.raises(InputError, match="not what a run froze"):
+        read_arm(str(base))
+
+
+def test_text_of_a_run_stays_on_its_line(base, tmp_path):
+    other = write_run(tmp_path / "new", {"two": among(*HALF)})
+    part = other / "checkpoints" / "two" / "gt-file" / "verdicts.jsonl"
+    rows = [json.loads(line) for line in part.read_text().splitlines()]
+    rows[0].update(outcome="timeout", detail="a | b\n\x1b[31m\u2028</script>")
+    part.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    [line] = [line for line in compare_results(str(base), str(other)).splitlines() if "timeout" in line]
+    assert r"timeout: a \| b [31m </script>" in line.replace("  ", " ")
+
+
+def test_repositories_are_read_from_ids():
+    assert repository_of("scikit-learn__scikit-learn-123") == "scikit-learn/scikit-learn"
+    assert repository_of("a__b__c-1") == "a/b__c"
+    assert repository_of("plain") == "plain"
