@@ -18,7 +18,7 @@ from harness.grading.testbed import Testbed
 
 
 class Evaluator:
-    """Gives verdicts on patches, from the journal where it holds one. Safe for threads.
+    """Gives verdicts on patches, from the journal if it holds one. Safe for threads.
 
     Verdicts of outcome INFRASTRUCTURE are not journaled: a later run asks again.
     """

@@ -39,7 +39,7 @@ class CommandRun:
 
 
 class CommandRunner:
-    """Runs scripts in fresh containers, from the journal where it holds the run. Safe for threads."""
+    """Runs scripts in fresh containers, from the journal if it holds the run. Safe for threads."""
 
     def __init__(self, sandbox: Sandbox, journal: Journal, logs: Path, limits: Limits) -> None:
         """``logs`` is the folder for one log per run."""

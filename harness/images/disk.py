@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from docker import DockerClient
 
 UNPACKED = 3.0  # times what a layer has as it is sent, about: sources and Python packages shrink to a third
-UNKNOWN = 1 << 30  # bytes of one instance's image beside shared layers, where nothing tells
+UNKNOWN = 1 << 30  # bytes of one instance's image beside shared layers, if nothing tells
 GIB = float(1 << 30)
 
 Layers = Mapping[str, int]  # what identifies a layer -> its bytes
@@ -27,7 +27,7 @@ def image_layers(client: "DockerClient", image: str) -> Layers:
 
     A layer is known by its content and that of all below it, which is what the daemon shares layers by, and its size:
     the daemon tells sizes of an image's steps, empty ones among them, without saying which of its layers each made.
-    Raises InfrastructureError where Docker fails.
+    Raises InfrastructureError if Docker fails.
     """
     with translated(f"reading the layers of image {image}"):
         contents: list[str] = client.images.get(image).attrs["RootFS"].get("Layers") or []

@@ -29,7 +29,7 @@ class DockerImage:
     def unpack_git(self, folder: Path) -> Path:
         """Put a copy of the image's ``/testbed/.git`` below ``folder`` and give its path.
 
-        Raises InputError where the image has no repository there, InfrastructureError where Docker fails.
+        Raises InputError if the image has no repository there, InfrastructureError if Docker fails.
         """
         with tempfile.TemporaryFile() as archive:
             self._copy(archive)

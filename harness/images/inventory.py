@@ -62,7 +62,7 @@ def _published(name: str) -> str | None:
 
 
 def _names(image: Mapping[str, Any]) -> list[str]:
-    """Tags of an image in the daemon's listing; its id where it has none, as what a failed build left behind."""
+    """Tags of an image in the daemon's listing; its id if it has none, as what a failed build left behind."""
     return [tag for tag in image["RepoTags"] or () if tag != "<none>:<none>"] or [image["Id"]]
 
 

@@ -30,7 +30,7 @@ class SuppliedSandbox:
     def digest(self, image: str) -> str:
         """Content id of an image: of the one that is here, or else of the one that earlier verdicts saw.
 
-        So what is in the journal needs no image. Raises InfrastructureError where there is neither and none comes.
+        So what is in the journal needs no image. Raises InfrastructureError if there is neither and none comes.
         """
         local = self._supply.find(self._instances[image])
         if local is None and image not in self._seen:

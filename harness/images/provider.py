@@ -69,7 +69,7 @@ class ImageProvider:
         self._puller.close()
 
     def find(self, instance: Instance) -> LocalImage | None:
-        """The instance's image on this machine, None where there is none, or none that fits its pin."""
+        """The instance's image on this machine, None if there is none, or none that fits its pin."""
         pin = self._images.pins.get(instance.instance_id)
         for name in local_names(instance):
             # a name by digest can't be given to an image that comes from elsewhere
@@ -80,7 +80,7 @@ class ImageProvider:
         return None
 
     def wanted(self, instance: Instance) -> str:
-        """Name that the instance's image is pulled under. Raises InputError where it may not be pulled."""
+        """Name that the instance's image is pulled under. Raises InputError if it may not be pulled."""
         names = local_names(instance)
         if not self._pull:
             pin = self._images.pins.get(instance.instance_id)

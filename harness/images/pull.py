@@ -38,14 +38,14 @@ REFUSED = (
 )
 TOO_MANY = ("toomanyrequests", "too many requests", "rate limit")
 LONGEST_WAIT = 900.0  # seconds that a registry may ask for before we give up on it
-UNASKED_WAIT = 10.0  # seconds of pause where it refuses for too many requests and does not say for how long
+UNASKED_WAIT = 10.0  # seconds of pause if it refuses for too many requests and does not say for how long
 
 
 class Puller:
     """Pulls images with one client. Safe for threads."""
 
     def __init__(self, client: "DockerClient", images: ImagesConfig | None = None) -> None:
-        """``images`` says where from and how fast; a name's own registry alone where not given."""
+        """``images`` says where from and how fast; a name's own registry alone if not given."""
         self._client = client
         self._images = images or ImagesConfig()
         self._gates: dict[str, Gate] = {}
@@ -180,7 +180,7 @@ class Puller:
 
 
 def find(client: "DockerClient", name: str) -> "Image | None":
-    """The local image of that name, None where there is none."""
+    """The local image of that name, None if there is none."""
     from docker.errors import ImageNotFound
 
     with translated(f"looking for image {name}"):
@@ -191,7 +191,7 @@ def find(client: "DockerClient", name: str) -> "Image | None":
 
 
 def digests(image: "Image") -> list[str]:
-    """Digests under which registries know a local image, with their repositories: empty where it came from none."""
+    """Digests under which registries know a local image, with their repositories: empty if it came from none."""
     return list(image.attrs.get("RepoDigests") or ())
 
 

@@ -21,7 +21,7 @@ class PullResult:
     """What became of one instance's image."""
 
     instance_id: str
-    image: str | None  # its local name, None where it could not be had
+    image: str | None  # its local name, None if it is not available
     seconds: float
     megabytes: float  # that were downloaded
     here: bool = False  # it was on this machine already
@@ -31,8 +31,8 @@ class PullResult:
 def prefetch(instances: Sequence[Instance], evaluation: EvaluationConfig) -> list[PullResult]:
     """Bring every instance's image here, as many at a time as ``evaluation`` says: one result each, in their order.
 
-    Started again after an end of whatever kind, it pulls what is missing. Raises InputError where the disk
-    has no room for what is to come, and where Docker is not reachable.
+    Started again after an end of whatever kind, it pulls what is missing. Raises InputError if the disk
+    has no room for what is to come, and if Docker is not reachable.
     """
     with open_images(evaluation) as images:
         require_room(images, instances)
@@ -97,7 +97,7 @@ class _Bytes:
 
 
 def require_pulled(results: Sequence[PullResult]) -> None:
-    """Raises one error for all images that could not be had: InputError where every registry answered."""
+    """Raises one error for all images that are not available: InputError if every registry answered."""
     failed = [result for result in results if result.error]
     said = f"{len(failed)} of {len(results)} images can't be had: " + " | ".join(
         f"{result.instance_id}: {result.error}" for result in failed

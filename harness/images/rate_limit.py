@@ -42,7 +42,7 @@ class Gate:
                 self._changed.notify_all()
 
     def wait_now(self) -> float:
-        """Seconds until the next may begin as things stand now, infinite where one must end first."""
+        """Seconds until the next may begin as things stand now, infinite if one must end first."""
         self.check()
         if self._free < 1:
             return math.inf
@@ -61,6 +61,6 @@ class Gate:
             self._changed.notify_all()
 
     def check(self) -> None:
-        """Raises CancelledError where the gate is closed."""
+        """Raises CancelledError if the gate is closed."""
         if self._closed:
             raise CancelledError

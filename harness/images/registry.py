@@ -36,7 +36,7 @@ class Manifest:
 
     @property
     def size(self) -> int:
-        """Bytes to download where none of the layers is here."""
+        """Bytes to download if none of the layers is here."""
         return sum(self.layers.values())
 
 
@@ -56,7 +56,7 @@ class Registries:
     def manifest(self, name: str) -> Manifest:
         """The manifest of an image for this platform.
 
-        Raises InputError where its registry does not hold it or refuses, InfrastructureError where it does not answer.
+        Raises InputError if its registry does not hold it or refuses, InfrastructureError if it does not answer.
         """
         found = self._json(name, parse(name).version)
         if "manifests" in found:
@@ -67,7 +67,7 @@ class Registries:
         return Manifest({layer["digest"]: int(layer["size"]) for layer in found.get("layers", ())})
 
     def wait_asked(self, name: str) -> float:
-        """Seconds that the image's registry asks us to wait before we pull it, 0 where it says nothing of that."""
+        """Seconds that the image's registry asks us to wait before we pull it, 0 if it says nothing of that."""
         try:
             answer = self._answer("HEAD", name, parse(name).version)
         except InfrastructureError:
@@ -133,7 +133,7 @@ class Registries:
 def _credentials(registry: str) -> tuple[str, str] | None:
     """User and password that Docker's own configuration, or the helper that it names, keeps for a registry.
 
-    Raises DockerException where the helper fails.
+    Raises DockerException if the helper fails.
     """
     from docker.auth import load_config
 
@@ -143,7 +143,7 @@ def _credentials(registry: str) -> tuple[str, str] | None:
 
 
 def seconds_asked(header: str, now: datetime) -> float:
-    """Seconds that a ``Retry-After`` header asks for (a number, or a date), 0 where it can't be read."""
+    """Seconds that a ``Retry-After`` header asks for (a number, or a date), 0 if it can't be read."""
     try:
         seconds = float(header) if header.strip().isdigit() else (parsedate_to_datetime(header) - now).total_seconds()
     except (ValueError, TypeError):

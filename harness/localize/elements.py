@@ -19,7 +19,7 @@ STAGE = "localize_elements"
 class ElementLocalization:
     """The elements that the model named, and what that cost."""
 
-    locations: tuple[Location, ...]  # empty exactly where there is a reason
+    locations: tuple[Location, ...]  # empty if and only if there is a reason
     reason: PlaceReason | None = None
     names: tuple[str, ...] = ()  # what was found, as ``path: name``
     unresolved: tuple[str, ...] = ()  # names that stand for no element that was shown, or for several
@@ -47,7 +47,7 @@ async def localize_elements(
 ) -> ElementLocalization:
     """The elements of ``files`` (the likeliest first) that the model relates to the issue; only these are parsed.
 
-    Raises InfrastructureError where the model can't be asked.
+    Raises InfrastructureError if the model can't be asked.
     """
     texts = {path: text_lines(snapshot.read(path)) for path in files}
     elements = {path: outlines.elements(snapshot, path) for path in files}

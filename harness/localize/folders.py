@@ -25,7 +25,7 @@ class FolderFilter:
     notes: tuple[str, ...] = ()  # "read-before-cut": the answer was cut, and its whole lines were read
 
     def kept(self, paths: Sequence[str]) -> list[str]:
-        """The paths that lie in none of the folders; all of them where none would be left."""
+        """The paths that lie in none of the folders; all of them if none would be left."""
         left_out = tuple(f"{folder}/" for folder in self.folders)
         return [path for path in paths if not path.startswith(left_out)] or list(paths)
 
@@ -35,7 +35,7 @@ async def filter_folders(
 ) -> FolderFilter:
     """The folders above ``paths`` that the model finds irrelevant to the issue.
 
-    Raises InfrastructureError where the model can't be asked.
+    Raises InfrastructureError if the model can't be asked.
     """
     folders = folders_of(paths)
     question = await fit_question(

@@ -22,7 +22,7 @@ PIECE_LINES = 40  # source is shown or left out in pieces of at most so many lin
 class LineSample:
     """What one sample named."""
 
-    locations: tuple[Location, ...]  # empty exactly where there is a reason
+    locations: tuple[Location, ...]  # empty if and only if there is a reason
     reason: PlaceReason | None = None
     unresolved: tuple[str, ...] = ()
     cost: Cost = NO_COST
@@ -57,7 +57,7 @@ async def localize_lines(
 ) -> LineLocalization:
     """``drawing.samples`` samples, all from one prompt with ``context_lines`` around what is ``located``.
 
-    The same number of lines is around each location that a sample names. Raises InfrastructureError where the model
+    The same number of lines is around each location that a sample names. Raises InfrastructureError if the model
     can't be asked.
     """
     source = NumberedSource(instance.problem_statement, snapshot, located, context_lines)

@@ -49,7 +49,7 @@ class LocalizationReason(StrEnum):
 class FileLocalization:
     """What the model localized, and what that cost."""
 
-    locations: tuple[Location, ...]  # whole files, the likeliest first; empty exactly where there is a reason
+    locations: tuple[Location, ...]  # whole files, the likeliest first; empty if and only if there is a reason
     reason: LocalizationReason | None = None
     detail: str = ""  # the reason in one line
     unresolved: tuple[str, ...] = ()  # names that stand for no file of the snapshot, or for several
@@ -70,7 +70,7 @@ async def localize_files(
 ) -> FileLocalization:
     """At most ``limit`` files of the snapshot that the model names for the issue; none is ever guessed for it.
 
-    Only files whose names the prompt set's template asks for are parsed. Raises InfrastructureError where the
+    Only files whose names the prompt set's template asks for are parsed. Raises InfrastructureError if the
     model can't be asked.
     """
     issue = instance.problem_statement
@@ -111,7 +111,7 @@ def rank_paths(issue: str, paths: Sequence[str]) -> list[str]:
 
 
 def common_folder(paths: Sequence[str]) -> str:
-    """The deepest folder that holds all the paths, with a slash at its end; empty where that is the root."""
+    """The deepest folder that holds all the paths, with a slash at its end; empty if that is the root."""
     folders = [path.split("/")[:-1] for path in paths]
     parts = takewhile(lambda level: len(set(level)) == 1, zip(*folders, strict=False))
     return "".join(f"{level[0]}/" for level in parts)

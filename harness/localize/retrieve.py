@@ -25,8 +25,8 @@ class RetrievedFiles:
     """The files that retrieval votes for, the best first."""
 
     matched: tuple[str, ...]  # by BM25
-    embedded: tuple[str, ...] = ()  # by an embeddings endpoint, where the run file names one
-    folders: FolderFilter | None = None  # what was left out beforehand, where that is switched on
+    embedded: tuple[str, ...] = ()  # by an embeddings endpoint, if the run file names one
+    folders: FolderFilter | None = None  # what was left out beforehand, if that is switched on
 
 
 async def retrieve_files(
@@ -39,7 +39,7 @@ async def retrieve_files(
 ) -> RetrievedFiles:
     """At most ``config.retrieval.files`` source files each way.
 
-    Raises InfrastructureError where the model or the embeddings endpoint can't be asked.
+    Raises InfrastructureError if the model or the embeddings endpoint can't be asked.
     """
     from harness.repo.retrieval import Retrieval
 

@@ -23,7 +23,7 @@ from harness.repo.outline import Outlines
 class Localization:
     """What each stage located, and the sets of locations that came of it. A stage that did not run is None."""
 
-    sets: tuple[tuple[Location, ...], ...]  # repair asks about each; empty where nothing was located
+    sets: tuple[tuple[Location, ...], ...]  # repair asks about each; empty if nothing was located
     files: file_stage.FileLocalization
     retrieved: RetrievedFiles | None = None
     elements: element_stage.ElementLocalization | None = None
@@ -78,7 +78,7 @@ class Localizer:
     async def localize(self, model: Model, instance: Instance, snapshot: Snapshot) -> Localization:
         """The instance's locations. A stage that locates nothing leaves what the stage before it located.
 
-        Raises InfrastructureError where the model can't be asked.
+        Raises InfrastructureError if the model can't be asked.
         """
         found = await self._files(model, instance, snapshot)
         if found.sets and self._config.elements.enabled:

@@ -12,9 +12,9 @@ ROOTS = ("testbed", "repo", "workspace", "app", "code", "project", "a", "b")  # 
 
 
 def edited_path(edit: Edit, snapshot: Snapshot, shown: Mapping[str, Sequence[Interval]]) -> str | None:
-    """The path that an edit may change: a file of the snapshot, or a new one where its search text is empty.
+    """The path that an edit may change: a file of the snapshot, or a new one if its search text is empty.
 
-    None where its name stands for no one file. Raises EditRefused for a path that leads out of the repository's own
+    None if its name stands for no one file. Raises EditRefused for a path that leads out of the repository's own
     files, and for a new file without a name.
     """
     paths = snapshot.paths()
@@ -61,7 +61,7 @@ def _forbidden(path: str, snapshot: Snapshot) -> str:
 
 
 def mode_of(snapshot: Snapshot, path: str) -> str:
-    """Git's mode of a file, empty where there is none."""
+    """Git's mode of a file, empty if there is none."""
     try:
         return snapshot.mode(path)
     except KeyError:

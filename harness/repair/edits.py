@@ -56,7 +56,7 @@ def apply_edits(edits: Sequence[Edit], snapshot: Snapshot, shown: Sequence[Locat
     """The changes that the edits make; an edit given twice counts once, unless the file holds its text as often.
 
     ``shown`` is what the prompt showed: it decides which file a partial path means, and which of several matches.
-    Raises EditRefused for the first edit that can't be put in, and where nothing would change.
+    Raises EditRefused for the first edit that can't be put in, and if nothing would change.
     """
     files = _Files(snapshot, shown)
     matches: dict[str, list[Match]] = {}

@@ -16,9 +16,9 @@ _COMMENTED_DOTS = re.compile(r"\s*(?:#+|//+|--|/\*+|<!--|%|;+)\s*(?:\.\.\.|…).
 
 
 def match_lines(edit: Edit, file: SourceFile, shown: Sequence[Interval]) -> list[Match]:
-    """Where an edit goes in: in one place as it stands, or part by part where "..." stands for lines of the file.
+    """Where an edit goes in: in one place as it stands, or part by part if "..." stands for lines of the file.
 
-    Raises EditRefused where it goes in nowhere, or in several places.
+    Raises EditRefused if it goes in nowhere, or in several places.
     """
     try:
         match = match_edit(edit, file, shown)

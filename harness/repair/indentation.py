@@ -9,7 +9,7 @@ TAB_WIDTHS = (4, 8, 2)  # spaces for a tab, likeliest first
 
 
 def shift_between(old: Sequence[bytes], search: Sequence[bytes]) -> Shift | None:
-    """What turns the indentation of each line of ``search`` into that of ``old``; None where lines differ in it.
+    """What turns the indentation of each line of ``search`` into that of ``old``; None if lines differ in it.
 
     At least one line is not blank, and both are equally long.
     """
@@ -21,7 +21,7 @@ def shift_between(old: Sequence[bytes], search: Sequence[bytes]) -> Shift | None
 
 
 def shifted(lines: Sequence[bytes], shift: Shift) -> Lines | None:
-    """The lines with that shift; blank ones stay. None where a line is not indented enough for it."""
+    """The lines with that shift; blank ones stay. None if a line is not indented enough for it."""
     taken, put = shift
     if not all(line.startswith(taken) for line in lines if line.strip()):
         return None

@@ -75,7 +75,7 @@ class SourceFile:
         return [line.rstrip(b"\r\n").decode(self.encoding) for line in self.bare_lines]
 
     def encode(self, text: str) -> bytes:
-        """Text in the file's encoding. Raises EditRefused where that lacks a character, or for a NUL."""
+        """Text in the file's encoding. Raises EditRefused if that lacks a character, or for a NUL."""
         if "\0" in text:
             raise EditRefused(Reason.BINARY_FILE, "the replacement holds a NUL")
         try:
@@ -107,7 +107,7 @@ class Match:
 def match_edit(edit: Edit, file: SourceFile, shown: Sequence[Interval]) -> Match:
     """The one place of the file that the edit's search text means, by the best grade that meets any.
 
-    Of several places the one inside the ``shown`` intervals counts. Raises EditRefused where there is none or
+    Of several places the one inside the ``shown`` intervals counts. Raises EditRefused if there is none or
     more than one.
     """
     found = find_places(edit, file)
@@ -126,7 +126,7 @@ def inside(matches: Sequence[Match], shown: Sequence[Interval]) -> list[Match]:
 def find_places(edit: Edit, file: SourceFile) -> list[Match]:
     """Every place that the edit's search text meets by the best grade that meets any, in order.
 
-    Raises EditRefused where there is none.
+    Raises EditRefused if there is none.
     """
     edit = dataclasses.replace(edit, search=edit.search.removeprefix(MARK), replace=edit.replace.removeprefix(MARK))
     if not edit.search.strip():
@@ -189,7 +189,7 @@ def _reindented(file: SourceFile, start: int, search: list[bytes], replace: list
 
 
 def _lines(file: SourceFile, start: int, search: list[bytes], replace: list[bytes], grade: Grade) -> tuple[bytes, ...]:
-    """What stands in the place of the matched lines: their own where the edit repeats a line, in the file's style."""
+    """What stands in the place of the matched lines: their own if the edit repeats a line, in the file's style."""
     old = file.bare_lines[start : start + len(search)]
     written = _reindented(file, start, search, replace) if grade is Grade.REINDENTED else replace
     newline = _newline(old) or file.newline
@@ -214,7 +214,7 @@ def opcodes(old: Sequence[bytes], new: Sequence[bytes]) -> list[tuple[str, int, 
 
 
 def _newline(lines: Sequence[bytes]) -> bytes:
-    """The ending of most of the lines that have one; empty where none has."""
+    """The ending of most of the lines that have one; empty if none has."""
     ended = [line for line in lines if line.endswith(b"\n")]
     crlf = sum(line.endswith(b"\r\n") for line in ended)
     return (b"\r\n" if 2 * crlf > len(ended) else b"\n") if ended else b""

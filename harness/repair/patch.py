@@ -28,7 +28,7 @@ def _file_patch(change: FileChange) -> str:
 
 
 def syntax_problem(changes: Sequence[FileChange]) -> str:
-    """The first Python file that the changes break, and how; empty where all that parsed before still does."""
+    """The first Python file that the changes break, and how; empty if all that parsed before still does."""
     for change in changes:
         before, after = _python(change)
         if after.problem and not before.problem:
@@ -54,7 +54,7 @@ def normalise(changes: Sequence[FileChange]) -> str:
 
 
 def read_effect(changes: Sequence[FileChange]) -> Effect:
-    """What the changes can do: nothing where all of them are in blank lines, or in what does not run."""
+    """What the changes can do: nothing if all of them are in blank lines, or in what does not run."""
     effects = {_file_effect(change) for change in changes}
     return next(effect for effect in (Effect.CODE, Effect.FORMATTING, Effect.BLANK_LINES) if effect in effects)
 
@@ -64,7 +64,7 @@ def _file_effect(change: FileChange) -> Effect:
         return Effect.CODE
     before, after = _meanings(change)
     if before != after:
-        return Effect.CODE  # also where a blank line was in a string
+        return Effect.CODE  # also if a blank line was in a string
     old, new = change.old.lines, split_lines(change.content)
     if [line.rstrip() for line in old if line.strip()] == [line.rstrip() for line in new if line.strip()]:
         return Effect.BLANK_LINES
@@ -72,7 +72,7 @@ def _file_effect(change: FileChange) -> Effect:
 
 
 def _meanings(change: FileChange) -> tuple[str, str]:
-    """What the file means before and after, as keys; empty where that can't be told, or the file is deleted."""
+    """What the file means before and after, as keys; empty if that is unknown, or the file is deleted."""
     language = language_of(change.path)
     if language == "python" or language is None or change.deleted:
         before, after = _python(change)
@@ -89,7 +89,7 @@ def _python(change: FileChange) -> tuple[Syntax, Syntax]:
 
 
 def _plain_effect(change: FileChange) -> str:
-    """Removed and added lines with their place, white space collapsed; empty where only that differs."""
+    """Removed and added lines with their place, white space collapsed; empty if only that differs."""
     old = change.old.lines if change.old else []
     effects = []
     for replacement in change.replacements:

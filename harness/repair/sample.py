@@ -33,7 +33,7 @@ async def repair(
 
     Each has a patch that applies, or a reason. A set's prompt shows as much of its source as leaves
     ``sampling.max_tokens`` of the model's context, the most relevant first. No set at all counts as one that
-    locates nothing. Raises InfrastructureError where the model can't be asked.
+    locates nothing. Raises InfrastructureError if the model can't be asked.
     """
     sets = location_sets or ((),)
     work = _Repair(model, prompts, drawing, instance, snapshot)
