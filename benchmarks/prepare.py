@@ -25,7 +25,8 @@ from pathlib import Path
 from parts.arguments import BenchmarkParser
 
 from harness.common.paths import cache_folder
-from harness.config.schema import LocalizationConfig, SamplingConfig
+from harness.config.localization_keys import LocalizationConfig
+from harness.config.schema import SamplingConfig
 from harness.core.instance import Instance
 from harness.core.interfaces import Answer, Sampling, Snapshot
 from harness.dataset.instances import load_instances

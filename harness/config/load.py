@@ -14,7 +14,8 @@ from pydantic import BaseModel, ValidationError
 from harness.common.suggest import nearest
 from harness.config.path_types import CHECK_PATHS, NOT_THERE, Written
 from harness.config.presets import load_preset, merged, preset_names
-from harness.config.schema import EvaluationConfig, RunConfig, Section
+from harness.config.schema import EvaluationConfig, RunConfig
+from harness.config.section import Section
 from harness.errors import InputError
 
 UNION_TAG = "("  # begins the parts of pydantic's places that stand in no file

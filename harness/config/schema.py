@@ -6,12 +6,9 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, get_args
-from urllib.parse import urlsplit
 
 from pydantic import (
     AfterValidator,
-    BaseModel,
-    ConfigDict,
     Discriminator,
     Field,
     Tag,
@@ -20,8 +17,10 @@ from pydantic import (
 )
 
 from harness.common.suggest import nearest
+from harness.config.localization_keys import LocalizationConfig
 from harness.config.path_types import AdapterFolder, CheckpointFolder, DataSource, ExistingFile, LocalPath, PromptSource
 from harness.config.presets import preset_names
+from harness.config.section import Section, Url
 from harness.core.conditions import REFERENCES, Condition, Reference
 from harness.core.image_name import check_registry
 from harness.core.interfaces import Limits, Sampling
@@ -30,16 +29,6 @@ log = logging.getLogger(__name__)
 
 # Lengths of names that become folders and labels stay well under file system limits.
 NAME = r"[A-Za-z0-9][A-Za-z0-9._+-]{0,99}"
-
-
-def _check_url(value: str) -> str:
-    parts = urlsplit(value)
-    if parts.scheme not in ("http", "https") or not parts.netloc:
-        raise ValueError("an endpoint is a URL such as http://host:8000/v1")
-    return value
-
-
-Url = Annotated[str, AfterValidator(_check_url)]
 
 
 def _as_json(value: dict[str, Any]) -> dict[str, Any]:
@@ -58,25 +47,6 @@ ColumnsOrFile = Annotated[
     Annotated[Columns, Tag("(columns)")] | Annotated[ExistingFile, Tag("(file)")],
     Discriminator(lambda value: "(columns)" if isinstance(value, Mapping) else "(file)"),
 ]
-
-
-class Section(BaseModel):
-    """Base of every part of the run file: unknown keys are errors, values never change."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    @model_validator(mode="before")
-    @classmethod
-    def _over_defaults(cls, data: Any) -> Any:
-        """Sampling parameters given in part keep the rest of their own default, not of `Sampling`'s."""
-        if not isinstance(data, dict):
-            return data
-        defaults = {name: field.default for name, field in cls.model_fields.items()}
-        return data | {
-            name: {**default.model_dump(), **data[name]}
-            for name, default in defaults.items()
-            if isinstance(default, Sampling) and isinstance(data.get(name), dict)
-        }
 
 
 class DatasetConfig(Section):
@@ -107,8 +77,9 @@ class CheckpointConfig(Section):
     chat: Literal["auto", "chat", "completions"] = "auto"  # the route; auto: chat if there is a chat template
     system: str | None = None  # text of a system message ahead of every prompt
     chat_template: ExistingFile | None = None  # jinja file in the place of the checkpoint's own template
-    chat_template_kwargs: Fields = {}  # what the template is given, such as {enable_thinking: false}
-    extra_body: Fields = {}  # further fields of every request
+    # what the template is given, such as {enable_thinking: false}
+    chat_template_kwargs: Fields = {}  # noqa: RUF012 - pydantic copies it
+    extra_body: Fields = {}  # noqa: RUF012 - pydantic copies it; further fields of every request
     generation_config: bool = False  # whether the sampling parameters of a path's generation_config.json hold
 
     @model_validator(mode="before")
@@ -167,64 +138,6 @@ class SamplingConfig(Section):
     concurrency: int = Field(default=64, ge=1)  # requests under way at one server
 
 
-class FoldersConfig(Section):
-    """Folders that the model finds irrelevant, for retrieval to leave out."""
-
-    enabled: bool = False
-    sampling: Sampling = Sampling(temperature=0.0, max_tokens=300)
-
-
-class EmbeddingsConfig(Section):
-    """Retrieval's best documents put in another order by an embeddings endpoint: a further vote."""
-
-    endpoint: Url  # base URL of an OpenAI-compatible server, ".../v1"
-    model: str
-    revision: str = ""  # of the endpoint's weights: what tells their vectors apart from the last ones
-    api_key_env: str | None = None  # environment variable that holds the endpoint's key
-    documents: int = Field(default=100, ge=1)  # embedded for each instance
-    characters: int = Field(default=2000, ge=1)  # of each of them, and of the issue
-
-
-class RetrievalConfig(Section):
-    """Files by BM25 over their text, combined with those that the model names by votes."""
-
-    files: int = Field(default=0, ge=0)  # that retrieval votes for; none: switched off
-    unit: Literal["file", "class", "function"] = "function"  # what is a document
-    embeddings: EmbeddingsConfig | None = None  # votes for as many files
-
-
-class ElementsConfig(Section):
-    """Classes, functions and variables that the model names from the located files' skeletons."""
-
-    enabled: bool = False
-    sampling: Sampling = Sampling(temperature=0.0, max_tokens=500)
-
-
-class LinesConfig(Section):
-    """Lines and elements to change that the model names from numbered source."""
-
-    samples: int = Field(default=0, ge=0)  # none: switched off
-    greedy: bool = False  # whether the first of them is drawn at temperature 0
-    merged: bool = False  # one set of locations for repair, of all samples; otherwise one for each sample
-    context_lines: int = Field(default=10, ge=0)  # around what is shown, and around what is named
-    sampling: Sampling = Sampling(temperature=0.8, max_tokens=500)
-
-
-class LocalizationConfig(Section):
-    """The stages of localization beside naming files from the tree, which `SamplingConfig` has."""
-
-    folders: FoldersConfig = FoldersConfig()
-    retrieval: RetrievalConfig = RetrievalConfig()
-    elements: ElementsConfig = ElementsConfig()
-    lines: LinesConfig = LinesConfig()
-
-    @model_validator(mode="after")
-    def _folders_for_retrieval(self) -> Self:
-        if (self.folders.enabled or self.retrieval.embeddings) and not self.retrieval.files:
-            raise ValueError("folders and embeddings serve retrieval only: set retrieval.files, too")
-        return self
-
-
 class RegressionConfig(Section):
     """Tests of the base state that a candidate should not break."""
 
@@ -265,7 +178,8 @@ class ImagesConfig(Section):
         str, ...
     ] = ()  # tried after the image's own; a prefix, or a name with {instance} or {owner}, {name}
     mirror: str | None = None  # host[:port][/path] that holds Docker Hub's images under their names; tried first
-    pins: dict[str, Annotated[str, Field(pattern=r"^sha256:[0-9a-f]{64}$")]] = {}  # instance id -> digest
+    # instance id -> digest
+    pins: dict[str, Annotated[str, Field(pattern=r"^sha256:[0-9a-f]{64}$")]] = {}  # noqa: RUF012 - pydantic copies it
     pulls: int = Field(default=3, ge=1)  # at a time
     pulls_per_hour: int | None = Field(default=None, ge=1)  # begun; no bound where not given
     evict_built: bool = False  # whether images built here may go under the budget as well

@@ -7,7 +7,7 @@ from math import fsum, sqrt
 from operator import mul
 from typing import TYPE_CHECKING
 
-from harness.config.schema import EmbeddingsConfig, LocalizationConfig
+from harness.config.localization_keys import EmbeddingsConfig, LocalizationConfig
 from harness.core.instance import Instance
 from harness.core.interfaces import Model, Snapshot
 from harness.localize.folders import FolderFilter, filter_folders

@@ -5,7 +5,8 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from harness.config.schema import LocalizationConfig, SamplingConfig
+from harness.config.localization_keys import LocalizationConfig
+from harness.config.schema import SamplingConfig
 from harness.core.instance import Instance
 from harness.core.interfaces import Cost, Drawing, Model, Snapshot
 from harness.core.location import Location, union

@@ -5,7 +5,7 @@ import os
 from collections.abc import Sequence
 from hashlib import sha256
 
-from harness.config.schema import EmbeddingsConfig
+from harness.config.localization_keys import EmbeddingsConfig
 from harness.errors import InfrastructureError, InputError
 from harness.model.connection import connect
 from harness.repo.blob_cache import BlobStore

@@ -11,7 +11,8 @@ from jinja2 import Environment, meta
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from harness.config.schema import RunConfig, Section
+from harness.config.schema import RunConfig
+from harness.config.section import Section
 from harness.core.interfaces import Sampling
 
 ROOT = Path(__file__).parents[2]

@@ -16,12 +16,7 @@ from doubles import ScriptedModel
 from harness.common.paths import cache_folder
 from harness.common.run_folder import RunFolder
 from harness.config.load import load_run_file
-from harness.config.schema import (
-    EvaluationConfig,
-    RegressionConfig,
-    ReproductionConfig,
-    ValidationConfig,
-)
+from harness.config.schema import EvaluationConfig, RegressionConfig, ReproductionConfig, ValidationConfig
 from harness.core.candidate import Candidate
 from harness.core.instance import Instance
 from harness.core.interfaces import Snapshot

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from harness.config.schema import LocalizationConfig, SamplingConfig
+from harness.config.localization_keys import LocalizationConfig
+from harness.config.schema import SamplingConfig
 from harness.core.interfaces import Drawing
 from harness.core.location import Location
 from harness.localize.stages import Localizer

@@ -7,7 +7,8 @@ from doubles import ScriptedModel
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.config.schema import LocalizationConfig, SamplingConfig
+from harness.config.localization_keys import LocalizationConfig
+from harness.config.schema import SamplingConfig
 from harness.core.interfaces import CUT, Answer, ContextOverflow
 from harness.core.location import Location, union
 from harness.errors import InfrastructureError, InputError
