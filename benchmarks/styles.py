@@ -12,7 +12,7 @@ import sys
 from collections import Counter
 
 from parts.arguments import BenchmarkParser
-from parts.gold_answers import CONTEXT, STYLES, gold_contents, rebuilt_rows
+from parts.gold_answers import CONTEXT, FORMATS, STYLES, WHOLE, gold_contents, rebuilt_rows, whole_files
 
 from harness.core.candidate import Reason
 from harness.core.instance import Instance
@@ -42,7 +42,7 @@ async def outcome(instance: Instance, snapshot: Snapshot, text: str, finish: str
 
 async def measure(rows: str) -> tuple[dict[str, Counter[str]], int]:
     """Outcomes by style, and the number of rows."""
-    outcomes: dict[str, Counter[str]] = {style: Counter() for style in (*STYLES, CUT)}
+    outcomes: dict[str, Counter[str]] = {style: Counter() for style in (*STYLES, *FORMATS, WHOLE, CUT)}
     count = 0
     for instance, snapshot in rebuilt_rows(rows):
         count += 1
@@ -51,6 +51,11 @@ async def measure(rows: str) -> tuple[dict[str, Counter[str]], int]:
             outcomes[style][found] += 1
             if found != GOLD:
                 print(f"{instance.instance_id}: {style}: {found}", file=sys.stderr)
+        blocks = gold_blocks(instance, snapshot, CONTEXT)
+        formats = {name: write(blocks) for name, write in FORMATS.items()}
+        formats[WHOLE] = whole_files(gold_contents(instance, snapshot))
+        for name, text in formats.items():
+            outcomes[name][await outcome(instance, snapshot, text)] += 1
         text = STYLES["plain"][0](gold_blocks(instance, snapshot, CONTEXT))
         half = text[: len(text) // 2]
         found = await outcome(instance, snapshot, half, "length")
@@ -84,9 +89,11 @@ def main() -> int:
     problems = missed(outcomes, count)
     for problem in problems:
         print(f"missed: {problem}")
-    gold = sum(found[GOLD] for style, found in outcomes.items() if style != CUT)
+    gold = sum(outcomes[style][GOLD] for style in STYLES)
+    formats = sum(outcomes[name][GOLD] for name in (*FORMATS, WHOLE))
     print(
-        f"rows {count}, styles {len(STYLES)}, gold {gold} of {count * len(STYLES)}, wrong "
+        f"rows {count}, styles {len(STYLES)}, gold {gold} of {count * len(STYLES)}, in other formats {formats} of "
+        f"{count * (len(FORMATS) + 1)}, wrong "
         f"{sum(found[WRONG] for found in outcomes.values())}"
     )
     return 1 if given.check and problems else 0

@@ -1,8 +1,9 @@
 """Gold patches as the search/replace answers that a model might give, in the styles that models drift into."""
 
+import json
 import re
 import subprocess
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -124,6 +125,55 @@ def _elided(block: Block) -> Block:
     search, new = map(tuple, parts)
     return Block(block.path, search, new, (False,) * len(new))
 
+
+def diff(blocks: Sequence[Block]) -> str:
+    """Unified diffs with wrong counts, without a/ and b/, in a fence."""
+    parts = (f"--- {b.path}\n+++ {b.path}\n@@ -1,1 +1,1 @@\n{_hunk(b)}" for b in blocks)
+    return f"```diff\n{''.join(parts)}```\n"
+
+
+def envelope(blocks: Sequence[Block]) -> str:
+    """The apply-patch envelope."""
+    parts = (f"*** Update File: {b.path}\n@@\n{_hunk(b)}" for b in blocks)
+    return f"*** Begin Patch\n{''.join(parts)}*** End Patch\n"
+
+
+def _hunk(block: Block) -> str:
+    signed = [*(f"-{line}" for line in block.search), *(f"+{line}" for line in block.replace)]
+    return "".join(f"{line}\n" for line in signed)
+
+
+def calls_xml(blocks: Sequence[Block]) -> str:
+    """Calls of a str_replace tool as XML."""
+    calls = ({"command": "str_replace", **_call(block)} for block in blocks)
+    parts = ("".join(f"<parameter={name}>{value}</parameter>\n" for name, value in call.items()) for call in calls)
+    return "\n".join(f"<function=str_replace_editor>\n{part}</function>" for part in parts)
+
+
+def calls_json(blocks: Sequence[Block]) -> str:
+    """Calls of a str_replace tool as JSON."""
+    calls = ({"name": "str_replace", "arguments": _call(block)} for block in blocks)
+    return "\n".join(f"<tool_call>\n{json.dumps(call)}\n</tool_call>" for call in calls)
+
+
+def _call(block: Block) -> dict[str, str]:
+    old, new = ("".join(f"{line}\n" for line in lines) for lines in (block.search, block.replace))
+    return {"path": f"/testbed/{block.path}", "old_str": old, "new_str": new}
+
+
+def whole_files(contents: Mapping[str, bytes | None]) -> str:
+    """Every file with all of its content in a fence."""
+    parts = (f"{path}\n`````\n{(data or b'').decode()}`````\n" for path, data in contents.items())
+    return "\n".join(parts)
+
+
+FORMATS: dict[str, Callable[[Sequence[Block]], str]] = {
+    "diff": diff,
+    "apply-patch": envelope,
+    "str-replace as XML": calls_xml,
+    "str-replace as JSON": calls_json,
+}
+WHOLE = "whole-file"
 
 STYLES: dict[str, tuple[Callable[[Sequence[Block]], str], int]] = {
     "plain": (answer_text, CONTEXT),

@@ -31,13 +31,23 @@ class Reason(StrEnum):
     DOES_NOT_APPLY = "does-not-apply"  # git refused the patch
 
 
+class EditKind(StrEnum):
+    """What the texts of an edit are."""
+
+    LINES = "lines"  # whole lines, each ended by a line feed; no lines is the empty text
+    TEXT = "text"  # any part of the file: what tools for editing take
+    WHOLE = "whole"  # the replacement is all of the file, the search text is empty
+
+
 @dataclass(frozen=True)
 class Edit:
-    """One search/replace block. Both texts are whole lines, each ended by a line feed; no lines is the empty text."""
+    """One change that an answer asks for, in whatever format: a search text and what stands in its place."""
 
     path: str  # as the model wrote it
     search: str  # empty: the file is new
     replace: str  # empty: the lines are deleted
+    kind: EditKind = EditKind.LINES
+    line: int = 0  # where the answer says that the search text begins, from 1; 0: it does not say
     others: tuple[tuple[str, str], ...] = ()  # other readings of both texts; the file decides between them
 
 

@@ -1,7 +1,8 @@
 """Reading what a model answered. The text is data: it is never evaluated, and none makes these functions raise."""
 
-from harness.reading.blocks import EditReading, read_blocks
+from harness.reading.blocks import EditReading
 from harness.reading.file_lists import read_names
+from harness.reading.formats import Format, read_format
 from harness.reading.thinking import without_thinking
 
 __all__ = ["EditReading", "read_edits", "read_file_names", "without_thinking"]
@@ -12,10 +13,12 @@ def read_file_names(text: str) -> tuple[str, ...]:
     return read_names(without_thinking(text))
 
 
-def read_edits(text: str, cut: bool = False) -> EditReading:
+def read_edits(text: str, cut: bool = False, asked: Format = Format.SEARCH_REPLACE) -> EditReading:
     """The edits of an answer, in order; ``cut``: the text has no end of its own.
+
+    They are read in the format ``asked`` for if the answer has any in it, else in the one that it uses.
 
     A block's file stands on the line above it, on its marker or its fence; where none does, it is the file of the block
     before. A block that names none has the empty path: what it holds may say which is meant.
     """
-    return read_blocks(without_thinking(text), cut)
+    return read_format(without_thinking(text), asked, cut)

@@ -39,6 +39,11 @@ def read_blocks(text: str, cut: bool = False) -> EditReading:
     return _Reader(lines, *markers).read(cut)
 
 
+def holds_blocks(text: str) -> bool:
+    """Whether a text has the marker that opens a block."""
+    return any(map(_OPEN.fullmatch, text.split("\n")))
+
+
 class _Reader:
     """Reads the blocks of one answer between markers of one kind."""
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Mapping, Sequence
 
-from harness.core.candidate import Edit, Reason
+from harness.core.candidate import Edit, EditKind, Reason
 from harness.core.interfaces import Snapshot
 from harness.core.location import Interval, resolve_path
 from harness.repair.match import EditRefused
@@ -21,6 +21,8 @@ def edited_path(edit: Edit, snapshot: Snapshot, shown: Mapping[str, Sequence[Int
     name = _inside(edit.path.strip().replace("\\", "/"), paths, new=not edit.search.strip())
     if problem := _forbidden(name, snapshot) if name else "":
         raise EditRefused(Reason.FORBIDDEN_PATH, f"{edit.path[:200]}: {problem}")
+    if edit.kind is EditKind.WHOLE and (known := resolve_path(name, shown)):
+        return known
     if edit.search.strip() or name in paths:
         return resolve_path(name, shown) or resolve_path(name, paths)
     if not name:

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
 
-from harness.core.candidate import Edit, Grade, Reason
+from harness.core.candidate import Edit, EditKind, Grade, Reason
 from harness.core.interfaces import Snapshot
-from harness.core.location import Location
+from harness.core.location import Interval, Location
+from harness.repair.as_lines import as_lines
 from harness.repair.dress import unfenced
 from harness.repair.edited_path import edited_path, mode_of
 from harness.repair.elision import match_lines
@@ -107,6 +108,16 @@ def _unknown(name: str) -> EditRefused:
     return EditRefused(Reason.UNKNOWN_PATH, f"no one file of the repository is {name[:200]}")
 
 
+def _matches(edit: Edit, file: SourceFile, shown: Sequence[Interval]) -> list[Match]:
+    """Where an edit goes in; of several places the one nearest to the line that the answer names, if it names one."""
+    try:
+        return match_lines(edit, file, shown)
+    except EditRefused as refused:
+        if refused.reason is not Reason.AMBIGUOUS_MATCH or not edit.line or not edit.search.strip():
+            raise
+        return [min(find_places(edit, file), key=lambda match: abs(match.start + 1 - edit.line))]
+
+
 class _Files:
     """The files of one snapshot as the edits of one answer meet them."""
 
@@ -122,7 +133,7 @@ class _Files:
             edits = [self._decided(path, edit) for edit in group]
             if len(edits) > 1 and (places := self._places(path, edits)):
                 return [_Placed(edit, path, [match]) for edit, match in zip(group, places, strict=True)]
-            return [_Placed(e, path, match_lines(edit, file, shown)) for e, edit in zip(group, edits, strict=True)]
+            return [_Placed(e, path, _matches(edit, file, shown)) for e, edit in zip(group, edits, strict=True)]
         except EditRefused as refused:
             raise EditRefused(refused.reason, f"{path}: {refused.detail}") from refused
 
@@ -184,11 +195,13 @@ class _Files:
 
     def _decided(self, path: str, edit: Edit) -> Edit:
         """The edit with the one reading of its texts that the file holds, and without a fence around a new file."""
+        if edit.kind is not EditKind.LINES:
+            return as_lines(edit, self.file(path))
         if not edit.search.strip():
             text = edit.replace if path.endswith(MARKUP) else unfenced(edit.replace)
             return dataclasses.replace(edit, replace=text, others=())
         readings = ((edit.search, edit.replace), *edit.others)
-        edits = [Edit(edit.path, search, replace) for search, replace in readings]
+        edits = [Edit(edit.path, search, replace, line=edit.line) for search, replace in readings]
         if len(edits) == 1:
             return edits[0]
         held = [one for one in edits if one.search.strip() and self._met(path, one)]

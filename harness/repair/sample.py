@@ -113,7 +113,7 @@ async def read_answer(reply: Reply, snapshot: Snapshot, shown: Sequence[Location
         if reading.problems:
             raise EditRefused(Reason.PARSE_FAILURE, reading.problems[0])
         if not reading.edits:
-            raise EditRefused(Reason.NO_EDITS, "the answer holds no search/replace block")
+            raise EditRefused(Reason.NO_EDITS, "the answer holds no edit in any format")
         applied = apply_edits(reading.edits, snapshot, shown)
         if problem := syntax_problem(applied.changes):
             raise EditRefused(Reason.SYNTAX_ERROR, problem)

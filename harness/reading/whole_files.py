@@ -1,0 +1,35 @@
+"""Whole files: a path, and a fence with all that the file shall hold."""
+
+import re
+
+from harness.core.candidate import Edit, EditKind
+from harness.reading.blocks import EditReading
+from harness.reading.endings import next_question
+from harness.reading.path_names import looks_like_path, path_above
+
+_FENCE = re.compile(r"(```+|~~~+)[^`]*")
+
+
+def read_whole_files(text: str, cut: bool = False) -> EditReading:
+    """Each fence that a path heads, as the whole content of that file."""
+    lines = text.split("\n")
+    edits: list[Edit] = []
+    position, floor, unfinished = 0, 0, ""
+    while position < len(lines):
+        if edits and next_question(lines[position]):
+            break
+        opening = _FENCE.fullmatch(lines[position])
+        position += 1
+        if not opening:
+            continue
+        end = position
+        while end < len(lines) and lines[end].rstrip() != opening[1]:
+            end += 1
+        path = path_above(lines, floor, position)
+        if end == len(lines):
+            unfinished = f"the file at line {position} was cut" if cut else ""
+        elif looks_like_path(path):
+            content = "".join(f"{line}\n" for line in lines[position:end])
+            edits.append(Edit(path, "", content, EditKind.WHOLE))
+        position = floor = end + 1
+    return EditReading(tuple(edits), (), unfinished)

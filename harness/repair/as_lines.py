@@ -1,0 +1,43 @@
+"""Edits of other kinds as edits of whole lines, which are met with a file and merged."""
+
+from harness.core.candidate import Edit, EditKind, Reason
+from harness.repair.match import EditRefused, SourceFile
+
+KEPT = 0.4  # share of a file's distinct lines that a whole file for it must keep; else it is a part, or another file
+SHORT = 10  # lines of a file that may be written anew altogether
+
+
+def as_lines(edit: Edit, file: SourceFile) -> Edit:
+    """The same change of ``file`` as an edit of whole lines. Raises EditRefused if there is none."""
+    lines = file.text()
+    if edit.kind is EditKind.WHOLE:
+        return _whole(edit, lines)
+    text, search = "".join(f"{line}\n" for line in lines), edit.search
+    count = text.count(search) if search else 0
+    if count > 1 and search.split("\n")[0] not in lines:
+        raise EditRefused(Reason.AMBIGUOUS_MATCH, f"the file holds the search text {count} times")
+    if count != 1:
+        return Edit(edit.path, _ended(search), _ended(edit.replace))
+    start = text.index(search)
+    first = text.rfind("\n", 0, start) + 1
+    last = start + len(search)
+    if not search.endswith("\n"):
+        last = text.find("\n", last) + 1
+        changed = text[first:start] + edit.replace + text[start + len(search) : last]
+    else:
+        changed = text[first:start] + _ended(edit.replace)
+    return Edit(edit.path, text[first:last], "" if changed == "\n" and not edit.replace else changed)
+
+
+def _whole(edit: Edit, lines: list[str]) -> Edit:
+    if edit.replace and len(lines) > SHORT:
+        old = {line for line in lines if line.strip()}
+        kept = old & set(edit.replace.split("\n"))
+        if len(kept) < KEPT * len(old):
+            detail = f"a whole file that keeps {len(kept)} of {len(old)} lines, which is a part of it or another file"
+            raise EditRefused(Reason.PARSE_FAILURE, detail)
+    return Edit(edit.path, "".join(f"{line}\n" for line in lines), edit.replace)
+
+
+def _ended(text: str) -> str:
+    return text if not text or text.endswith("\n") else f"{text}\n"
