@@ -111,6 +111,7 @@ def _conditions(request: PackRequest, vocabulary: Vocabulary, stride: int) -> di
         "weights": list(request.weights),
         "column": request.column,
         "tokenizer": vocabulary.name,
+        "tokenizer_content": vocabulary.digest,
         "separator": vocabulary.separator,
         "context_length": request.context,
         "stride": stride,
@@ -242,7 +243,7 @@ def _write(
         return
     gatherer = Gatherer(packing, corpus, vocabulary.padding, request.rules)
     if request.format == MEGATRON:
-        write_megatron(folder, gatherer, vocabulary.size)
+        write_megatron(folder, gatherer)
         return
     write_shards(
         folder,

@@ -15,4 +15,10 @@ COMPARED = (
 )  # where no strategies are named; `best-fit` only where no document is too long for it
 SHARD_TOKENS = 1 << 24  # of one Parquet file
 SHUFFLE_SEED = 0  # of the rows of best-fit decreasing, which opens its sequences longest document first
-ROWS, TRAINER, BRIDGE, MEGATRON = FORMATS = ("rows", "trainer", "megatron-bridge", "megatron")  # of what is written
+ROWS, ARROW, TRAINER, BRIDGE, MEGATRON = FORMATS = (
+    "rows",
+    "arrow",
+    "trainer",
+    "megatron-bridge",
+    "megatron",
+)  # of what is written

@@ -16,6 +16,7 @@ import numpy as np
 from harness.common.files import UNFINISHED, finished_file, put_in_place
 from harness.common.paths import check_folder
 from harness.errors import InfrastructureError, InputError
+from harness.packing.defaults import ARROW
 from harness.packing.pieces import Packing
 from harness.packing.row_formats import TABLES
 from harness.packing.rows import Gatherer
@@ -80,7 +81,7 @@ def _discard_unfinished(folder: Path) -> None:
 def _clean_up(partial: Path) -> bool:
     """Remove what is not finished; whether shards stay."""
     _discard_unfinished(partial)
-    if any(partial.rglob("*.parquet")):
+    if any(partial.rglob("shard-*")):
         return True
     shutil.rmtree(partial)
     return False
@@ -112,7 +113,7 @@ def write_shards(
     shard_tokens: int,
     progress: Callable[[int, int], None] | None = None,
 ) -> None:
-    """Write all rows of a packing as Parquet shards of at most ``shard_tokens`` tokens (one row at least).
+    """Write all rows of a packing as Parquet (or Arrow) shards of at most ``shard_tokens`` tokens (one row at least).
 
     ``form`` is one of `row_formats.TABLES`. Shards that are there already are left as they are. ``progress`` is called
     with (shards done, shards in all).
@@ -121,8 +122,9 @@ def write_shards(
     rows = max(1, shard_tokens // packing.context)
     shards = -(-packing.sequences // rows)
     order = np.arange(packing.sequences)
+    suffix = "arrow" if form == ARROW else "parquet"
     for shard in range(shards):
-        path = folder / f"shard-{shard:05d}-of-{shards:05d}.parquet"
+        path = folder / f"shard-{shard:05d}-of-{shards:05d}.{suffix}"
         if not path.exists():
             with finished_file(path) as file:
                 _write_shard(file, gatherer, form, order[shard * rows : (shard + 1) * rows])
@@ -132,21 +134,29 @@ def write_shards(
 
 def _write_shard(file: IO[bytes], gatherer: Gatherer, form: str, members: Any) -> None:
     import pyarrow
-    import pyarrow.parquet
 
     group = max(1, GROUP_TOKENS // gatherer.packing.context)
     writer = None
     for first in range(0, len(members), group):
         columns = TABLES[form](gatherer.rows(members[first : first + group]))
         table = pyarrow.Table.from_arrays(list(columns.values()), names=list(columns))
-        # ids repeat too little for a dictionary to pay: it takes three times the time for the same size
-        writer = writer or pyarrow.parquet.ParquetWriter(file, table.schema, compression="zstd", use_dictionary=False)
+        writer = writer or _writer(file, table.schema, form)
         writer.write_table(table)
     if writer is not None:
         writer.close()
 
 
-def write_megatron(folder: Path, gatherer: Gatherer, vocabulary: int | None) -> None:
+def _writer(file: IO[bytes], schema: Any, form: str) -> Any:
+    import pyarrow
+    import pyarrow.parquet
+
+    if form == ARROW:
+        return pyarrow.ipc.new_stream(file, schema)
+    # ids repeat too little for a dictionary to pay: it costs time and saves no room
+    return pyarrow.parquet.ParquetWriter(file, schema, compression="zstd", use_dictionary=False)
+
+
+def write_megatron(folder: Path, gatherer: Gatherer) -> None:
     """Write the rows as Megatron's .bin and .idx, each row one document of the context's length.
 
     Megatron's GPTDataset at that sequence length then takes the rows as its samples, in an order of its own. Raises
@@ -160,7 +170,7 @@ def write_megatron(folder: Path, gatherer: Gatherer, vocabulary: int | None) -> 
     folder.mkdir(parents=True, exist_ok=True)
     group = max(1, GROUP_TOKENS // gatherer.packing.context)
     unfinished = index.with_name(index.name + UNFINISHED)
-    with StoreWriter(data, unfinished, vocabulary) as writer:
+    with StoreWriter(data, unfinished, gatherer.largest_id + 1) as writer:
         for first in range(0, gatherer.packing.sequences, group):
             for ids in gatherer.rows(np.arange(first, min(first + group, gatherer.packing.sequences))).input_ids:
                 writer.add(ids)

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.packing.defaults import BRIDGE, ROWS, TRAINER
+from harness.packing.defaults import ARROW, BRIDGE, ROWS, TRAINER
 from harness.packing.rows import Rows
 from harness.packing.token_columns import IGNORED
 
@@ -19,6 +19,16 @@ def rows_table(rows: Rows) -> Columns:
     segments = _ragged(rows.seq_bounds, rows.seq_lengths)
     carried = {name: _even(values) for name, values in rows.columns.items()}
     return {**{name: _even(values) for name, values in columns.items()}, "seq_lengths": segments, **carried}
+
+
+def narrow_table(rows: Rows) -> Columns:
+    """The columns of `rows_table`, ids and positions in 16 bits if they fit."""
+    columns = rows_table(rows)
+    for name, values in (("input_ids", rows.input_ids), ("position_ids", rows.position_ids)):
+        largest = rows.largest_id if name == "input_ids" else values.shape[1] - 1
+        if largest <= np.iinfo(np.uint16).max:
+            columns[name] = _even(values.astype(np.uint16))
+    return columns
 
 
 def trainer_table(rows: Rows) -> Columns:
@@ -69,4 +79,9 @@ def _ragged(bounds: NDArray[np.int64], values: NDArray[Any]) -> Any:
     return pyarrow.ListArray.from_arrays(bounds.astype(np.int32), values)
 
 
-TABLES: dict[str, Callable[[Rows], Columns]] = {ROWS: rows_table, TRAINER: trainer_table, BRIDGE: bridge_table}
+TABLES: dict[str, Callable[[Rows], Columns]] = {
+    ROWS: rows_table,
+    ARROW: narrow_table,
+    TRAINER: trainer_table,
+    BRIDGE: bridge_table,
+}

@@ -14,6 +14,8 @@ from harness.packing.loss import LossRules, occurrences, untrained_heads
 from harness.packing.pieces import Packing
 from harness.packing.token_columns import IGNORED, TRAINED, WEIGHT
 
+MOST_ID = int(np.iinfo(np.int32).max)
+
 
 @dataclass(frozen=True)
 class Rows:
@@ -28,6 +30,8 @@ class Rows:
     filled: NDArray[np.int64] = field(
         default_factory=lambda: np.empty(0, np.int64)
     )  # (rows,) tokens before the padding
+
+    largest_id: int = MOST_ID  # that any row of the packing may hold
 
     def padding(self) -> NDArray[np.int64]:
         """Padding at the end of every row, in tokens."""
@@ -85,9 +89,6 @@ def _fill(
     return bool(lowest >= 0 and highest <= MOST_ID)
 
 
-MOST_ID = np.iinfo(np.int32).max
-
-
 @compiled
 def _gather(members: Any, starts: Any, pieces: Columns, source: tuple[Any, Any, Any], ended: bool, values: Any) -> None:
     """Fill ``values`` (rows, context), zeros, from a column; a separator gets its document's last value, or 0."""
@@ -131,6 +132,9 @@ class Gatherer:
         self._padding = padding
         self._starts = packing.starts()
         self._trained = np.empty(0, np.uint8) if corpus.trained is None else corpus.trained
+        inserted = max(self._separator, padding)
+        narrow = self._store.tokens.dtype.itemsize <= 2
+        self.largest_id = max(int(np.iinfo(self._store.tokens.dtype).max), inserted) if narrow else MOST_ID
         self._begins = np.cumsum(corpus.lengths) - corpus.lengths
         self._counts = occurrences(packing, corpus, rules) if rules.equal_weights else None
         heads = untrained_heads(packing, len(corpus.lengths), rules)
@@ -164,7 +168,9 @@ class Gatherer:
         if not _fill(members, self._starts, self._pieces, source, self._separator, self._padding, rows):
             raise InputError(f"the corpus holds token ids that are not between 0 and {MOST_ID:,}")
         columns = {name: self._column(name, members, np.zeros(shape, dtype)) for name, dtype in self.columns.items()}
-        return Rows(ids, labels, positions, seq_lengths[: bounds[-1]], bounds, columns, self._filled[members])
+        return Rows(
+            ids, labels, positions, seq_lengths[: bounds[-1]], bounds, columns, self._filled[members], self.largest_id
+        )
 
     def _column(self, name: str, members: NDArray[np.int64], values: NDArray[Any]) -> NDArray[Any]:
         store = self._store

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from harness.common.hashing import content_key
 from harness.common.suggest import nearest
 from harness.errors import InputError
 
@@ -21,6 +22,7 @@ class Vocabulary:
     tokenizer: Any  # tokenizers.Tokenizer, or None: the corpus holds ids already
     separator: int | None  # id appended to every document that does not end with it
     padding: int
+    digest: str = ""  # of the tokenizer's content: a changed one under the same name is another
 
     @property
     def size(self) -> int | None:
@@ -53,7 +55,7 @@ def load_vocabulary(tokenizer: str | None, separator: str | None = None, padding
     padding_id = separator_id or 0
     if padding is not None or "pad_token" in special:
         padding_id = _token_id(loaded, padding or special["pad_token"], f"tokenizer {tokenizer}", "padding")
-    return Vocabulary(tokenizer, loaded, separator_id, padding_id)
+    return Vocabulary(tokenizer, loaded, separator_id, padding_id, content_key(tokenizer=loaded.to_str()))
 
 
 def _plain_id(text: str, what: str) -> int:

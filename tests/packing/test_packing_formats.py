@@ -1,8 +1,10 @@
 """What trainers take: their columns, token files, rows made from an index, and batches laid out as one row."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
+import pyarrow
 import pyarrow.parquet
 import pytest
 
@@ -11,7 +13,7 @@ from harness.packing.command import pack_command
 from harness.packing.loss import LossRules
 from harness.packing.reader import PackedIndex
 from harness.packing.request import PackRequest
-from harness.packing.store import read_store
+from harness.packing.store import StoreWriter, read_store
 from harness.packing.strategies import STRATEGIES, pack
 
 LINES = [
@@ -28,6 +30,20 @@ def packed(folder, lines=LINES, **changes):
     written = {"output": folder / "out", "in_order": True, "padding": "0", "strategies": ("concat-then-split",)}
     result = pack_command(PackRequest(str(corpus), CONTEXT, **{**written, **changes}), lambda line: None)
     return folder / "out" / changes.get("strategies", written["strategies"])[0], result
+
+
+@pytest.mark.parametrize(("size", "kind"), [(100, pyarrow.uint16()), (70_000, pyarrow.int32())])
+def test_arrow_shards_hold_the_rows_in_narrow_types(tmp_path, size, kind):
+    with StoreWriter(tmp_path / "t.bin", tmp_path / "t.idx", size) as writer:
+        for line in LINES:
+            writer.add(np.array(line["input_ids"]))
+    for form in ("arrow", "rows"):
+        asked = PackRequest(str(tmp_path / "t"), CONTEXT, strategies=("best-fit+split",), format=form)
+        pack_command(replace(asked, output=tmp_path / form), lambda line: None)
+    [shard] = (tmp_path / "arrow" / "best-fit+split").glob("*.arrow")
+    table = pyarrow.ipc.open_stream(shard).read_all()
+    assert table.schema.field("input_ids").type.value_type == kind
+    assert table.to_pydict() == pyarrow.parquet.read_table(tmp_path / "rows" / "best-fit+split").to_pydict()
 
 
 def test_a_trainers_columns(tmp_path):

@@ -7,6 +7,7 @@ from pathlib import Path
 import datasets
 import numpy as np
 import pytest
+from tokenizers import Tokenizer
 
 from harness.errors import InfrastructureError, InputError
 from harness.packing import output as output_module
@@ -269,6 +270,27 @@ def test_other_settings_do_not_go_on_with_an_unfinished_output(tmp_path):
     with pytest.raises(InputError, match="unfinished packing with other settings"):
         pack_command(small(tmp_path, strategies=("concat-then-split",), context=9), silent)
     assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_a_tokenizer_that_changed_under_its_name_does_not_go_on_with_an_unfinished_output(tmp_path, tokenizer_folder):
+    """It was known by its name alone: 320 tokens came out instead of 580, with status 0."""
+    (tmp_path / "t").mkdir()
+    for file in tokenizer_folder.iterdir():
+        (tmp_path / "t" / file.name).write_bytes(file.read_bytes())
+    (tmp_path / "c.jsonl").write_text('{"text": "def f(): return 1"}\n' * 9)
+    asked = {"tokenizer": str(tmp_path / "t"), "strategies": ("concat-then-split",), "output": tmp_path / "out"}
+
+    def stop(message):
+        if "shard 1 of" in message:
+            raise Killed
+
+    with pytest.raises(Killed):
+        pack_command(PackRequest(str(tmp_path / "c.jsonl"), 8, **asked), stop)
+    tokenizer = Tokenizer.from_file(str(tmp_path / "t" / "tokenizer.json"))
+    tokenizer.add_tokens(["return"])
+    tokenizer.save(str(tmp_path / "t" / "tokenizer.json"))
+    with pytest.raises(InputError, match="unfinished packing with other settings"):
+        pack_command(PackRequest(str(tmp_path / "c.jsonl"), 8, **asked), silent)
 
 
 def test_an_output_is_never_written_over(tmp_path):

@@ -1,0 +1,74 @@
+"""Speed of writing packed rows: python benchmarks/pack_write.py [--check].
+
+A hundred million token ids of 16 bits, lognormal document lengths, best-fit+split at 8,192 tokens, one process. CPU
+seconds for packing, measuring, gathering, encoding and writing the shards, and bytes a token. A plain concatenation of
+the same ids stands beside it. With --check the exit status is 1 when the fastest form is slower than its target.
+"""
+
+import os
+import shutil
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from parts.arguments import BenchmarkParser
+
+ROOT = Path(__file__).parents[1]
+sys.path.insert(0, str(ROOT))
+CONTEXT, DOCUMENTS, SEED = 8192, 30_000, 0
+LEAST_RATE = 60e6  # tokens a CPU second of the fastest form
+
+
+def measure(folder: Path, form: str) -> tuple[float, float]:
+    """Tokens a CPU second, and bytes a token, of the corpus in ``folder`` written in a form."""
+    from harness.packing.command import pack_command
+    from harness.packing.request import PackRequest
+
+    best = 0.0
+    for repeat in range(2):
+        output = folder / f"{form}-{repeat}"
+        asked = PackRequest(str(folder / "t"), CONTEXT, strategies=("best-fit+split",), format=form, output=output)
+        began = time.process_time()
+        tokens = pack_command(asked, lambda _: None).metrics["best-fit+split"].tokens
+        best = max(best, tokens / (time.process_time() - began))
+        size = sum(file.stat().st_size for file in (output / "best-fit+split").iterdir())
+        shutil.rmtree(output)
+    return best, size / tokens
+
+
+def main() -> None:
+    """Measure, print, check."""
+    parser = BenchmarkParser(__doc__)
+    parser.add_check("when the fastest form is slower than its target")
+    arguments = parser.parse_args()
+    import numpy as np
+    from parts.pack_worker import draw_lengths
+
+    from harness.packing.store import StoreWriter
+
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        random = np.random.default_rng(SEED)
+        lengths = draw_lengths(DOCUMENTS)
+        ids = (random.zipf(1.3, int(lengths.sum())) % 50_000).astype(np.uint16)
+        with StoreWriter(folder / "t.bin", folder / "t.idx", 50_000) as writer:
+            for part in np.split(ids, np.cumsum(lengths)[:-1]):
+                writer.add(part)
+        began = time.process_time()
+        ids[: len(ids) // CONTEXT * CONTEXT].reshape(-1, CONTEXT).tofile(folder / "plain")
+        plain = len(ids) / (time.process_time() - began)
+        print(f"{len(ids):,} tokens, load {os.getloadavg()[0]:.1f}; plain concatenation {plain / 1e6:.0f} M tokens/s")
+        rates = {}
+        for form in ("arrow", "megatron", "rows", "trainer", "megatron-bridge"):
+            rates[form], size = measure(folder, form)
+            print(f"{form:>16} {rates[form] / 1e6:6.1f} M tokens a CPU second, {size:5.2f} bytes a token", flush=True)
+    fastest = max(rates.values())
+    missed = fastest < LEAST_RATE
+    if missed:
+        print(f"MISSED: {fastest / 1e6:.1f} M tokens a CPU second, target {LEAST_RATE / 1e6:.0f}")
+    sys.exit(1 if arguments.check and missed else 0)
+
+
+if __name__ == "__main__":
+    main()
