@@ -5,6 +5,7 @@ from enum import StrEnum
 from typing import Self
 
 from harness.core.interfaces import NO_COST, Answer, ContextOverflow, Cost, Model, Sampling
+from harness.model.prompts import Prompt
 from harness.model.recorded import NOT_RECORDED
 from harness.reading.thinking import without_thinking
 
@@ -63,6 +64,8 @@ class Reply:
 
 async def ask(model: Model, sampling: Sampling, prompt: str, index: int = 0) -> Reply:
     """Sample ``index`` of the answers to ``prompt``. Raises InfrastructureError if the model can't be asked."""
+    if isinstance(prompt, Prompt) and prompt.stop and sampling.stop is None:
+        sampling = sampling.model_copy(update={"stop": prompt.stop})
     try:
         return Reply.of(await model.answer(prompt, sampling, index))
     except ContextOverflow as overflow:

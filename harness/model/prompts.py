@@ -1,28 +1,43 @@
-"""Prompt sets: a folder of jinja2 templates, one file for each stage that asks the model."""
+"""Prompt sets: a folder of jinja2 templates, one for each stage that asks the model, and the set's own settings."""
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Annotated, Any, Self
 
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from harness.common.files import LOADER
 from harness.common.resources import resource, templates
 from harness.common.suggest import nearest
 from harness.errors import InputError
+from harness.reading.formats import Format
 
 if TYPE_CHECKING:
     from jinja2 import Template
 
 SUFFIX = ".jinja"
+SETTINGS = "set.yaml"  # in the folder of a set; it may be missing
+
+
+class SetSettings(BaseModel):
+    """What a prompt set says of its answers."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    answer: Format = Format.SEARCH_REPLACE  # the format that its repair prompt asks for
+    stop: dict[str, tuple[Annotated[str, Field(min_length=1)], ...]] = {}  # by stage: texts that end an answer
 
 
 class Prompt(str):
     """A rendered prompt, which knows the stage that it is asked in."""
 
     stage: str
+    stop: tuple[str, ...]  # texts that end an answer, if the sampling parameters name none
 
-    def __new__(cls, text: str, stage: str) -> Self:
+    def __new__(cls, text: str, stage: str, stop: tuple[str, ...] = ()) -> Self:
         """``text`` as the prompt of ``stage``."""
         prompt = super().__new__(cls, text)
-        prompt.stage = stage
+        prompt.stage, prompt.stop = stage, stop
         return prompt
 
 
@@ -30,9 +45,12 @@ class Prompts:
     """The prompts of one set: a folder of ``prompts/`` by its name, or a user's own folder by its path."""
 
     def __init__(self, name_or_folder: str) -> None:
-        """Raises InputError where there is no such set, or its folder holds no template."""
+        """Raises InputError if there is no such set, its folder holds no template, or its settings are wrong."""
         self.name = name_or_folder
         self.folder = _folder(name_or_folder)
+        self.settings = _settings(self.folder / SETTINGS)
+        if unknown := sorted(set(self.settings.stop) - set(self.stages())):
+            raise InputError(f"{self.folder / SETTINGS}: stop: the set has no prompt for {', '.join(unknown)}")
 
     def stages(self) -> list[str]:
         """The stages that this set has a prompt for."""
@@ -61,7 +79,7 @@ class Prompts:
             text = template.render(**variables)
         except TemplateError as error:
             raise InputError(f"{self.folder / stage}{SUFFIX}: {error}") from error
-        return Prompt(text.encode("utf-8", "replace").decode(), stage)
+        return Prompt(text.encode("utf-8", "replace").decode(), stage, self.settings.stop.get(stage, ()))
 
     def _template(self, stage: str) -> "Template":
         from jinja2 import TemplateError, TemplateNotFound
@@ -72,6 +90,20 @@ class Prompts:
             raise InputError(f"prompt set {self.name}: {self.folder} has no {error}") from error
         except (TemplateError, ValueError) as error:  # ValueError: not UTF-8
             raise InputError(f"{self.folder / stage}{SUFFIX}: {error}") from error
+
+
+def _settings(path: Path) -> SetSettings:
+    import yaml
+
+    if not path.is_file():
+        return SetSettings()
+    try:
+        return SetSettings.model_validate(yaml.load(path.read_bytes(), LOADER) or {})
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise InputError(f"{path}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from error
+    except (yaml.YAMLError, ValueError) as error:  # ValueError: not UTF-8
+        raise InputError(f"{path}: {' '.join(str(error).split())}") from error
 
 
 def _folder(name: str) -> Path:

@@ -13,6 +13,7 @@ from harness.model.answers import read_edits
 from harness.model.ask import Reply, ask
 from harness.model.fit_prompt import Fitted, fit_prompt
 from harness.model.prompts import Prompts
+from harness.reading.formats import Format
 from harness.repair.edits import apply_edits
 from harness.repair.match import EditRefused
 from harness.repair.patch import make_patch, normalise, read_effect, syntax_problem
@@ -86,8 +87,9 @@ class _Repair:
 
     async def _draw(self, number: int, sample: int, prompt: str, shown: Sequence[Location]) -> Candidate:
         candidate = self._blank(number, sample)
+        asked = self.prompts.settings.answer
         reply = await ask(self.model, self.drawing.of(sample), prompt, candidate.index)
-        return _with(candidate, cost=reply.cost, **await read_answer(reply, self.snapshot, shown))
+        return _with(candidate, cost=reply.cost, **await read_answer(reply, self.snapshot, shown, asked))
 
     def _blank(self, number: int, sample: int) -> Candidate:
         # one index over all sets: two sets may show the same lines, and must still be sampled apart
@@ -103,9 +105,11 @@ def _with(candidate: Candidate, **fields: Any) -> Candidate:
     return candidate.model_copy(update=fields)
 
 
-async def read_answer(reply: Reply, snapshot: Snapshot, shown: Sequence[Location]) -> dict[str, Any]:
+async def read_answer(
+    reply: Reply, snapshot: Snapshot, shown: Sequence[Location], asked: Format = Format.SEARCH_REPLACE
+) -> dict[str, Any]:
     """A candidate's fields that follow from the answer's text: its patch, or the reason that it makes none."""
-    reading = read_edits(reply.text, reply.cut)
+    reading = read_edits(reply.text, reply.cut, asked)
     if reply.reason and not reading.edits:
         return {"reason": Reason(reply.reason.value), "detail": reply.detail}
     fields: dict[str, Any] = {"edits": reading.edits, "notes": reply.notes}

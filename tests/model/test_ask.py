@@ -9,6 +9,7 @@ from harness.errors import InfrastructureError
 from harness.localize.named_files import LocalizationReason
 from harness.localize.question import PlaceReason
 from harness.model.ask import Reply, Unread, ask
+from harness.model.prompts import Prompt
 from harness.validate.reproduction import ScriptReason
 
 SAMPLING = Sampling(temperature=0.7, max_tokens=5)
@@ -52,3 +53,11 @@ def test_only_the_first_sample_is_greedy_and_only_on_request():
 
 def test_costs_add_up():
     assert sum([Cost(1, 2, 0.5), Cost(10, 20, 1.0)], NO_COST) == Cost(11, 22, 1.5)
+
+
+async def test_what_a_prompt_set_names_ends_its_answers_unless_the_run_file_names_it():
+    model = ScriptedModel(["yes", "yes", "yes"])
+    await ask(model, SAMPLING, Prompt("why?", "repair", ("Issue",)))
+    await ask(model, SAMPLING.model_copy(update={"stop": ("x",)}), Prompt("why?", "repair", ("Issue",)))
+    await ask(model, SAMPLING, "why?")
+    assert [sampling.stop for sampling in model.samplings] == [("Issue",), ("x",), None]

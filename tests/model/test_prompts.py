@@ -142,3 +142,29 @@ def test_importing_the_stages_loads_nothing_heavy():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_a_set_names_the_format_of_its_answers_and_what_ends_them(tmp_path):
+    (tmp_path / "repair.jinja").write_text("Fix {{ issue }}", encoding="utf-8")
+    assert Prompts(f"{tmp_path}/").settings.answer == "search-replace"
+    (tmp_path / "set.yaml").write_text("answer: diff\nstop:\n  repair: [Issue]\n", encoding="utf-8")
+    prompts = Prompts(f"{tmp_path}/")
+    assert (prompts.settings.answer, prompts.render("repair", issue="it").stop) == ("diff", ("Issue",))
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("answer: prose\n", "set.yaml: answer: Input should be"),
+        ("answers: diff\n", "set.yaml: answers: Extra inputs"),
+        ("stop: {nowhere: [x]}\n", "set.yaml: stop: the set has no prompt for nowhere"),
+        ("answer: [\n", "set.yaml: while parsing"),
+        ("- answer\n", "set.yaml: "),
+    ],
+)
+def test_wrong_settings_of_a_set_are_the_users_error(tmp_path, text, problem):
+    (tmp_path / "repair.jinja").write_text("Fix it", encoding="utf-8")
+    (tmp_path / "set.yaml").write_text(text, encoding="utf-8")
+    with pytest.raises(InputError, match=problem) as raised:
+        Prompts(f"{tmp_path}/")
+    assert len(str(raised.value).splitlines()) == 1
