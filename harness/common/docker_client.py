@@ -15,15 +15,22 @@ RUN_LABEL = f"{LABEL}.run"  # on containers: the run they belong to
 
 
 def connect(timeout: int = 600, connections: int = 32) -> "DockerClient":
-    """A client (``timeout`` in seconds) with one pool of connections to the Docker daemon that the environment names.
+    """A client with one pool of connections to the Docker daemon that the environment names.
 
-    Raises InputError when no daemon answers.
+    ``timeout`` is the number of seconds without a byte after which an answer, or a pull, counts as failed. Raises
+    InputError if no daemon answers.
     """
     import docker
     from docker.errors import DockerException
+    from docker.utils import kwargs_from_env
+
+    from harness.common.docker_api import BoundedAPIClient
 
     try:
         client = docker.from_env(timeout=timeout, max_pool_size=connections)
+        version = client.api.api_version
+        client.close()
+        client.api = BoundedAPIClient(version=version, timeout=timeout, max_pool_size=connections, **kwargs_from_env())
         client.ping()
     except DockerException as error:
         raise InputError(
@@ -35,11 +42,12 @@ def connect(timeout: int = 600, connections: int = 32) -> "DockerClient":
 
 @contextmanager
 def translated(doing: str) -> Iterator[None]:
-    """Turns what the Docker client raises into InfrastructureError, saying what was being done."""
+    """Turn what the Docker client raises into InfrastructureError, saying what was being done."""
     from docker.errors import DockerException
     from requests.exceptions import RequestException
+    from urllib3.exceptions import HTTPError  # what the SDK reads by itself fails in this library's words
 
     try:
         yield
-    except (DockerException, RequestException, OSError) as error:
+    except (DockerException, RequestException, HTTPError, OSError) as error:
         raise InfrastructureError(f"{doing}: {error}") from error
