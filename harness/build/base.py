@@ -10,12 +10,15 @@ from typing import TYPE_CHECKING, Literal
 from harness.build.layer import LINES_SHOWN, Layer, build, is_built, render
 from harness.common.docker_client import LABEL, translated
 from harness.common.hashing import content_hash
+from harness.core.image_name import ImageName
 from harness.errors import InfrastructureError, InputError
 from harness.images.inventory import CONTENT_LABEL, KIND_LABEL
 from harness.images.pull import Puller
 
 if TYPE_CHECKING:
     from docker import DockerClient
+
+REPOSITORY = "harness/base-py"  # of base images, before their Python's version
 
 BaseChoice = Literal["auto", "debootstrap", "pull"]
 
@@ -37,10 +40,10 @@ def base_layer(python: str, choice: Literal["debootstrap", "pull"]) -> Layer:
                 f"Python {python} can't be bootstrapped (only {', '.join(SUITES)} can); use `--base pull` instead"
             )
         dockerfile = render("base.Dockerfile.jinja", root=_root_name(SUITES[python]), has_tools=True)
-    return Layer(f"harness/base-py{python}", "base", dockerfile)
+    return Layer(f"{REPOSITORY}{python}", "base", dockerfile)
 
 
-def make_base(client: "DockerClient", python: str, choice: BaseChoice) -> tuple[str, bool]:
+def make_base(client: "DockerClient", python: str, choice: BaseChoice) -> tuple[ImageName, bool]:
     """Name of the base image for a Python version, and whether it had to be made.
 
     ``auto`` takes whichever base is here already, else bootstraps one; only ``pull`` contacts a registry.
@@ -55,7 +58,7 @@ def make_base(client: "DockerClient", python: str, choice: BaseChoice) -> tuple[
     if is_built(client, layer.name, layer.content):
         return layer.name, False
     if chosen == "pull":
-        Puller(client).pull(f"python:{python}-slim")
+        Puller(client).pull(ImageName.parse(f"python:{python}-slim"))
     else:
         _bootstrap(client, SUITES[python])
     build(client, layer, layer.name, lambda _: None, network=chosen == "pull")
@@ -66,8 +69,8 @@ def _root_content(suite: str) -> str:
     return content_hash(suite, *PACKAGES, *LEFT_OUT)
 
 
-def _root_name(suite: str) -> str:
-    return f"harness/rootfs-{suite}:{_root_content(suite)[:12]}"
+def _root_name(suite: str) -> ImageName:
+    return ImageName.parse(f"harness/rootfs-{suite}:{_root_content(suite)[:12]}")
 
 
 def _bootstrap(client: "DockerClient", suite: str) -> None:
@@ -84,15 +87,14 @@ def _bootstrap(client: "DockerClient", suite: str) -> None:
         _import(client, root, name, {KIND_LABEL: "rootfs", CONTENT_LABEL: content, LABEL: "image"})
 
 
-def _import(client: "DockerClient", root: Path, name: str, labels: dict[str, str]) -> None:
+def _import(client: "DockerClient", root: Path, name: ImageName, labels: dict[str, str]) -> None:
     excluded = [f"--exclude=./{pattern}" for pattern in LEFT_OUT]
     archiving = ["tar", "--directory", str(root), "--numeric-owner", *excluded, "--create", "."]
-    repository, _, tag = name.partition(":")
     with subprocess.Popen(archiving, stdout=subprocess.PIPE) as tar, translated(f"importing {name}"):
         client.api.import_image_from_data(
             tar.stdout,
-            repository=repository,
-            tag=tag,
+            repository=name.familiar,
+            tag=name.version,
             changes=[f"LABEL {key}={value}" for key, value in labels.items()],
         )
     if tar.returncode != 0:

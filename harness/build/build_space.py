@@ -1,11 +1,13 @@
 """Whether the disk under Docker has room for images to build: asked before the first of them."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from harness.build.base import REPOSITORY
 from harness.build.environment import environment_layer
 from harness.common.docker_client import translated
+from harness.core.image_name import ImageName
 from harness.core.instance import Instance
 from harness.dataset.recipes import FolderSource, MirrorSource, RecipeBook, SdistSource, Source
 from harness.images.disk import GIB, docker_root, require_free
@@ -33,24 +35,23 @@ def require_build_room(client: "DockerClient", instances: Sequence[Instance], bo
         return
     with translated("listing images"):
         # the daemon's bare listing: an image that goes meanwhile does no harm
-        here = {tag for image in client.api.images() for tag in image["RepoTags"] or ()}
+        here = {ImageName.parse(tag) for image in client.api.images() for tag in image["RepoTags"] or ()}
     missing = [instance for instance in instances if built_name(instance.instance_id) not in here]
     need = build_need([instance.instance_id for instance in missing], book, here)
     said = f"{len(missing)} images to build take about {need / GIB:.1f} GiB"
     require_free(root, need, said, "or name fewer instances")
 
 
-def build_need(ids: Sequence[str], book: RecipeBook, here: Iterable[str]) -> int:
+def build_need(ids: Sequence[str], book: RecipeBook, here: Collection[ImageName]) -> int:
     """Bytes that building these instances takes beside the images whose names are ``here``; an estimate."""
     recipes = [book.recipe(instance_id) for instance_id in ids]
-    tags = set(here)
-    bases = {tag for tag in tags if tag.startswith("harness/base-py")}
+    bases = {name for name in here if name.familiar.startswith(REPOSITORY)}
     specs = {recipe.environment: book.environments[recipe.environment] for recipe in recipes}
     need = 0
     for python in {spec.python for spec in specs.values()}:
-        need += 0 if any(base.startswith(f"harness/base-py{python}:") for base in bases) else BASE_BYTES
+        need += 0 if any(base.familiar == f"{REPOSITORY}{python}" for base in bases) else BASE_BYTES
     for spec in specs.values():
-        if not any(environment_layer(spec, base).name in tags for base in bases):
+        if not any(environment_layer(spec, base).name in here for base in bases):
             need += ENVIRONMENT_BYTES + REQUIREMENT_BYTES * len(spec.requirements)
     # each part's own size if nothing is shared: what sharing saves is not known before
     return need + sum(_source_need(recipe.source) for recipe in recipes)

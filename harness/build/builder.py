@@ -22,6 +22,7 @@ from harness.build.environment import make_environment, remove_stages
 from harness.build.layer import Layer, build, is_built, render
 from harness.build.shared_sources import Ground, filling, make_sources, require_older
 from harness.common.docker_client import translated
+from harness.core.image_name import ImageName
 from harness.core.instance import Instance
 from harness.dataset.recipes import Environment, Recipe, RecipeBook
 from harness.errors import HarnessError, InfrastructureError
@@ -106,7 +107,7 @@ def build_images(
 
     ground_of = _lay_grounds(client, instances, recipes, environments, cache, on_progress)
 
-    def make(instance: Instance) -> tuple[str, bool]:
+    def make(instance: Instance) -> tuple[ImageName, bool]:
         return _make_instance(client, instance, chosen[instance.instance_id], ground_of(instance), cache)
 
     jobs = {instance.instance_id: partial(make, instance) for instance in instances}
@@ -120,7 +121,7 @@ def _lay_grounds(
     client: "DockerClient",
     instances: Sequence[Instance],
     book: RecipeBook,
-    environments: Mapping[str, _Ended[str]],
+    environments: Mapping[str, _Ended[ImageName]],
     cache: Path,
     on_progress: OnProgress,
 ) -> Callable[[Instance], Ground]:
@@ -150,7 +151,7 @@ def _lay_grounds(
 
 def _make_environments(
     client: "DockerClient", specs: Mapping[str, Environment], base: BaseChoice, on_progress: OnProgress
-) -> dict[str, _Ended[str]]:
+) -> dict[str, _Ended[ImageName]]:
     """Environments by their names in the recipes, on bases that are made first. Raises what fails of a base."""
     pythons = sorted({spec.python for spec in specs.values()})
     made = _run_stage("base", {v: partial(make_base, client, v, base) for v in pythons}, on_progress, workers=1)
@@ -194,8 +195,8 @@ def _run_stage(
         pool.shutdown(cancel_futures=True)
 
 
-def _result(client: "DockerClient", instance_id: str, ended: _Ended[str]) -> BuildResult:
-    name = built_name(instance_id)
+def _result(client: "DockerClient", instance_id: str, ended: _Ended[ImageName]) -> BuildResult:
+    name = str(built_name(instance_id))
     if ended.error:
         return BuildResult(instance_id, name, None, ended.seconds, error=str(ended.error))
     with translated(f"looking for image {name}"):
@@ -205,7 +206,7 @@ def _result(client: "DockerClient", instance_id: str, ended: _Ended[str]) -> Bui
 
 def _make_instance(
     client: "DockerClient", instance: Instance, recipe: Recipe, ground: Ground, cache: Path
-) -> tuple[str, bool]:
+) -> tuple[ImageName, bool]:
     """Name of an instance's image, laid on ``ground``, and whether it had to be built.
 
     Either way it is checked against the snapshot that the host reads.
@@ -216,10 +217,10 @@ def _make_instance(
     with BareRepository(project_path(rebuilt_folder(cache), instance.repo)) as repository:
         commit = write_base_state(repository, instance, recipe, cache)
         labels = {INSTANCE_LABEL: instance.instance_id}
-        layer = Layer(name.partition(":")[0], "instance", dockerfile, (commit,), labels)
+        layer = Layer(name.familiar, "instance", dockerfile, (commit,), labels)
         missing = not is_built(client, name, layer.content)
         if missing:
             require_older(repository, instance, ground)
             build(client, layer, name, filling(repository, commit, ground))
-        verify_image(client, name, GitSnapshot(repository, commit))
+        verify_image(client, str(name), GitSnapshot(repository, commit))
     return name, missing

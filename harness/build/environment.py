@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from harness.build.layer import Layer, build, is_built, render
 from harness.common.docker_client import translated
+from harness.core.image_name import ImageName
 from harness.dataset.recipes import Environment
 from harness.images.inventory import KIND_LABEL
 from harness.repo.pip_settings import IndexSettings, read_settings
@@ -20,7 +21,7 @@ STAGE = "stage"  # kind of the nameless image that the installing stage leaves b
 PROXIES = ("http_proxy", "https_proxy", "no_proxy")
 
 
-def environment_layer(environment: Environment, base: str) -> Layer:
+def environment_layer(environment: Environment, base: ImageName) -> Layer:
     """The image of an environment on the base image ``base``; equal sets of requirements make equal layers."""
     dockerfile = render(
         "environment.Dockerfile.jinja", base=base, installers=INSTALLERS, kind_label=KIND_LABEL, stage_kind=STAGE
@@ -28,7 +29,7 @@ def environment_layer(environment: Environment, base: str) -> Layer:
     return Layer(f"harness/environment-py{environment.python}", "environment", dockerfile, (_pins(environment),))
 
 
-def make_environment(client: "DockerClient", environment: Environment, base: str) -> tuple[str, bool]:
+def make_environment(client: "DockerClient", environment: Environment, base: ImageName) -> tuple[ImageName, bool]:
     """Name of the environment's image, and whether it had to be built (from the package index that pip uses here).
 
     The index's settings and the machine's certificates are used for the installation only; the image keeps neither.

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from harness.common.docker_client import LABEL, translated
 from harness.common.hashing import content_hash
 from harness.common.resources import resource, templates
+from harness.core.image_name import ImageName
 from harness.errors import InfrastructureError
 from harness.images.inventory import CONTENT_LABEL, KIND_LABEL
 from harness.images.pull import find
@@ -40,9 +41,9 @@ class Layer:
         return content_hash(self.dockerfile, *self.inputs)
 
     @property
-    def name(self) -> str:
+    def name(self) -> ImageName:
         """The image's name, tagged with its content: equal layers are one image."""
-        return f"{self.repository}:{self.content[:12]}"
+        return ImageName.parse(f"{self.repository}:{self.content[:12]}")
 
 
 def render(template: str, **values: Any) -> str:
@@ -50,16 +51,16 @@ def render(template: str, **values: Any) -> str:
     return templates(resource("docker")).get_template(template).render(values)
 
 
-def is_built(client: "DockerClient", name: str, content: str) -> bool:
+def is_built(client: "DockerClient", name: ImageName, content: str) -> bool:
     """Whether an image of that name is here and was built from that content."""
-    image = find(client, name)
+    image = find(client, str(name))
     return image is not None and image.labels.get(CONTENT_LABEL) == content
 
 
 def build(
     client: "DockerClient",
     layer: Layer,
-    name: str,
+    name: ImageName,
     fill: Callable[[Path], None],
     network: bool = False,
     arguments: Mapping[str, str] | None = None,
@@ -69,7 +70,7 @@ def build(
     ``arguments`` are build arguments; steps reach a network only if ``network`` says so. An older image
     of that name is removed. Raises InfrastructureError with the last lines of the step that failed.
     """
-    replaced = find(client, name)
+    replaced = find(client, str(name))
     options = {
         "labels": {LABEL: "image", KIND_LABEL: layer.kind, CONTENT_LABEL: layer.content, **layer.labels},
         "buildargs": dict(arguments or {}),
@@ -83,12 +84,12 @@ def build(
         _remove_nameless(client, replaced)
 
 
-def _run(client: "DockerClient", name: str, folder: str, options: Mapping[str, Any]) -> None:
+def _run(client: "DockerClient", name: ImageName, folder: str, options: Mapping[str, Any]) -> None:
     from docker.errors import BuildError
 
     with translated(f"building {name}"):
         try:
-            client.images.build(path=folder, tag=name, rm=True, forcerm=True, **options)
+            client.images.build(path=folder, tag=str(name), rm=True, forcerm=True, **options)
         except BuildError as error:
             lines = "".join(str(event.get("stream", "")) for event in error.build_log).splitlines()
             if unfinished := [line for line in lines if INTERMEDIATE.fullmatch(line)]:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from harness.build.base_state import write_sources
 from harness.build.layer import Layer, build, is_built, render
+from harness.core.image_name import ImageName
 from harness.core.instance import Instance
 from harness.dataset.recipes import RecipeBook
 from harness.errors import InputError
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 class Ground:
     """What an image's own files are laid on."""
 
-    image: str  # name
+    image: ImageName
     python: str  # version that compiled files are named after
     states: tuple[str, ...] = ()  # commits whose objects lie there, the lowest first; the last one's files do, too
 

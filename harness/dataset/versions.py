@@ -13,6 +13,7 @@ from typing import Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from harness.common.suggest import nearest
+from harness.core.image_name import ImageName
 from harness.core.instance import Instance
 from harness.errors import InputError
 from harness.repo.diff import parse_patch
@@ -88,10 +89,16 @@ def specifications() -> Specifications:
         raise InputError(f"{path}: {details}") from error
 
 
-def published_image(instance_id: str) -> str:
+def published_image(instance_id: str) -> ImageName:
     """Name of the benchmark's own image of an instance."""
     facts = specifications()
-    return facts.image.replace(PLACE, instance_id.lower().replace("__", facts.image_separator))
+    return ImageName.parse(facts.image.replace(PLACE, instance_id.lower().replace("__", facts.image_separator)))
+
+
+def is_published(name: ImageName) -> bool:
+    """Whether the benchmark publishes instances' images under such a name."""
+    known = ImageName.parse(specifications().image)
+    return name.registry == known.registry and name.repository.startswith(known.repository.partition(PLACE)[0])
 
 
 def version_facts(instance: Instance) -> VersionGroup:

@@ -128,8 +128,8 @@ def _testbeds(instances: Sequence[Instance], images: ImageProvider, recipes: Pat
 def _name(supply: ImageProvider, instance: Instance) -> str:
     """Name of the instance's image: of the one that is here, else the one that it is pulled under when it is wanted."""
     if supply.find(instance) is None and supply.on_demand:
-        return supply.wanted(instance)
-    return supply.obtain(instance).name
+        return str(supply.wanted(instance))
+    return str(supply.obtain(instance).name)
 
 
 def known_digests(journal: Journal) -> dict[str, str]:
@@ -150,7 +150,7 @@ def specifications_of(
 
     def specification_of(instance: Instance) -> Specification:
         instance_id = instance.instance_id
-        made_here = images is None or images[instance_id] == built_name(instance_id)
+        made_here = images is None or images[instance_id] == str(built_name(instance_id))
         return specify(instance, book.instances.get(instance_id) if made_here else None)
 
     return collect(instances, specification_of)

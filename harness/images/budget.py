@@ -11,6 +11,7 @@ from statistics import mean
 from typing import TYPE_CHECKING
 
 from harness.common.docker_client import translated
+from harness.core.image_name import ImageName
 from harness.errors import InfrastructureError
 from harness.images.disk import GIB, Layers, image_layers, together
 from harness.images.inventory import KIND_LABEL
@@ -44,20 +45,20 @@ class Budget:
         self._built = built
         self._again = again
         self._lock = threading.Lock()
-        self._sizes: dict[str, Layers] = {}  # by name, the least recently used first
-        self._held: Counter[str] = Counter()
-        self._finished: set[str] = set()
-        self._arrived: set[str] = set()  # pulled, and not yet taken by whoever pulled them
+        self._sizes: dict[ImageName, Layers] = {}  # by name, the least recently used first
+        self._held: Counter[ImageName] = Counter()
+        self._finished: set[ImageName] = set()
+        self._arrived: set[ImageName] = set()  # pulled, and not yet taken by whoever pulled them
         self._coming = 0  # pulls under way
         self._added: list[int] = []  # bytes that each image brought to those that were here
         self._warned = False
         self._in_use = False  # whether a container kept the image that was to go last
-        self._stuck: set[str] = set()  # images whose containers did not go when they were waited for
+        self._stuck: set[ImageName] = set()  # images whose containers did not go when they were waited for
 
-    def take(self, name: str) -> bool:
+    def take(self, name: ImageName) -> bool:
         """The image is wanted now and stays until `leave`. False, and nothing is taken, if it is gone."""
         with self._lock:
-            if name not in self._sizes and find(self._client, name) is None:
+            if name not in self._sizes and find(self._client, str(name)) is None:
                 return False
             self._held[name] += 1
             self._finished.discard(name)
@@ -66,13 +67,13 @@ class Budget:
             self._keep()
             return True
 
-    def leave(self, name: str) -> None:
+    def leave(self, name: ImageName) -> None:
         """What the image was taken for is over; it goes only when its room is needed."""
         with self._lock:
             self._held[name] -= 1
             self._know(name)
 
-    def finish(self, name: str) -> None:
+    def finish(self, name: ImageName) -> None:
         """Nothing more is wanted of the image for now."""
         with self._lock:
             if name in self._sizes:
@@ -85,7 +86,7 @@ class Budget:
             self._keep()
 
     @contextmanager
-    def room(self, name: str) -> Iterator[None]:
+    def room(self, name: ImageName) -> Iterator[None]:
         """Room for the image while it comes, which is taken to be as large as those before it were on average."""
         with self._lock:
             self._coming += 1
@@ -97,13 +98,13 @@ class Budget:
         finally:
             with self._lock:
                 self._coming -= 1
-                if came and find(self._client, name):
+                if came and find(self._client, str(name)):
                     self._arrived.add(name)
                     self._know(name)
 
     def _make_room(self) -> None:
         """Remove until there is room, or nothing can go; containers of jobs that ended take a moment to be gone."""
-        used = None
+        used: ImageName | None = None
         for _ in range(GOING_TRIES):
             with self._lock:
                 used = self._keep(patient=True)
@@ -111,20 +112,21 @@ class Budget:
                 return
             time.sleep(GOING_SECONDS)
         with self._lock:
-            self._stuck.add(used or "")
+            if used:
+                self._stuck.add(used)
             self._keep()
 
-    def _know(self, name: str) -> None:
+    def _know(self, name: ImageName) -> None:
         """The image is here, and the most recently used one."""
         if name in self._sizes:
             self._sizes[name] = self._sizes.pop(name)
             return
-        layers, before = image_layers(self._client, name), together(self._sizes.values())
+        layers, before = image_layers(self._client, str(name)), together(self._sizes.values())
         if before:  # the first brings what all share
             self._added.append(together([*self._sizes.values(), layers]) - before)
         self._sizes[name] = layers
 
-    def _leaving(self) -> list[str]:
+    def _leaving(self) -> list[ImageName]:
         """Names of the images that may go, those of finished instances first, the least recently used of them first."""
         idle = [name for name in self._sizes if not self._held[name] and name not in self._arrived]
         finished = [name for name in idle if name in self._finished]
@@ -134,7 +136,7 @@ class Budget:
         coming = self._coming * mean(self._added) if self._added else 0
         return together(self._sizes.values()) + coming <= self._limit
 
-    def _keep(self, patient: bool = False) -> str | None:
+    def _keep(self, patient: bool = False) -> ImageName | None:
         """Remove until the rest fits; if ``patient``, no further than to an image that a container uses: its name."""
         for name in self._leaving():
             if self._fits():
@@ -159,10 +161,10 @@ class Budget:
                 self._limit / GIB,
             )
 
-    def _evict(self, name: str) -> bool:
+    def _evict(self, name: ImageName) -> bool:
         """Remove the names that the image has from its registries, and with the last of them the image."""
         try:
-            image = find(self._client, name)
+            image = find(self._client, str(name))
             if image is None:
                 return True
             if not digests(image) and not self._may_go_built(image, name):
@@ -172,17 +174,17 @@ class Budget:
             log.warning("image %s stays: %s", name, error)
             return False
 
-    def _may_go_built(self, image: "Image", name: str) -> bool:
+    def _may_go_built(self, image: "Image", name: ImageName) -> bool:
         return self._built and name in self._finished and image.labels.get(KIND_LABEL) == "instance"
 
-    def _remove(self, image: "Image", name: str) -> bool:
+    def _remove(self, image: "Image", name: ImageName) -> bool:
         from docker.errors import APIError, ImageNotFound
 
-        sources = {digest.partition("@")[0] for digest in digests(image)}
-        names = [tag for tag in image.tags if tag == name or tag.rpartition(":")[0] in sources]
-        if len(names) < len(image.tags):
+        origins = {known.familiar for known in digests(image)}
+        names = [ImageName.parse(tag) for tag in image.tags]
+        if any(known != name and known.familiar not in origins for known in names):
             return False  # somebody gave it a name of their own
-        for known in (*names, *digests(image)):
+        for known in map(str, (*names, *digests(image))):
             with translated(f"removing image {known}"), suppress(ImageNotFound):
                 try:
                     self._client.images.remove(known)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from harness.common.docker_client import translated
 from harness.common.hashing import content_hash
-from harness.core.image_name import HUB, parse
+from harness.core.image_name import HUB, ImageName
 from harness.errors import InfrastructureError, InputError
 from harness.images.registry import Registries
 
@@ -63,7 +63,7 @@ def free_bytes(folder: Path) -> int:
     return found.f_bavail * found.f_frsize
 
 
-def expected(wanted: Sequence[Sequence[str]], local: Sequence[Layers]) -> tuple[int, bool]:
+def expected(wanted: Sequence[Sequence[ImageName]], local: Sequence[Layers]) -> tuple[int, bool]:
     """Bytes that images to be pulled will take, and whether a part of them is assumed.
 
     ``wanted`` has the places of each image. The first that tells gives the size; Docker Hub, which counts
@@ -75,14 +75,13 @@ def expected(wanted: Sequence[Sequence[str]], local: Sequence[Layers]) -> tuple[
     unasked = {HUB}  # and those that do not answer: waiting for each image again could take hours
     for places in wanted:
         for place in places:
-            registry = parse(place).registry
-            if registry in unasked:
+            if place.registry in unasked:
                 continue
             try:
                 sent.update(registries.manifest(place).layers)
                 break
             except InfrastructureError:
-                unasked.add(registry)
+                unasked.add(place.registry)
             except InputError:
                 continue  # pulling it will say what is wrong
         else:

@@ -17,7 +17,7 @@ def require_room(images: ImageProvider, instances: Sequence[Instance], budget: f
     root = docker_root(images.client)
     if not missing or root is None:
         return
-    layers = [image_layers(images.client, image.name) for image in local.values() if image]
+    layers = [image_layers(images.client, image.digest) for image in local.values() if image]
     need, assumed = expected([images.places(instance) for instance in missing], layers)
     need = int(min(need, budget)) if budget else need
     about = f"about {need / GIB:.1f} GiB{' (partly assumed)' if assumed else ''}"

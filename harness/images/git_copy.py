@@ -77,4 +77,4 @@ class ImageFinder:
         """The instance's image; the one before may go. Raises InputError if there is none."""
         self._last.close()
         image = self._last.enter_context(self._images.hold(instance))
-        return DockerImage(self._images.client, image.name, image.digest)
+        return DockerImage(self._images.client, str(image.name), image.digest)

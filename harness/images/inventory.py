@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 from harness.common.docker_client import LABEL, translated
 from harness.common.suggest import nearest
+from harness.core.image_name import ImageName
 from harness.core.interfaces import Snapshot
-from harness.dataset.versions import PLACE, specifications
+from harness.dataset.versions import is_published
 from harness.errors import InfrastructureError, InputError
 
 if TYPE_CHECKING:
@@ -58,7 +59,7 @@ def list_images(client: "DockerClient") -> list[ImageInfo]:
 
 
 def _published(name: str) -> str | None:
-    return PULLED if name.startswith(specifications().image.partition(PLACE)[0]) else None
+    return PULLED if is_published(ImageName.parse(name)) else None
 
 
 def _names(image: Mapping[str, Any]) -> list[str]:

@@ -45,7 +45,7 @@ class SuppliedSandbox:
             self._promised.pop(job.image, ExitStack()).close()
             if job.digest not in (None, image.digest):
                 raise SandboxError(f"image {image.name} is {image.digest} now, no longer {job.digest}")
-            return self._sandbox.run(replace(job, image=image.name))
+            return self._sandbox.run(replace(job, image=str(image.name)))
 
     def _promise(self, image: str) -> LocalImage:
         with self._holding(image) as (stack, local), self._lock:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from harness.common.docker_client import connect
 from harness.common.once import Once
 from harness.config.schema import EvaluationConfig
+from harness.core.image_name import ImageName
 from harness.core.instance import Instance
 from harness.errors import InfrastructureError, InputError
 from harness.images.budget import Budget
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 class LocalImage:
     """An instance's image on this machine."""
 
-    name: str
+    name: ImageName
     digest: str  # content id, "sha256:..."
 
 
@@ -73,24 +74,25 @@ class ImageProvider:
         pin = self._images.pins.get(instance.instance_id)
         for name in local_names(instance):
             # a name by digest can't be given to an image that comes from elsewhere
-            for known in sources(name, self._images, instance) if "@" in name else [name]:
-                image = find(self.client, known)
+            for known in sources(name, self._images, instance) if name.by_digest else [name]:
+                image = find(self.client, str(known))
                 if image and (pin is None or matches(image, pin)):
                     return LocalImage(known, str(image.id))
         return None
 
-    def wanted(self, instance: Instance) -> str:
+    def wanted(self, instance: Instance) -> ImageName:
         """Name that the instance's image is pulled under. Raises InputError if it may not be pulled."""
         names = local_names(instance)
         if not self._pull:
             pin = self._images.pins.get(instance.instance_id)
+            looked = f"{', '.join(map(str, names))}{f' as {pin}' if pin else ''}"
             raise InputError(
-                f"{instance.instance_id}: no image on this machine ({', '.join(names)}{f' as {pin}' if pin else ''}); "
+                f"{instance.instance_id}: no image on this machine ({looked}); "
                 "build it with `harness images build`, or let it be pulled (evaluation.pull=true, or --pull)"
             )
         return names[-1]
 
-    def places(self, instance: Instance) -> list[str]:
+    def places(self, instance: Instance) -> list[ImageName]:
         """Where the instance's image is pulled from, in the order to try."""
         return sources(self.wanted(instance), self._images, instance)
 

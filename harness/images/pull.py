@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from harness.common.docker_client import translated
 from harness.common.retry import retried
 from harness.config.schema import ImagesConfig
-from harness.core.image_name import parse, pinned
+from harness.core.image_name import ImageName
 from harness.core.instance import Instance
 from harness.errors import HarnessError, InfrastructureError, InputError
 from harness.images.names import sources
@@ -58,7 +58,9 @@ class Puller:
         for gate in list(self._gates.values()):
             gate.close()
 
-    def pull(self, name: str, instance: Instance | None = None, on_amount: OnAmount = lambda _: None) -> str:
+    def pull(
+        self, name: ImageName, instance: Instance | None = None, on_amount: OnAmount = lambda _: None
+    ) -> ImageName:
         """Pull the image ``name`` from the first place that has it, which is given back; it is here as ``name`` then.
 
         A name by digest (``@sha256:...``) can't be given to an image: from elsewhere it is here as that place calls it.
@@ -81,38 +83,34 @@ class Puller:
             f"{said}; where no registry answers, build it with `harness images build` or load it with `docker load`"
         )
 
-    def _places(self, name: str, instance: Instance | None) -> list[str]:
+    def _places(self, name: ImageName, instance: Instance | None) -> list[ImageName]:
         """Where to pull from, without registries that did not answer before, as long as there are others."""
         places = sources(name, self._images, instance)
-        return [place for place in places if parse(place).registry not in self._silent] or places
+        return [place for place in places if place.registry not in self._silent] or places
 
-    def _pull_from(self, source: str, name: str, pin: str | None, transfer: Transfer) -> None:
+    def _pull_from(self, source: ImageName, name: ImageName, pin: str | None, transfer: Transfer) -> None:
         image = self._insisted(source, pin, transfer)
-        if (source != name or pin) and "@" not in name:
+        if (source != name or pin) and not name.by_digest:
             self._name(image, name)
 
-    def _name(self, image: "Image", name: str) -> None:
-        from docker.utils import parse_repository_tag
-
-        repository, tag = parse_repository_tag(name)
+    def _name(self, image: "Image", name: ImageName) -> None:
         with translated(f"naming image {name}"):
-            image.tag(repository, tag or "latest")
+            image.tag(name.familiar, name.version)
 
-    def _insisted(self, source: str, pin: str | None, transfer: Transfer) -> "Image":
+    def _insisted(self, source: ImageName, pin: str | None, transfer: Transfer) -> "Image":
         """The image of one place, asked for again while its registry fails."""
-        registry = parse(source).registry
         ask = partial(self._pinned, source, pin, transfer) if pin else partial(self._fetched, source, transfer)
         try:
-            image = retried(source, ask)
-            self._silent.discard(registry)
+            image = retried(str(source), ask)
+            self._silent.discard(source.registry)
             return image
         except InfrastructureError:
-            self._silent.add(registry)
+            self._silent.add(source.registry)
             raise
 
-    def _pinned(self, source: str, pin: str, transfer: Transfer) -> "Image":
+    def _pinned(self, source: ImageName, pin: str, transfer: Transfer) -> "Image":
         """The image under the pin: a registry's digest, or an image's content id. Raises InputError on any other."""
-        by_digest = pinned(source, pin)
+        by_digest = source.pinned(pin)
         unanswered = None
         try:
             self._attempt(by_digest, transfer)
@@ -121,41 +119,39 @@ class Puller:
             # a content id is no digest that can be asked for, and some registries answer that as if they had failed
             log.info("%s; asking for its tag", error)
             unanswered = error if isinstance(error, InfrastructureError) else None
-        had = find(self._client, source)
+        had = find(self._client, str(source))
         image = self._fetched(source, transfer)
         if matches(image, pin):
             return image
         if had is None or had.id != image.id:
             with translated(f"taking back the name {source}"):
-                self._client.images.remove(source)
+                self._client.images.remove(str(source))
             if had:
                 self._name(had, source)
-        said = f"image {source} is {image.id} ({', '.join(digests(image))}), not {pin} as pinned"
+        said = f"image {source} is {image.id} ({', '.join(map(str, digests(image)))}), not {pin} as pinned"
         if unanswered:  # the tag may have moved since, and the pinned image still be there
             raise InfrastructureError(f"{said}, and asking for that one failed: {unanswered}")
         raise InputError(said)
 
-    def _fetched(self, source: str, transfer: Transfer) -> "Image":
+    def _fetched(self, source: ImageName, transfer: Transfer) -> "Image":
         self._attempt(source, transfer)
         return self._arrived(source)
 
-    def _arrived(self, source: str) -> "Image":
-        image = find(self._client, source)
+    def _arrived(self, source: ImageName) -> "Image":
+        image = find(self._client, str(source))
         if image is None:
             raise InfrastructureError(f"image {source} is gone again after its pull")
         return image
 
-    def _attempt(self, source: str, transfer: Transfer) -> None:
+    def _attempt(self, source: ImageName, transfer: Transfer) -> None:
         from docker.errors import APIError
-        from docker.utils import parse_repository_tag
 
-        gate = self._gates.setdefault(parse(source).registry, Gate(self._images.pulls, self._images.pulls_per_hour))
+        gate = self._gates.setdefault(source.registry, Gate(self._images.pulls, self._images.pulls_per_hour))
         if self._closed:
             gate.close()
-        repository, tag = parse_repository_tag(source)
         with gate.turn(), translated(f"image {source} can't be pulled"):
             try:
-                for event in self._client.api.pull(repository, tag or "latest", stream=True, decode=True):
+                for event in self._client.api.pull(source.familiar, source.version, stream=True, decode=True):
                     gate.check()
                     if "error" in event:
                         raise self._failure(source, event["error"], gate)
@@ -163,7 +159,7 @@ class Puller:
             except APIError as error:
                 raise self._failure(source, str(error.explanation), gate, error.status_code) from error
 
-    def _failure(self, source: str, said: str, gate: Gate, status: int | None = None) -> HarnessError:
+    def _failure(self, source: ImageName, said: str, gate: Gate, status: int | None = None) -> HarnessError:
         """What the daemon's words mean: some failures it passes on under no status of their own."""
         message, words = f"image {source} can't be pulled: {said}", said.lower()
         if any(sign in words for sign in TOO_MANY):
@@ -180,7 +176,7 @@ class Puller:
 
 
 def find(client: "DockerClient", name: str) -> "Image | None":
-    """The local image of that name, None if there is none."""
+    """The local image of that name or content id, None if there is none."""
     from docker.errors import ImageNotFound
 
     with translated(f"looking for image {name}"):
@@ -190,11 +186,11 @@ def find(client: "DockerClient", name: str) -> "Image | None":
             return None
 
 
-def digests(image: "Image") -> list[str]:
-    """Digests under which registries know a local image, with their repositories: empty if it came from none."""
-    return list(image.attrs.get("RepoDigests") or ())
+def digests(image: "Image") -> list[ImageName]:
+    """Names by digest under which registries know a local image: empty if it came from none."""
+    return [ImageName.parse(known) for known in image.attrs.get("RepoDigests") or ()]
 
 
 def matches(image: "Image", pin: str) -> bool:
     """Whether a pin means this image: by its content id, or by a registry's digest."""
-    return image.id == pin or any(digest.endswith(f"@{pin}") for digest in digests(image))
+    return image.id == pin or any(known.version == pin for known in digests(image))

@@ -65,7 +65,7 @@ def _pull(images: ImageProvider, instance: Instance, display: "_Display") -> Pul
     except HarnessError as failure:
         error = failure
     display.images.count(here)
-    name = image.name if image else None
+    name = str(image.name) if image else None
     return PullResult(instance.instance_id, name, time.monotonic() - began, came.done / MEGABYTE, here, error)
 
 

@@ -13,7 +13,7 @@ from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
-from harness.core.image_name import HUB, parse
+from harness.core.image_name import HUB, ImageName
 from harness.errors import InfrastructureError, InputError
 
 if TYPE_CHECKING:
@@ -53,12 +53,12 @@ class Registries:
         """Close the connections."""
         self._session.close()
 
-    def manifest(self, name: str) -> Manifest:
+    def manifest(self, name: ImageName) -> Manifest:
         """The manifest of an image for this platform.
 
         Raises InputError if its registry does not hold it or refuses, InfrastructureError if it does not answer.
         """
-        found = self._json(name, parse(name).version)
+        found = self._json(name, name.version)
         if "manifests" in found:
             fitting = [m["digest"] for m in found["manifests"] if PLATFORM.items() <= m.get("platform", {}).items()]
             if not fitting:
@@ -66,17 +66,17 @@ class Registries:
             found = self._json(name, fitting[0])
         return Manifest({layer["digest"]: int(layer["size"]) for layer in found.get("layers", ())})
 
-    def wait_asked(self, name: str) -> float:
+    def wait_asked(self, name: ImageName) -> float:
         """Seconds that the image's registry asks us to wait before we pull it, 0 if it says nothing of that."""
         try:
-            answer = self._answer("HEAD", name, parse(name).version)
+            answer = self._answer("HEAD", name, name.version)
         except InfrastructureError:
             return 0.0
         if answer.status_code != HTTPStatus.TOO_MANY_REQUESTS:
             return 0.0
         return seconds_asked(answer.headers.get("Retry-After", ""), datetime.now(UTC))
 
-    def _json(self, name: str, version: str) -> dict[str, Any]:
+    def _json(self, name: ImageName, version: str) -> dict[str, Any]:
         answer = self._answer("GET", name, version)
         if answer.status_code in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND):
             raise InputError(f"image {name} can't be had: its registry answers {answer.status_code} {answer.reason}")
@@ -88,15 +88,14 @@ class Registries:
             raise InfrastructureError(f"image {name}: its registry's answer is not JSON ({error})") from error
         return found
 
-    def _answer(self, method: str, name: str, version: str) -> "Response":
+    def _answer(self, method: str, name: ImageName, version: str) -> "Response":
         from docker.errors import DockerException
         from requests.exceptions import RequestException
 
-        reference = parse(name)
-        host = HUB_HOST if reference.registry == HUB else reference.registry
+        host = HUB_HOST if name.registry == HUB else name.registry
         scheme = "http" if host.startswith(LOCAL) else "https"
-        url = f"{scheme}://{host}/v2/{reference.repository}/manifests/{version}"
-        place = (reference.registry, reference.repository)
+        url = f"{scheme}://{host}/v2/{name.repository}/manifests/{version}"
+        place = (name.registry, name.repository)
         try:
             answer = self._ask(method, url, place)
             if answer.status_code == HTTPStatus.UNAUTHORIZED and self._authorize(answer, place):

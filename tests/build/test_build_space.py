@@ -12,10 +12,11 @@ from harness.build.build_space import (
     build_need,
 )
 from harness.build.environment import environment_layer
+from harness.core.image_name import ImageName
 from harness.dataset.recipes import Environment, FolderSource, MirrorSource, Recipe, RecipeBook, SdistSource
 
 ENVIRONMENT = Environment(python="3.11", requirements=("a==1", "b==2"))
-BASE = "harness/base-py3.11:0123"
+BASE = ImageName.parse("harness/base-py3.11:0123")
 STANDING = BASE_BYTES + ENVIRONMENT_BYTES + 2 * REQUIREMENT_BYTES
 
 

@@ -16,6 +16,7 @@ from harness.build.base_state import write_base_state, write_sources
 from harness.build.environment import environment_layer
 from harness.build.layer import Layer, render
 from harness.common import retry
+from harness.core.image_name import ImageName
 from harness.dataset.recipes import Environment, FolderSource, MirrorSource, Recipe, SdistSource, Sources
 from harness.dataset.versions import published_image
 from harness.errors import InfrastructureError, InputError
@@ -229,21 +230,22 @@ def test_mirrored_states_may_be_taken_at_the_same_time(instance, tmp_path):
 
 
 def test_names():
-    assert built_name("Owner__Name-1") == "harness/sweb.eval.x86_64.owner__name-1:latest"
-    assert published_image("Owner__Name-1") == "swebench/sweb.eval.x86_64.owner_1776_name-1:latest"
+    assert str(built_name("Owner__Name-1")) == "harness/sweb.eval.x86_64.owner__name-1:latest"
+    assert str(published_image("Owner__Name-1")) == "swebench/sweb.eval.x86_64.owner_1776_name-1:latest"
 
 
 def test_equal_requirements_share_an_image():
     one = Environment(python="3.9", requirements=("b==1", "A==1"))
-    assert environment_layer(one, "base") == environment_layer(
-        Environment(python="3.9", requirements=("A==1", "b==1")), "base"
+    base, other = ImageName.parse("base"), ImageName.parse("other-base")
+    assert environment_layer(one, base) == environment_layer(
+        Environment(python="3.9", requirements=("A==1", "b==1")), base
     )
     others = [
-        environment_layer(Environment(python="3.9", requirements=("A==1",)), "base"),
-        environment_layer(Environment(python="3.11", requirements=("b==1", "A==1")), "base"),
-        environment_layer(one, "other-base"),
+        environment_layer(Environment(python="3.9", requirements=("A==1",)), base),
+        environment_layer(Environment(python="3.11", requirements=("b==1", "A==1")), base),
+        environment_layer(one, other),
     ]
-    assert len({environment_layer(one, "base").name, *(layer.name for layer in others)}) == 4
+    assert len({environment_layer(one, base).name, *(layer.name for layer in others)}) == 4
 
 
 def test_content_tells_its_parts_apart():

@@ -87,7 +87,7 @@ def test_every_row_is_tested_as_the_release_tests_it(release_folder: Path, lite:
     assert len(lite) == 300
     for instance in lite:
         specification = specify(instance)
-        assert published_image(instance.instance_id) == known["images"][instance.instance_id]
+        assert str(published_image(instance.instance_id)) == known["images"][instance.instance_id]
         lines = known["scripts"][instance.instance_id]
         start = lines.index(f": '{START_MARKER}'")
         test_command = lines[start + 1]

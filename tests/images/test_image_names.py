@@ -1,40 +1,21 @@
 import pytest
 
 from harness.config.schema import ImagesConfig
-from harness.core.image_name import ImageName, parse, pinned
-from harness.dataset.versions import published_image
+from harness.core.image_name import ImageName
+from harness.dataset.versions import is_published, published_image
 from harness.images.names import built_name, local_names, sources
-
-
-@pytest.mark.parametrize(
-    ("name", "parts"),
-    [
-        ("python:3.9", ("docker.io", "library/python", "3.9")),
-        ("swebench/a.b", ("docker.io", "swebench/a.b", "latest")),
-        ("localhost/a", ("localhost", "a", "latest")),
-        ("127.0.0.1:5000/a/b:1", ("127.0.0.1:5000", "a/b", "1")),
-        ("ghcr.io/a/b@sha256:ab", ("ghcr.io", "a/b", "sha256:ab")),
-        ("ghcr.io/a/b:1@sha256:ab", ("ghcr.io", "a/b", "sha256:ab")),
-    ],
-)
-def test_a_name_has_parts(name, parts):
-    assert parse(name) == ImageName(*parts)
-
-
-@pytest.mark.parametrize("name", ["h:5/a/b:1", "h:5/a/b", "h:5/a/b@sha256:cd"])
-def test_a_pinned_name(name):
-    assert pinned(name, "sha256:ab") == "h:5/a/b@sha256:ab"
-    assert pinned("a:1", "sha256:ab") == "a@sha256:ab"
 
 
 def test_a_row_has_its_own_name_and_no_other(instance):
     assert local_names(instance) == [built_name("owner__name-1"), published_image("owner__name-1")]
-    assert local_names(instance.model_copy(update={"image": "own:1"})) == ["own:1"]
+    assert [str(name) for name in local_names(instance.model_copy(update={"image": "docker.io/own"}))] == [
+        "docker.io/own"
+    ]
 
 
 def test_places_in_their_order(instance):
     images = ImagesConfig(mirror="m:1/hub/", registries=("r:2/ns", "ghcr.io/e/{owner}_s_{name}:v1", "q/{instance}"))
-    assert sources("swebench/x:2", images, instance) == [
+    assert [str(place) for place in sources(ImageName.parse("swebench/x:2"), images, instance)] == [
         "m:1/hub/swebench/x:2",
         "swebench/x:2",
         "r:2/ns/x:2",
@@ -42,5 +23,25 @@ def test_places_in_their_order(instance):
         "q/owner__name-1",
     ]
     # an image that is of no instance, and one that the hub does not have
-    assert sources("python:3.9", images) == ["m:1/hub/library/python:3.9", "python:3.9"]
-    assert sources("own:5/x@sha256:ab", images)[0] == "own:5/x@sha256:ab"
+    python = ImageName.parse("python:3.9")
+    assert [str(place) for place in sources(python, images)] == ["m:1/hub/library/python:3.9", "python:3.9"]
+    own = ImageName.parse("own:5/x@sha256:ab")
+    assert [str(place) for place in sources(own, images, instance)][:2] == ["own:5/x@sha256:ab", "r:2/ns/x@sha256:ab"]
+
+
+def test_a_place_that_is_written_in_two_ways_is_asked_once(instance):
+    images = ImagesConfig(registries=("docker.io/swebench", "index.docker.io/swebench"))
+    assert [str(place) for place in sources(ImageName.parse("swebench/x"), images, instance)] == ["swebench/x"]
+
+
+@pytest.mark.parametrize(
+    ("name", "is_one"),
+    [
+        (str(published_image("owner__name-1")), True),
+        ("ghcr.io/swebench/sweb.eval.x86_64.owner_1776_name-1:latest", False),
+        (str(built_name("owner__name-1")), False),
+        ("sha256:0123", False),
+    ],
+)
+def test_names_that_the_benchmark_publishes(name, is_one):
+    assert is_published(ImageName.parse(name)) == is_one

@@ -29,7 +29,7 @@ def docker_client() -> Iterator:
 @pytest.fixture(scope="session")
 def base_image(docker_client) -> str:
     """A local image with bash, git and Python, made on the first use."""
-    return make_base(docker_client, "3.11", "auto")[0]
+    return str(make_base(docker_client, "3.11", "auto")[0])
 
 
 @pytest.fixture(scope="session")

@@ -10,6 +10,7 @@ from registry import make_image, noise
 
 from harness.build.builder import build_images
 from harness.config.schema import EvaluationConfig, ImagesConfig, RunConfig
+from harness.core.image_name import ImageName
 from harness.core.instance import Instance
 from harness.core.verdict import Outcome
 from harness.dataset.recipes import Environment, FolderSource, Recipe, RecipeBook
@@ -47,8 +48,12 @@ def pulled(docker_client, registry, proxy):
 
 def use(budget: Budget, name: str) -> None:
     """The image is wanted for a moment."""
-    assert budget.take(name)
-    budget.leave(name)
+    assert budget.take(ImageName.parse(name))
+    budget.leave(ImageName.parse(name))
+
+
+def finish(budget: Budget, name: str) -> None:
+    budget.finish(ImageName.parse(name))
 
 
 def test_the_least_recently_used_of_the_finished_go_first(docker_client, pulled):
@@ -56,10 +61,10 @@ def test_the_least_recently_used_of_the_finished_go_first(docker_client, pulled)
     budget = Budget(docker_client, 2.5 * MIB)
     use(budget, a)
     use(budget, b)
-    budget.finish(b)
-    budget.finish(a)
+    finish(budget, b)
+    finish(budget, a)
     use(budget, a)
-    budget.finish(a)
+    finish(budget, a)
     use(budget, c)
     assert [bool(find(docker_client, name)) for name in (a, b, c)] == [True, False, True]
 
@@ -71,7 +76,7 @@ def test_shared_layers_count_once_and_stay(docker_client, pulled):
     assert together([image_layers(docker_client, a)]) == 3 * MIB
     budget = Budget(docker_client, 3.5 * MIB)
     use(budget, a)
-    budget.finish(a)
+    finish(budget, a)
     use(budget, b)
     assert find(docker_client, a) is None
     assert together([image_layers(docker_client, b)]) == 3 * MIB
@@ -94,12 +99,22 @@ def test_what_a_container_or_another_name_holds_stays(docker_client, pulled):
     try:
         for name in (named, run):
             use(budget, name)
-            budget.finish(name)
+            finish(budget, name)
         assert find(docker_client, named)
         assert find(docker_client, run)
     finally:
         container.remove()
         docker_client.images.remove("harness-test/mine:1")
+
+
+def test_an_image_whose_row_leaves_out_the_tag_goes_as_well(docker_client, pulled):
+    """Bug: brought from a mirror, it had its tag for a name of somebody's own, and stayed for ever."""
+    name = "harness-test/untagged"
+    docker_client.images.get(pulled("budget/untagged:1", noise(MIB))).tag(name)
+    budget = Budget(docker_client, MIB / 2)
+    use(budget, name)
+    finish(budget, f"docker.io/{name}:latest")
+    assert find(docker_client, name) is None
 
 
 @pytest.mark.parametrize("asked", [False, True])
@@ -108,7 +123,7 @@ def test_what_was_built_here_goes_only_when_asked(docker_client, asked):
     make_image(docker_client, name, [noise(MIB)], **{KIND_LABEL: "instance"})
     budget = Budget(docker_client, 1, built=asked)
     use(budget, name)
-    budget.finish(name)
+    finish(budget, name)
     assert (find(docker_client, name) is None) == asked
     if not asked:
         docker_client.images.remove(name)
@@ -215,7 +230,7 @@ def test_a_run_asks_for_sizes_once(docker_client, rows, proxy, tmp_path, monkeyp
     """Bug: what is to be pulled was asked for before the base states were read, and again before the tests."""
     asked = []
     manifest = Registries.manifest
-    monkeypatch.setattr(Registries, "manifest", lambda self, name: asked.append(name) or manifest(self, name))
+    monkeypatch.setattr(Registries, "manifest", lambda self, name: asked.append(str(name)) or manifest(self, name))
     path = tmp_path / "rows.jsonl"
     path.write_text("".join(f"{row.model_dump_json(by_alias=True)}\n" for row in rows))
     config = {

@@ -10,6 +10,7 @@ from harness.build.builder import BuildResult, Step, build_images
 from harness.build.environment import environment_layer
 from harness.common import retry
 from harness.config.schema import EvaluationConfig
+from harness.core.image_name import ImageName
 from harness.core.instance import Instance
 from harness.dataset.instances import load_instances
 from harness.dataset.recipes import Environment, FolderSource, Recipe, RecipeBook, load_recipes
@@ -83,7 +84,7 @@ def environment_removed(docker_client, base_image):
 
     yield
     with suppress(ImageNotFound):
-        docker_client.images.remove(environment_layer(ENVIRONMENT, base_image).name)
+        docker_client.images.remove(str(environment_layer(ENVIRONMENT, ImageName.parse(base_image)).name))
 
 
 @pytest.fixture
@@ -103,7 +104,7 @@ def built(client, instance, folder, cache, install="pip install --no-deps --no-b
 
 def test_an_instance_from_a_folder(docker_client, instance, folder, tmp_path, cleaned):
     result = built(docker_client, instance, folder, tmp_path)
-    assert (result.image, result.reused) == (built_name("harness-Test__demo-1"), False)
+    assert (result.image, result.reused) == (str(built_name("harness-Test__demo-1")), False)
     assert result.digest == docker_client.images.get(result.image).id
     with RebuiltRepository(tmp_path / "repos") as rebuilt:
         snapshot = rebuilt.snapshot(numbered(instance, 1))
@@ -180,7 +181,7 @@ def test_a_failed_environment_is_its_instances_reason(docker_client, base_image,
     book = recipes(folder, 1, install=None, environment=UNINSTALLABLE)
     [result] = build_images(docker_client, [numbered(instance, 1)], book, tmp_path)
     assert "iniconfig===" in result.error
-    assert environment_layer(UNINSTALLABLE, base_image).name in result.error
+    assert str(environment_layer(UNINSTALLABLE, ImageName.parse(base_image)).name) in result.error
 
 
 @pytest.fixture
@@ -204,16 +205,16 @@ def empty_image(docker_client):
 
 
 def resolve(client, instance: Instance, pull: bool = False) -> str:
-    return ImageProvider(client, EvaluationConfig(pull=pull)).obtain(instance).name
+    return str(ImageProvider(client, EvaluationConfig(pull=pull)).obtain(instance).name)
 
 
 def test_a_row_has_the_image_it_names_or_else_ours_or_the_official_one(docker_client, instance, empty_image):
     wanted = numbered(instance, 3)
     with pytest.raises(InputError, match=r"harness-Test__demo-3: no image.*harness images build"):
         resolve(docker_client, wanted)
-    official = empty_image(published_image(wanted.instance_id), wanted.instance_id)
+    official = empty_image(str(published_image(wanted.instance_id)), wanted.instance_id)
     assert resolve(docker_client, wanted) == official
-    ours = empty_image(built_name(wanted.instance_id), wanted.instance_id)
+    ours = empty_image(str(built_name(wanted.instance_id)), wanted.instance_id)
     assert resolve(docker_client, wanted, pull=True) == ours
     named = wanted.model_copy(update={"image": "harness-test/rows-own:1"})
     with pytest.raises(InputError, match=r"no image on this machine \(harness-test/rows-own:1\)"):
@@ -229,13 +230,39 @@ def test_a_registry_that_does_not_answer(docker_client, instance, monkeypatch):
         resolve(docker_client, named, pull=True)
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "harness-test/read",
+        "docker.io/harness-test/read:1",
+        "index.docker.io/harness-test-read",
+        "docker.io/library/harness-test-read:A.b_c",
+        "library/harness-test/read",
+        "localhost/library/harness-test-read",
+        "localhost:5000/harness-test-read:1",
+        "harness-test.example/a/b/read",
+    ],
+)
+def test_docker_reads_a_name_as_we_do(docker_client, empty_image, text):
+    image = docker_client.images.get(empty_image("harness-test/reading:1", "harness-Test__demo-8"))
+    image.tag(text)
+    try:
+        image.reload()
+        name = ImageName.parse(text)
+        assert set(image.tags) == {"harness-test/reading:1", f"{name.familiar}:{name.version}"}
+        assert docker_client.images.get(str(name)).id == image.id
+        assert docker_client.images.get(f"{name.registry}/{name.path}").id == image.id
+    finally:
+        docker_client.images.remove(text)
+
+
 def test_an_image_name_that_is_none(docker_client):
     with pytest.raises(InputError, match="not a name can't be pulled: invalid reference"):
-        Puller(docker_client).pull("not a name")
+        Puller(docker_client).pull(ImageName.parse("not a name"))
 
 
 def test_listing_and_removing(docker_client, empty_image):
-    name = empty_image(built_name("harness-Test__demo-5"), "harness-Test__demo-5")
+    name = empty_image(str(built_name("harness-Test__demo-5")), "harness-Test__demo-5")
     [listed] = [image for image in list_images(docker_client) if image.instance_id == "harness-Test__demo-5"]
     assert (listed.name, listed.kind, listed.own_size) == (name, "instance", listed.size)
     with pytest.raises(InputError, match="did you mean harness-Test__demo-5"):

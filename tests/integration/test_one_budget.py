@@ -8,6 +8,7 @@ from daemon import import_little_image
 from registry import make_image, noise
 
 from harness.config.schema import RunConfig
+from harness.core.image_name import ImageName
 from harness.grading.specification import END_MARKER, START_MARKER
 from harness.images.disk import GIB, image_layers, together
 from harness.images.pull import Puller
@@ -35,11 +36,11 @@ class Watch:
     """Counts pulls, and the most images of a registry that were here at the end of one."""
 
     def __init__(self, client, address: str, monkeypatch) -> None:
-        self.pulls: list[str] = []
+        self.pulls: list[ImageName] = []
         self.peak = 0
         pull = Puller.pull
 
-        def watched(puller: Puller, name: str, *arguments: object) -> str:
+        def watched(puller: Puller, name: ImageName, *arguments: object) -> ImageName:
             self.pulls.append(name)
             found = pull(puller, name, *arguments)
             here = [tag for image in client.images.list() for tag in image.tags if tag.startswith(address)]

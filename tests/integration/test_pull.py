@@ -8,6 +8,7 @@ from registry import FaultyProxy, failing, noise, times
 
 from harness.common import retry
 from harness.config.schema import EvaluationConfig, ImagesConfig
+from harness.core.image_name import ImageName
 from harness.dataset.versions import published_image
 from harness.errors import InfrastructureError, InputError
 from harness.images.provider import ImageProvider
@@ -51,11 +52,12 @@ def supply(client, **images) -> ImageProvider:
 def test_a_mirror_gives_the_official_image_its_name(docker_client, registry, proxy, wanted):
     instance = wanted(1)
     official = published_image(instance.instance_id)
-    digest = registry.push(docker_client, official, [noise(9 * KIB)])
+    digest = registry.push(docker_client, str(official), [noise(9 * KIB)])
     came = []
     image = supply(docker_client, mirror=proxy.address).obtain(instance, came.append)
     assert image.name == official
-    assert digests(find(docker_client, official)) == [f"{proxy.address}/{official.rpartition(':')[0]}@{digest}"]
+    here = digests(find(docker_client, str(official)))
+    assert [str(known) for known in here] == [f"{proxy.address}/{official.familiar}@{digest}"]
     assert (sum(amount.layers_done for amount in came), sum(amount.layers for amount in came)) == (1, 1)
     proxy.asked.clear()
     assert supply(docker_client, mirror=proxy.address).obtain(instance) == image
@@ -70,8 +72,8 @@ def test_other_registries_have_what_the_first_does_not(docker_client, registry, 
     registry.push(docker_client, path or "x/harness-test_s_pull-2:3", [noise(KIB)])
     asked = [f"{proxy.address}/nothing", registries.format(proxy=proxy.address)]
     image = supply(docker_client, registries=asked).obtain(instance)
-    assert image.name == instance.image
-    docker_client.images.remove(image.name)
+    assert str(image.name) == instance.image
+    docker_client.images.remove(instance.image)
 
 
 def test_no_registry_holds_it(docker_client, registry, proxy, wanted):
@@ -88,8 +90,8 @@ def test_pins_by_digest_and_by_content(docker_client, registry, proxy, wanted):
     newest = supply(docker_client).obtain(instance)
     # the tag has moved on; the pin still means what it meant
     image = supply(docker_client, pins={instance.instance_id: digest}).obtain(instance)
-    assert image.name == name
-    assert f"{proxy.address}/ns/pinned@{digest}" in digests(find(docker_client, name))
+    assert str(image.name) == name
+    assert image.name.pinned(digest) in digests(find(docker_client, name))
     assert image.digest != newest.digest
     assert supply(docker_client, pins={instance.instance_id: newest.digest}).obtain(instance).digest == newest.digest
 
@@ -112,7 +114,7 @@ def test_a_pin_outlives_a_passing_fault_after_its_tag_has_moved(docker_client, r
     registry.push(docker_client, "ns/fault:1", [noise(KIB)])
     proxy.rule = times(1, failing("/manifests/sha256:", HTTPStatus.INTERNAL_SERVER_ERROR))
     image = supply(docker_client, pins={instance.instance_id: digest}).obtain(instance)
-    assert f"{proxy.address}/ns/fault@{digest}" in digests(find(docker_client, image.name))
+    assert image.name.pinned(digest) in digests(find(docker_client, instance.image))
     assert [line for line in proxy.asked if digest in line][1:]
 
 
@@ -130,7 +132,7 @@ def pulled(client, registry, proxy: FaultyProxy, path: str, **images) -> float:
     """Seconds that pulling a new image through the proxy takes."""
     registry.push(client, path, [noise(KIB)])
     began = time.monotonic()
-    assert Puller(client, ImagesConfig(**images)).pull(f"{proxy.address}/{path}")
+    assert Puller(client, ImagesConfig(**images)).pull(ImageName.parse(f"{proxy.address}/{path}"))
     assert find(client, f"{proxy.address}/{path}")
     return time.monotonic() - began
 
@@ -183,7 +185,7 @@ def test_an_error_in_the_middle_is_no_image(docker_client, registry, proxy):
 
 
 def test_an_unanswering_mirror_is_asked_once(docker_client, registry, proxy):
-    name = f"{proxy.address}/ns/only:1"
+    name = ImageName.parse(f"{proxy.address}/ns/only:1")
     registry.push(docker_client, "ns/only:1", [noise(KIB)])
     puller = Puller(docker_client)
     proxy.rule = lambda request: request.hang_up()
@@ -198,7 +200,7 @@ def test_no_more_pulls_at_a_time_than_allowed(docker_client, registry, proxy):
     puller = Puller(docker_client, ImagesConfig(pulls_per_hour=2))
     for number in (1, 2):
         registry.push(docker_client, f"ns/many{number}:1", [noise(KIB)])
-        puller.pull(f"{proxy.address}/ns/many{number}:1")
+        puller.pull(ImageName.parse(f"{proxy.address}/ns/many{number}:1"))
     assert 3500 < puller._gates[proxy.address].wait_now() <= 3600
 
 
@@ -206,20 +208,20 @@ def test_a_manifest_tells_the_size(docker_client, registry):
     layers = [noise(70 * KIB), noise(30 * KIB)]
     registry.push(docker_client, "ns/sized:1", layers)
     registries = Registries()
-    manifest = registries.manifest(f"{registry.address}/ns/sized:1")
+    manifest = registries.manifest(ImageName.parse(f"{registry.address}/ns/sized:1"))
     assert len(manifest.layers) == 2
     assert 100 * KIB < manifest.size < 102 * KIB
     with pytest.raises(InputError, match="404"):
-        registries.manifest(f"{registry.address}/ns/unknown:1")
+        registries.manifest(ImageName.parse(f"{registry.address}/ns/unknown:1"))
     with pytest.raises(InfrastructureError, match="can't be asked"):
-        registries.manifest("127.0.0.1:9/ns/sized:1")
+        registries.manifest(ImageName.parse("127.0.0.1:9/ns/sized:1"))
     registries.close()
 
 
 def test_amounts_add_up(docker_client, registry, proxy):
     registry.push(docker_client, "ns/amounts:1", [noise(300 * KIB), noise(200 * KIB)])
     came: list[Amount] = []
-    Puller(docker_client).pull(f"{proxy.address}/ns/amounts:1", on_amount=came.append)
+    Puller(docker_client).pull(ImageName.parse(f"{proxy.address}/ns/amounts:1"), on_amount=came.append)
     assert sum(a.layers for a in came) == sum(a.layers_done for a in came) == 2
     # the daemon may pass over the progress of a small layer, and its size with that
     assert sum(a.bytes_done for a in came) == sum(a.bytes for a in came) <= 501 * KIB

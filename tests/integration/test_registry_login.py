@@ -10,6 +10,7 @@ from registry import Registry, forget, noise
 from tokens import TokenServer, basic
 
 from harness.common.docker_client import connect
+from harness.core.image_name import ImageName
 from harness.errors import InfrastructureError, InputError
 from harness.images.pull import Puller, find
 from harness.images.registry import Registries
@@ -68,7 +69,7 @@ def name(guarded, login, docker_client) -> Iterator[str]:
 def asked(name: str) -> int:
     registries = Registries()
     try:
-        return registries.manifest(name).size
+        return registries.manifest(ImageName.parse(name)).size
     finally:
         registries.close()
 
@@ -76,7 +77,7 @@ def asked(name: str) -> int:
 def pull(name: str) -> None:
     client = connect()
     try:
-        Puller(client).pull(name)
+        Puller(client).pull(ImageName.parse(name))
     finally:
         client.close()
 
