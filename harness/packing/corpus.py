@@ -15,7 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.errors import InputError
-from harness.packing.documents import Document, Tokens
+from harness.packing.chat import Spans, rendered
+from harness.packing.documents import Completion, Document, Tokens
 from harness.packing.store import StoreWriter, TokenStore
 from harness.packing.strategies import breaks_every_context, keeps_whole
 from harness.packing.token_columns import TRAINED
@@ -111,24 +112,51 @@ def tokenized(documents: Iterable[Document], vocabulary: Vocabulary) -> Iterator
     """
     number = 0
     for batch in _batches(iter(documents)):
-        texts = [document.content for document in batch if isinstance(document.content, str)]
-        if texts and vocabulary.tokenizer is None:
-            raise InputError(f"document {number}: the corpus holds text; name a tokenizer with --tokenizer")
-        encoded = _encode(texts, vocabulary, number)
+        texts = [_text_of(document, vocabulary, number + place) for place, document in enumerate(batch)]
+        written = [text for text in texts if text is not None]
+        encoded = _encode(written, vocabulary, number)
         for document in batch:
-            yield Tokens(next(encoded)) if isinstance(document.content, str) else document.content
+            yield document.content if isinstance(document.content, Tokens) else next(encoded)
         number += len(batch)
 
 
-def _encode(texts: list[str], vocabulary: Vocabulary, number: int) -> Iterator[NDArray[Any]]:
+def _text_of(document: Document, vocabulary: Vocabulary, number: int) -> tuple[str, Spans | None] | None:
+    """A document's text and the stretches of it that are trained (None: all); None for ids."""
+    content = document.content
+    if isinstance(content, Tokens):
+        return None
+    if vocabulary.tokenizer is None:
+        raise InputError(f"document {number}: the corpus holds text; name a tokenizer with --tokenizer")
+    if isinstance(content, str):
+        return content, None
+    if isinstance(content, Completion):
+        return content.prompt + content.completion, [(len(content.prompt), len(content))]
+    if vocabulary.template is None:
+        raise InputError(f"document {number}: a chat, but tokenizer {vocabulary.name} has no chat template")
+    return rendered(content, vocabulary.template, vocabulary.special, f"document {number}")
+
+
+def _encode(texts: list[tuple[str, Spans | None]], vocabulary: Vocabulary, number: int) -> Iterator[Tokens]:
     if not texts:
         return
+    plain = all(spans is None for _, spans in texts)
+    encode = vocabulary.tokenizer.encode_batch_fast if plain else vocabulary.tokenizer.encode_batch
     try:
-        encodings = vocabulary.tokenizer.encode_batch_fast(texts, add_special_tokens=False)
+        encodings = encode([text for text, _ in texts], add_special_tokens=False)
     except (TypeError, UnicodeError) as error:
         raise InputError(f"documents {number}..{number + len(texts) - 1}: some text is not valid Unicode") from error
-    for encoding in encodings:
-        yield np.array(encoding.ids, np.int32)
+    for encoding, (_, spans) in zip(encodings, texts, strict=True):
+        ids = np.array(encoding.ids, np.int32)
+        yield Tokens(ids) if spans is None else Tokens(ids, {TRAINED: _inside(encoding.offsets, spans)})
+
+
+def _inside(offsets: list[tuple[int, int]], spans: Spans) -> NDArray[np.uint8]:
+    """1 for tokens that end inside a stretch: one that reaches over its beginning is trained."""
+    ends = np.array([end for _, end in offsets], np.int64)
+    mask = np.zeros(len(ends), np.uint8)
+    for first, last in spans:
+        mask |= (ends > first) & (ends <= last)
+    return mask
 
 
 def _batches(documents: Iterator[Document]) -> Iterator[list[Document]]:

@@ -1,5 +1,6 @@
-"""Documents: text or token ids, with what a corpus says of every token beside them."""
+"""Documents: text, chats or token ids, with what a corpus says of every token beside them."""
 
+import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -9,21 +10,35 @@ from numpy.typing import NDArray
 
 from harness.common.suggest import nearest
 from harness.errors import InputError
+from harness.packing.chat import Chat
 from harness.packing.findings import Reading
 from harness.packing.token_columns import KNOWN, split_columns, understood
 
-COLUMNS = ("input_ids", "text", "content")  # looked for in this order if none is named
+CHATS = ("messages", "prompt")
+COLUMNS = ("input_ids", "text", "content", "messages", "prompt")  # looked for in this order if none is named
 
 
 @dataclass(frozen=True, eq=False)
 class Document:
     """One document of a corpus."""
 
-    content: "str | Tokens"
+    content: "str | Tokens | Chat | Completion"
 
     def __len__(self) -> int:
         """Characters of the text, or number of ids."""
         return len(self.content)
+
+
+@dataclass(frozen=True)
+class Completion:
+    """A prompt, and the text after it that is trained."""
+
+    prompt: str
+    completion: str
+
+    def __len__(self) -> int:
+        """Characters of both."""
+        return len(self.prompt) + len(self.completion)
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,11 +63,36 @@ def row_document(row: Mapping[str, Any], reading: Reading, where: str) -> Docume
     if row[column] is None:
         reading.found.null_row(where, column, reading.skip_null)
         return None
+    if _is_chat(row, column):
+        return Document(chat_content(row, column, where))
     content = checked_content(row[column], column, where)
     others = {name: value for name, value in row.items() if name != column and name not in reading.ignored}
     return (
         beside_text(content, others, where) if isinstance(content, str) else beside_ids(content, others, reading, where)
     )
+
+
+def _is_chat(row: Mapping[str, Any], column: str) -> bool:
+    if column == "prompt":
+        return isinstance(row["prompt"], list) or row.get("completion") is not None
+    return column == "messages" and not isinstance(row["messages"], str)
+
+
+def chat_content(row: Mapping[str, Any], column: str, where: str) -> Chat | Completion:
+    """The chat, or prompt and completion, of a row. Raises InputError for one of another form."""
+    first, second = row[column], row.get("completion") if column == "prompt" else None
+    if isinstance(first, str) and isinstance(second, str):
+        return Completion(first, second)
+    messages = [*first, *second] if isinstance(first, list) and isinstance(second, list) else first
+    if not isinstance(messages, list) or not all(isinstance(m, dict) and "role" in m for m in messages):
+        raise InputError(f"{where}: {column} must be a list of messages, each with a role, or text with a completion")
+    tools = row.get("tools")
+    if isinstance(tools, str):
+        try:
+            tools = json.loads(tools)
+        except ValueError as error:
+            raise InputError(f"{where}: tools is neither a list nor JSON ({error})") from error
+    return Chat(messages, tools or None, len(first) if second is not None else 0)
 
 
 def beside_ids(ids: NDArray[Any], others: Mapping[str, Any], reading: Reading, where: str) -> Document:

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import InputError
+from harness.packing.corpus_files import kind, read_file
 from harness.packing.documents import Document, Tokens, row_document
-from harness.packing.files import kind, read_file
 from harness.packing.findings import Reading
 from harness.packing.store import read_store, store_paths
 from harness.packing.tables import TABLE_ROWS, table_documents, wanted_columns
@@ -22,9 +22,9 @@ TRAIN = "train"  # the split that is read if none is named
 def read_documents(corpus: str, reading: Reading) -> Iterator[Document]:
     """The documents of a corpus, in its order, one in memory at a time (a batch of them for tables).
 
-    ``corpus`` is a file of `harness.packing.files`, a folder (all its files, by name) or a glob of such files, a pair
-    of Megatron's .bin and .idx, a folder that `datasets` saved, a clone of a hub's repository, a folder of MDS shards,
-    or a hub id.
+    ``corpus`` is a file of `harness.packing.corpus_files`, a folder (all its files, by name) or a glob of such files,
+    a pair of Megatron's .bin and .idx, a folder that `datasets` saved, a clone of a hub's repository, a folder of MDS
+    shards, or a hub id.
 
     Raises InputError for a missing or torn file, a missing column and rows without text or token ids.
     """

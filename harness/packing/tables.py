@@ -7,18 +7,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.errors import InputError
-from harness.packing.documents import Document, beside_ids, chosen_column, row_document
+from harness.packing.documents import CHATS, Document, beside_ids, chosen_column, row_document
 from harness.packing.findings import Reading
 
+BESIDE_CHATS = ("completion", "tools")
 TABLE_ROWS = 1024  # read at a time
 
 
 def wanted_columns(schema: Any, reading: Reading, where: str) -> list[str]:
     """The columns to read: the document's own, and the lists of numbers beside it; the others are noted."""
     chosen = chosen_column(schema.names, reading.column, where)
-    wanted = [chosen]
+    wanted = [chosen, *(name for name in BESIDE_CHATS if chosen in CHATS and name in schema.names)]
     for field in schema:
-        if field.name == chosen or field.name in reading.ignored:
+        if field.name in wanted or field.name in reading.ignored:
             continue
         if _is_number_list(field.type):
             wanted.append(field.name)

@@ -1,15 +1,20 @@
 """The tokenizer, and the two ids that packing needs: the separator between documents and the padding."""
 
 import json
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+from jinja2 import Template
 
 from harness.common.hashing import content_key
 from harness.common.suggest import nearest
 from harness.errors import InputError
+from harness.packing.chat import load_template
 
 NO_SEPARATOR = "none"
+TEMPLATE = "chat_template.jinja"  # where newer tokenizers keep the template of chats
 MOST_ID = (1 << 31) - 1  # rows hold ids of 32 bits
 CONFIGS = ("tokenizer_config.json", "special_tokens_map.json")  # where a tokenizer names its special tokens
 
@@ -22,6 +27,8 @@ class Vocabulary:
     tokenizer: Any  # tokenizers.Tokenizer, or None: the corpus holds ids already
     separator: int | None  # id appended to every document that does not end with it
     padding: int
+    template: Template | None = None  # of chats
+    special: Mapping[str, str] = field(default_factory=dict)  # special tokens by name, which templates read
     digest: str = ""  # of the tokenizer's content: a changed one under the same name is another
 
     @property
@@ -55,7 +62,10 @@ def load_vocabulary(tokenizer: str | None, separator: str | None = None, padding
     padding_id = separator_id or 0
     if padding is not None or "pad_token" in special:
         padding_id = _token_id(loaded, padding or special["pad_token"], f"tokenizer {tokenizer}", "padding")
-    return Vocabulary(tokenizer, loaded, separator_id, padding_id, content_key(tokenizer=loaded.to_str()))
+    source = special.get("chat_template", "")
+    template = load_template(source, f"tokenizer {tokenizer}") if source else None
+    digest = content_key(tokenizer=loaded.to_str(), template=source)
+    return Vocabulary(tokenizer, loaded, separator_id, padding_id, template, special, digest)
 
 
 def _plain_id(text: str, what: str) -> int:
@@ -96,6 +106,8 @@ def _load(name: str) -> tuple[Any, dict[str, str]]:
     for config in configs:
         if config.is_file():
             special |= {key: value for key, value in _special_tokens(config).items() if key not in special}
+    if path.is_dir() and (path / TEMPLATE).is_file():
+        special["chat_template"] = (path / TEMPLATE).read_text(encoding="utf-8")
     return tokenizer, special
 
 
@@ -107,7 +119,7 @@ def _special_tokens(config: Path) -> dict[str, str]:
     if not isinstance(fields, dict):
         raise InputError(f"{config}: not a JSON object")
     tokens = {}
-    for key in ("eos_token", "pad_token"):
+    for key in ("eos_token", "pad_token", "bos_token", "chat_template"):
         value = fields.get(key)
         text = value.get("content") if isinstance(value, dict) else value
         if isinstance(text, str):

@@ -1,0 +1,85 @@
+"""Chats go through the tokenizer's template; what the assistant wrote is trained, and nothing else."""
+
+import json
+
+import numpy as np
+import pytest
+
+from harness.errors import InputError
+from harness.packing.corpus import tokenized
+from harness.packing.findings import Reading
+from harness.packing.sources import read_documents
+from harness.packing.vocabulary import load_vocabulary
+
+TEMPLATE = (
+    "{% if tools %}tools {{ tools | tojson }}\n{% endif %}"
+    "{% for message in messages %}<{{ message.role }}>\n{{ message.content }}{{ eos_token }}\n{% endfor %}"
+    "{% if add_generation_prompt %}<assistant>\n{% endif %}"
+)
+LAST_ONLY = TEMPLATE.replace("{{ message.content }}", "{{ message.content if loop.last else '...' }}")
+TURNS = [
+    {"role": "user", "content": "def f"},
+    {"role": "assistant", "content": "return 1"},
+    {"role": "user", "content": "again"},
+    {"role": "assistant", "content": "return 2"},
+]
+
+
+@pytest.fixture
+def folder(tmp_path, tokenizer_folder):
+    for file in tokenizer_folder.iterdir():
+        (tmp_path / file.name).write_bytes(file.read_bytes())
+    return tmp_path
+
+
+def trained(folder, lines, template=TEMPLATE):
+    """Of each document the whole text and the parts of it that are trained."""
+    if template:
+        (folder / "chat_template.jinja").write_text(template)
+    (folder / "c.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    vocabulary = load_vocabulary(str(folder))
+    found = []
+    for tokens in tokenized(read_documents(str(folder / "c.jsonl"), Reading()), vocabulary):
+        mask = tokens.columns.get("trained", np.ones(len(tokens.ids), np.uint8))
+        parts = np.split(tokens.ids, np.flatnonzero(np.diff(mask, prepend=0, append=0)))
+        decoded = [vocabulary.tokenizer.decode(part.tolist(), skip_special_tokens=False) for part in parts[1::2]]
+        found.append((vocabulary.tokenizer.decode(tokens.ids.tolist(), skip_special_tokens=False), decoded))
+    return found
+
+
+def test_only_the_assistants_turns_are_trained(folder):
+    [(text, parts)] = trained(folder, [{"messages": TURNS, "tools": [{"name": "ls"}]}])
+    assert text.startswith('tools [{"name": "ls"}]\n<user>\ndef f<|end|>\n<assistant>\nreturn 1')
+    assert parts == ["return 1<|end|>\n", "return 2<|end|>\n"]
+
+
+def test_completions_are_trained_and_prompts_are_not(folder):
+    lines = [{"prompt": "def f():\n", "completion": "    return 1"}, {"prompt": TURNS[:3], "completion": TURNS[3:]}]
+    [(_, text), (_, chat)] = trained(folder, lines)
+    assert text == ["\n    return 1"]  # the token that reaches over the beginning is trained
+    assert chat == ["return 2<|end|>\n"]
+
+
+def test_several_kinds_of_documents_stand_in_one_corpus(folder):
+    lines = [{"text": "x = 1"}, {"messages": TURNS[:2]}, {"input_ids": [5, 6]}, {"prompt": "a:", "completion": " b"}]
+    parts = [parts for _, parts in trained(folder, lines)]
+    assert parts[0] == ["x = 1"]
+    assert parts[1] == ["return 1<|end|>\n"]
+    assert parts[3] == [" b"]
+
+
+@pytest.mark.parametrize(
+    ("line", "template", "said"),
+    [
+        ({"messages": TURNS}, "", "has no chat template"),
+        ({"messages": TURNS}, LAST_ONLY, "writes turn 1 otherwise when others follow"),
+        ({"messages": TURNS}, "{{ raise_exception('roles must alternate') }}", "roles must alternate"),
+        ({"messages": TURNS}, "{% if", "the chat template is not readable"),
+        ({"messages": [{"content": "a"}]}, TEMPLATE, "must be a list of messages, each with a role"),
+        ({"messages": TURNS, "tools": "["}, TEMPLATE, "tools is neither a list nor JSON"),
+    ],
+)
+def test_what_is_no_chat_is_refused(folder, line, template, said):
+    with pytest.raises(InputError) as caught:
+        trained(folder, [line], template)
+    assert said in str(caught.value)
