@@ -43,6 +43,7 @@ def repairs(instance: Instance, snapshot: Snapshot) -> list[Written]:
     absent = replace(gold[0], search=("no such line", *gold[0].search))
     outside = replace(NOTE, path="../harness_note.py")
     same = replace(marked, replace=marked.search, new=(False,))
+    whole = answer_text(gold)
     return [
         *[Written("new file, mends nothing", "unresolved", answer_text([NOTE]))] * 3,
         Written("malformed block", "parse-failure", answer_text(gold).rsplit(">>>>>>>", 1)[0]),
@@ -51,7 +52,7 @@ def repairs(instance: Instance, snapshot: Snapshot) -> list[Written]:
         Written("right", "resolved", answer_text(gold)),
         Written("several files, right", "resolved", answer_text([*gold, NOTE])),
         Written("several files, wrong", "unresolved", answer_text([marked, NOTE])),
-        Written("cut answer", "truncated", answer_text(gold), "length"),
+        Written("cut answer", "truncated", whole[: len(whole) // 2], "length"),
         Written("text that is not there", "no-match", answer_text([absent])),
         Written("prose only", "no-edits", "The report is right, and somebody should look into it."),
         Written("breaks the syntax", "syntax-error", answer_text([broken])),
