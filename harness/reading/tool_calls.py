@@ -68,7 +68,10 @@ def _edit(call: Mapping[str, Any]) -> Edit | None:
 
 
 def _first(call: Mapping[str, Any], keys: tuple[str, ...]) -> str | None:
-    return next((call[key] for key in keys if isinstance(call.get(key), str)), None)
+    found = next((call[key] for key in keys if isinstance(call.get(key), str)), None)
+    return (
+        found if found is None else found.encode("utf-8", "replace").decode()
+    )  # escapes of JSON may be half a character
 
 
 def _values(text: str) -> Iterator[dict[str, Any]]:

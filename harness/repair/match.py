@@ -30,6 +30,7 @@ class EditRefused(HarnessError):
     """An answer's edits can't be put in: the reason, and the detail in one line."""
 
     def __init__(self, reason: Reason, detail: str) -> None:
+        detail = " ".join(detail.splitlines())  # it may name what the answer has in several lines
         super().__init__(detail)
         self.reason = reason
         self.detail = detail

@@ -134,6 +134,15 @@ def test_part_of_a_line_is_replaced():
     assert refusal(json.dumps({**part, "old_str": "q"})) is Reason.NO_MATCH
 
 
+def test_half_a_character_and_a_path_of_two_lines_make_no_trouble():
+    assert applied('{"path": "src/b.py", "old_str": "x = 1", "new_str": "x = \'\\ud800\'"}')["src/b.py"].startswith(
+        "x = '?'"
+    )
+    with pytest.raises(EditRefused) as refused:
+        applied(json.dumps({"path": "src/b\n.py", "old_str": "q", "new_str": ""}))
+    assert "\n" not in refused.value.detail
+
+
 def test_a_part_of_a_file_is_no_whole_file():
     assert refusal("In `src/a.py`:\n```python\nline 5\nsomething else\n```\n") is Reason.PARSE_FAILURE
 
