@@ -37,7 +37,7 @@ def _read(name: str) -> dict[str, Any]:
 
 
 def merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
-    """The nested mapping that holds every key of both; where both have a value that is no mapping, ``above`` wins."""
+    """The nested mapping that holds every key of both; if both have a value that is no mapping, ``above`` wins."""
     result = dict(below)
     for key, value in above.items():
         under = result.get(key)

@@ -54,9 +54,9 @@ class DatasetConfig(Section):
 
     path: DataSource  # hub id, or a local .jsonl, .json or .parquet file
     split: str = "test"
-    instances: tuple[str, ...] | None = None  # all where not given
+    instances: tuple[str, ...] | None = None  # all if not given
     limit: int | None = Field(default=None, ge=1)
-    recipes: ExistingFile | None = None  # how classic rows are tested; the shipped recipes where not given
+    recipes: ExistingFile | None = None  # how classic rows are tested; the shipped recipes if not given
 
 
 class CheckpointConfig(Section):
@@ -68,7 +68,7 @@ class CheckpointConfig(Section):
     adapter: AdapterFolder | None = None  # LoRA adapter, served with vLLM on top of its base
     endpoint: Url | None = None  # base URL of an OpenAI-compatible server, ".../v1"
     answers: ExistingFile | None = None  # recording looked up instead of asking; a path beside it measures prompts only
-    model: str | None = None  # name to ask for at the endpoint; its only model where not given
+    model: str | None = None  # name to ask for at the endpoint; its only model if not given
     revision: str | None = None  # of an endpoint's weights: what tells them apart from others there or in a recording
     api_key_env: str | None = None  # environment variable that holds the endpoint's key
     strategy: str | None = None  # packing strategy of the training data, as named in the tables
@@ -181,7 +181,7 @@ class ImagesConfig(Section):
     # instance id -> digest
     pins: dict[str, Annotated[str, Field(pattern=r"^sha256:[0-9a-f]{64}$")]] = {}  # noqa: RUF012 - pydantic copies it
     pulls: int = Field(default=3, ge=1)  # at a time
-    pulls_per_hour: int | None = Field(default=None, ge=1)  # begun; no bound where not given
+    pulls_per_hour: int | None = Field(default=None, ge=1)  # begun; no bound if not given
     evict_built: bool = False  # whether images built here may go under the budget as well
 
     @field_validator("registries", "mirror")
@@ -197,14 +197,14 @@ class ImagesConfig(Section):
 class EvaluationConfig(Section):
     """How a patch is tested."""
 
-    workers: int | None = Field(default=None, ge=1)  # containers at a time; from CPUs and memory where not given
+    workers: int | None = Field(default=None, ge=1)  # containers at a time; from CPUs and memory if not given
     timeout: float = Field(default=1800.0, gt=0, le=604800)  # seconds for the tests of one patch; a week at most
     memory: int = Field(default=4096, ge=64, le=1 << 24)  # MiB for one container, no swap
     processes: int = Field(default=512, ge=8, le=1 << 22)  # Linux has no more process ids
     cpus: float = Field(default=1.0, gt=0, allow_inf_nan=False)
     network: bool = False
     pull: bool = False  # whether an image that is not here may be pulled from its registry
-    build: bool = False  # whether one that is neither here nor pulled may be built, where a recipe makes it
+    build: bool = False  # whether one that is neither here nor pulled may be built, if a recipe makes it
     images: ImagesConfig = ImagesConfig()
     # GiB of instances' images; those of finished ones go first
     image_budget: float | None = Field(default=None, gt=0, allow_inf_nan=False)

@@ -29,7 +29,7 @@ class Trial:
     validation: Validation
     selection: Selection
     verdict: Verdict  # on the selected patch
-    verdicts: Mapping[int, Verdict] | None  # on every patch, by candidate; None where the run file does not ask for it
+    verdicts: Mapping[int, Verdict] | None  # on every patch, by candidate; None if the run file does not ask for it
 
 
 @dataclass(frozen=True)

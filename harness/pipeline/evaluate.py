@@ -46,7 +46,7 @@ class Submission:
     output: Path
     evaluation: EvaluationConfig
     recipes: Path | None = None
-    others: Collection[str] = ()  # ids in the data set, where ``instances`` may be a part of it only
+    others: Collection[str] = ()  # ids in the data set, if ``instances`` may be a part of it only
     repeats: int = 1  # evaluations of every patch
 
 
@@ -99,7 +99,7 @@ def evaluate_predictions(submission: Submission) -> Judged:
 def regrade_predictions(submission: Submission) -> Judged:
     """Grade the stored logs of every prediction again, and write the reports anew; needs no Docker daemon.
 
-    Raises InputError for what the user must mend, and where the output folder holds no evaluation at all.
+    Raises InputError for what the user must mend, and if the output folder holds no evaluation at all.
     """
     require_kind(submission.output, "evaluate")
     submitted = _submitted(submission)

@@ -38,7 +38,7 @@ class Difference:
     """One arm's mean score less another's, over new instances and new seeds."""
 
     mean: float
-    interval: Interval | None  # t, of both kinds of variance; this and all below None where an arm has one seed
+    interval: Interval | None  # t, of both kinds of variance; this and all below None if an arm has one seed
     bootstrap: Interval  # percentiles, instances resampled together for both arms, seeds for each alone
     p: float | None  # of no difference, by the same t
     p_instances: float  # sign permutation of the instances' differences: other instances, these very checkpoints

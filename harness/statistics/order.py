@@ -91,7 +91,7 @@ def sides(plan: Plan, candidate: Sequence[Score]) -> tuple[Sides, Sides]:
 
 
 def turned(plan: Plan, low: float, high: float) -> Interval:
-    """Bounds of the difference as the metric has it, from bounds on sides where more is better."""
+    """Bounds of the difference as the metric has it, from bounds on sides if more is better."""
     return Interval(low, high) if plan.requirement.at_least else Interval(-high, -low)
 
 
