@@ -21,7 +21,7 @@ class Change(NamedTuple):
 
 
 def settings_changes(first: Arm, second: Arm) -> list[Change]:
-    """Settings that determine results and differ: answers under them can't be told from a change of the checkpoint."""
+    """Settings that determine results and differ: their effect can't be separated from that of the checkpoint."""
     return list(_changes("", _settings(first), _settings(second)))
 
 

@@ -20,7 +20,7 @@ class EmbeddingsConfig(Section):
 
     endpoint: Url  # base URL of an OpenAI-compatible server, ".../v1"
     model: str
-    revision: str = ""  # of the endpoint's weights: what tells their vectors apart from the last ones
+    revision: str = ""  # of the endpoint's weights: what distinguishes their vectors from the last ones
     api_key_env: str | None = None  # environment variable that holds the endpoint's key
     documents: int = Field(default=100, ge=1)  # embedded for each instance
     characters: int = Field(default=2000, ge=1)  # of each of them, and of the issue

@@ -36,7 +36,7 @@ def _from_folder(value: Any) -> Any:
 
 
 def _with_slash(value: Any) -> Any:
-    """A prompt set's own folder; it keeps a slash, which tells it from the name of a shipped set."""
+    """A prompt set's own folder; it keeps a slash, which distinguishes it from the name of a shipped set."""
     if not isinstance(value, Written) or "/" not in value:
         return value
     path = str(_from_folder(value))

@@ -69,7 +69,7 @@ class CheckpointConfig(Section):
     endpoint: Url | None = None  # base URL of an OpenAI-compatible server, ".../v1"
     answers: ExistingFile | None = None  # recording looked up instead of asking; a path beside it measures prompts only
     model: str | None = None  # name to ask for at the endpoint; its only model if not given
-    revision: str | None = None  # of an endpoint's weights: what tells them apart from others there or in a recording
+    revision: str | None = None  # of an endpoint's weights: what distinguishes them from others there or in a recording
     api_key_env: str | None = None  # environment variable that holds the endpoint's key
     strategy: str | None = None  # packing strategy of the training data, as named in the tables
     packing_metrics: ColumnsOrFile | None = None  # columns for the tables, or `harness pack`'s file

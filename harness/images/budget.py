@@ -28,7 +28,7 @@ GOING_TRIES = 50
 
 
 class Budget:
-    """Keeps the images that it is told of within so many bytes, as far as those without work at hand go.
+    """Keeps the images that it knows of within so many bytes, as far as those without work at hand go.
 
     Images of finished instances go first. Only what can be had again is removed: images that a registry gave; those
     built here only if ``built`` says so and their instances are finished. Nothing is forced: what a container uses, or

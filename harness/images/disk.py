@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from docker import DockerClient
 
 UNPACKED = 3.0  # times what a layer has as it is sent, about: sources and Python packages shrink to a third
-UNKNOWN = 1 << 30  # bytes of one instance's image beside shared layers, if nothing tells
+UNKNOWN = 1 << 30  # bytes of one instance's image beside shared layers, if nothing says
 GIB = float(1 << 30)
 
 Layers = Mapping[str, int]  # what identifies a layer -> its bytes
@@ -66,7 +66,7 @@ def free_bytes(folder: Path) -> int:
 def expected(wanted: Sequence[Sequence[ImageName]], local: Sequence[Layers]) -> tuple[int, bool]:
     """Bytes that images to be pulled will take, and whether a part of them is assumed.
 
-    ``wanted`` has the places of each image. The first that tells gives the size; Docker Hub, which counts
+    ``wanted`` has the places of each image. The first that knows the size is taken; Docker Hub, which counts
     such questions as pulls, is not asked. The others count as much as the ``local`` ones have of their own on average.
     """
     sent: dict[str, int] = {}

@@ -70,7 +70,7 @@ def _pull(images: ImageProvider, instance: Instance, display: "_Display") -> Pul
 
 
 class _Display:
-    """Images, layers and megabytes; how many there are of the last two turns up as the daemon tells."""
+    """Images, layers and megabytes; how many there are of the last two turns up as the daemon reports."""
 
     def __init__(self, progress: Progress, images: int) -> None:
         self.images = progress.stage("pull", images)

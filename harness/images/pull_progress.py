@@ -41,7 +41,7 @@ class _Layer:
 class Transfer:
     """One image on its way, over all tries; nothing that was counted is ever taken back."""
 
-    on_amount: OnAmount  # is told what came to it
+    on_amount: OnAmount  # is called with what came to it
     amount: Amount = Amount()
     _layers: dict[str, _Layer] = field(default_factory=dict)
 

@@ -55,7 +55,7 @@ class Gate:
             self._held_until = max(self._held_until, self._clock() + seconds)
 
     def close(self) -> None:
-        """Let nothing begin any more; who waits is told."""
+        """Let nothing begin any more; whoever waits is ended."""
         with self._changed:
             self._closed = True
             self._changed.notify_all()

@@ -30,7 +30,7 @@ LOCAL = ("localhost", "127.")  # hosts that the daemon speaks plain HTTP with
 
 @dataclass(frozen=True)
 class Manifest:
-    """What a registry tells of an image."""
+    """What a registry says of an image."""
 
     layers: Mapping[str, int]  # digest -> bytes as they are sent, compressed
 
@@ -136,7 +136,7 @@ def _credentials(registry: str) -> tuple[str, str] | None:
     """
     from docker.auth import load_config
 
-    # what a helper gives has its keys in other letters than what the file itself holds
+    # what a helper returns has its keys in other letters than what the file itself holds
     found = {key.lower(): value for key, value in (load_config().resolve_authconfig(registry) or {}).items()}
     return (found["username"], found["password"]) if found.get("username") else None
 

@@ -9,7 +9,7 @@ __all__ = ["EditReading", "read_edits", "read_file_names", "without_thinking"]
 
 
 def read_file_names(text: str) -> tuple[str, ...]:
-    """File names in the order given, each once: from the fenced blocks where these hold any."""
+    """File names in the order given, each once: from the fenced blocks if these hold any."""
     return read_names(without_thinking(text))
 
 
@@ -18,7 +18,7 @@ def read_edits(text: str, cut: bool = False, asked: Format = Format.SEARCH_REPLA
 
     They are read in the format ``asked`` for if the answer has any in it, else in the one that it uses.
 
-    A block's file stands on the line above it, on its marker or its fence; where none does, it is the file of the block
+    A block's file stands on the line above it, on its marker or its fence; if none does, it is the file of the block
     before. A block that names none has the empty path: what it holds may say which is meant.
     """
     return read_format(without_thinking(text), asked, cut)

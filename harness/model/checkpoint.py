@@ -49,9 +49,9 @@ SETTLED_SECONDS = 3.0
 
 
 def check_checkpoint(path: Path) -> None:
-    """Raise InputError, in one line, where vLLM could not serve the Hugging Face folder at ``path``.
+    """Raise InputError, in one line, if vLLM could not serve the Hugging Face folder at ``path``.
 
-    Looked at: config.json, every weight shard's presence, size and tensors, tokenizer.json, and, where
+    Looked at: config.json, every weight shard's presence, size and tensors, tokenizer.json, and, if
     vLLM's CPU build is what is installed, the attention head size.
     """
     if not path.is_dir():
@@ -71,7 +71,7 @@ def check_checkpoint(path: Path) -> None:
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """The JSON object in a checkpoint's file. Raises InputError where it is missing or broken."""
+    """The JSON object in a checkpoint's file. Raises InputError if it is missing or broken."""
     try:
         value = json.loads(path.read_bytes())
     except OSError as error:
@@ -204,7 +204,7 @@ def check_arguments(args: Sequence[str]) -> None:
 def context_length(path: Path, args: Sequence[str]) -> int:
     """Tokens that prompt and answer may take together: ``--max-model-len`` of ``args``, or config.json's own.
 
-    Raises InputError where neither gives a number.
+    Raises InputError if neither has a number.
     """
     given = argument(args, "--max-model-len")
     if given is not None:

@@ -56,7 +56,7 @@ class JournaledModel:
         return self
 
     async def answer(self, prompt: str, sampling: Sampling, index: int) -> Answer:
-        """Sample ``index`` of ``prompt``, from the journal where it is there; see `harness.core.interfaces.Model`.
+        """Sample ``index`` of ``prompt``, from the journal if it is there; see `harness.core.interfaces.Model`.
 
         A ContextOverflow is not kept: an endpoint's context may be another one next time.
         """
@@ -143,7 +143,7 @@ async def open_endpoint(checkpoint: CheckpointConfig, serving: ServingConfig, co
     except InputError:
         await client.close()
         raise
-    # without a revision of the user's, the address is all that tells one set of weights from another
+    # without a revision of the user's, the address is all that distinguishes one set of weights from another
     revision = f"{model}@{checkpoint.revision or url}"
     return EndpointModel(
         client,
@@ -157,7 +157,7 @@ async def open_endpoint(checkpoint: CheckpointConfig, serving: ServingConfig, co
 
 
 def api_key(checkpoint: CheckpointConfig) -> str:
-    """The key for a checkpoint's endpoint, ``none`` where it needs none. Raises InputError for an unset variable."""
+    """The key for a checkpoint's endpoint, ``none`` if it needs none. Raises InputError for an unset variable."""
     if checkpoint.api_key_env is None:
         return "none"
     key = os.environ.get(checkpoint.api_key_env)

@@ -16,7 +16,7 @@ AT_ONCE = 64  # texts in one request
 async def embed(config: EmbeddingsConfig, texts: Sequence[str], store: BlobStore) -> list[list[float]]:
     """A vector for each text, from the store or from the endpoint.
 
-    Raises InputError where the endpoint's key is not set, InfrastructureError where the endpoint does not answer, or
+    Raises InputError if the endpoint's key is not set, InfrastructureError if the endpoint does not answer, or
     not with a vector for each text.
     """
     keys = [_key(config, text) for text in texts]
@@ -53,7 +53,7 @@ async def _ask(config: EmbeddingsConfig, texts: Sequence[str]) -> list[list[floa
 
 
 def embeddings_key(config: EmbeddingsConfig) -> str:
-    """The endpoint's key, ``none`` where it needs none. Raises InputError for an unset variable."""
+    """The endpoint's key, ``none`` if it needs none. Raises InputError for an unset variable."""
     if config.api_key_env is None:
         return "none"
     if config.api_key_env not in os.environ:

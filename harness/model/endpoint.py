@@ -1,4 +1,4 @@
-"""Questions to an OpenAI-compatible server, ours or anybody's: bounded, retried where that can help, never hanging."""
+"""Questions to an OpenAI-compatible server, ours or anybody's: bounded, retried if that can help, never hanging."""
 
 import asyncio
 import json
@@ -30,7 +30,7 @@ REPLY_PAUSES = (0.5, 1.0, 2.0)  # seconds before another try after a reply that 
 
 
 def require_room(prompt_tokens: int, sampling: Sampling, context: int) -> None:
-    """Raise ContextOverflow where prompt and answer exceed the context; vLLM would cut the answer without a word."""
+    """Raise ContextOverflow if prompt and answer exceed the context; vLLM would cut the answer without a word."""
     if prompt_tokens + sampling.max_tokens > context:
         raise ContextOverflow(
             f"{prompt_tokens} prompt tokens and {sampling.max_tokens} for the answer exceed the context of {context}"
@@ -38,7 +38,7 @@ def require_room(prompt_tokens: int, sampling: Sampling, context: int) -> None:
 
 
 def estimated_tokens(text: str) -> int:
-    """Tokens that ``text`` takes as one user message, rather too many than too few, where nobody can count them."""
+    """Tokens that ``text`` takes as one user message, rather too many than too few, if nobody can count them."""
     return TEMPLATE_TOKENS + math.ceil(len(text.encode("utf-8", "replace")) / BYTES_PER_TOKEN)
 
 
@@ -93,8 +93,8 @@ class EndpointModel:
     async def ask(self, prompt: str, sampling: Sampling, index: int) -> Answer:
         """The same without counting first.
 
-        Raises ContextOverflow where the server says so or cut the answer short of max_tokens at the context's
-        end, InputError where it refuses the key or the model, InfrastructureError for the rest.
+        Raises ContextOverflow if the server says so or cut the answer short of max_tokens at the context's
+        end, InputError if it refuses the key or the model, InfrastructureError for the rest.
         """
         common = sampling.parameters() | {"model": self.model, "n": 1, "seed": sampling.seed + index}
         async with self._slots:
@@ -223,7 +223,7 @@ class EndpointModel:
     async def context_length(self) -> int:
         """Tokens for prompt and answer together, as given, else as the server lists them.
 
-        Raises InputError where it lists none.
+        Raises InputError if it lists none.
         """
         if self._context is None:
             length = (await list_models(self._client)).get(self.model)

@@ -17,7 +17,7 @@ class Fitted:
 async def fit_prompt(model: Model, sampling: Sampling, render: Callable[[int], str], parts: int) -> Fitted | None:
     """The prompt with the most parts, of at most ``parts``, that leaves ``sampling.max_tokens`` for the answer.
 
-    ``render(n)`` is the prompt with the first n parts; it grows with n. None where not even ``render(0)`` fits.
+    ``render(n)`` is the prompt with the first n parts; it grows with n. None if not even ``render(0)`` fits.
     """
     room = await model.context_length() - sampling.max_tokens
     fitting: Fitted | None = None

@@ -63,7 +63,7 @@ async def _answers_below(client: "AsyncOpenAI", address: str) -> bool:
 async def find_model(client: "AsyncOpenAI", wanted: str | None) -> str:
     """The model to ask for: ``wanted``, or the only one that the server lists.
 
-    Raises InputError for an unreachable server, an unknown model, and where none is wanted among several.
+    Raises InputError for an unreachable server, an unknown model, and if none is asked for among several.
     """
     known = await list_models(client)
     if wanted is None and len(known) == 1:

@@ -71,7 +71,7 @@ def _end_session(leader: dict[str, int | str]) -> bool:
 
 
 def _identity(pid: int) -> dict[str, int | str]:
-    """What tells a process from any other, ever: id, start time in ticks since boot (0: none there), and the boot."""
+    """What identifies a process for ever: id, start time in ticks since boot (0: none there), and the boot."""
     fields = _status(pid)
     with contextlib.suppress(OSError):
         boot = (PROC / "sys/kernel/random/boot_id").read_text().strip()
@@ -87,7 +87,7 @@ def living(session: int) -> list[int]:
 
 
 def _status(pid: int) -> list[str]:
-    """Fields of /proc/PID/stat from the third on; empty where there is no such process."""
+    """Fields of /proc/PID/stat from the third on; empty if there is no such process."""
     try:
         return (PROC / str(pid) / "stat").read_text().rpartition(")")[2].split()
     except OSError:

@@ -57,7 +57,7 @@ class Prompts:
         return sorted(path.name.removesuffix(SUFFIX) for path in self.folder.glob(f"*{SUFFIX}"))
 
     def require(self, stages: Iterable[str]) -> None:
-        """Raises InputError where the set lacks a prompt for one of the stages, or one is no template."""
+        """Raises InputError if the set lacks a prompt for one of the stages, or one is no template."""
         known, stages = self.stages(), list(stages)
         missing = [stage for stage in stages if stage not in known]
         if missing:
@@ -69,7 +69,7 @@ class Prompts:
     def render(self, stage: str, **variables: Any) -> Prompt:
         """The prompt of a stage, as valid Unicode. What the variables hold is data and is never itself rendered.
 
-        Raises InputError where the set has no such stage, where its template is broken or asks for more
+        Raises InputError if the set has no such stage, or its template is broken or asks for more
         than it is given.
         """
         from jinja2 import TemplateError

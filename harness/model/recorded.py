@@ -34,7 +34,7 @@ log = logging.getLogger(__name__)
 
 NOT_RECORDED = "not-recorded"  # finish reason of the empty answer to a question that the recording lacks
 UNBOUNDED = 1 << 40  # tokens; the context of answers that no tokenizer measures
-NAMED = 5  # missing answers that are told one by one
+NAMED = 5  # missing answers that are reported one by one
 
 Place = tuple[str, str, int]  # instance, stage, sample
 
@@ -69,7 +69,7 @@ class Recording:
     """The answers of one file."""
 
     def __init__(self, path: Path) -> None:
-        """Raises InputError where a line can't be read, but for a torn last one."""
+        """Raises InputError if a line can't be read, but for a torn last one."""
         self.path = path
         self.asked: dict[str, Answer] = {}  # by the question's key
         self.written: dict[Place, Answer] = {}
@@ -105,7 +105,7 @@ class Recording:
     def choose_revision(self, wanted: str | None) -> str:
         """The revision whose answers are meant: the one ``wanted``, or the only one (empty: all are by hand).
 
-        Raises InputError for one that was not recorded, and where none is wanted among several.
+        Raises InputError for one that was not recorded, and if none is asked for among several.
         """
         known = ", ".join(sorted(self.revisions))
         if wanted is not None and self.revisions and wanted not in self.revisions:
@@ -174,7 +174,7 @@ class RecordedModel:
     async def answer(self, prompt: str, sampling: Sampling, index: int) -> Answer:
         """Sample ``index`` of ``prompt``: as written by hand, else as it was once given to just this question.
 
-        An empty answer with the finish reason ``not-recorded`` where there is neither. Raises ContextOverflow.
+        An empty answer with the finish reason ``not-recorded`` if there is neither. Raises ContextOverflow.
         """
         require_room(await self.count_tokens(prompt), sampling, await self.context_length())
         stage = prompt.stage if isinstance(prompt, Prompt) else ""
@@ -200,7 +200,7 @@ class RecordedModel:
         return await asyncio.to_thread(self._tokens.count, text)
 
     async def context_length(self) -> int:
-        """Tokens that prompt and answer may take together; out of reach where nothing says how many."""
+        """Tokens that prompt and answer may take together; out of reach if nothing says how many."""
         return self._context
 
 

@@ -37,7 +37,7 @@ class ServedCheckpoint:
     """
 
     def __init__(self, checkpoint: CheckpointConfig, serving: ServingConfig, concurrency: int, folder: Path) -> None:
-        """Check and read the checkpoint. Raises InputError where it can't be served."""
+        """Check and read the checkpoint. Raises InputError if it can't be served."""
         weights = checkpoint.weights
         if weights is None:
             raise InputError(f"checkpoint {checkpoint.name} has no path to serve")
@@ -75,7 +75,7 @@ class ServedCheckpoint:
         """Sample ``index`` of ``prompt``; see `harness.core.interfaces.Model`.
 
         A server that dies before it has answered is started again, a few times in all. Raises ServerError, with
-        the reason from its log, where it does not start or dies once more.
+        the reason from its log, if it does not start or dies once more.
         """
         expected = await self.count_tokens(prompt)
         require_room(expected, sampling, self._context)

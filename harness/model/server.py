@@ -148,7 +148,7 @@ class VllmServer:
 
     async def _watch(self, process: asyncio.subprocess.Process) -> None:
         await process.wait()
-        end_group(process.pid)  # where the supervisor itself was killed, the server is still there
+        end_group(process.pid)  # if the supervisor itself was killed, the server is still there
         for _ in range(int(STOP_SECONDS / EXIT_POLL_SECONDS)):  # a killed process takes a moment to give up its memory
             if not living(process.pid):
                 break
@@ -180,7 +180,7 @@ class VllmServer:
             await asyncio.shield(self._ended)
 
     def failure(self, when: str) -> ServerError:
-        """The error that says the server failed ``when``, with the reason that its log gives."""
+        """The error that says the server failed ``when``, with the reason from its log."""
         if self._reason is None or not self.ended:  # many may ask about one death
             self._reason = find_reason(self.log, self._log_start)
         return ServerError(f"vLLM for {self.name} failed {when}: {self._reason}; log: {self.log}")

@@ -18,7 +18,7 @@ SECOND_HAND = re.compile(
 def find_reason(log: Path, start: int = 0) -> str:
     """One line that says why the server ended, from its log's bytes after ``start``.
 
-    The first exception that is not about another process's death is the cause; where only such
+    The first exception that is not about another process's death is the cause; if only such
     second-hand ones are there, a process was killed from outside.
     """
     with log.open("rb") as file:

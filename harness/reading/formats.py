@@ -11,7 +11,7 @@ from harness.reading.whole_files import read_whole_files
 
 
 class Format(StrEnum):
-    """How an answer gives its edits."""
+    """How an answer writes its edits."""
 
     SEARCH_REPLACE = "search-replace"  # blocks of a search text and its replacement
     DIFF = "diff"  # unified diffs

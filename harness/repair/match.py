@@ -54,7 +54,7 @@ class SourceFile:
 
     @cached_property
     def encoding(self) -> str:
-        """The codec that gives the text and takes it back byte for byte: UTF-8, else Latin-1, which holds any byte."""
+        """The codec that reads and writes the text byte for byte: UTF-8, else Latin-1, which holds any byte."""
         try:
             self.data.decode()
         except UnicodeDecodeError:

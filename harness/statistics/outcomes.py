@@ -1,4 +1,4 @@
-"""Outcomes of two arms on the same instances, told apart by seed and by sample: values in, values out.
+"""Outcomes of two arms on the same instances, distinguished by seed and by sample: values in, values out.
 
 An arm is what is compared: one checkpoint, or a group of checkpoints that differ in their training's seed alone.
 """
