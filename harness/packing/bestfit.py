@@ -88,8 +88,8 @@ def _smallest_room(bitmap: Bitmap, size: int) -> int:
     return _first_bit(low, word << 6)
 
 
-# The queue of a room: ``ends[room]`` is its first and its last member where the bitmap marks the room,
-# and means nothing where it does not.
+# The queue of a room: ``ends[room]`` is its first and its last member if the bitmap marks the room,
+# and means nothing if it does not.
 
 
 @compiled

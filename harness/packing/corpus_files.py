@@ -1,4 +1,4 @@
-"""The files that a corpus may be made of: how they are told apart, opened and read, one kind a function."""
+"""The files that a corpus may be made of: how they are distinguished, opened and read, one kind a function."""
 
 import csv
 import gzip

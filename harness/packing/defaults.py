@@ -1,4 +1,4 @@
-"""What `harness pack` does where it is not told; light, so that the command's help can name it."""
+"""What `harness pack` does by default; light, so that the command's help can name it."""
 
 COMPARED = (
     "concat-then-split",
@@ -12,7 +12,7 @@ COMPARED = (
     "best-fit+spread",
     "best-fit+drop",
     "best-fit-stream+split",
-)  # where no strategies are named; `best-fit` only where no document is too long for it
+)  # if no strategies are named; `best-fit` only if no document is too long for it
 SHARD_TOKENS = 1 << 24  # of one Parquet file
 SHUFFLE_SEED = 0  # of the rows of best-fit decreasing, which opens its sequences longest document first
 ROWS, ARROW, TRAINER, BRIDGE, MEGATRON = FORMATS = (

@@ -31,8 +31,8 @@ GROUP_TOKENS = 1 << 21  # of a Parquet row group: what is in memory at a time
 def building(output: Path, plan: dict[str, Any]) -> Iterator[Path]:
     """The folder to build ``output`` in, renamed to it on leaving without an error.
 
-    Raises InputError where there is something else at ``output`` or unfinished beside it, and
-    InfrastructureError where the disk fails; nothing half-written stays then. Finished shards do
+    Raises InputError if there is something else at ``output`` or unfinished beside it, and
+    InfrastructureError if the disk fails; nothing half-written stays then. Finished shards do
     stay, in OUTPUT.partial, and the next run with an equal plan takes them over.
     """
     if output.exists() and not (output.is_dir() and not any(output.iterdir())):
@@ -65,7 +65,7 @@ class _OtherPlanError(InputError):
 
 
 def _read_plan(folder: Path) -> dict[str, Any] | None:
-    """The plan that a folder was built by, or None where it holds none that can be read."""
+    """The plan that a folder was built by, or None if it holds none that can be read."""
     try:
         plan: dict[str, Any] = json.loads((folder / PLAN).read_text(encoding="utf-8"))
     except (OSError, ValueError):

@@ -15,7 +15,7 @@ class Packing:
     """Pieces of documents, in the order of the sequences and within a sequence from left to right.
 
     What a sequence's pieces leave of its ``context`` tokens is padding, at its end. The four arrays
-    (pieces,) have one dtype: int32, or int64 where a document, length or count does not fit.
+    (pieces,) have one dtype: int32, or int64 if a document, length or count does not fit.
     """
 
     strategy: str
@@ -36,7 +36,7 @@ class Packing:
 def piece_columns(pieces: int, dtype: Any) -> Columns:
     """Room for document, offset, length and sequence of so many pieces, to be filled.
 
-    One block of memory for the four: the larger it is, the larger the pages that the system gives it.
+    One block of memory for the four: the larger it is, the larger the pages that the system uses for it.
     """
     document, offset, length, sequence = np.empty((4, pieces), dtype)
     return document, offset, length, sequence
@@ -111,7 +111,7 @@ def _repeated(document: IntArray, offset: IntArray, length: IntArray, covered: I
 def repeated_heads(packing: Packing, documents: int) -> IntArray:
     """How many tokens at each piece's beginning stand in an earlier piece too: (pieces,).
 
-    "Earlier" is by sequence; where a document's beginning comes after its rest, by the place in the document.
+    "Earlier" is by sequence; if a document's beginning comes after its rest, by the place in the document.
     ``documents`` is the number of documents that were packed.
     """
     columns = (packing.document, packing.offset, packing.length)

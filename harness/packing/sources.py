@@ -13,9 +13,9 @@ from harness.packing.findings import Reading
 from harness.packing.store import read_store, store_paths
 from harness.packing.tables import TABLE_ROWS, table_documents, wanted_columns
 
-SAVED = ("state.json", "dataset_dict.json")  # what tells a folder that `datasets` saved
-CLONE = (".gitattributes", ".git")  # what tells a clone of a hub's repository
-SHARDS = "index.json"  # what tells a folder of MDS shards
+SAVED = ("state.json", "dataset_dict.json")  # what identifies a folder that `datasets` saved
+CLONE = (".gitattributes", ".git")  # what identifies a clone of a hub's repository
+SHARDS = "index.json"  # what identifies a folder of MDS shards
 TRAIN = "train"  # the split that is read if none is named
 
 

@@ -58,7 +58,7 @@ def store_paths(corpus: str) -> tuple[Path, Path] | None:
 
 
 def read_store(data: Path, index: Path) -> TokenStore:
-    """Map a .bin and its .idx. Raises InputError where they are missing, not of this format, or do not fit together."""
+    """Map a .bin and its .idx. Raises InputError if they are missing, not of this format, or do not fit together."""
     for file in (data, index):
         if not file.is_file():
             raise InputError(f"{file}: no such file; a .bin needs its .idx beside it, and the other way round")
@@ -88,7 +88,7 @@ def _documents(
     ends = places + sizes * np.int64(width)
     inner = np.ones(len(sizes) + 1, bool)
     inner[bounds[(bounds >= 0) & (bounds <= len(sizes))]] = False
-    inner = inner[1:-1]  # between sequences i and i + 1, where no document ends
+    inner = inner[1:-1]  # between sequences i and i + 1, if no document ends
     whole = len(bounds) > 0 and bounds[0] == 0 and bounds[-1] == len(sizes) and bool((np.diff(bounds) >= 0).all())
     if not whole or (sizes < 0).any() or (places < 0).any() or (places % width).any():
         raise InputError(f"{index}: damaged: its lengths, places and document bounds contradict each other")
@@ -103,7 +103,7 @@ class StoreWriter:
     """Writes a token store document by document; the index comes last, on leaving without an error."""
 
     def __init__(self, data: Path, index: Path, vocabulary: int | None = None) -> None:
-        """``vocabulary`` (number of ids) picks 16 bits for each where that is enough; 32 bits where unknown."""
+        """``vocabulary`` (number of ids) picks 16 bits for each if that is enough; 32 bits if unknown."""
         self._index = index
         self._type = np.uint16 if vocabulary is not None and vocabulary <= 1 << 16 else np.int32
         self._sizes = array("i")

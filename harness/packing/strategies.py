@@ -83,7 +83,7 @@ def checked_share(value: float, what: str) -> float:
 
 
 def check_strategy(strategy: str) -> None:
-    """Raise InputError with the nearest known names where there is no such strategy."""
+    """Raise InputError with the nearest known names if there is no such strategy."""
     if strategy not in STRATEGIES:
         hint = nearest(strategy, STRATEGIES) or f"; known: {', '.join(STRATEGIES)}"
         raise InputError(f"unknown packing strategy {strategy!r}{hint}")
@@ -105,7 +105,7 @@ def longest_first(strategy: str) -> bool:
 
 
 def checked_stride(context: int, stride: int | None) -> int:
-    """The stride of sliding windows, in tokens; half the context where None.
+    """The stride of sliding windows, in tokens; half the context if None.
 
     Raises InputError for a context below 1 or beyond `LONGEST_CONTEXT`, and for a stride that would skip tokens
     or never advance.
@@ -122,7 +122,7 @@ def checked_stride(context: int, stride: int | None) -> int:
 
 
 def checked_lengths(lengths: Sequence[int] | IntArray) -> IntArray:
-    """The lengths as a flat int32 or int64 array, without a copy where they are one already.
+    """The lengths as a flat int32 or int64 array, without a copy if they are one already.
 
     Raises InputError naming the first document whose length is negative or not a whole number.
     """
@@ -201,7 +201,7 @@ def _too_long(lengths: IntArray, context: int, strategy: str, over: int) -> str:
 
 @compiled
 def _histogram(sizes: IntArray, counts: IntArray) -> tuple[int, int]:
-    """Count the sizes into ``counts``, without those of 0; gives how many and their total."""
+    """Count the sizes into ``counts``, without those of 0; return how many and their total."""
     total = 0
     for size in sizes:
         counts[size] += 1

@@ -21,7 +21,7 @@ CONFIGS = ("tokenizer_config.json", "special_tokens_map.json")  # where a tokeni
 
 @dataclass(frozen=True)
 class Vocabulary:
-    """What turns text into ids, where text comes at all, and the ids that packing puts in itself."""
+    """What turns text into ids, if text comes at all, and the ids that packing puts in itself."""
 
     name: str  # as the user gave it; empty without a tokenizer
     tokenizer: Any  # tokenizers.Tokenizer, or None: the corpus holds ids already
@@ -33,16 +33,16 @@ class Vocabulary:
 
     @property
     def size(self) -> int | None:
-        """Number of ids, or None where no tokenizer says it."""
+        """Number of ids, or None if no tokenizer says it."""
         return None if self.tokenizer is None else self.tokenizer.get_vocab_size(with_added_tokens=True)
 
 
 def load_vocabulary(tokenizer: str | None, separator: str | None = None, padding: str | None = None) -> Vocabulary:
     """Load a tokenizer (a folder, a tokenizer.json or a hub id) and resolve the two tokens.
 
-    ``separator`` and ``padding`` are tokens of the tokenizer, or ids where there is none; ``separator="none"``
+    ``separator`` and ``padding`` are tokens of the tokenizer, or ids if there is none; ``separator="none"``
     means that nothing is put between documents. Where not given the tokenizer's own end-of-text and
-    padding tokens are taken, the separator where it has no padding token; without a tokenizer nothing is
+    padding tokens are taken, the separator if it has no padding token; without a tokenizer nothing is
     put between documents.
 
     Raises InputError for a tokenizer that is not there and for tokens that it does not have.
