@@ -37,7 +37,7 @@ def candidates(instance, tmp_path):
 async def test_a_journal_gives_the_same_candidates_and_names_what_it_lacks(candidates, tmp_path):
     drawing = Drawing(Sampling(max_tokens=20), 2, greedy=True)
     fake = FakeOpenAI(
-        completion(FIX), completion("no"), completion(FIX, finish="length"), completion(FIX), context=4000
+        completion(FIX), completion("no"), completion(FIX[:-20], finish="length"), completion(FIX), context=4000
     )
     async with fake.running():
         asked = await candidates(CheckpointConfig(name="asked", endpoint=fake.base_url), drawing)
