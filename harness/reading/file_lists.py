@@ -1,10 +1,10 @@
 """Lists of files as models write them: fenced, bulleted, in tables, as JSON, in one line or within sentences."""
 
-import json
 import re
 from collections.abc import Iterator
 from typing import Any
 
+from harness.reading.embedded_json import embedded_json
 from harness.reading.endings import next_question
 from harness.reading.path_names import is_fence, looks_like_path, mentioned_paths, path_of_line, quoted_paths
 
@@ -107,14 +107,7 @@ def _spoken(line: str) -> list[str]:
 
 def _json_names(text: str) -> Iterator[str]:
     """The paths among the strings of a JSON value, if the text is one or holds one between other words."""
-    start = min((place for place in (text.find("["), text.find("{")) if place >= 0), default=-1)
-    end = max(text.rfind("]"), text.rfind("}"))
-    if start < 0 or end < start:
-        return
-    try:
-        value = json.loads(text[start : end + 1])
-    except (ValueError, RecursionError):
-        return
+    value = embedded_json(text, ("[", "{"))
     yield from (name for name in _strings(value) if looks_like_path(name) or "/" in name)
 
 

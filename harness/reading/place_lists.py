@@ -1,11 +1,11 @@
 """Places in files as models write them: labels in many dresses, lists of names and of lines, tables and JSON."""
 
-import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from harness.reading.embedded_json import embedded_json
 from harness.reading.endings import next_question
 from harness.reading.path_names import is_fence, looks_like_path, mentioned_paths, path_of_line, quoted_paths
 
@@ -207,15 +207,7 @@ def _lines(text: str) -> Iterator[str]:
 
 def _json_places(text: str) -> Iterator[Named]:
     """The places in a JSON value, if the text holds one."""
-    start = min((at for at in (text.find("[{"), text.find("{"), text.find("[\n")) if at >= 0), default=-1)
-    end = max(text.rfind("]"), text.rfind("}"))
-    if start < 0 or end < start:
-        return
-    try:
-        value = json.loads(text[start : end + 1])
-    except (ValueError, RecursionError):
-        return
-    stack: list[tuple[str, Any]] = [("", value)]
+    stack: list[tuple[str, Any]] = [("", embedded_json(text, ("[{", "{", "[\n")))]
     while stack:
         path, one = stack.pop(0)
         if isinstance(one, list):
