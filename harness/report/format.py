@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from harness.common.progress import duration
-from harness.report.summary import SummaryRow
+from harness.report.summary import AverageRow, SummaryRow
 
 NONE = "-"  # a cell that has nothing to say
 
@@ -16,6 +16,11 @@ def percent(share: float) -> str:
 def interval(row: SummaryRow) -> str:
     """The resolve rate's interval in percent: ``[10.2, 30.5]``."""
     return f"[{percent(row.interval.low)}, {percent(row.interval.high)}]"
+
+
+def bounds(row: SummaryRow | AverageRow) -> str:
+    """The resolve rate's bounds in percent: ``7.0-40.3``."""
+    return f"{percent(row.bounds.low)}-{percent(row.bounds.high)}"
 
 
 def ratio(value: float | None) -> str:

@@ -2,7 +2,8 @@
 
 As there, an instance counts as completed when its tests ran and were graded, and as an error when it was submitted
 but not completed. What the machine failed on stays in both denominators; the rate without it stands apart, and so
-do the rates without instances that a quarantine or a calibration speaks against.
+do the rates without instances that a quarantine or a calibration speaks against. Every rate has its bounds beside it:
+what stayed ungraded all failed, and all resolved.
 """
 
 from collections import Counter
@@ -11,10 +12,11 @@ from typing import Any
 
 from harness.core.verdict import Outcome, Verdict
 from harness.grading.exclusions import Exclusions, Soundness
-from harness.statistics.share import wilson
+from harness.statistics.share import ungraded_bounds, wilson
 
 SCHEMA_VERSION = 2  # of the official report, swebench 5.x
 NOT_EVALUATED = "not-evaluated"  # submitted, but without a verdict
+UNGRADED = {Outcome.INFRASTRUCTURE, NOT_EVALUATED}  # says nothing of the patch
 
 # The official harness writes an instance's report, and so completes it, also if the log shows no test results
 # or the tests were killed for their memory; a timeout or a patch that does not apply leaves none.
@@ -87,18 +89,17 @@ def _flagged(instance_ids: Iterable[str], verdicts: Mapping[str, Verdict]) -> di
 
 
 def _own_part(outcomes: Sequence[Outcome | str]) -> dict[str, Any]:
-    resolved, machine = outcomes.count(Outcome.RESOLVED), outcomes.count(Outcome.INFRASTRUCTURE)
     return {
         "outcomes": dict(Counter(map(str, outcomes)).most_common()),
-        "resolve_rate": _rate(resolved, len(outcomes)),
-        "resolve_rate_without_infrastructure_failures": _rate(resolved, len(outcomes) - machine),
+        "resolve_rate": _rate(outcomes),
+        "resolve_rate_without_infrastructure_failures": _rate(outcomes, outcomes.count(Outcome.INFRASTRUCTURE)),
     }
 
 
 def _exclusions_part(ended: Mapping[str, Outcome | str], exclusions: Sequence[Exclusions]) -> dict[str, Any]:
     def without(excluded: Iterable[str]) -> dict[str, Any]:
         left = [outcome for instance_id, outcome in ended.items() if instance_id not in set(excluded)]
-        return _rate(left.count(Outcome.RESOLVED), len(left))
+        return _rate(left)
 
     everything = [instance_id for found in exclusions for instance_id in found.reasons]
     return {
@@ -124,7 +125,15 @@ def _defects_part(verdicts: Sequence[Verdict], soundness: Soundness) -> dict[str
     }
 
 
-def _rate(resolved: int, instances: int) -> dict[str, Any]:
-    rate = resolved / instances if instances else None
-    interval = list(wilson(resolved, instances)) if instances else None
-    return {"resolved": resolved, "instances": instances, "rate": rate, "wilson_95": interval}
+def _rate(outcomes: Sequence[Outcome | str], left_out: int = 0) -> dict[str, Any]:
+    """The rate over all but ``left_out`` ungraded outcomes, and its bounds, which count these, too."""
+    resolved, ungraded = outcomes.count(Outcome.RESOLVED), sum(outcome in UNGRADED for outcome in outcomes)
+    instances = len(outcomes) - left_out
+    return {
+        "resolved": resolved,
+        "instances": instances,
+        "rate": resolved / instances if instances else None,
+        "wilson_95": list(wilson(resolved, instances)) if instances else None,
+        "ungraded": ungraded,
+        "bounds": list(ungraded_bounds(resolved, ungraded, len(outcomes))) if outcomes else None,
+    }

@@ -7,7 +7,7 @@ averages over the conditions beside the packing metrics, as in Table 13 of arXiv
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from harness.report.format import NONE, counts, interval, number, percent, ratio, similarity, span, tokens
+from harness.report.format import NONE, bounds, counts, interval, number, percent, ratio, similarity, span, tokens
 from harness.report.summary import AverageRow, SummaryRow, average
 
 if TYPE_CHECKING:
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 COMPLETIONS = "completions"  # the route without a chat template
+BOUNDS = "rate % if all ungraded fail, or resolve"
 NOTES = (
     "Resolve rate: resolved over all instances, infrastructure failures included; in brackets its 95% Wilson score "
     "interval.",
@@ -41,7 +42,9 @@ def terminal_table(rows: Sequence[SummaryRow]) -> "RenderableType":
 
 
 def _terminal_scores(rows: Sequence[SummaryRow]) -> "Table":
-    heads = ("resolved", "rate %\n95% interval", "patch\napplied", "empty", "simi-\nlarity")
+    ungraded = any(row.infrastructure for row in rows)
+    limits = ("bounds,\nungraded",) if ungraded else ()
+    heads = ("resolved", "rate %\n95% interval", *limits, "patch\napplied", "empty", "simi-\nlarity")
     table = _terminal_empty("Scores", ("checkpoint,\nstrategy", "condition"), heads)
     for group in _by_checkpoint(rows):
         for place, row in enumerate(group):
@@ -51,6 +54,7 @@ def _terminal_scores(rows: Sequence[SummaryRow]) -> "Table":
                 (
                     f"{row.resolved}/{row.instances}",
                     f"{percent(row.resolve_rate)} {interval(row)}",
+                    *((bounds(row),) if ungraded else ()),
                     str(row.applied),
                     str(row.empty),
                     ratio(row.similarity),
@@ -84,11 +88,14 @@ def _terminal_costs(rows: Sequence[SummaryRow]) -> "Table":
 def _terminal_averages(averages: Sequence[AverageRow]) -> "Table":
     names = _metric_names(averages)
     narrow = (name.replace("fragmentation", "fragmen-_tation").replace("_", "\n") for name in names)
-    heads = (*narrow, "resolved\n%", "empty\n%", "simi-\nlarity")
+    ungraded = any(row.bounds.low < row.bounds.high for row in averages)
+    limits = ("bounds,\nungraded",) if ungraded else ()
+    heads = (*narrow, "resolved\n%", *limits, "empty\n%", "simi-\nlarity")
     table = _terminal_empty("Averages over the three conditions", ("checkpoint,\nstrategy",), heads)
     for row in averages:
         metrics = [number(row.packing_metrics.get(name)) for name in names]
-        scores = (percent(row.resolve_rate), percent(row.empty_share), ratio(row.similarity))
+        limits = (bounds(row),) if ungraded else ()
+        scores = (percent(row.resolve_rate), *limits, percent(row.empty_share), ratio(row.similarity))
         _add_row(table, ("\n".join(_names(row)),), (*metrics, *scores))
     return table
 
@@ -164,6 +171,8 @@ def _csv_record(row: SummaryRow, metric_names: Iterable[str]) -> dict[str, objec
         "completion_tokens": row.completion_tokens,
         "model_seconds": row.model_seconds,
         "test_seconds": row.test_seconds,
+        "resolve_rate_ungraded_failed": row.bounds.low,
+        "resolve_rate_ungraded_resolved": row.bounds.high,
         "infrastructure_failures": row.infrastructure,
         "resolve_rate_without_infrastructure": row.resolve_rate_graded,
     }
@@ -197,10 +206,12 @@ def _failure_cells(row: SummaryRow) -> dict[str, str]:
     return {
         "infrastructure failures": str(row.infrastructure),
         "rate % without them": NONE if rate is None else f"{percent(rate)} ({row.resolved} / {row.graded})",
+        BOUNDS: bounds(row),
     }
 
 
 def _average_records(averages: Sequence[AverageRow]) -> list[dict[str, str]]:
+    ungraded = any(row.bounds.low < row.bounds.high for row in averages)
     return [
         {
             "checkpoint": row.checkpoint,
@@ -208,6 +219,7 @@ def _average_records(averages: Sequence[AverageRow]) -> list[dict[str, str]]:
             **{name: number(row.packing_metrics.get(name)) for name in _metric_names(averages)},
             "instances": f"3 x {row.instances}",
             "resolve rate %": percent(row.resolve_rate),
+            **({BOUNDS: bounds(row)} if ungraded else {}),
             "patch applied %": percent(row.applied_share),
             "empty %": percent(row.empty_share),
             "similarity": ratio(row.similarity),
@@ -241,7 +253,10 @@ def _notes(rows: Sequence[SummaryRow], averages: Sequence[AverageRow]) -> list[s
     notes = list(NOTES if averages else NOTES[:-1])
     failed = sum(row.infrastructure for row in rows)
     if failed:
-        notes.append(f"The machine failed in {failed} of {sum(row.instances for row in rows)} evaluations.")
+        notes.append(
+            f"The machine failed in {failed} of {sum(row.instances for row in rows)} evaluations, which stay ungraded. "
+            "The bounds of a rate: all ungraded failed, and all resolved. Order by the lower."
+        )
     bare = dict.fromkeys(row.checkpoint for row in rows if COMPLETIONS in row.route)
     if bare:
         notes.append(f"Asked by /completions, without a chat template: {', '.join(bare)}.")

@@ -12,6 +12,7 @@ class Spread:
     """Resolve rates of repeats over the same predictions, and the instances that did not end alike."""
 
     rates: tuple[float, ...]  # of each repeat, infrastructure failures counted as failures
+    rates_ungraded_resolved: tuple[float, ...]  # the same with every infrastructure failure counted as resolved
     mean: float
     standard_deviation: float  # of a sample; 0 for a single repeat
     unstable: dict[str, tuple[Outcome, ...]]  # instance id -> how each repeat ended
@@ -23,6 +24,9 @@ def spread(runs: Sequence[Sequence[Verdict]]) -> Spread:
     together = [tuple(verdicts) for verdicts in zip(*runs, strict=True)]
     return Spread(
         rates=rates,
+        rates_ungraded_resolved=tuple(
+            fmean(verdict.resolved or verdict.outcome is Outcome.INFRASTRUCTURE for verdict in run) for run in runs
+        ),
         mean=fmean(rates),
         standard_deviation=stdev(rates) if len(rates) > 1 else 0.0,
         unstable={

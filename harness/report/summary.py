@@ -1,7 +1,8 @@
 """From single attempts to the rows of the result tables: values in, values out.
 
 The resolve rate's denominator is every instance, whatever happened to it: an infrastructure failure counts as
-not resolved. The rate without infrastructure failures stands beside it under its own name and denominator.
+not resolved, so the rate is the lower of its two bounds. The upper bound and the rate without infrastructure failures
+stand beside it under their own names.
 """
 
 from collections import Counter
@@ -12,7 +13,7 @@ from typing import get_args
 
 from harness.core.conditions import Condition
 from harness.core.verdict import Outcome, Verdict
-from harness.statistics.share import Interval, wilson
+from harness.statistics.share import Interval, ungraded_bounds, wilson
 
 
 @dataclass(frozen=True)
@@ -64,6 +65,11 @@ class SummaryRow:
         return self.resolved / self.instances
 
     @property
+    def bounds(self) -> Interval:
+        """The resolve rate if all that the machine failed on had failed, and if all of it had resolved."""
+        return ungraded_bounds(self.resolved, self.infrastructure, self.instances)
+
+    @property
     def graded(self) -> int:
         """Instances on which the machine did not fail."""
         return self.instances - self.infrastructure
@@ -96,6 +102,7 @@ class AverageRow:
     packing_metrics: Mapping[str, float]
     instances: int  # in each condition
     resolve_rate: float
+    bounds: Interval  # of resolve_rate: the mean of the conditions' lower bounds, and of their upper
     applied_share: float
     empty_share: float
     similarity: float | None
@@ -164,6 +171,7 @@ def _average_group(group: Sequence[SummaryRow]) -> AverageRow:
         packing_metrics=first.packing_metrics,
         instances=first.instances,
         resolve_rate=fmean(row.resolve_rate for row in group),
+        bounds=Interval(fmean(row.bounds.low for row in group), fmean(row.bounds.high for row in group)),
         applied_share=fmean(row.applied_share for row in group),
         empty_share=fmean(row.empty_share for row in group),
         similarity=fmean(similarities) if len(similarities) == len(group) else None,

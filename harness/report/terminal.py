@@ -42,7 +42,10 @@ def judged_notes(
         for model, (without, instances) in missing.items()
     ]
     for model, spread in spreads.items():
-        rates = ", ".join(f"{rate:.1%}" for rate in spread.rates)
+        rates = ", ".join(
+            f"{low:.1%}" + (f" ({high:.1%} if all ungraded resolve)" if high > low else "")
+            for low, high in zip(spread.rates, spread.rates_ungraded_resolved, strict=True)
+        )
         repeats = f"{len(spread.rates)} repeats of {model}"
         notes.append(f"{repeats}: {rates}; standard deviation {spread.standard_deviation:.1%}")
         notes += [f"unstable: {i}: {', '.join(outcomes)}" for i, outcomes in spread.unstable.items()]

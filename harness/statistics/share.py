@@ -1,4 +1,4 @@
-"""Shares: the interval of a rate, and pass@k. Values in, values out."""
+"""Shares: the interval of a rate, its bounds, and pass@k. Values in, values out."""
 
 from math import comb
 from typing import NamedTuple
@@ -22,6 +22,16 @@ def wilson(successes: int, trials: int, confidence: float = CONFIDENCE) -> Inter
 
     found = binomtest(successes, trials).proportion_ci(confidence_level=confidence, method="wilson")
     return Interval(float(found.low), float(found.high))
+
+
+def ungraded_bounds(successes: int, ungraded: int, trials: int) -> Interval:
+    """The share if every ungraded trial had failed, and if every one had succeeded. An ordering uses the lower.
+
+    Raises ValueError for no trials, or for more successes and ungraded trials than trials.
+    """
+    if trials < 1 or min(successes, ungraded) < 0 or successes + ungraded > trials:
+        raise ValueError(f"{successes} successes and {ungraded} ungraded of {trials} trials have no share")
+    return Interval(successes / trials, (successes + ungraded) / trials)
 
 
 def pass_at_k(n: int, c: int, k: int) -> float:

@@ -66,6 +66,8 @@ def test_own_part_tells_outcomes_and_both_rates_with_their_denominators() -> Non
     strict, without = own["resolve_rate"], own["resolve_rate_without_infrastructure_failures"]
     assert (strict["resolved"], strict["instances"], strict["rate"]) == (1, 8, 1 / 8)
     assert (without["resolved"], without["instances"], without["rate"]) == (1, 7, 1 / 7)
+    for rate in (strict, without, own["resolve_rate_without_exclusions"]):
+        assert (rate["ungraded"], rate["bounds"]) == (1, [1 / 8, 2 / 8])
     low, high = strict["wilson_95"]
     assert low < 1 / 8 < high
 
@@ -76,6 +78,8 @@ def test_prediction_without_a_verdict_is_an_error_not_a_failure_of_the_model() -
     assert report["incomplete_ids"] == ["b"]
     assert report["unresolved_ids"] == []
     assert report["harness"]["outcomes"] == {"not-evaluated": 1, "not-submitted": 1}
+    rate = report["harness"]["resolve_rate"]
+    assert (rate["ungraded"], rate["bounds"]) == (1, [0, 0.5])
 
 
 def test_none_is_an_empty_patch() -> None:
@@ -90,11 +94,12 @@ def test_no_patch_because_the_machine_failed_is_not_the_models_empty_patch() -> 
 
 def test_no_instances_and_nothing_but_failures_have_no_rate() -> None:
     rate = official_report([], {}, {}, SOUND)["harness"]["resolve_rate"]
-    assert rate == {"resolved": 0, "instances": 0, "rate": None, "wilson_95": None}
+    assert rate == {"resolved": 0, "instances": 0, "rate": None, "wilson_95": None, "ungraded": 0, "bounds": None}
     verdict = Verdict(instance_id="a", outcome=Outcome.INFRASTRUCTURE, phase=Phase.PREPARE)
     own = official_report(["a"], {"a": "diff"}, {"a": verdict}, SOUND)["harness"]
     assert own["resolve_rate"]["rate"] == 0
-    assert own["resolve_rate_without_infrastructure_failures"]["rate"] is None
+    without = own["resolve_rate_without_infrastructure_failures"]
+    assert (without["rate"], without["bounds"]) == (None, [0, 1])
 
 
 def test_can_be_written_as_json() -> None:
@@ -129,6 +134,18 @@ def test_exclusions_stand_beside_the_rate_over_everything(tmp_path: Path) -> Non
     assert own["resolve_rate"]["rate"] == pytest.approx(1 / 3)
     assert own["resolve_rate_without_exclusions"]["rate"] == 1.0
     assert own["resolve_rate_without_exclusions"]["instances"] == 1
+    assert own["resolve_rate_without_exclusions"]["bounds"] == [1, 1]
+
+
+def test_a_rate_without_exclusions_has_the_bounds_of_what_is_left() -> None:
+    flaky, lost = "psf__requests-2317", "org__repo-1"
+    verdicts = {i: Verdict(instance_id=i, outcome=Outcome.INFRASTRUCTURE, phase=Phase.TESTS) for i in (flaky, lost)}
+    verdicts["good"] = Verdict(instance_id="good", outcome=Outcome.RESOLVED, phase=Phase.GRADE)
+    own = official_report(list(verdicts), dict.fromkeys(verdicts, "diff"), verdicts, SOUND)["harness"]
+    by_quarantine, *_ = own["exclusions"]
+    assert own["resolve_rate"]["bounds"] == [1 / 3, 1]
+    assert by_quarantine["resolve_rate_without"]["bounds"] == [1 / 2, 1]
+    assert own["resolve_rate_without_exclusions"]["ungraded"] == 1
 
 
 def test_what_defective_ids_did_is_counted() -> None:

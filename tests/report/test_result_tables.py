@@ -93,6 +93,30 @@ def test_infrastructure_failures_are_shown_only_when_there_are_any() -> None:
     assert "| 100 | 10.5 (21 / 200) |" in text
 
 
+def test_bounds_stand_beside_the_rates_only_if_something_is_ungraded() -> None:
+    rows = [row(condition=condition, infrastructure=30 * (condition == "model")) for condition in CONDITIONS]
+    main, averages = [part for part in result_tables.markdown(rows).split("\n\n") if part.startswith("|")][:2]
+    assert "| 7.0-17.0 |" in main
+    assert "| 7.0-7.0 |" in main
+    assert "| 7.0-10.3 |" in averages
+    assert len({line.count("|") for line in averages.splitlines()}) == 1
+    assert "all ungraded failed" in result_tables.markdown(rows)
+    assert "ungraded" not in result_tables.markdown(ROWS)
+    assert "ungraded" not in shown(ROWS, 100)
+
+
+@pytest.mark.parametrize("width", [80, 120])
+def test_terminal_keeps_the_bounds_whole(width: int) -> None:
+    rows = [row(condition=condition, infrastructure=30) for condition in CONDITIONS]
+    rows.append(replace(GOLD, resolved=270, infrastructure=30, interval=wilson(270, 300)))
+    text = shown(rows, width)
+    assert "…" not in text
+    assert max(map(len, text.splitlines())) <= width
+    for piece in ("7.0 [4.6, 10.5]", "7.0-17.0", "90.0 to 100.0", "restart-last-", "gt-location", "0.234"):
+        assert piece in text
+    assert text.split("Averages")[1].count("7.0-17.0") == 1
+
+
 def test_markdown_is_rectangular_and_carries_counts() -> None:
     text = result_tables.markdown(ROWS)
     main, averages, endings = (part for part in text.split("\n\n") if part.startswith("|"))
@@ -136,6 +160,9 @@ def test_csv_holds_raw_numbers_that_read_back() -> None:
     assert first["packing_fragmentation_rate"] == "0.178"
     assert float(first["resolve_rate"]) == 21 / 300
     assert float(first["resolve_rate_low"]) == wilson(21, 300).low
+    assert float(first["resolve_rate_ungraded_failed"]) == float(first["resolve_rate_ungraded_resolved"]) == 21 / 300
+    [failed] = csv.DictReader(io.StringIO(result_tables.csv([row(infrastructure=30)])))
+    assert float(failed["resolve_rate_ungraded_resolved"]) == 51 / 300
     assert (first["instances"], first["empty"], first["prompt_tokens"]) == ("300", "45", "1234567")
     assert last["condition"] == "reference"
     assert last["packing_fragmentation_rate"] == ""

@@ -12,6 +12,7 @@ def test_the_spread_of_repeats() -> None:
     good, bad, machine = Outcome.RESOLVED, Outcome.UNRESOLVED, Outcome.INFRASTRUCTURE
     found = spread([run(good, good), run(good, bad), run(good, machine)])
     assert found.rates == (1.0, 0.5, 0.5)
+    assert found.rates_ungraded_resolved == (1.0, 0.5, 1.0)
     assert round(found.mean, 4) == 0.6667
     assert round(found.standard_deviation, 4) == 0.2887
     assert found.unstable == {"i1": (good, bad, machine)}
@@ -26,7 +27,7 @@ def test_repeats_that_agree_have_none() -> None:
 def test_notes_say_what_is_excluded_and_what_is_unstable() -> None:
     notes = judged_notes(
         [Exclusions("quarantine", {"a": "flaky"}), Exclusions("calibration", {})],
-        {"m": spread([run(Outcome.RESOLVED), run(Outcome.TIMEOUT)])},
+        {"m": spread([run(Outcome.RESOLVED), run(Outcome.TIMEOUT)]), "n": spread([run(Outcome.INFRASTRUCTURE)])},
         {"m": (6, 8)},
     )
     assert notes == [
@@ -34,4 +35,5 @@ def test_notes_say_what_is_excluded_and_what_is_unstable() -> None:
         "m: 6 of 8 instances have no prediction; they count as not resolved",
         "2 repeats of m: 100.0%, 0.0%; standard deviation 70.7%",
         "unstable: i0: resolved, timeout",
+        "1 repeats of n: 0.0% (100.0% if all ungraded resolve); standard deviation 0.0%",
     ]

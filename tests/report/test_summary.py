@@ -14,6 +14,8 @@ PHASES = {
     Outcome.PATCH_FAILED: Phase.PATCH,
     Outcome.TIMEOUT: Phase.TESTS,
     Outcome.INFRASTRUCTURE: Phase.PREPARE,
+    Outcome.UNREADABLE_LOG: Phase.GRADE,
+    Outcome.NOT_SUBMITTED: Phase.PREPARE,
 }
 
 
@@ -45,6 +47,7 @@ def test_infrastructure_failures_stay_in_the_denominator_and_are_told_apart() ->
     (row,) = summarise(attempt(f"i{n}", outcome) for n, outcome in enumerate(outcomes))
     assert (row.resolved, row.instances, row.resolve_rate) == (1, 4, 0.25)
     assert (row.graded, row.resolve_rate_graded) == (2, 0.5)
+    assert row.bounds == (0.25, 0.75)
     assert row.interval == wilson(1, 4)
     assert row.outcomes == {"infrastructure": 2, "resolved": 1, "unresolved": 1}
 
@@ -52,7 +55,14 @@ def test_infrastructure_failures_stay_in_the_denominator_and_are_told_apart() ->
 def test_rate_without_failures_is_undefined_when_all_failed() -> None:
     (row,) = summarise([attempt("i", Outcome.INFRASTRUCTURE)])
     assert row.resolve_rate == 0
+    assert row.bounds == (0, 1)
     assert row.resolve_rate_graded is None
+
+
+def test_only_what_the_machine_failed_on_is_ungraded() -> None:
+    others = [outcome for outcome in PHASES if outcome not in (Outcome.RESOLVED, Outcome.INFRASTRUCTURE)]
+    (row,) = summarise(attempt(f"i{n}", outcome) for n, outcome in enumerate([Outcome.RESOLVED, *others]))
+    assert row.bounds == (row.resolve_rate, row.resolve_rate)
 
 
 def test_sums_shares_and_mean_over_the_instances_that_have_a_similarity() -> None:
@@ -104,6 +114,18 @@ def test_average_weighs_the_conditions_equally() -> None:
     assert row.empty_share == pytest.approx(1 / 3)
     assert row.similarity == pytest.approx(0.3)
     assert row.packing_metrics == {"padding": 0.01}
+    assert row.bounds == (row.resolve_rate, row.resolve_rate)
+
+
+def test_the_bounds_of_an_average_are_those_of_its_conditions() -> None:
+    attempts = [
+        attempt("i", Outcome.RESOLVED, condition="model"),
+        attempt("i", Outcome.INFRASTRUCTURE, condition="gt-location"),
+        attempt("i", Outcome.UNRESOLVED, condition="gt-file"),
+    ]
+    (row,) = average(summarise(attempts))
+    assert row.bounds == pytest.approx((1 / 3, 2 / 3))
+    assert row.bounds.low == row.resolve_rate
 
 
 def test_no_average_unless_all_three_conditions_are_there() -> None:

@@ -5,7 +5,7 @@ from math import comb
 import pytest
 from statsmodels.stats.proportion import proportion_confint
 
-from harness.statistics.share import pass_at_k, wilson
+from harness.statistics.share import pass_at_k, ungraded_bounds, wilson
 
 
 @pytest.mark.parametrize(
@@ -29,6 +29,14 @@ def test_wilson_is_that_of_statsmodels() -> None:
         assert wilson(successes, trials, 0.9) == pytest.approx(
             proportion_confint(successes, trials, alpha=0.1, method="wilson"), abs=1e-12
         )
+
+
+def test_the_bounds_of_a_share_are_all_ungraded_failed_and_all_succeeded() -> None:
+    assert ungraded_bounds(2, 3, 10) == (0.2, 0.5)
+    assert ungraded_bounds(2, 0, 10) == (0.2, 0.2)
+    for wrong in ((0, 0, 0), (2, 3, 4), (0, -1, 4)):
+        with pytest.raises(ValueError, match="ungraded"):
+            ungraded_bounds(*wrong)
 
 
 def test_pass_at_k_is_the_share_of_draws_that_hold_a_resolving_one():
