@@ -45,7 +45,7 @@ PAGES = [*(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.m
 
 TRAIL = {
     "instance_id", "localization", "locations", "candidates", "selected", "pool", "votes", "voters", "validation",
-    "verdicts",
+    "verdicts", "answers",
 }  # fmt: skip
 EMPTY_ROW = SummaryRow(
     "a", None, {}, None, 1, 0, 0, Interval(0.0, 1.0), 0, 1, None, 0, 0, 0, 0.0, 0.0, {}, {}

@@ -92,6 +92,7 @@ class Answer:
     seconds: float  # wall time of the request
     reasoning: str = ""  # what the server set apart as thinking
     known: bool = field(default=False, compare=False)  # found in a journal or a recording, not asked for now
+    key: str = field(default="", compare=False)  # of its record in a journal; empty if it has none
 
     @property
     def cut(self) -> bool:

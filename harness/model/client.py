@@ -5,6 +5,7 @@ import logging
 import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from copy import copy
 from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
@@ -22,6 +23,7 @@ from harness.model.endpoint import EndpointModel
 from harness.model.listing import find_model
 from harness.model.manner import read_manner
 from harness.model.orphans import reap_servers
+from harness.model.prompts import Prompt
 from harness.model.recorded import RecordedModel, question
 from harness.model.response import read_record
 from harness.model.served import ServedCheckpoint
@@ -39,6 +41,7 @@ class JournaledModel:
         self._source = source
         self._journal = journal
         self._under_way: dict[str, asyncio.Task[Answer]] = {}
+        self._about: dict[str, str] = {}
 
     async def __aenter__(self) -> Self:
         return self
@@ -51,9 +54,14 @@ class JournaledModel:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    def about(self, instance_id: str) -> Self:  # noqa: ARG002 - recorded answers need it
-        """The same model: its answers depend on the question alone, whichever instance that is about."""
-        return self
+    def about(self, instance_id: str, condition: str = "") -> Self:
+        """The same model; records of what it is asked from now on name the instance and the condition.
+
+        Its answers depend on the question alone, so a question of several conditions has the name of the first.
+        """
+        bound = copy(self)
+        bound._about = {"instance_id": instance_id, "condition": condition}
+        return bound
 
     async def answer(self, prompt: str, sampling: Sampling, index: int) -> Answer:
         """Sample ``index`` of ``prompt``, from the journal if it is there; see `harness.core.interfaces.Model`.
@@ -68,7 +76,7 @@ class JournaledModel:
             log.warning("%s: the record %s holds no answer: asking again", self._journal.path, key)
         if record and answer is not None:
             self.routes |= {record["route"]} if "route" in record else set()
-            return replace(answer, known=True)
+            return replace(answer, known=True, key=key)
         task = self._under_way.get(key)
         if task is None:
             task = asyncio.create_task(self._ask(key, asked, prompt, sampling))
@@ -85,16 +93,17 @@ class JournaledModel:
     async def _ask(self, key: str, asked: dict[str, Any], prompt: str, sampling: Sampling) -> Answer:
         answer = await self._source.answer(prompt, sampling, asked["index"])
         route = self._source.route
-        about = {"route": route, "in_force": self._source.in_force(sampling)}
+        stage = {"stage": prompt.stage} if isinstance(prompt, Prompt) else {}
+        about = {**self._about, **stage, "route": route, "in_force": self._source.in_force(sampling)}
         await asyncio.to_thread(self._write, key, asked | about, prompt, answer)
         self.routes.add(route)
-        return answer
+        return replace(answer, key=key)
 
     def _write(self, key: str, asked: dict[str, Any], prompt: str, answer: Answer) -> None:
         # a prompt's text is kept once, under its own hash, however many samples it has
         self._journal.add(asked["prompt"], {"kind": "prompt", "text": prompt})
         kept = asdict(answer)
-        del kept["known"]
+        del kept["known"], kept["key"]
         self._journal.put(key, {"kind": "answer", **asked, "answer": kept})
 
     async def count_tokens(self, text: str) -> int:

@@ -165,7 +165,7 @@ class RecordedModel:
         self.revision = f"{self._of or checkpoint.name}, recorded in {self._recording.digest}"
         self._instance_id = ""
 
-    def about(self, instance_id: str) -> Self:
+    def about(self, instance_id: str, condition: str = "") -> Self:  # noqa: ARG002 - of what is journaled
         """The same model for questions about one instance, which answers written by hand are found by."""
         bound = copy(self)
         bound._instance_id = instance_id
@@ -180,11 +180,12 @@ class RecordedModel:
         stage = prompt.stage if isinstance(prompt, Prompt) else ""
         place = (self._instance_id, stage, index)
         key = content_key(**question(self._of, prompt, sampling, index, self._manner))
-        answer = self._recording.written.get(place) or self._recording.asked.get(key)
+        written, asked = self._recording.written.get(place), self._recording.asked.get(key)
+        answer = written or asked
         if answer is None:
             self._note_missing(f"{_name(place)} (question {key})")
             return Answer("", NOT_RECORDED, 0, 0, 0.0, known=True)
-        return replace(answer, known=True)
+        return replace(answer, known=True, key="" if written else key)
 
     def _note_missing(self, name: str) -> None:
         self.missing.append(name)

@@ -45,6 +45,7 @@ class Proposal:
     localization: Localization | None  # what the model localized; None under the ground-truth conditions
     candidates: Sequence[Candidate]
     plan: Plan
+    answers: Sequence[Mapping[str, Any]] = ()  # where the journal has each: ``stage``, ``index``, ``key``
 
     def result(self, trial: Trial) -> Result:
         """The attempt with its scores, its patch and the trail that led to it."""
@@ -98,6 +99,7 @@ class Proposal:
             "voters": selected.voters,
             "validation": trial.validation.trail(),
             "verdicts": {index: verdict.outcome.value for index, verdict in (trial.verdicts or {}).items()},
+            "answers": list(self.answers),
         }
 
 

@@ -184,7 +184,7 @@ class Run:
             stage.count(work.known)
             snapshot = self.snapshots[instance.instance_id]
             place = (checkpoint, metrics, condition, instance, snapshot)
-            test(Proposal(*place, locations, localization, candidates, plan))
+            test(Proposal(*place, locations, localization, candidates, plan, work.answers()))
 
         async with open_model(
             checkpoint, config.serving, config.sampling.concurrency, self.folder.path, answers
@@ -195,7 +195,8 @@ class Run:
             async with asyncio.TaskGroup() as attempts:
                 for instance in self.instances:
                     for condition in config.conditions:
-                        attempts.create_task(attempt(model.about(instance.instance_id), instance, condition))
+                        about = model.about(instance.instance_id, condition)
+                        attempts.create_task(attempt(about, instance, condition))
             self.routes[checkpoint.name] = ", ".join(sorted(model.routes))
 
     async def _localize(

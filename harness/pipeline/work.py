@@ -5,9 +5,11 @@ in the display only if all of them are.
 """
 
 from collections.abc import Awaitable
-from typing import Protocol, TypeVar
+from dataclasses import asdict, dataclass
+from typing import Any, Protocol, TypeVar
 
 from harness.core.interfaces import Answer, Model, Sampling
+from harness.model.prompts import Prompt
 
 
 class Journaled(Protocol):
@@ -22,11 +24,29 @@ class Journaled(Protocol):
 Value = TypeVar("Value", bound=Journaled)
 
 
+@dataclass(frozen=True, order=True)
+class Asked:
+    """One answer that a piece of work was given, as its record can be found again."""
+
+    stage: str
+    index: int
+    key: str  # of its record in the journal; empty if it has none
+
+
 class Work:
     """One piece of work: known as long as everything that it needed was."""
 
     def __init__(self) -> None:
         self.known = True
+        self._asked: set[Asked] = set()
+
+    def answers(self) -> list[dict[str, Any]]:
+        """Every answer that this work was given, by stage and index, as JSON for a reader."""
+        return [asdict(asked) for asked in sorted(self._asked)]
+
+    def note(self, asked: Asked) -> None:
+        """Keep which answer this work was given."""
+        self._asked.add(asked)
 
     async def of(self, asked: Awaitable[Value]) -> Value:
         """Return the value of ``asked``, which this work needs. What fails was not known."""
@@ -52,7 +72,9 @@ class _Asking:
         self._work = work
 
     async def answer(self, prompt: str, sampling: Sampling, index: int) -> Answer:
-        return await self._work.of(self._model.answer(prompt, sampling, index))
+        answer = await self._work.of(self._model.answer(prompt, sampling, index))
+        self._work.note(Asked(prompt.stage if isinstance(prompt, Prompt) else "", index, answer.key))
+        return answer
 
     async def count_tokens(self, text: str) -> int:
         return await self._model.count_tokens(text)

@@ -17,6 +17,7 @@ from harness.errors import InfrastructureError, InputError, ServerError
 from harness.miniature.checkpoints import write_random_checkpoint
 from harness.model import connection, endpoint, served
 from harness.model.client import open_model
+from harness.model.prompts import Prompt
 
 STUB = Path(__file__).with_name("stub_server")
 SAMPLING = Sampling(temperature=0.5, top_p=0.9, max_tokens=10, seed=40)
@@ -63,6 +64,23 @@ async def test_sampling_parameters_are_sent_if_they_are_said_and_only_then(journ
         False,
         True,
     ]
+
+
+async def test_a_record_names_the_instance_the_stage_and_the_condition_that_asked_first(journal):
+    fake = FakeOpenAI()
+    async with asking(fake, journal) as model:
+        prompt = Prompt("why?", "repair")
+        first = await model.about("a__b-1", "gt-file").answer(prompt, SAMPLING, 0)
+        again = await model.about("a__b-1", "gt-location").answer(prompt, SAMPLING, 0)
+        other = await model.about("a__b-2", "model").answer(Prompt("how?", "localize_files"), SAMPLING, 0)
+        nobody = await model.answer("who?", SAMPLING, 0)
+    assert len(fake.questions) == 3
+    assert (again.key, again.known) == (first.key, True)
+    named = ["instance_id", "stage", "condition"]
+    assert [journal.get(first.key)[name] for name in named] == ["a__b-1", "repair", "gt-file"]
+    assert [journal.get(other.key)[name] for name in named] == ["a__b-2", "localize_files", "model"]
+    assert journal.get(nobody.key).keys().isdisjoint(named)
+    assert "key" not in journal.get(first.key)["answer"]
 
 
 @pytest.mark.parametrize("field", ["reasoning", "reasoning_content"])

@@ -48,6 +48,7 @@ async def test_a_journal_answers_what_it_was_asked(tmp_path):
     model = recorded(path)
     found = [await model.answer("why?", SAMPLING, index) for index in (0, 1)]
     assert (found, [answer.known for answer in found]) == (answers, [True, True])
+    assert [answer.key for answer in found] == [answer.key for answer in answers]
     assert answers[0].reasoning == "hmm"
     assert model.missing == []
 

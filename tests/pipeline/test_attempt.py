@@ -27,7 +27,7 @@ def test_costs_are_summed_over_every_stage_and_stay_in_their_columns(instance):
     candidate = Candidate(index=0, reason=Reason.NO_EDITS, detail="none", cost=Cost(16, 160, 0.5))
     proposal = Proposal(
         CheckpointConfig(name="a", endpoint="http://localhost/v1"), {}, "model", instance, MemorySnapshot({}), (),
-        Localization((), files, lines=lines), [candidate], plan,
+        Localization((), files, lines=lines), [candidate], plan, [{"stage": "repair", "index": 0, "key": "k"}],
     )  # fmt: skip
     verdict = Verdict(instance_id=instance.instance_id, outcome=Outcome.EMPTY_PATCH, phase=Phase.PATCH)
     validation = Validation(plan, plan.reproductions)
@@ -35,6 +35,7 @@ def test_costs_are_summed_over_every_stage_and_stay_in_their_columns(instance):
     attempt = result.attempt
     assert (attempt.prompt_tokens, attempt.completion_tokens, attempt.model_seconds) == (31, 310, 2.5)
     trail = json.loads(json.dumps(result.trail))
+    assert trail["answers"] == [{"stage": "repair", "index": 0, "key": "k"}]
     for record, tokens in (
         (trail["localization"]["files"], 1),
         (trail["validation"]["regression"], 4),

@@ -7,6 +7,7 @@ import pytest
 from doubles import ScriptedModel
 
 from harness.core.interfaces import Answer, ContextOverflow, Sampling
+from harness.model.prompts import Prompt
 from harness.pipeline.work import Work
 
 MADE = Answer("a", "stop", 1, 1, 0.1)
@@ -39,3 +40,14 @@ async def test_a_model_that_is_asked_for_some_work_is_the_same_model() -> None:
     answers = (await asking.answer("why?", Sampling(max_tokens=8), 0), await asking.context_length())
     assert (asking.revision, *answers) == ("scripted", MADE, 77)
     assert await asking.count_tokens("eight ch") == await model.count_tokens("eight ch")
+
+
+async def test_work_says_where_the_answers_are_that_it_was_given() -> None:
+    work = Work()
+    model = work.asking(ScriptedModel([replace(MADE, key="k0"), replace(MADE, key="k1")]))
+    for stage, index in (("repair", 1), ("repair", 0), ("localize_files", 0), ("repair", 0)):
+        await model.answer(Prompt("why?", stage), Sampling(), index)
+    await model.answer("why?", Sampling(), 0)
+    assert [tuple(asked.values()) for asked in work.answers()] == [
+        ("", 0, "k0"), ("localize_files", 0, "k0"), ("repair", 0, "k0"), ("repair", 1, "k1"),
+    ]  # fmt: skip
