@@ -159,6 +159,19 @@ def compare(
 
 
 @app.command()
+def show(
+    folder: Annotated[Path, typer.Argument(metavar="RUN", help="Output folder of a finished run.")],
+    instance: Annotated[str, typer.Argument(help="Instance id.")],
+    checkpoint: Annotated[str | None, typer.Option(help="Of this checkpoint or reference; all checkpoints.")] = None,
+    condition: Annotated[str | None, typer.Option(help="Under this condition; all if not given.")] = None,
+) -> None:
+    """Show one instance from prompt to verdict: answers, how they were read, patches, votes, failing tests."""
+    from harness.compare.show_attempt import show_attempts
+
+    typer.echo(show_attempts(folder, instance, checkpoint, condition), nl=False)
+
+
+@app.command()
 def gate(
     candidate: Annotated[str, typer.Argument(help="FOLDER or FOLDER:CHECKPOINT; a pattern names a group of seeds.")],
     against: Annotated[str, typer.Option("--against", help="The baseline, named likewise.")],

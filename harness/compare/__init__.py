@@ -1,1 +1,1 @@
-"""Two checkpoints of finished runs held against each other: what changed, what it shows, whether it may ship."""
+"""Two checkpoints of finished runs held against each other: changes, meaning, gate; and one attempt, shown."""

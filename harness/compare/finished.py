@@ -53,13 +53,13 @@ def read_arm(text: str) -> Arm:
     Raises InputError for a folder without finished results, and for a name that is not there or leaves a choice.
     """
     folder, pattern = _split(text)
-    known = _checkpoints(folder)
+    known = checkpoints_of(folder)
     chosen = [name for name in known if fnmatchcase(name, pattern.replace("/", "__"))] if pattern else known
     if not chosen or (not pattern and len(chosen) > 1):
         wrong = f"no checkpoint {pattern!r} in {folder}" if pattern else f"{folder} holds several checkpoints"
         raise InputError(f"{text}: {wrong}; write FOLDER:CHECKPOINT with one of {', '.join(known)}")
     places = [folder / "checkpoints" / name for name in chosen]
-    conditions = [_conditions(place) for place in places]
+    conditions = [conditions_of(place) for place in places]
     if any(found != conditions[0] for found in conditions):
         raise InputError(f"{text}: {chosen[0]} and others were not run under the same conditions; name them apart")
     gold = folder / "checkpoints" / GOLD
@@ -81,8 +81,11 @@ def _split(text: str) -> tuple[Path, str]:
     raise InputError(f"{text}: no such folder; name the output folder of a finished run")
 
 
-def _checkpoints(folder: Path) -> list[str]:
-    """Names of the checkpoints' folders; the references alone if there is nothing else."""
+def checkpoints_of(folder: Path) -> list[str]:
+    """Names of the checkpoints' folders; the references alone if there is nothing else.
+
+    Raises InputError if there is no result at all.
+    """
     place = folder / "checkpoints"
     names = sorted(path.name for path in place.iterdir() if path.is_dir()) if place.is_dir() else []
     if not names:
@@ -90,24 +93,26 @@ def _checkpoints(folder: Path) -> list[str]:
     return [name for name in names if name not in get_args(Reference)] or names
 
 
-def _conditions(place: Path) -> tuple[Condition | None, ...]:
+def conditions_of(place: Path) -> tuple[Condition | None, ...]:
+    """Conditions that a checkpoint's folder holds; None alone for given predictions."""
     found = tuple(condition for condition in get_args(Condition) if (place / condition).is_dir())
     return found or (None,)
 
 
 def _part(place: Path) -> Part:
     patches = _patches(place)
-    verdicts = {verdict.instance_id: verdict for verdict in _lines(place / "verdicts.jsonl", Verdict)}
+    verdicts = {verdict.instance_id: verdict for verdict in read_lines(place / "verdicts.jsonl", Verdict)}
     if missing := sorted(patches.keys() ^ verdicts.keys()):
         raise InputError(f"{place}: {missing[0]} has no patch or no verdict; let the run finish")
     return {instance_id: Attempted(verdict, patches[instance_id]) for instance_id, verdict in verdicts.items()}
 
 
 def _patches(place: Path) -> dict[str, str]:
-    return {p.instance_id: p.model_patch or "" for p in _lines(place / "predictions.jsonl", Prediction)}
+    return {p.instance_id: p.model_patch or "" for p in read_lines(place / "predictions.jsonl", Prediction)}
 
 
-def _lines(path: Path, kind: type[Line]) -> list[Line]:
+def read_lines(path: Path, kind: type[Line]) -> list[Line]:
+    """The lines of one of a run's files. Raises InputError if it is missing or damaged, or an instance comes twice."""
     if not path.is_file():
         raise InputError(f"{path}: no such file; let the run finish")
     try:

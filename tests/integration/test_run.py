@@ -14,6 +14,7 @@ import pytest
 
 from harness.common.docker_client import RUN_LABEL
 from harness.common.run_folder import run_label
+from harness.compare.show_attempt import show_attempts
 from harness.miniature.checkpoints import write_random_checkpoint
 
 pytestmark = pytest.mark.docker
@@ -135,6 +136,10 @@ def test_a_run_reaches_known_outcomes_and_leaves_its_records(miniature_rows, stu
     assert len(counted.read_text()) == len(answers(output)) == len(set(answers(output))) == asked
     # gold, and per instance one patch: the three conditions make the same one
     assert len(keys(output, "evaluations")) == len(set(keys(output, "evaluations"))) == 3 + 1
+    shown = show_attempts(output, instances[2], "stub", "gt-file")
+    assert shown.index("prompt ") < shown.index("answer ") < shown.index("block 1 of 1: ") < shown.index("failed: ")
+    assert "no patch: no-edits" in shown
+    assert "not in this folder's journal" not in shown
     frozen = (output / "frozen.yaml").read_text()
     assert "sha256:" in frozen
     assert "swebench:" in frozen

@@ -1,0 +1,89 @@
+"""One instance of a finished run, read from its files for a reader; nothing in the folder is changed."""
+
+import json
+import re
+from collections.abc import Collection, Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from harness.common.suggest import nearest
+from harness.compare.finished import checkpoints_of, conditions_of, read_lines
+from harness.core.conditions import Condition
+from harness.core.verdict import Verdict
+from harness.dataset.predictions import Prediction
+from harness.errors import InputError
+from harness.report.attempt_text import FinishedAttempt, Trail, attempt_text
+
+_KEY = re.compile(rb'\{"key": "(\w+)"')
+
+Records = dict[str, dict[str, Any]]
+
+
+def show_attempts(folder: Path, instance_id: str, checkpoint: str | None, condition: str | None) -> str:
+    """Every attempt at the instance in a run's folder, or those of one checkpoint or condition, as text.
+
+    Raises InputError for a folder without results and for a name that it does not hold.
+    """
+    if not folder.is_dir():
+        raise InputError(f"{folder}: no such folder; name the output folder of a finished run")
+    known = checkpoints_of(folder)
+    everything = [path.name for path in (folder / "checkpoints").iterdir() if path.is_dir()]
+    names = [_chosen("checkpoint", checkpoint.replace("/", "__"), everything, folder)] if checkpoint else known
+    parts = {name: conditions_of(folder / "checkpoints" / name) for name in names}
+    if condition:
+        found = {c for conditions in parts.values() for c in conditions if c}
+        _chosen("condition", condition, found, folder)
+    places = [(n, c) for n, conditions in parts.items() for c in conditions if condition in (None, c)]
+    attempts = [_read(folder, name, c, instance_id) for name, c in places]
+    seen = [attempt for attempt in attempts if isinstance(attempt, FinishedAttempt)]
+    if not seen:
+        ids = {i for attempt in attempts if not isinstance(attempt, FinishedAttempt) for i in attempt}
+        _chosen("instance", instance_id, ids, folder)
+    return "\n".join(attempt_text(attempt) for attempt in seen)
+
+
+def _chosen(what: str, name: str, known: Collection[str], folder: Path) -> str:
+    if name not in known:
+        listed = ", ".join(sorted(known)[:10])
+        hint = nearest(name, known) or (f"; known: {listed}" if known else "; there is none")
+        raise InputError(f"{folder}: no {what} {name!r}{hint}")
+    return name
+
+
+def _read(folder: Path, name: str, condition: Condition | None, instance_id: str) -> FinishedAttempt | list[str]:
+    """The attempt, or the ids of those that are there instead."""
+    part = folder / "checkpoints" / name / (condition or "")
+    verdicts = {verdict.instance_id: verdict for verdict in read_lines(part / "verdicts.jsonl", Verdict)}
+    if instance_id not in verdicts:
+        return list(verdicts)
+    patches = {p.instance_id: p.model_patch or "" for p in read_lines(part / "predictions.jsonl", Prediction)}
+    trails = read_lines(part / "trail.jsonl", Trail) if (part / "trail.jsonl").is_file() else []
+    trail = next((trail for trail in trails if trail.instance_id == instance_id), Trail(instance_id=instance_id))
+    log = part / "instances" / instance_id / "test.log"
+    text = log.read_bytes().decode("utf-8", "replace") if log.is_file() else ""
+    records = _records(folder / "journal" / "answers.jsonl", {answer.key for answer in trail.answers})
+    patch = patches.get(instance_id, "")
+    return FinishedAttempt(name, condition, verdicts[instance_id], patch, trail, text, records)
+
+
+def _records(path: Path, keys: Iterable[str]) -> Records:
+    """The answers of these keys and their prompts. The journal may be of a run under way: it is only read."""
+    answers = _with_keys(path, keys)
+    return answers | _with_keys(path, {str(record.get("prompt")) for record in answers.values()})
+
+
+def _with_keys(path: Path, keys: Iterable[str]) -> Records:
+    wanted = {key.encode() for key in keys if key}
+    return dict(_matching(path, wanted)) if wanted and path.is_file() else {}
+
+
+def _matching(path: Path, wanted: set[bytes]) -> Iterator[tuple[str, dict[str, Any]]]:
+    with path.open("rb") as lines:
+        for line in lines:
+            begun = _KEY.match(line)
+            if begun is None or begun[1] not in wanted:
+                continue
+            try:
+                yield begun[1].decode(), json.loads(line)
+            except ValueError:  # torn: the run was killed, or writes just now
+                continue

@@ -1,0 +1,23 @@
+"""Text of models and tests as a terminal may show it: whatever is no letter or sign is spelled out."""
+
+PREFIX = "  | "
+
+
+def inert(text: str) -> str:
+    """The text with every control, formatting and undecodable character as its escape; line ends and tabs stay."""
+    if text.isprintable():
+        return text
+    return "".join(
+        c if c.isprintable() or c in "\n\t" else c.encode("unicode_escape", "surrogatepass").decode() for c in text
+    )
+
+
+def one_line(text: object) -> str:
+    """The text in one line, inert, so that it can't pass for a line of ours."""
+    return inert(" ".join(str(text).split()))
+
+
+def quoted(text: str) -> list[str]:
+    """The lines of a text, inert, each behind a mark that shows that it is quoted."""
+    lines = inert(text).split("\n")
+    return [PREFIX + line if line else PREFIX.rstrip() for line in (lines[:-1] if lines[-1] == "" else lines)]
