@@ -20,7 +20,7 @@ prompt = Prompts("agentless").render(
 assert "the issue" in prompt
 assert render("base.Dockerfile.jinja", root="debian:x", has_tools=True).startswith("FROM debian:x")
 assert preset_names()
-assert len(load_recipes(None).recipes) == 43
+assert len(load_recipes().instances) == 43
 print("rendered")
 """
 
