@@ -68,7 +68,7 @@ def read_arm(text: str) -> Arm:
         checkpoints=tuple(chosen),
         parts={c: tuple(_part(place / c if c else place) for place in places) for c in conditions[0]},
         gold=_patches(gold) if (gold / "predictions.jsonl").is_file() else None,
-        frozen=_frozen(folder / "frozen.yaml"),
+        frozen=read_frozen(folder / "frozen.yaml"),
     )
 
 
@@ -127,7 +127,8 @@ def read_lines(path: Path, kind: type[Line]) -> list[Line]:
     return lines
 
 
-def _frozen(path: Path) -> Mapping[str, Any]:
+def read_frozen(path: Path) -> Mapping[str, Any]:
+    """What a run froze; empty if it has no such file. Raises InputError for one that can't be read."""
     if not path.is_file():
         return {}
     try:

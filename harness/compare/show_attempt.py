@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from harness.common.suggest import nearest
-from harness.compare.finished import checkpoints_of, conditions_of, read_lines
+from harness.compare.finished import checkpoints_of, conditions_of, read_frozen, read_lines
 from harness.core.conditions import Condition
 from harness.core.verdict import Verdict
 from harness.dataset.predictions import Prediction
 from harness.errors import InputError
+from harness.grading.log_grading import log_text
 from harness.report.attempt_text import FinishedAttempt, Trail, attempt_text
 
 _KEY = re.compile(rb'\{"key": "(\w+)"')
@@ -28,9 +29,9 @@ def show_attempts(folder: Path, instance_id: str, checkpoint: str | None, condit
         raise InputError(f"{folder}: no such folder; name the output folder of a finished run")
     known = checkpoints_of(folder)
     everything = [path.name for path in (folder / "checkpoints").iterdir() if path.is_dir()]
-    names = [_chosen("checkpoint", checkpoint.replace("/", "__"), everything, folder)] if checkpoint else known
+    names = known if checkpoint is None else [_chosen("checkpoint", checkpoint.replace("/", "__"), everything, folder)]
     parts = {name: conditions_of(folder / "checkpoints" / name) for name in names}
-    if condition:
+    if condition is not None:
         found = {c for conditions in parts.values() for c in conditions if c}
         _chosen("condition", condition, found, folder)
     places = [(n, c) for n, conditions in parts.items() for c in conditions if condition in (None, c)]
@@ -60,16 +61,28 @@ def _read(folder: Path, name: str, condition: Condition | None, instance_id: str
     trails = read_lines(part / "trail.jsonl", Trail) if (part / "trail.jsonl").is_file() else []
     trail = next((trail for trail in trails if trail.instance_id == instance_id), Trail(instance_id=instance_id))
     log = part / "instances" / instance_id / "test.log"
-    text = log.read_bytes().decode("utf-8", "replace") if log.is_file() else ""
-    records = _records(folder / "journal" / "answers.jsonl", {answer.key for answer in trail.answers})
+    text = log_text(log.read_bytes()) if log.is_file() else ""
+    journals = [folder / "journal" / "answers.jsonl", *_recordings(folder, name)]
+    records = _records(journals, {answer.key for answer in trail.answers})
     patch = patches.get(instance_id, "")
     return FinishedAttempt(name, condition, verdicts[instance_id], patch, trail, text, records)
 
 
-def _records(path: Path, keys: Iterable[str]) -> Records:
-    """The answers of these keys and their prompts. The journal may be of a run under way: it is only read."""
-    answers = _with_keys(path, keys)
-    return answers | _with_keys(path, {str(record.get("prompt")) for record in answers.values()})
+def _recordings(folder: Path, name: str) -> list[Path]:
+    """The file that answered in the place of a checkpoint, if the run file named one."""
+    configuration = read_frozen(folder / "frozen.yaml").get("configuration")
+    checkpoints = configuration.get("checkpoints") if isinstance(configuration, dict) else None
+    named = [c for c in checkpoints or () if isinstance(c, dict) and str(c.get("name")).replace("/", "__") == name]
+    return [Path(checkpoint["answers"]) for checkpoint in named if checkpoint.get("answers")]
+
+
+def _records(journals: Iterable[Path], keys: Collection[str]) -> Records:
+    """The answers of these keys and their prompts. A journal may be of a run under way: it is only read."""
+    found: Records = {}
+    for path in journals:
+        answers = _with_keys(path, keys)
+        found |= answers | _with_keys(path, {str(record.get("prompt")) for record in answers.values()})
+    return found
 
 
 def _with_keys(path: Path, keys: Iterable[str]) -> Records:

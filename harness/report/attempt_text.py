@@ -84,7 +84,8 @@ def _asked(attempt: FinishedAttempt, answer: AnswerKey, shown: set[str]) -> list
 def _answer(attempt: FinishedAttempt, answer: AnswerKey, shown: set[str]) -> Iterator[str]:
     record = attempt.records.get(answer.key)
     if record is None:
-        yield f"answer {answer.key}: not in this folder's journal" if answer.key else "answer: written by hand"
+        missing = f"{one_line(answer.key)}: no journal or recording that the run used holds it any more"
+        yield f"answer {missing}" if answer.key else "answer: written by hand, in the checkpoint's recording"
         return
     prompt = str(record.get("prompt"))
     text = attempt.records.get(prompt, {}).get("text")
@@ -96,7 +97,7 @@ def _answer(attempt: FinishedAttempt, answer: AnswerKey, shown: set[str]) -> Ite
     said = record["answer"] if isinstance(record.get("answer"), dict) else {}
     if said.get("reasoning"):
         yield from ("thinking:", *quoted(str(said["reasoning"])))
-    yield f"answer {answer.key}, ended by {one_line(said.get('finish_reason', '?'))}:"
+    yield f"answer {one_line(answer.key)}, ended by {one_line(said.get('finish_reason', '?'))}:"
     yield from quoted(str(said.get("text", "")))
 
 
@@ -168,7 +169,7 @@ def _tests(attempt: FinishedAttempt) -> Iterator[str]:
     detail = f": {verdict.detail}" if verdict.detail else ""
     yield one_line(f"{verdict.outcome.value} in {verdict.phase.value}{detail}")
     yield from (one_line(f"! {flag}") for flag in verdict.flags)
-    log = attempt.log.replace("\r\n", "\n").split("\n")
+    log = attempt.log.split("\n")
     kinds = (("FAIL_TO_PASS", verdict.fail_to_pass_success, verdict.fail_to_pass_failure),
              ("PASS_TO_PASS", verdict.pass_to_pass_success, verdict.pass_to_pass_failure))  # fmt: skip
     if not any(held or failed for _, held, failed in kinds):

@@ -7,7 +7,7 @@ from typer.testing import CliRunner
 
 from harness.cli import app
 from harness.common.journal import Journal
-from harness.common.run_folder import RunFolder
+from harness.common.run_folder import RunFolder, freeze
 from harness.compare.show_attempt import show_attempts
 from harness.core.candidate import Candidate, Edit, Grade, Reason
 from harness.core.interfaces import with_cost_columns
@@ -107,6 +107,15 @@ def test_a_folder_of_an_earlier_version_shows_what_it_has(run):
     trail.unlink()
     (run / "journal" / "answers.jsonl").unlink()
     assert "+x = 2" in show_attempts(run, NAME, None, None)
+
+
+def test_the_answers_of_a_recording_are_found_there(run, tmp_path):
+    recording = (run / "journal" / "answers.jsonl").rename(tmp_path / "recorded.jsonl")
+    assert "answer b2: no journal or recording" in show_attempts(run, NAME, None, "model")
+    freeze(run / "frozen.yaml", {"checkpoints": [{"name": "team/tiny", "answers": str(recording)}]}, {})
+    text = show_attempts(run, NAME, None, "model")
+    assert "  | mend it!" in text
+    assert "answer b2, ended by stop:" in text
 
 
 def test_every_attempt_of_the_checkpoints_is_shown_and_references_by_name(run):

@@ -139,7 +139,7 @@ def test_a_run_reaches_known_outcomes_and_leaves_its_records(miniature_rows, stu
     shown = show_attempts(output, instances[2], "stub", "gt-file")
     assert shown.index("prompt ") < shown.index("answer ") < shown.index("block 1 of 1: ") < shown.index("failed: ")
     assert "no patch: no-edits" in shown
-    assert "not in this folder's journal" not in shown
+    assert "holds it any more" not in shown
     frozen = (output / "frozen.yaml").read_text()
     assert "sha256:" in frozen
     assert "swebench:" in frozen
