@@ -64,6 +64,7 @@ class Proposal:
             prompt_tokens=cost.prompt_tokens,
             completion_tokens=cost.completion_tokens,
             model_seconds=cost.seconds,
+            cut_prompt=any(candidate.left_out for candidate in self.candidates),
         )
         return Result(attempt, patch, self._trail(trial), self._scores(trial))
 

@@ -165,6 +165,7 @@ def _csv_record(row: SummaryRow, metric_names: Iterable[str]) -> dict[str, objec
         "resolve_rate_high": row.interval.high,
         "patch_applied": row.applied,
         "empty": row.empty,
+        "cut_prompts": row.cut_prompts,
         "similarity": row.similarity,
         "similarity_instances": row.similarity_instances,
         "prompt_tokens": row.prompt_tokens,
@@ -257,6 +258,9 @@ def _notes(rows: Sequence[SummaryRow], averages: Sequence[AverageRow]) -> list[s
             f"The machine failed in {failed} of {sum(row.instances for row in rows)} evaluations, which stay ungraded. "
             "The bounds of a rate: all ungraded failed, and all resolved. Order by the lower."
         )
+    cut = sum(row.cut_prompts for row in rows)
+    if cut:
+        notes.append(f"Repair prompts had no room for all located source in {cut} evaluations; see left_out in trails.")
     bare = dict.fromkeys(row.checkpoint for row in rows if COMPLETIONS in row.route)
     if bare:
         notes.append(f"Asked by /completions, without a chat template: {', '.join(bare)}.")

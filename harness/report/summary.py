@@ -33,6 +33,7 @@ class Attempt:
     completion_tokens: int
     model_seconds: float
     route: str = ""  # by which the model was asked: "chat", "completions", both, or not known
+    cut_prompt: bool = False  # a repair prompt had no room for all that was located
 
 
 @dataclass(frozen=True)
@@ -58,6 +59,7 @@ class SummaryRow:
     outcomes: Mapping[str, int]
     reasons: Mapping[str, int]
     route: str = ""  # by which the model was asked: "chat", "completions", both, or not known
+    cut_prompts: int = 0  # instances with a repair prompt that had no room for all that was located
 
     @property
     def resolve_rate(self) -> float:
@@ -149,6 +151,7 @@ def _summarise_group(group: Sequence[Attempt]) -> SummaryRow:
         outcomes=dict(outcomes.most_common()),
         reasons=dict(reasons.most_common()),
         route=first.route,
+        cut_prompts=sum(attempt.cut_prompt for attempt in group),
     )
 
 

@@ -24,7 +24,9 @@ def test_costs_are_summed_over_every_stage_and_stay_in_their_columns(instance):
     files = FileLocalization((), LocalizationReason.NO_NAMES, "none", cost=Cost(1, 10, 0.5))
     lines = LineLocalization((LineSample((), cost=Cost(2, 20, 0.5)),))
     plan = Plan(Regression(cost=Cost(4, 40, 0.5)), [ReproductionTest(index=0, cost=Cost(8, 80, 0.5))])
-    candidate = Candidate(index=0, reason=Reason.NO_EDITS, detail="none", cost=Cost(16, 160, 0.5))
+    candidate = Candidate(
+        index=0, reason=Reason.NO_EDITS, detail="none", left_out=("a.py:1-2",), cost=Cost(16, 160, 0.5)
+    )
     proposal = Proposal(
         CheckpointConfig(name="a", endpoint="http://localhost/v1"), {}, "model", instance, MemorySnapshot({}), (),
         Localization((), files, lines=lines), [candidate], plan, [{"stage": "repair", "index": 0, "key": "k"}],
@@ -34,6 +36,7 @@ def test_costs_are_summed_over_every_stage_and_stay_in_their_columns(instance):
     result = proposal.result(Trial(validation, select([candidate], {}), verdict, None))
     attempt = result.attempt
     assert (attempt.prompt_tokens, attempt.completion_tokens, attempt.model_seconds) == (31, 310, 2.5)
+    assert attempt.cut_prompt
     trail = json.loads(json.dumps(result.trail))
     assert trail["answers"] == [{"stage": "repair", "index": 0, "key": "k"}]
     for record, tokens in (

@@ -168,6 +168,13 @@ def test_csv_holds_raw_numbers_that_read_back() -> None:
     assert last["packing_fragmentation_rate"] == ""
 
 
+def test_cut_prompts_have_a_column_and_are_reported_if_there_are_any() -> None:
+    rows = [row(cut_prompts=7), GOLD]
+    assert [line["cut_prompts"] for line in csv.DictReader(io.StringIO(result_tables.csv(rows)))] == ["7", "0"]
+    assert "no room for all located source in 7 evaluations" in result_tables.markdown(rows)
+    assert "no room" not in result_tables.markdown(ROWS)
+
+
 def test_a_checkpoint_that_was_asked_without_a_chat_template_is_named() -> None:
     rows = [row("base", "model", route="completions"), row("chatty", "model", route="chat"), GOLD]
     assert "Asked by /completions, without a chat template: base." in result_tables.markdown(rows)

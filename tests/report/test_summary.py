@@ -1,5 +1,7 @@
 """Denominators, intervals and averages of the summary rows."""
 
+from dataclasses import replace
+
 import pytest
 
 from harness.core.conditions import Condition
@@ -50,6 +52,12 @@ def test_infrastructure_failures_stay_in_the_denominator_and_are_told_apart() ->
     assert row.bounds == (0.25, 0.75)
     assert row.interval == wilson(1, 4)
     assert row.outcomes == {"infrastructure": 2, "resolved": 1, "unresolved": 1}
+
+
+def test_instances_with_a_cut_prompt_are_counted() -> None:
+    attempts = [attempt(f"i{n}", Outcome.RESOLVED) for n in range(3)]
+    (row,) = summarise([replace(attempts[0], cut_prompt=True), replace(attempts[1], cut_prompt=True), attempts[2]])
+    assert row.cut_prompts == 2
 
 
 def test_rate_without_failures_is_undefined_when_all_failed() -> None:
