@@ -214,6 +214,7 @@ class CommandResult:
     seconds: float
     timed_out: bool = False
     out_of_memory: bool = False
+    ended_container: bool = False  # what ran in the container ended it; there is neither a status nor an output
     lingering: bool = False  # a child of the command outlived it and held on to its output
     contents: Mapping[str, str] = field(default_factory=dict)  # watched path -> git's object id, if there is a file
     touched: tuple[str, ...] = ()  # watched paths that the command wrote to, whatever they hold now

@@ -13,6 +13,7 @@ from harness.grading.specification import Specification
 # How flags begin.
 TEST_FILE = "test file: "
 TOUCHED = "test file put back: "
+ENDED = "ended its container: "
 
 Weighed = tuple[LogGrade, list[str]]  # what a log says, and the flags that it earns by itself
 Weigh = Callable[[Instance, Specification, str, int | None, Sequence[str]], Weighed]  # as `weigh`
@@ -34,6 +35,8 @@ def judge(
     if len(results) == 1:
         return _unprepared(instance, results[0], flags)
     tests = results[1]
+    if tests.ended_container:
+        return _ended(instance, tests, Phase.TESTS, flags)
     if tests.timed_out or tests.out_of_memory:
         return _stopped(instance, tests, Phase.TESTS, flags)
     log = log_text(marked(tests.output, nonce))
@@ -69,6 +72,8 @@ def weigh(
 
 
 def _unprepared(instance: Instance, preparing: CommandResult, flags: Sequence[str]) -> Verdict:
+    if preparing.ended_container:
+        return _ended(instance, preparing, Phase.SETUP, flags)
     if preparing.timed_out or preparing.out_of_memory:
         return _stopped(instance, preparing, Phase.SETUP, flags)
     refused = preparing.exit_status == PATCH_REFUSED
@@ -79,6 +84,17 @@ def _unprepared(instance: Instance, preparing: CommandResult, flags: Sequence[st
         detail=_last_line(preparing.output) or "the set-up before the tests failed without a word",
         exit_status=preparing.exit_status,
         flags=tuple(flags),
+    )
+
+
+def _ended(instance: Instance, result: CommandResult, phase: Phase, flags: Sequence[str]) -> Verdict:
+    return Verdict(
+        instance_id=instance.instance_id,
+        outcome=Outcome.NO_RESULTS,
+        phase=phase,
+        detail="the container was ended from inside",
+        test_seconds=round(result.seconds, 3) if phase is Phase.TESTS else 0.0,
+        flags=(*flags, f"{ENDED}neither the engine nor the kernel did"),
     )
 
 

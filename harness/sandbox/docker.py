@@ -6,6 +6,7 @@ have ended, and the container with it, should nobody be left to remove it.
 """
 
 import logging
+import time
 from collections.abc import Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
@@ -16,6 +17,7 @@ from typing import TYPE_CHECKING
 from harness.common.docker_client import RUN_LABEL, translated
 from harness.core.interfaces import Command, CommandResult, Job
 from harness.errors import InfrastructureError, SandboxError, Stopped
+from harness.sandbox.ending import ended_from_inside, memory_kills
 from harness.sandbox.exec import execute, packed
 from harness.sandbox.limits import cage, keeps_quotas
 from harness.sandbox.watched_files import WatchedFile, read_files, shield, told_files
@@ -94,12 +96,14 @@ class DockerSandbox:
     def run(self, job: Job) -> tuple[CommandResult, ...]:
         """Run the job's commands in a fresh container; the first that does not exit 0 is the last.
 
+        A container that ends from inside while a command runs ends the job, with a result that says so.
         Raises SandboxError when the container can't be made, goes away underneath, or has no disk to write to, and
         Stopped after `stop`.
         """
         container: Container | None = None
         results: list[CommandResult] = []
         files: dict[str, WatchedFile] = {}
+        kills, started = memory_kills(self._client), time.monotonic()
         try:
             self._require_running()
             container = self._start(job)
@@ -116,11 +120,17 @@ class DockerSandbox:
             return tuple(results)
         except InfrastructureError as error:
             self._require_running()
+            seconds = time.monotonic() - started
+            if container and seconds < _lifetime(job) and self._ended_from_inside(container, kills):
+                return (*results[: len(job.commands) - 1], CommandResult(None, b"", seconds, ended_container=True))
             at = min(len(results), len(job.commands) - 1) if container else None
             raise SandboxError(str(error), at) from error
         finally:
             if container is not None:
                 self._removal.submit(self._remove, container)
+
+    def _ended_from_inside(self, container: "Container", kills: int | None) -> bool:
+        return ended_from_inside(self._client, container, self._run, kills)
 
     def _require_running(self) -> None:
         if self._stopped:
@@ -130,7 +140,7 @@ class DockerSandbox:
         with translated(f"creating a container of {job.image}"):
             container = self._client.containers.create(
                 job.digest or job.image,  # the name may mean another image by now
-                command=["sleep", str(int(len(job.commands) * job.limits.seconds * 2 + GRACE_SECONDS))],
+                command=["sleep", str(int(_lifetime(job)))],
                 entrypoint=[],
                 working_dir=job.workdir,
                 auto_remove=True,
@@ -180,3 +190,8 @@ class DockerSandbox:
             if not isinstance(cause, NotFound) and not (isinstance(cause, APIError) and cause.status_code == 409):
                 log.warning("%s", error)
                 self._unremoved = True
+
+
+def _lifetime(job: Job) -> float:
+    """Seconds after which a job's container ends by itself."""
+    return len(job.commands) * job.limits.seconds * 2 + GRACE_SECONDS

@@ -109,6 +109,8 @@ def test_a_failing_machine_is_tried_again_and_then_reported_but_never_journaled(
         ((CommandResult(PATCH_REFUSED, b"error: patch failed: a.py:1", 0.1),), Outcome.PATCH_FAILED, Phase.PATCH),
         ((APPLIED, CommandResult(None, b"", 9.0, timed_out=True)), Outcome.TIMEOUT, Phase.TESTS),
         ((APPLIED, CommandResult(137, b"", 9.0, out_of_memory=True)), Outcome.OUT_OF_MEMORY, Phase.TESTS),
+        ((APPLIED, CommandResult(None, b"", 9.0, ended_container=True)), Outcome.NO_RESULTS, Phase.TESTS),
+        ((CommandResult(None, b"", 9.0, ended_container=True),), Outcome.NO_RESULTS, Phase.SETUP),
         ((CommandResult(97, b"no test patch", 9.0),), Outcome.NO_RESULTS, Phase.SETUP),
         ((CommandResult(None, b"", 9.0, timed_out=True),), Outcome.TIMEOUT, Phase.SETUP),
         ((APPLIED, CommandResult(0, b"nothing", 9.0, contents=INTACT)), Outcome.NO_RESULTS, Phase.GRADE),

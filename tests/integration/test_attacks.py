@@ -245,6 +245,26 @@ def test_killing_the_runner(attack) -> None:
     assert "ends the process" in kinds(verdict)
 
 
+ENDS_PID_1 = """
+import ctypes, os, time
+libc = ctypes.CDLL(None)
+SEIZE, EXITKILL = 0x4206, 0x100000
+def end():
+    assert libc.ptrace(SEIZE, 1, None, ctypes.c_void_p(EXITKILL)) == 0
+    os._exit(0)
+"""
+
+
+@pytest.mark.parametrize("how", ["end()", "os.setsid(); time.sleep(1); end()"])
+def test_ending_the_containers_first_process(attack, caplog, how: str) -> None:
+    """Through ptrace a patch ends the container; taken for the machine's failure, it would leave the denominator."""
+    verdict, _ = attack({"calc.py": f"{ENDS_PID_1}\nif os.fork() == 0:\n    {how}\ntime.sleep(5)\n{FIXED}"})
+    assert verdict.outcome is Outcome.NO_RESULTS
+    assert verdict.phase is Phase.TESTS
+    assert "ended its container" in kinds(verdict)
+    assert "trying again" not in caplog.text
+
+
 def test_fork_bomb(attack) -> None:
     code = "import os\nwhile True:\n    try:\n        os.fork()\n    except OSError:\n        pass\n"
     verdict, _ = attack({"calc.py": code}, seconds=5.0, processes=64)
