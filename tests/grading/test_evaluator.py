@@ -89,7 +89,8 @@ def test_equal_questions_under_way_are_asked_once(make, instance: Instance) -> N
         thread.join()
     assert len(sandbox.jobs) == 1
     assert len(verdicts) == 8
-    assert {(verdict.outcome, verdict.known) for verdict in verdicts} == {(Outcome.RESOLVED, False)}
+    assert {verdict.outcome for verdict in verdicts} == {Outcome.RESOLVED}
+    assert [verdict.known for verdict in verdicts].count(False) >= 1  # a thread that comes late finds it
 
 
 def test_a_failing_machine_is_tried_again_and_then_reported_but_never_journaled(make, instance: Instance) -> None:
