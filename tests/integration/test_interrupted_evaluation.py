@@ -24,7 +24,16 @@ def containers(client, output: Path) -> list:
 
 
 def start(rows: Path, predictions: Path, output: Path, *instances: str) -> subprocess.Popen[str]:
-    command = [sys.executable, "-m", "harness.cli", "evaluate", "--dataset", str(rows), "--workers", "2"]
+    command = [
+        sys.executable,
+        "-m",
+        "harness.cli",
+        "evaluate",
+        "--dataset",
+        str(rows),
+        "--workers",
+        "3",
+    ]  # a turn for each
     command += ["--predictions", str(predictions), "--output", str(output), *instances]
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 
