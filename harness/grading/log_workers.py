@@ -7,7 +7,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Sequence
-from queue import LifoQueue
+from queue import Empty, LifoQueue
 from types import TracebackType
 from typing import Self
 
@@ -62,7 +62,7 @@ class LogWorkers:
         """
         question = (instance, specification, log, exit_status, tuple(changed))
         with self._turns:
-            worker = self._idle.get() if self._idle.qsize() else self._start()
+            worker = self._take()
             try:
                 pickle.dump((self._cpu_seconds, question), worker.stdin)  # type: ignore[arg-type]
                 worker.stdin.flush()  # type: ignore[union-attr]
@@ -74,6 +74,12 @@ class LogWorkers:
             return LogGrade(Outcome.UNREADABLE_LOG, str(answer)), []
         weighed: Weighed = answer
         return weighed
+
+    def _take(self) -> "subprocess.Popen[bytes]":
+        try:
+            return self._idle.get_nowait()  # never waited for: the one that another thread takes may not come back
+        except Empty:
+            return self._start()
 
     def _start(self) -> "subprocess.Popen[bytes]":
         if self._closed:
