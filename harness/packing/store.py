@@ -6,6 +6,7 @@ its place in the .bin in bytes (int64), and the document bounds (int64): documen
 bounds[i]..bounds[i + 1]. What Megatron calls a sequence here is one piece of text, not a packed row.
 """
 
+import os
 import struct
 from array import array
 from collections.abc import Mapping
@@ -128,6 +129,9 @@ class StoreWriter:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        if kind is None:
+            self._file.flush()
+            os.fsync(self._file.fileno())  # the index promises that the tokens are there
         self._file.close()
         self._columns.close()
         if kind is not None:
