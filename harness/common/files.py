@@ -34,16 +34,17 @@ def finished_file(path: Path) -> Iterator[IO[bytes]]:
 
 def put_in_place(unfinished: Path, path: Path) -> None:
     """Give a whole file of the same file system its name; both its content and its name are on disk afterwards."""
-    _sync(unfinished)
+    sync(unfinished)
     unfinished.replace(path)
     try:
-        _sync(path.parent)
+        sync(path.parent)
     except OSError as error:
         if error.errno not in (errno.EINVAL, errno.ENOTSUP):  # file systems that sync no folder
             raise
 
 
-def _sync(path: Path) -> None:
+def sync(path: Path) -> None:
+    """Wait until what was written to a file or folder is on disk."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

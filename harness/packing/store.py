@@ -6,7 +6,6 @@ its place in the .bin in bytes (int64), and the document bounds (int64): documen
 bounds[i]..bounds[i + 1]. What Megatron calls a sequence here is one piece of text, not a packed row.
 """
 
-import os
 import struct
 from array import array
 from collections.abc import Mapping
@@ -18,6 +17,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.common.files import sync
 from harness.errors import InputError
 from harness.packing.column_files import ColumnWriter, read_columns
 
@@ -105,7 +105,7 @@ class StoreWriter:
 
     def __init__(self, data: Path, index: Path, vocabulary: int | None = None) -> None:
         """``vocabulary`` (number of ids) picks 16 bits for each if that is enough; 32 bits if unknown."""
-        self._index = index
+        self._data, self._index = data, index
         self._type = np.uint16 if vocabulary is not None and vocabulary <= 1 << 16 else np.int32
         self._sizes = array("i")
         self._file = data.open("wb")
@@ -129,13 +129,11 @@ class StoreWriter:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if kind is None:
-            self._file.flush()
-            os.fsync(self._file.fileno())  # the index promises that the tokens are there
         self._file.close()
         self._columns.close()
         if kind is not None:
             return
+        sync(self._data)  # the index promises that the tokens are there
         self._columns.finish()
         sizes = np.frombuffer(self._sizes, np.int32) if self._sizes else np.empty(0, np.int32)
         places = np.zeros(len(sizes), np.int64)
