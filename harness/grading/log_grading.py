@@ -6,14 +6,19 @@ contradict the test command's exit status is not graded at all.
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from harness.core.instance import Instance
 from harness.core.verdict import Outcome
 from harness.grading.specification import END_MARKER, START_MARKER, Specification
-
-if TYPE_CHECKING:
-    from swebench.types import TestSpec
+from harness.grading.swebench_rules import (
+    PARSER_REGISTRY,
+    SUITE_RAN,
+    EvalType,
+    ResolvedStatus,
+    TestSpec,
+    get_eval_tests_report,
+    get_resolution_status,
+)
 
 GRADER = "3"  # part of every verdict's key: raise it when the same log may get another verdict
 PASSING = ("PASSED", "XFAIL")
@@ -54,9 +59,6 @@ def grade(instance: Instance, specification: Specification, log: str, exit_statu
     FAIL_TO_PASS and PASS_TO_PASS must both hold whole for RESOLVED. Raises KeyError for a parser that
     the installed ``swebench`` does not have.
     """
-    from swebench.harness.constants import EvalType, ResolvedStatus
-    from swebench.harness.grading import get_eval_tests_report, get_resolution_status
-
     statuses, problem = read_statuses(instance, specification, log, exit_status)
     if problem:
         return LogGrade(Outcome.NO_RESULTS, problem)
@@ -92,10 +94,8 @@ def cut_ids(expected: Iterable[str], statuses: Mapping[str, str]) -> tuple[tuple
     return tuple(matched), tuple(ambiguous)
 
 
-def official_spec(instance: Instance, specification: Specification) -> "TestSpec":
+def official_spec(instance: Instance, specification: Specification) -> TestSpec:
     """An instance as the benchmark's own parsers and grading take it."""
-    from swebench.types import TestSpec
-
     return TestSpec(
         instance_id=instance.instance_id,
         image=instance.image or "",
@@ -113,9 +113,6 @@ def read_statuses(
     instance: Instance, specification: Specification, log: str, exit_status: int | None
 ) -> tuple[dict[str, str], str]:
     """Status by test id, and the reason why the log can't be graded (empty when it can)."""
-    from swebench.harness.grading import SUITE_RAN
-    from swebench.harness.log_parsers import PARSER_REGISTRY
-
     if START_MARKER not in log:
         return {}, "the tests never started: the evaluation script failed before them"
     if END_MARKER not in log:

@@ -30,7 +30,7 @@ class LogWorkers:
         self._idle: LifoQueue[subprocess.Popen[bytes]] = LifoQueue()
         self._all: set[subprocess.Popen[bytes]] = set()
         self._closed = False
-        self._idle.put(self._start())  # what it imports takes a second, which passes beside the first tests
+        self._idle.put(self._start())  # it loads while the first tests run
 
     def __enter__(self) -> Self:
         return self

@@ -17,6 +17,7 @@ from harness.common.suggest import nearest
 from harness.core.instance import Instance
 from harness.dataset.versions import directives, specifications, version_facts
 from harness.errors import InputError, PatchError
+from harness.grading.swebench_rules import PARSER_REGISTRY, EvalType
 from harness.repo.diff import parse_patch
 
 if TYPE_CHECKING:
@@ -57,9 +58,6 @@ def specify(instance: Instance, recipe: "Recipe | None" = None) -> Specification
 
 
 def _known(instance: Instance, specification: Specification) -> Specification:
-    from swebench.harness.constants import EvalType
-    from swebench.harness.log_parsers import PARSER_REGISTRY
-
     kinds = {kind.value for kind in EvalType}
     for column, value, known in (
         ("log_parser", specification.log_parser, PARSER_REGISTRY),
