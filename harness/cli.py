@@ -8,8 +8,21 @@ from typing import Annotated
 
 import typer
 
+from harness.common.options import (
+    DatasetOption,
+    EvaluationArgument,
+    InstancesOption,
+    MirrorOption,
+    PinsOption,
+    RecipesOption,
+    RegistryOption,
+    SplitOption,
+    instance_ids,
+    show_table,
+)
 from harness.errors import HarnessError, InputError
 from harness.packing.cli import pack
+from harness.pipeline.images_cli import images
 
 app = typer.Typer(
     name="harness",
@@ -18,45 +31,10 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-images = typer.Typer(help="Build, pull, list and remove Docker images of instances.", no_args_is_help=True)
 app.add_typer(images, name="images")
 app.command()(pack)
 
 INTERRUPTED = 130  # what typer exits with after Ctrl-C
-
-DatasetOption = Annotated[str, typer.Option("--dataset", help="Hub id, or a local .jsonl, .json or .parquet file.")]
-SplitOption = Annotated[str, typer.Option("--split", help="Split of a data set from the hub.")]
-InstancesOption = Annotated[
-    list[str] | None,
-    typer.Option("--instances", "-i", help="Instance ids, comma-separated or repeated; all if not given."),
-]
-RecipesOption = Annotated[
-    Path | None,
-    typer.Option("--recipes", help="Recipe file; the shipped 43 instances if not given."),
-]
-
-
-RegistryOption = Annotated[
-    list[str] | None,
-    typer.Option("--registry", help="Tried after an image's own: a prefix, or a name with {instance}; repeatable."),
-]
-MirrorOption = Annotated[str | None, typer.Option("--mirror", help="Holds Docker Hub's images; tried first.")]
-PinsOption = Annotated[Path | None, typer.Option("--pins", help="JSON object: instance id -> sha256:... digest.")]
-EvaluationArgument = Annotated[
-    list[str] | None,
-    typer.Argument(metavar="[evaluation.KEY=VALUE]...", help="Over the options; keys of a run file's `evaluation`."),
-]
-PerHourOption = Annotated[
-    int | None, typer.Option("--per-hour", min=1, help="Pulls begun at a registry in any hour, at most.")
-]
-
-
-class Base(StrEnum):
-    """Where base images come from; see `harness.build.base.BaseChoice`."""
-
-    AUTO = "auto"
-    DEBOOTSTRAP = "debootstrap"
-    PULL = "pull"
 
 
 class ClaimChoice(StrEnum):
@@ -77,7 +55,7 @@ def run(
     from harness.report.result_tables import terminal_table
 
     config = load_run_file(run_file, overrides or ())
-    _show(terminal_table(run_pipeline(config)))
+    show_table(terminal_table(run_pipeline(config)))
     typer.echo(f"records: {config.output}")
 
 
@@ -131,7 +109,7 @@ def evaluate(
     evaluation = load_evaluation(flags, overrides or (), pins)
     known = load_instances(dataset, split)
     submission = Submission(
-        instances=select(known, _ids(instances), None),
+        instances=select(known, instance_ids(instances), None),
         predictions=predictions,
         output=output,
         evaluation=evaluation,
@@ -140,8 +118,8 @@ def evaluate(
         repeats=repeats,
     )
     judged = (regrade_predictions if regrade else evaluate_predictions)(submission)
-    _show(verdict_list(judged.verdicts))
-    _show(terminal_table(judged.rows))
+    show_table(verdict_list(judged.verdicts))
+    show_table(terminal_table(judged.rows))
     for note in judged_notes(judged.exclusions, judged.spreads, judged.missing):
         typer.echo(note)
     typer.echo(f"records: {output}")
@@ -191,97 +169,6 @@ def gate(
     raise typer.Exit(found.exit_status)
 
 
-@images.command()
-def build(
-    dataset: DatasetOption,
-    split: SplitOption = "test",
-    instances: InstancesOption = None,
-    recipes: RecipesOption = None,
-    rows: Annotated[
-        Path | None,
-        typer.Option(help="Write the built instances here as rows of the 5.x schema (.jsonl)."),
-    ] = None,
-    base: Annotated[
-        Base, typer.Option(help="Base images: bootstrapped from Debian's archive, or pulled; auto takes what is here.")
-    ] = Base.AUTO,
-) -> None:
-    """Build base, environment and instance images, and the bare repositories beside them."""
-    from harness.build.build_instances import build_instances
-
-    results = build_instances(dataset, split, _ids(instances), recipes, rows, base.value)
-    made = sum(not result.reused for result in results)
-    typer.echo(f"{len(results)} instances are there and checked: {made} built now, {len(results) - made} already built")
-
-
-@images.command()
-def pull(
-    dataset: DatasetOption,
-    split: SplitOption = "test",
-    instances: InstancesOption = None,
-    workers: Annotated[int | None, typer.Option(min=1, help="Images at a time.")] = None,
-    registries: RegistryOption = None,
-    mirror: MirrorOption = None,
-    pins: PinsOption = None,
-    per_hour: PerHourOption = None,
-    overrides: EvaluationArgument = None,
-) -> None:
-    """Pull the images of a data set's instances ahead of a run; start it again to pull what is missing."""
-    from harness.config.load import load_evaluation
-    from harness.dataset.instances import load_instances
-    from harness.images.pull_all import prefetch, require_pulled
-    from harness.report.terminal import pull_table
-
-    flags = {
-        "pull": True,
-        "images.registries": registries,
-        "images.mirror": mirror,
-        "images.pulls_per_hour": per_hour,
-        "images.pulls": workers,
-    }
-    evaluation = load_evaluation(flags, overrides or (), pins)
-    results = prefetch(load_instances(dataset, split, _ids(instances)), evaluation)
-    _show(pull_table(results))
-    require_pulled(results)
-    here = sum(result.here for result in results)
-    typer.echo(f"{len(results)} images are there: {len(results) - here} pulled now, {here} already here")
-
-
-@images.command(name="list")
-def list_() -> None:
-    """Show the project's images and the benchmark's own, and what they take together."""
-    from harness.common.docker_client import connect
-    from harness.images.disk import image_layers, together
-    from harness.images.inventory import list_images
-    from harness.report.terminal import image_note, image_table
-
-    client = connect()
-    found = list_images(client)
-    _show(image_table(found))
-    typer.echo(image_note(found, together(image_layers(client, image.digest) for image in found)))
-
-
-@images.command()
-def remove(
-    instances: Annotated[
-        list[str] | None,
-        typer.Option("--instances", "-i", help="Ids of those whose images go, comma-separated or repeated."),
-    ] = None,
-    everything: Annotated[
-        bool, typer.Option("--all", help="All images of the project go: environments and bases, too.")
-    ] = False,
-) -> None:
-    """Remove the project's images: those of the named instances, or all. One of the two has to be given."""
-    from harness.common.docker_client import connect
-    from harness.images.inventory import remove_images
-
-    if instances and everything:
-        raise InputError("give --instances or --all, not both: --all removes the images of every instance")
-    if not _ids(instances) and not everything:
-        raise InputError("name the instances whose images to remove with --instances, or give --all")
-    removed = remove_images(connect(), _ids(instances))
-    typer.echo(f"removed {len(removed)} images")
-
-
 @app.command()
 def demo(
     folder: Annotated[Path, typer.Argument(help="Where instances, run file and records go.")] = Path("results/demo"),
@@ -293,24 +180,9 @@ def demo(
     from harness.report.result_tables import terminal_table
 
     config = prepare_demo(folder, count)
-    _show(terminal_table(run_pipeline(config)))
+    show_table(terminal_table(run_pipeline(config)))
     typer.echo(f"run file: {folder / 'run.yaml'}; records: {config.output}")
     typer.echo("in a checkout, `make lab` trains such checkpoints again")
-
-
-def _ids(values: list[str] | None) -> list[str] | None:
-    if not values:
-        return None
-    ids = [part for value in values for part in value.split(",") if part]
-    if not ids:
-        raise InputError("--instances names no instance; name some, or leave it out")
-    return ids
-
-
-def _show(renderable: object) -> None:
-    from rich.console import Console
-
-    Console().print(renderable)
 
 
 def _interrupt(*_: object) -> None:

@@ -1,0 +1,126 @@
+"""``harness images``: build, pull, list and remove Docker images of instances."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from harness.common.options import (
+    DatasetOption,
+    EvaluationArgument,
+    InstancesOption,
+    MirrorOption,
+    PinsOption,
+    RecipesOption,
+    RegistryOption,
+    SplitOption,
+    instance_ids,
+    show_table,
+)
+from harness.errors import InputError
+
+images = typer.Typer(help="Build, pull, list and remove Docker images of instances.", no_args_is_help=True)
+
+PerHourOption = Annotated[
+    int | None, typer.Option("--per-hour", min=1, help="Pulls begun at a registry in any hour, at most.")
+]
+
+
+class Base(StrEnum):
+    """Where base images come from; see `harness.build.base.BaseChoice`."""
+
+    AUTO = "auto"
+    DEBOOTSTRAP = "debootstrap"
+    PULL = "pull"
+
+
+@images.command()
+def build(
+    dataset: DatasetOption,
+    split: SplitOption = "test",
+    instances: InstancesOption = None,
+    recipes: RecipesOption = None,
+    rows: Annotated[
+        Path | None,
+        typer.Option(help="Write the built instances here as rows of the 5.x schema (.jsonl)."),
+    ] = None,
+    base: Annotated[
+        Base, typer.Option(help="Base images: bootstrapped from Debian's archive, or pulled; auto takes what is here.")
+    ] = Base.AUTO,
+) -> None:
+    """Build base, environment and instance images, and the bare repositories beside them."""
+    from harness.build.build_instances import build_instances
+
+    results = build_instances(dataset, split, instance_ids(instances), recipes, rows, base.value)
+    made = sum(not result.reused for result in results)
+    typer.echo(f"{len(results)} instances are there and checked: {made} built now, {len(results) - made} already built")
+
+
+@images.command()
+def pull(
+    dataset: DatasetOption,
+    split: SplitOption = "test",
+    instances: InstancesOption = None,
+    workers: Annotated[int | None, typer.Option(min=1, help="Images at a time.")] = None,
+    registries: RegistryOption = None,
+    mirror: MirrorOption = None,
+    pins: PinsOption = None,
+    per_hour: PerHourOption = None,
+    overrides: EvaluationArgument = None,
+) -> None:
+    """Pull the images of a data set's instances ahead of a run; start it again to pull what is missing."""
+    from harness.config.load import load_evaluation
+    from harness.dataset.instances import load_instances
+    from harness.images.pull_all import prefetch, require_pulled
+    from harness.report.terminal import pull_table
+
+    flags = {
+        "pull": True,
+        "images.registries": registries,
+        "images.mirror": mirror,
+        "images.pulls_per_hour": per_hour,
+        "images.pulls": workers,
+    }
+    evaluation = load_evaluation(flags, overrides or (), pins)
+    results = prefetch(load_instances(dataset, split, instance_ids(instances)), evaluation)
+    show_table(pull_table(results))
+    require_pulled(results)
+    here = sum(result.here for result in results)
+    typer.echo(f"{len(results)} images are there: {len(results) - here} pulled now, {here} already here")
+
+
+@images.command(name="list")
+def list_() -> None:
+    """Show the project's images and the benchmark's own, and what they take together."""
+    from harness.common.docker_client import connect
+    from harness.images.disk import image_layers, together
+    from harness.images.inventory import list_images
+    from harness.report.terminal import image_note, image_table
+
+    client = connect()
+    found = list_images(client)
+    show_table(image_table(found))
+    typer.echo(image_note(found, together(image_layers(client, image.digest) for image in found)))
+
+
+@images.command()
+def remove(
+    instances: Annotated[
+        list[str] | None,
+        typer.Option("--instances", "-i", help="Ids of those whose images go, comma-separated or repeated."),
+    ] = None,
+    everything: Annotated[
+        bool, typer.Option("--all", help="All images of the project go: environments and bases, too.")
+    ] = False,
+) -> None:
+    """Remove the project's images: those of the named instances, or all. One of the two has to be given."""
+    from harness.common.docker_client import connect
+    from harness.images.inventory import remove_images
+
+    if instances and everything:
+        raise InputError("give --instances or --all, not both: --all removes the images of every instance")
+    if not instance_ids(instances) and not everything:
+        raise InputError("name the instances whose images to remove with --instances, or give --all")
+    removed = remove_images(connect(), instance_ids(instances))
+    typer.echo(f"removed {len(removed)} images")
