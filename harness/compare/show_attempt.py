@@ -9,11 +9,14 @@ from typing import Any
 from harness.common.suggest import nearest
 from harness.compare.finished import checkpoints_of, conditions_of, read_frozen, read_lines
 from harness.core.conditions import Condition
+from harness.core.interfaces import Answer
 from harness.core.verdict import Verdict
 from harness.dataset.predictions import Prediction
 from harness.errors import InputError
 from harness.grading.log_grading import log_text
-from harness.report.attempt_text import FinishedAttempt, Trail, attempt_text
+from harness.model.response import read_record
+from harness.report.attempt_text import FinishedAttempt, Trail, attempt_text, costs_text
+from harness.report.checkpoint_cost import checkpoint_cost
 
 _KEY = re.compile(rb'\{"key": "(\w+)"')
 
@@ -40,7 +43,16 @@ def show_attempts(folder: Path, instance_id: str, checkpoint: str | None, condit
     if not seen:
         ids = {i for attempt in attempts if not isinstance(attempt, FinishedAttempt) for i in attempt}
         _chosen("instance", instance_id, ids, folder)
-    return "\n".join(attempt_text(attempt) for attempt in seen)
+    return "\n".join([*(attempt_text(attempt) for attempt in seen), *_costs(seen)])
+
+
+def _costs(attempts: Iterable[FinishedAttempt]) -> Iterator[str]:
+    """A line on each checkpoint's answers that the records hold, those that attempts share counted once."""
+    answers: dict[str, dict[str, Answer]] = {}
+    for attempt in attempts:
+        found = {key: read_record(record.get("answer")) for key, record in attempt.records.items()}
+        answers.setdefault(attempt.checkpoint, {}).update({key: answer for key, answer in found.items() if answer})
+    yield from (costs_text(name, checkpoint_cost(known.values())) for name, known in answers.items() if known)
 
 
 def _chosen(what: str, name: str, known: Collection[str], folder: Path) -> str:

@@ -91,6 +91,7 @@ class Answer:
     completion_tokens: int
     seconds: float  # wall time of the request
     reasoning: str = ""  # what the server set apart as thinking
+    began: float = field(default=0.0, compare=False)  # when it was asked for, in seconds since 1970; 0: unknown
     known: bool = field(default=False, compare=False)  # found in a journal or a recording, not asked for now
     key: str = field(default="", compare=False)  # of its record in a journal; empty if it has none
 

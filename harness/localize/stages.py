@@ -42,6 +42,14 @@ class Localization:
         yield from (stage.cost for stage in (folders, self.elements) if stage)
         yield from (sample.cost for sample in (self.lines.samples if self.lines else ()))
 
+    def notes(self) -> Iterator[tuple[str, str]]:
+        """The stage and the note of each answer that has one."""
+        folders = self.retrieved.folders if self.retrieved else None
+        samples = self.lines.samples if self.lines else ()
+        stages = [("files", self.files), ("folders", folders), ("elements", self.elements)]
+        noted = [*stages, *(("lines", sample) for sample in samples)]
+        yield from ((stage, note) for stage, found in noted if found for note in found.notes)
+
     def unresolved(self) -> dict[str, int]:
         """How many of the names given to each stage that ran are not in the snapshot, or could be several things."""
         folders = self.retrieved.folders if self.retrieved else None

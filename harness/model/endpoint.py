@@ -5,6 +5,7 @@ import json
 import logging
 import math
 import time
+from dataclasses import replace
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
@@ -158,7 +159,9 @@ class EndpointModel:
             error = explain(self.base_url, *refusal)
             passing = isinstance(error, InfrastructureError) and not isinstance(error, Refused)
             raise BadReply(str(error)) if passing else error
-        return read_response(value, common["max_tokens"], time.monotonic() - start)
+        seconds = time.monotonic() - start
+        answer = read_response(value, common["max_tokens"], seconds)
+        return replace(answer, began=round(time.time() - seconds, 3))
 
     async def _post(self, prompt: str, common: dict[str, Any]) -> bytes:
         import openai

@@ -148,7 +148,7 @@ def read_record(record: Any) -> Answer | None:
         end = read_end(record.get("finish_reason"))
     except BadReply:
         return None
-    seconds = record.get("seconds")
+    seconds, began = (record.get(name) for name in ("seconds", "began"))
     return Answer(
         text,
         end,
@@ -156,6 +156,7 @@ def read_record(record: Any) -> Answer | None:
         read_count(record, "completion_tokens"),
         float(seconds) if isinstance(seconds, int | float) else 0.0,
         thinking or read_reasoning(record.get("reasoning")),
+        float(began) if isinstance(began, int | float) else 0.0,
     )
 
 

@@ -14,6 +14,7 @@ from harness.core.location import Location
 from harness.core.verdict import Outcome, Phase, Verdict
 from harness.dataset.predictions import Prediction
 from harness.localize.stages import Localization
+from harness.model.ask import READ_BEFORE_CUT
 from harness.report.similarity import similarity
 from harness.report.stage_scores import StageScores, count_resolving, localization_hits
 from harness.report.summary import Attempt
@@ -65,6 +66,7 @@ class Proposal:
             completion_tokens=cost.completion_tokens,
             model_seconds=cost.seconds,
             cut_prompt=any(candidate.left_out for candidate in self.candidates),
+            read_before_cut=self._read_before_cut(),
         )
         return Result(attempt, patch, self._trail(trial), self._scores(trial))
 
@@ -72,6 +74,12 @@ class Proposal:
         """What all requests took."""
         located = self.localization.costs() if self.localization else ()
         return sum((*(candidate.cost for candidate in self.candidates), *self.plan.costs(), *located), NO_COST)
+
+    def _read_before_cut(self) -> dict[str, int]:
+        """How many answers of each stage were cut and read all the same."""
+        repaired = (("repair", note) for candidate in self.candidates for note in candidate.notes)
+        noted = (*(self.localization.notes() if self.localization else ()), *repaired, *self.plan.notes())
+        return dict(Counter(stage for stage, note in noted if note == READ_BEFORE_CUT))
 
     def _reasons(self) -> dict[str, int]:
         return dict(Counter(candidate.reason.value for candidate in self.candidates if candidate.reason))

@@ -22,7 +22,7 @@ from harness.config.schema import CheckpointConfig, RunConfig
 from harness.core.candidate import Candidate
 from harness.core.conditions import Condition, Reference
 from harness.core.instance import Instance
-from harness.core.interfaces import Drawing, Model, Snapshot
+from harness.core.interfaces import Answer, Drawing, Model, Snapshot
 from harness.core.location import Location, union
 from harness.core.verdict import Verdict
 from harness.dataset.predictions import reference_predictions
@@ -43,6 +43,7 @@ from harness.repo.blob_cache import derived_store
 from harness.repo.gold_locations import gold_files, gold_locations
 from harness.repo.image_repository import ImageRepository
 from harness.repo.snapshot import open_repository
+from harness.report.checkpoint_cost import checkpoint_cost
 from harness.report.summary import SummaryRow
 from harness.report.write import Result, write_results
 from harness.validate.check import Plan, plan_validation, require_validation, validate
@@ -118,6 +119,7 @@ class Run:
     revisions: dict[str, str] = field(default_factory=dict)
     weights: dict[str, str] = field(default_factory=dict)  # of checkpoints that are served here, their files' hash
     routes: dict[str, str] = field(default_factory=dict)  # by which each checkpoint was asked
+    asked: dict[str, dict[object, Answer]] = field(default_factory=dict)  # checkpoint -> its distinct answers
     results: dict[Place, Result] = field(default_factory=dict)
     tested: Counter[str] = field(default_factory=Counter)  # instance id -> its results by now
 
@@ -151,11 +153,16 @@ class Run:
                     await self._serve(checkpoint, answers, repairing, start_test)
                 serving.add()
         answers.close()
-        return [self._with_route(self.results[place]) for place in self._places()]
+        return [self._with_checkpoint(self.results[place]) for place in self._places()]
 
-    def _with_route(self, result: Result) -> Result:
-        route = self.routes.get(result.attempt.checkpoint, "") if result.attempt.condition else ""
-        return replace(result, attempt=replace(result.attempt, route=route))
+    def _with_checkpoint(self, result: Result) -> Result:
+        """The result with what is known of its checkpoint only once all of it was asked."""
+        attempt = result.attempt
+        if attempt.condition is None:
+            return result
+        cost = checkpoint_cost(self.asked.get(attempt.checkpoint, {}).values())
+        route = self.routes.get(attempt.checkpoint, "")
+        return replace(result, attempt=replace(attempt, route=route, checkpoint_cost=cost))
 
     def _places(self) -> list[Place]:
         config = self.config
@@ -182,6 +189,7 @@ class Run:
                         self._repair(asked, instance, sets), self._plan(asked, instance, locations, work)
                     )
             stage.count(work.known)
+            self.asked.setdefault(checkpoint.name, {}).update(work.distinct(instance.instance_id))
             snapshot = self.snapshots[instance.instance_id]
             place = (checkpoint, metrics, condition, instance, snapshot)
             test(Proposal(*place, locations, localization, candidates, plan, work.answers()))

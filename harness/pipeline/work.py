@@ -38,15 +38,19 @@ class Work:
 
     def __init__(self) -> None:
         self.known = True
-        self._asked: set[Asked] = set()
+        self._asked: dict[Asked, Answer] = {}
 
     def answers(self) -> list[dict[str, Any]]:
         """Every answer that this work was given, by stage and index, as JSON for a reader."""
         return [asdict(asked) for asked in sorted(self._asked)]
 
-    def note(self, asked: Asked) -> None:
+    def distinct(self, owner: str) -> dict[object, Answer]:
+        """The same answers by what makes them distinct: the record's key, or ``owner`` and the place of one without."""
+        return {asked.key or (owner, asked): answer for asked, answer in self._asked.items()}
+
+    def note(self, asked: Asked, answer: Answer) -> None:
         """Keep which answer this work was given."""
-        self._asked.add(asked)
+        self._asked[asked] = answer
 
     async def of(self, asked: Awaitable[Value]) -> Value:
         """Return the value of ``asked``, which this work needs. What fails was not known."""
@@ -73,7 +77,7 @@ class _Asking:
 
     async def answer(self, prompt: str, sampling: Sampling, index: int) -> Answer:
         answer = await self._work.of(self._model.answer(prompt, sampling, index))
-        self._work.note(Asked(prompt.stage if isinstance(prompt, Prompt) else "", index, answer.key))
+        self._work.note(Asked(prompt.stage if isinstance(prompt, Prompt) else "", index, answer.key), answer)
         return answer
 
     async def count_tokens(self, text: str) -> int:

@@ -8,7 +8,9 @@ from pydantic import BaseModel, ConfigDict
 
 from harness.core.candidate import Candidate, Edit
 from harness.core.verdict import Verdict
+from harness.report.checkpoint_cost import CheckpointCost
 from harness.report.failing_lines import failing_lines
+from harness.report.format import span
 from harness.report.inert import one_line, quoted
 
 REPAIR = "repair"
@@ -75,6 +77,13 @@ def attempt_text(attempt: FinishedAttempt) -> str:
     lines += _votes(trail)
     lines += ["", "--- patch ---", *(quoted(attempt.patch) or ["none"])]
     return "\n".join([*lines, *_tests(attempt)]) + "\n"
+
+
+def costs_text(checkpoint: str, cost: CheckpointCost) -> str:
+    """What the answers above took, each counted once."""
+    tokens = f"{cost.prompt_tokens:,} tokens in, {cost.completion_tokens:,} out"
+    times = f"model time {span(cost.model_seconds)}, wall time {span(cost.wall_seconds)}"
+    return f"--- costs of {one_line(checkpoint)} ---\n{cost.answers} answers, each counted once: {tokens}, {times}\n"
 
 
 def _asked(attempt: FinishedAttempt, answer: AnswerKey, shown: set[str]) -> list[str]:

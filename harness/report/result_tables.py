@@ -7,6 +7,7 @@ averages over the conditions beside the packing metrics, as in Table 13 of arXiv
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from harness.report.checkpoint_cost import CheckpointCost
 from harness.report.format import NONE, bounds, counts, interval, number, percent, ratio, similarity, span, tokens
 from harness.report.summary import AverageRow, SummaryRow, average
 
@@ -21,7 +22,8 @@ NOTES = (
     "interval.",
     "Similarity to the gold patch: SWE-RL's, difflib's SequenceMatcher ratio of the two patches' hunks in each file, "
     "mean over the files, 0 for an empty patch; mean over the instances.",
-    "Model time: summed over requests, of which many run at a time. Test time: likewise over containers.",
+    "Model time: summed over requests, of which many run at a time. Test time: likewise over containers. Wall time: in "
+    "which at least one request was under way. A row counts all that its condition needed, shared questions included.",
     "Averages: the three conditions with equal weights.",
 )
 
@@ -66,7 +68,9 @@ def _terminal_scores(rows: Sequence[SummaryRow]) -> "Table":
 
 def _terminal_costs(rows: Sequence[SummaryRow]) -> "Table":
     failures = any(row.infrastructure for row in rows)
-    heads = ("tokens\nin", "tokens\nout", "model\ntime", "test\ntime", *(("infra\nfailed",) if failures else ()))
+    walls = any(row.checkpoint_cost for row in rows)
+    times = ("model\ntime", *(("wall\ntime",) if walls else ()), "test\ntime")
+    heads = ("tokens\nin", "tokens\nout", *times, *(("infra\nfailed",) if failures else ()))
     table = _terminal_empty("Costs", ("checkpoint", "condition"), heads)
     for group in _by_checkpoint(rows):
         for place, row in enumerate(group):
@@ -77,11 +81,16 @@ def _terminal_costs(rows: Sequence[SummaryRow]) -> "Table":
                     tokens(row.prompt_tokens),
                     tokens(row.completion_tokens),
                     span(row.model_seconds),
+                    *(("",) if walls else ()),
                     span(row.test_seconds),
                     *((str(row.infrastructure),) if failures else ()),
                 ),
-                last=place == len(group) - 1 > 0,
+                last=place == len(group) - 1 > 0 and not row.checkpoint_cost,
             )
+        if cost := group[0].checkpoint_cost:
+            shared = (tokens(cost.prompt_tokens), tokens(cost.completion_tokens))
+            cells = (*shared, span(cost.model_seconds), span(cost.wall_seconds))
+            _add_row(table, ("", "all, once each"), (*cells, *[""] * (len(heads) - len(cells))), last=len(group) > 1)
     return table
 
 
@@ -138,6 +147,8 @@ def markdown(rows: Sequence[SummaryRow]) -> str:
     parts = [markdown_table(_main_records(rows))]
     if averages:
         parts += ["Averages over the three conditions:", markdown_table(_average_records(averages))]
+    if costs := _cost_records(rows):
+        parts += ["Costs of each checkpoint, a question that conditions share counted once:", markdown_table(costs)]
     parts += _notes(rows, averages)
     parts += ["How the evaluations ended, and why candidates made no patch:", markdown_table(_ending_records(rows))]
     return "\n\n".join(parts) + "\n"
@@ -166,17 +177,25 @@ def _csv_record(row: SummaryRow, metric_names: Iterable[str]) -> dict[str, objec
         "patch_applied": row.applied,
         "empty": row.empty,
         "cut_prompts": row.cut_prompts,
+        "read_before_cut": sum(row.read_before_cut.values()),
         "similarity": row.similarity,
         "similarity_instances": row.similarity_instances,
         "prompt_tokens": row.prompt_tokens,
         "completion_tokens": row.completion_tokens,
         "model_seconds": row.model_seconds,
         "test_seconds": row.test_seconds,
+        **_csv_cost(row.checkpoint_cost),
         "resolve_rate_ungraded_failed": row.bounds.low,
         "resolve_rate_ungraded_resolved": row.bounds.high,
         "infrastructure_failures": row.infrastructure,
         "resolve_rate_without_infrastructure": row.resolve_rate_graded,
     }
+
+
+def _csv_cost(cost: CheckpointCost | None) -> dict[str, object]:
+    """The cost of all rows of a checkpoint together, the same in each; empty cells for a reference."""
+    names = ("answers", "prompt_tokens", "completion_tokens", "model_seconds", "wall_seconds")
+    return {f"checkpoint_{name}": getattr(cost, name) if cost else None for name in names}
 
 
 def _main_records(rows: Sequence[SummaryRow]) -> list[dict[str, str]]:
@@ -229,6 +248,20 @@ def _average_records(averages: Sequence[AverageRow]) -> list[dict[str, str]]:
     ]
 
 
+def _cost_records(rows: Sequence[SummaryRow]) -> list[dict[str, str]]:
+    costs = {row.checkpoint: row.checkpoint_cost for row in rows if row.checkpoint_cost}
+    return [
+        {
+            "checkpoint": checkpoint,
+            "answers": f"{cost.answers:,}",
+            "tokens in / out": f"{cost.prompt_tokens:,} / {cost.completion_tokens:,}",
+            "model time": span(cost.model_seconds),
+            "wall time": span(cost.wall_seconds),
+        }
+        for checkpoint, cost in costs.items()
+    ]
+
+
 def _ending_records(rows: Iterable[SummaryRow]) -> list[dict[str, str]]:
     return [
         {
@@ -237,6 +270,7 @@ def _ending_records(rows: Iterable[SummaryRow]) -> list[dict[str, str]]:
             "instances": str(row.instances),
             "outcomes (instances)": counts(row.outcomes),
             "no patch because (candidates)": counts(row.reasons),
+            "cut, and read up to there (answers)": counts(row.read_before_cut),
         }
         for row in rows
     ]

@@ -7,12 +7,13 @@ stand beside it under their own names.
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from statistics import fmean
 from typing import get_args
 
 from harness.core.conditions import Condition
 from harness.core.verdict import Outcome, Verdict
+from harness.report.checkpoint_cost import CheckpointCost
 from harness.statistics.share import Interval, ungraded_bounds, wilson
 
 
@@ -34,6 +35,8 @@ class Attempt:
     model_seconds: float
     route: str = ""  # by which the model was asked: "chat", "completions", both, or not known
     cut_prompt: bool = False  # a repair prompt had no room for all that was located
+    read_before_cut: Mapping[str, int] = field(default_factory=dict)  # stage -> answers that were cut, and read
+    checkpoint_cost: CheckpointCost | None = None  # of all attempts of the checkpoint together
 
 
 @dataclass(frozen=True)
@@ -60,6 +63,8 @@ class SummaryRow:
     reasons: Mapping[str, int]
     route: str = ""  # by which the model was asked: "chat", "completions", both, or not known
     cut_prompts: int = 0  # instances with a repair prompt that had no room for all that was located
+    read_before_cut: Mapping[str, int] = field(default_factory=dict)  # stage -> answers that were cut, and read
+    checkpoint_cost: CheckpointCost | None = None  # of all rows of the checkpoint together
 
     @property
     def resolve_rate(self) -> float:
@@ -129,8 +134,10 @@ def _summarise_group(group: Sequence[Attempt]) -> SummaryRow:
     resolved = sum(attempt.verdict.resolved for attempt in group)
     similarities = [attempt.similarity for attempt in group if attempt.similarity is not None]
     reasons: Counter[str] = Counter()
+    before_cut: Counter[str] = Counter()
     for attempt in group:
         reasons.update(attempt.candidate_reasons)
+        before_cut.update(attempt.read_before_cut)
     return SummaryRow(
         checkpoint=first.checkpoint,
         strategy=first.strategy,
@@ -152,6 +159,8 @@ def _summarise_group(group: Sequence[Attempt]) -> SummaryRow:
         reasons=dict(reasons.most_common()),
         route=first.route,
         cut_prompts=sum(attempt.cut_prompt for attempt in group),
+        read_before_cut=dict(before_cut),
+        checkpoint_cost=first.checkpoint_cost,
     )
 
 

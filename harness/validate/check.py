@@ -42,6 +42,11 @@ class Plan:
         """What each request for it took."""
         return [part.cost for part in (self.regression, *self.reproductions) if part]
 
+    def notes(self) -> list[tuple[str, str]]:
+        """The stage and the note of each answer that has one."""
+        regression = [("regression", note) for note in (self.regression.notes if self.regression else ())]
+        return [*regression, *(("reproduction", note) for test in self.reproductions for note in test.notes)]
+
 
 @dataclass(frozen=True)
 class Validation:

@@ -70,6 +70,7 @@ def write_answers(journal: Journal, *asked):
     for prompt, text, key, answer in asked:
         journal.add(prompt, {"kind": "prompt", "text": text})
         said = {"text": answer, "finish_reason": "stop", "reasoning": "hmm" if key == "b1" else ""}
+        said |= {"prompt_tokens": 100, "completion_tokens": 10, "seconds": 4.0, "began": 1000.0 + 3 * (key == "b2")}
         journal.put(key, {"kind": "answer", "prompt": prompt, "answer": said})
 
 
@@ -122,6 +123,16 @@ def test_every_attempt_of_the_checkpoints_is_shown_and_references_by_name(run):
     headings = [line for line in show_attempts(run, NAME, None, None).splitlines() if line.startswith("===")]
     assert [line.split(" | ")[1] for line in headings] == ["team__tiny model", "team__tiny gt-file"]
     assert show_attempts(run, NAME, "gold", None).startswith("=== owner__a-1 | gold | unresolved ===")
+
+
+def test_costs_count_an_answer_of_several_attempts_once(run):
+    trail = run / "checkpoints" / "team__tiny" / "gt-file" / "trail.jsonl"
+    trail.write_text(json.dumps(json.loads(trail.read_text()) | {"answers": ANSWERS[1:]}) + "\n")
+    text = show_attempts(run, NAME, None, None)
+    assert text.count("answer b1, ended by stop:") == 2
+    costs = "3 answers, each counted once: 300 tokens in, 30 out, model time 12s, wall time 7s"
+    assert text.endswith(f"--- costs of team__tiny ---\n{costs}\n")
+    assert "costs" not in show_attempts(run, NAME, "gold", None)
 
 
 def test_a_journal_that_a_run_writes_just_now_is_left_as_it_is(run):

@@ -3,6 +3,7 @@
 import asyncio
 import gc
 import json
+import time
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -88,6 +89,15 @@ async def test_thinking_is_kept_apart(journal, field):
     async with asking(FakeOpenAI(completion("patch", **{field: "hmm"})), journal) as model:
         answer = await model.answer("why?", SAMPLING, 0)
     assert (answer.text, answer.reasoning) == ("patch", "hmm")
+
+
+async def test_an_answer_keeps_when_it_was_asked_for(journal):
+    started = time.time()
+    async with asking(FakeOpenAI(), journal) as model:
+        asked = await model.answer("why?", SAMPLING, 0)
+        found = await model.answer("why?", SAMPLING, 0)
+    assert started - 0.01 <= asked.began <= time.time() - asked.seconds + 0.01
+    assert (found.known, found.began) == (True, asked.began)
 
 
 async def test_an_answer_of_thinking_alone_is_empty(journal):

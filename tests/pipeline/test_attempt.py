@@ -22,10 +22,15 @@ COLUMNS = {"prompt_tokens", "completion_tokens", "seconds"}
 def test_costs_are_summed_over_every_stage_and_stay_in_their_columns(instance):
     """The columns of files, candidates and tests had no group; who reads old trails reads these names."""
     files = FileLocalization((), LocalizationReason.NO_NAMES, "none", cost=Cost(1, 10, 0.5))
-    lines = LineLocalization((LineSample((), cost=Cost(2, 20, 0.5)),))
+    lines = LineLocalization((LineSample((), cost=Cost(2, 20, 0.5), notes=("read-before-cut",)),))
     plan = Plan(Regression(cost=Cost(4, 40, 0.5)), [ReproductionTest(index=0, cost=Cost(8, 80, 0.5))])
     candidate = Candidate(
-        index=0, reason=Reason.NO_EDITS, detail="none", left_out=("a.py:1-2",), cost=Cost(16, 160, 0.5)
+        index=0,
+        reason=Reason.NO_EDITS,
+        detail="none",
+        left_out=("a.py:1-2",),
+        cost=Cost(16, 160, 0.5),
+        notes=("read-before-cut",),
     )
     proposal = Proposal(
         CheckpointConfig(name="a", endpoint="http://localhost/v1"), {}, "model", instance, MemorySnapshot({}), (),
@@ -37,6 +42,7 @@ def test_costs_are_summed_over_every_stage_and_stay_in_their_columns(instance):
     attempt = result.attempt
     assert (attempt.prompt_tokens, attempt.completion_tokens, attempt.model_seconds) == (31, 310, 2.5)
     assert attempt.cut_prompt
+    assert attempt.read_before_cut == {"lines": 1, "repair": 1}
     trail = json.loads(json.dumps(result.trail))
     assert trail["answers"] == [{"stage": "repair", "index": 0, "key": "k"}]
     for record, tokens in (

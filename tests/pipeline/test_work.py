@@ -51,3 +51,13 @@ async def test_work_says_where_the_answers_are_that_it_was_given() -> None:
     assert [tuple(asked.values()) for asked in work.answers()] == [
         ("", 0, "k0"), ("localize_files", 0, "k0"), ("repair", 0, "k0"), ("repair", 1, "k1"),
     ]  # fmt: skip
+
+
+async def test_distinct_answers_go_by_their_records_or_by_their_place() -> None:
+    """Answers written by hand have no record; each instance has its own."""
+    answers: dict[object, Answer] = {}
+    for owner, key in (("a", "k0"), ("b", "k0"), ("a", ""), ("a", ""), ("b", "")):
+        work = Work()
+        await work.asking(ScriptedModel([replace(MADE, key=key)])).answer(Prompt("why?", "repair"), Sampling(), 0)
+        answers |= work.distinct(owner)
+    assert len(answers) == 3

@@ -9,6 +9,7 @@ from rich.console import Console
 
 from harness.core.conditions import Condition
 from harness.report import result_tables
+from harness.report.checkpoint_cost import CheckpointCost
 from harness.report.summary import SummaryRow
 from harness.statistics.share import wilson
 
@@ -149,7 +150,7 @@ def test_endings_are_named_with_counts() -> None:
     *_, endings = result_tables.markdown([row(), GOLD]).split("\n\n")
     lines = endings.splitlines()
     assert lines[2] == (
-        "| concat | model | 300 | unresolved 234, empty-patch 45, resolved 21 | no-match 80, truncated 7 |"
+        "| concat | model | 300 | unresolved 234, empty-patch 45, resolved 21 | no-match 80, truncated 7 | - |"
     )
     assert lines[3].startswith("| gold | reference | 300 |")
 
@@ -173,6 +174,29 @@ def test_cut_prompts_have_a_column_and_are_reported_if_there_are_any() -> None:
     assert [line["cut_prompts"] for line in csv.DictReader(io.StringIO(result_tables.csv(rows)))] == ["7", "0"]
     assert "no room for all located source in 7 evaluations" in result_tables.markdown(rows)
     assert "no room" not in result_tables.markdown(ROWS)
+
+
+def test_answers_that_were_read_before_their_cut_stand_beside_the_reasons_by_stage() -> None:
+    rows = [row(read_before_cut={"files": 2, "repair": 9}), GOLD]
+    assert [line["read_before_cut"] for line in csv.DictReader(io.StringIO(result_tables.csv(rows)))] == ["11", "0"]
+    *_, endings = result_tables.markdown(rows).split("\n\n")
+    assert endings.splitlines()[2].endswith("| no-match 80, truncated 7 | files 2, repair 9 |")
+
+
+def test_the_cost_of_a_checkpoint_counts_shared_questions_once() -> None:
+    cost = CheckpointCost(5, 1_234_567, 4321, 90.0, 60.0)
+    rows = [*(row("base", condition, checkpoint_cost=cost) for condition in CONDITIONS), GOLD]
+    text = result_tables.markdown(rows)
+    assert text.count("| base | 5 | 1,234,567 / 4,321 | 1m 30s | 1m 00s |") == 1
+    lines = list(csv.DictReader(io.StringIO(result_tables.csv(rows))))
+    assert [line["checkpoint_wall_seconds"] for line in lines] == ["60.0"] * 3 + [""]
+    assert [line["checkpoint_answers"] for line in lines] == ["5.0"] * 3 + [""]
+    for width in (80, 120):
+        printed = shown(rows, width)
+        assert printed.count("all, once each") == 1
+        assert max(map(len, printed.splitlines())) <= width
+        assert "…" not in printed
+    assert "once" not in shown(ROWS, 80)
 
 
 def test_a_checkpoint_that_was_asked_without_a_chat_template_is_named() -> None:
