@@ -34,6 +34,10 @@ app = typer.Typer(
 app.add_typer(images, name="images")
 app.command()(pack)
 
+RequireOption = Annotated[
+    list[str] | None, typer.Option("--require", help="The page says whether each checkpoint meets it; repeatable.")
+]
+
 INTERRUPTED = 130  # what typer exits with after Ctrl-C
 
 
@@ -147,6 +151,37 @@ def show(
     from harness.compare.show_attempt import show_attempts
 
     typer.echo(show_attempts(folder, instance, checkpoint, condition), nl=False)
+
+
+@app.command()
+def report(
+    folder: Annotated[Path, typer.Argument(metavar="RUN", help="Output folder of a finished run.")],
+    html: Annotated[bool, typer.Option("--html", help="Write a page that opens without a network.")] = False,
+    output: Annotated[Path | None, typer.Option(help="The page's folder; `page` in the run's if not given.")] = None,
+    against: Annotated[str | None, typer.Option(help="Baseline of the pictures; the first checkpoint.")] = None,
+    require: RequireOption = None,
+) -> None:
+    """Show a finished run's tables, or write its page: scores, pictures, comparisons, every instance."""
+    from harness.page.write_page import run_tables, write_page
+
+    if not html:
+        typer.echo(run_tables(folder), nl=False)
+        return
+    typer.echo(f"page: {write_page(folder, output, against, require or ())}")
+
+
+@app.command()
+def view(
+    folder: Annotated[Path, typer.Argument(metavar="RUN", help="Output folder of a run, finished or under way.")],
+    port: Annotated[int, typer.Option(min=0, max=65535, help="On the loopback address; 0 takes a free one.")] = 8321,
+    require: RequireOption = None,
+) -> None:
+    """Serve a run's page to this machine's browsers; it follows a run under way."""
+    from harness.page.view_server import page_server
+
+    with page_server(folder, port, require or ()) as server:
+        typer.echo(f"http://127.0.0.1:{server.server_port}/ (Ctrl-C ends it)")
+        server.serve_forever()
 
 
 @app.command()

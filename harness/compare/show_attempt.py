@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -74,15 +74,15 @@ def _read(folder: Path, name: str, condition: Condition | None, instance_id: str
     trail = next((trail for trail in trails if trail.instance_id == instance_id), Trail(instance_id=instance_id))
     log = part / "instances" / instance_id / "test.log"
     text = log_text(log.read_bytes()) if log.is_file() else ""
-    journals = [folder / "journal" / "answers.jsonl", *_recordings(folder, name)]
+    journals = [folder / "journal" / "answers.jsonl", *recordings(read_frozen(folder / "frozen.yaml"), name)]
     records = _records(journals, {answer.key for answer in trail.answers})
     patch = patches.get(instance_id, "")
     return FinishedAttempt(name, condition, verdicts[instance_id], patch, trail, text, records)
 
 
-def _recordings(folder: Path, name: str) -> list[Path]:
-    """The file that answered in the place of a checkpoint, if the run file named one."""
-    configuration = read_frozen(folder / "frozen.yaml").get("configuration")
+def recordings(frozen: Mapping[str, Any], name: str) -> list[Path]:
+    """The file that answered in the place of a checkpoint, if what the run froze names one."""
+    configuration = frozen.get("configuration")
     checkpoints = configuration.get("checkpoints") if isinstance(configuration, dict) else None
     named = [c for c in checkpoints or () if isinstance(c, dict) and str(c.get("name")).replace("/", "__") == name]
     return [Path(checkpoint["answers"]) for checkpoint in named if checkpoint.get("answers")]

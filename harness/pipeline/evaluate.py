@@ -32,7 +32,7 @@ from harness.pipeline.attempt import not_submitted, reference_result
 from harness.pipeline.prepare_images import prepare_images
 from harness.report.spread import Spread, spread
 from harness.report.summary import SummaryRow
-from harness.report.write import Result, write_results
+from harness.report.write import Result, write_instances, write_results
 
 Runs = list[list[Verdict]]  # repeat by repeat, one verdict for each prediction
 
@@ -181,6 +181,7 @@ def _write(
     runs: Runs,
     soundness: Soundness,
 ) -> Judged:
+    write_instances(folder, submission.instances)
     results = _results(submission.instances, submitted, runs[0])
     rows = write_results(folder, results, lambda verdict: folder.logs / f"{verdict.key}.log", soundness)
     if submission.predictions == GOLD:

@@ -43,9 +43,10 @@ from harness.repo.blob_cache import derived_store
 from harness.repo.gold_locations import gold_files, gold_locations
 from harness.repo.image_repository import ImageRepository
 from harness.repo.snapshot import open_repository
+from harness.report.attempts_file import AttemptsFile, attempts_file
 from harness.report.checkpoint_cost import checkpoint_cost
 from harness.report.summary import SummaryRow
-from harness.report.write import Result, write_results
+from harness.report.write import Result, write_instances, write_results
 from harness.validate.check import Plan, plan_validation, require_validation, validate
 from harness.validate.runner import Bench
 from harness.validate.select import select
@@ -74,10 +75,12 @@ def run_pipeline(config: RunConfig) -> list[SummaryRow]:
         ):
             require_validation(config.validation, session.testbeds)
             localizer = Localizer(prompts, config.localization, config.sampling, store)
-            run = Run(config, instances, snapshots, prompts, localizer, folder, session, progress)
-            results = run_async(run.all())
-            freeze(folder.path / "frozen.yaml", config.model_dump(mode="json"), run.facts())
-            return write_results(folder, results, session.evaluator.log_path, named.soundness)
+            write_instances(folder, instances)
+            with attempts_file(folder.path) as ended:
+                run = Run(config, instances, snapshots, prompts, localizer, folder, session, progress, ended)
+                results = run_async(run.all())
+                freeze(folder.path / "frozen.yaml", config.model_dump(mode="json"), run.facts())
+                return write_results(folder, results, session.evaluator.log_path, named.soundness)
 
 
 def read_snapshots(instances: Sequence[Instance], images: ImageProvider) -> dict[str, Snapshot]:
@@ -116,6 +119,7 @@ class Run:
     folder: RunFolder
     session: Session
     progress: Progress
+    ended: AttemptsFile  # for readers of a run under way
     revisions: dict[str, str] = field(default_factory=dict)
     weights: dict[str, str] = field(default_factory=dict)  # of checkpoints that are served here, their files' hash
     routes: dict[str, str] = field(default_factory=dict)  # by which each checkpoint was asked
@@ -267,6 +271,7 @@ class Run:
     def _keep(self, result: Result, stage: Stage, work: Work) -> None:
         attempt, config = result.attempt, self.config
         self.results[attempt.checkpoint, attempt.condition, attempt.instance_id] = result
+        self.ended.add(result)
         self.tested[attempt.instance_id] += 1
         wanted = len(config.references) + len(config.checkpoints) * len(config.conditions)
         if self.tested[attempt.instance_id] == wanted:

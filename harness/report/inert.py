@@ -1,15 +1,20 @@
 """Text of models and tests as a terminal may show it: whatever is no letter or sign is spelled out."""
 
+import re
+
 PREFIX = "  | "
+
+_UNUSUAL = re.compile(r"[^\n\t -~]+")  # all that may be no letter or sign: logs have megabytes of others
 
 
 def inert(text: str) -> str:
     """The text with every control, formatting and undecodable character as its escape; line ends and tabs stay."""
-    if text.isprintable():
-        return text
-    return "".join(
-        c if c.isprintable() or c in "\n\t" else c.encode("unicode_escape", "surrogatepass").decode() for c in text
-    )
+    return _UNUSUAL.sub(_escaped, text)
+
+
+def _escaped(found: re.Match[str]) -> str:
+    """Letters and signs as they are, all else as its escape."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape", "surrogatepass").decode() for c in found[0])
 
 
 def one_line(text: object) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 
 from harness.common.files import write_json, write_jsonl, write_whole
 from harness.common.run_folder import RunFolder
+from harness.core.instance import Instance
 from harness.core.verdict import Outcome, Verdict
 from harness.grading.exclusions import Soundness
 from harness.report.official import official_report
@@ -14,6 +15,8 @@ from harness.report.result_tables import csv, markdown
 from harness.report.stage_scores import StageScores, summarise_stages
 from harness.report.stage_tables import stages_csv, stages_markdown
 from harness.report.summary import Attempt, SummaryRow, summarise
+
+INSTANCES = "instances.jsonl"
 
 
 @dataclass(frozen=True)
@@ -24,6 +27,12 @@ class Result:
     patch: str
     trail: Mapping[str, Any]  # locations, candidates and votes, as JSON for a reader
     stages: StageScores | None = None  # of what our own stages made
+
+
+def write_instances(folder: RunFolder, instances: Iterable[Instance]) -> None:
+    """Write the rows of a run's instances into its folder: a data set by itself, for readers of the results."""
+    rows = (instance.model_dump(mode="json", by_alias=True, exclude_none=True) for instance in instances)
+    write_jsonl(folder.path / INSTANCES, rows)
 
 
 def write_results(

@@ -1,0 +1,81 @@
+"""The first screen of a page as data: scores of every part, every instance's outcomes, and what the run froze."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from harness.compare.scores import repository_of
+from harness.core.conditions import REFERENCES
+from harness.core.verdict import Outcome
+from harness.page.attempt_facts import Part
+from harness.page.run_records import RunRecords
+from harness.report.inert import one_line
+
+TITLE = 120  # characters of an issue's first line
+SETTINGS = 2_000  # of what the run froze, in one section
+OUTCOMES = [outcome.value for outcome in Outcome]
+
+StageTable = Mapping[tuple[str, str], Mapping[str, float]]  # (checkpoint, condition) -> score -> value
+
+
+def overview_data(records: RunRecords, parts: Sequence[Part]) -> dict[str, Any]:
+    """What a page shows before anything is opened."""
+    checkpoints = list(dict.fromkeys(part.checkpoint for part in parts))
+    strategies = {row["checkpoint"]: row.get("strategy") or "" for row in records.table}
+    return {
+        "name": records.folder.resolve().name,
+        "live": records.live,
+        "checkpoints": [
+            {
+                "name": one_line(name),
+                "strategy": one_line(strategies.get(name, "")),
+                "reference": name in REFERENCES,
+            }
+            for name in checkpoints
+        ],
+        "parts": [[checkpoints.index(part.checkpoint), part.condition] for part in parts],
+        "outcomes": OUTCOMES,
+        "instances": [_instance(records, parts, name) for name in records.ids()],
+        "scores": [_scores(row) for row in records.table],
+        "settings": settings(records.frozen),
+    }
+
+
+def _instance(records: RunRecords, parts: Sequence[Part], name: str) -> list[Any]:
+    """Id, repository, first line of the issue, and the number of each part's outcome; -1 for none."""
+    row = records.instances.get(name, {})
+    facts = [records.parts[part].get(name) for part in parts]
+    cells = [OUTCOMES.index(one.verdict.outcome.value) if one else -1 for one in facts]
+    title = str(row.get("problem_statement", "")).strip()[:1000].split("\n")[0]
+    return [name, str(row.get("repo") or repository_of(name)), one_line(title)[:TITLE], cells]
+
+
+def _scores(row: Mapping[str, str]) -> dict[str, Any]:
+    """A line of ``table.csv`` with numbers for what is one; an empty cell is None."""
+    return {name: _number(value) for name, value in row.items()}
+
+
+def _number(value: str) -> float | str | None:
+    try:
+        return float(value)
+    except ValueError:
+        return one_line(value) or None
+
+
+def settings(frozen: Mapping[str, Any]) -> list[list[Any]]:
+    """Section by section, every dotted key with its value."""
+    sections = []
+    for name, value in frozen.items():
+        lines = list(_flat("", value))
+        sections.append([one_line(name), [[one_line(key), one_line(text)[:500]] for key, text in lines[:SETTINGS]]])
+    return sections
+
+
+def _flat(place: str, value: Any) -> Iterable[tuple[str, Any]]:
+    if isinstance(value, Mapping) and value:
+        for name, inner in value.items():
+            yield from _flat(f"{place}.{name}".lstrip("."), inner)
+    elif isinstance(value, list) and any(isinstance(inner, Mapping) for inner in value):
+        for number, inner in enumerate(value):
+            yield from _flat(f"{place}.{number}".lstrip("."), inner)
+    else:
+        yield place, value
