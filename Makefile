@@ -1,4 +1,4 @@
-.PHONY: setup docker demo test check instances presets lab ablation
+.PHONY: setup docker chromium demo test check instances presets lab ablation
 
 setup:
 	@scripts/setup
@@ -6,10 +6,13 @@ setup:
 docker:
 	@scripts/ensure-docker
 
+chromium:
+	@scripts/ensure-chromium
+
 demo: setup docker  ## the whole pipeline on built-in instances and seven tiny trained checkpoints
 	.venv/bin/harness demo
 
-test: setup docker check  ## everything, with real Docker and real vLLM
+test: setup docker chromium check  ## everything, with real Docker, real vLLM and a real browser
 	.venv/bin/python -m pytest
 
 check: setup  ## style and types
