@@ -2,7 +2,6 @@
 
 import signal
 import sys
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -20,6 +19,7 @@ from harness.common.options import (
     instance_ids,
     show_table,
 )
+from harness.compare.cli import compare, gate, show, table
 from harness.errors import HarnessError, InputError
 from harness.packing.cli import pack
 from harness.pipeline.images_cli import images
@@ -32,20 +32,14 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(images, name="images")
-app.command()(pack)
+for command in (pack, compare, show, gate, table):
+    app.command()(command)
 
 RequireOption = Annotated[
     list[str] | None, typer.Option("--require", help="The page says whether each checkpoint meets it; repeatable.")
 ]
 
 INTERRUPTED = 130  # what typer exits with after Ctrl-C
-
-
-class ClaimChoice(StrEnum):
-    """What a gate decides about; see `harness.statistics.compare`."""
-
-    CHECKPOINT = "checkpoint"
-    TABLE = "table"
 
 
 @app.command()
@@ -60,6 +54,7 @@ def run(
 
     config = load_run_file(run_file, overrides or ())
     show_table(terminal_table(run_pipeline(config)))
+    _show_groups(config.output)
     typer.echo(f"records: {config.output}")
 
 
@@ -130,30 +125,6 @@ def evaluate(
 
 
 @app.command()
-def compare(
-    first: Annotated[str, typer.Argument(help="FOLDER or FOLDER:CHECKPOINT; a pattern names a group of seeds.")],
-    second: Annotated[str, typer.Argument(help="Likewise; differences are its rates less the first's.")],
-) -> None:
-    """Compare two checkpoints of finished runs, instance by instance, as Markdown."""
-    from harness.compare.compare_command import compare_results
-
-    typer.echo(compare_results(first, second), nl=False)
-
-
-@app.command()
-def show(
-    folder: Annotated[Path, typer.Argument(metavar="RUN", help="Output folder of a finished run.")],
-    instance: Annotated[str, typer.Argument(help="Instance id.")],
-    checkpoint: Annotated[str | None, typer.Option(help="Of this checkpoint or reference; all checkpoints.")] = None,
-    condition: Annotated[str | None, typer.Option(help="Under this condition; all if not given.")] = None,
-) -> None:
-    """Show one instance from prompt to verdict: answers, how they were read, patches, votes, failing tests."""
-    from harness.compare.show_attempt import show_attempts
-
-    typer.echo(show_attempts(folder, instance, checkpoint, condition), nl=False)
-
-
-@app.command()
 def report(
     folder: Annotated[Path, typer.Argument(metavar="RUN", help="Output folder of a finished run.")],
     html: Annotated[bool, typer.Option("--html", help="Write a page that opens without a network.")] = False,
@@ -185,26 +156,6 @@ def view(
 
 
 @app.command()
-def gate(
-    candidate: Annotated[str, typer.Argument(help="FOLDER or FOLDER:CHECKPOINT; a pattern names a group of seeds.")],
-    against: Annotated[str, typer.Option("--against", help="The baseline, named likewise.")],
-    require: Annotated[list[str], typer.Option("--require", help="As `resolve_rate >= -5pp @ 95%`; repeatable.")],
-    claim: Annotated[
-        ClaimChoice, typer.Option(help="checkpoint: other issues, other samples; table: these very instances.")
-    ] = ClaimChoice.CHECKPOINT,
-    junit: Annotated[Path | None, typer.Option(help="Write JUnit XML here.")] = None,
-    summary: Annotated[Path | None, typer.Option(help="Write a Markdown summary here.")] = None,
-) -> None:
-    """Hold a candidate's finished results against a baseline: exit status 0 holds, 1 broken, 3 not decided."""
-    from harness.compare.compare_command import gate_results
-    from harness.compare.comparison_texts import gate_markdown
-
-    found = gate_results(candidate, against, require, claim.value, junit, summary)
-    typer.echo(gate_markdown(found), nl=False)
-    raise typer.Exit(found.exit_status)
-
-
-@app.command()
 def demo(
     folder: Annotated[Path, typer.Argument(help="Where instances, run file and records go.")] = Path("results/demo"),
     count: Annotated[int, typer.Option(min=1, help="Miniature instances to make.")] = 8,
@@ -216,8 +167,16 @@ def demo(
 
     config = prepare_demo(folder, count)
     show_table(terminal_table(run_pipeline(config)))
+    _show_groups(config.output)
     typer.echo(f"run file: {folder / 'run.yaml'}; records: {config.output}")
     typer.echo("in a checkout, `make lab` trains such checkpoints again")
+
+
+def _show_groups(folder: Path) -> None:
+    from harness.compare.table_command import table_of
+
+    if (groups := table_of(folder)) is not None:
+        show_table(groups)
 
 
 def _interrupt(*_: object) -> None:

@@ -9,12 +9,16 @@ from typing import Any, TypeVar, get_args
 import yaml
 from pydantic import BaseModel, ValidationError
 
+from harness.common.error_line import error_line
 from harness.common.files import LOADER
 from harness.core.conditions import Condition, Reference
 from harness.core.verdict import Outcome, Verdict
 from harness.dataset.predictions import Prediction
 from harness.errors import InputError
+from harness.report.attempt_scores import AttemptScores
+from harness.report.similarity import similarity
 
+SCORES = "scores.jsonl"
 GOLD: Reference = "gold"
 
 Line = TypeVar("Line", bound=BaseModel)
@@ -26,6 +30,7 @@ class Attempted:
 
     verdict: Verdict
     patch: str
+    scores: AttemptScores
 
     @property
     def graded(self) -> bool:
@@ -62,14 +67,20 @@ def read_arm(text: str) -> Arm:
     conditions = [conditions_of(place) for place in places]
     if any(found != conditions[0] for found in conditions):
         raise InputError(f"{text}: {chosen[0]} and others were not run under the same conditions; name them apart")
-    gold = folder / "checkpoints" / GOLD
+    gold = gold_patches(folder)
     return Arm(
         name=text,
         checkpoints=tuple(chosen),
-        parts={c: tuple(_part(place / c if c else place) for place in places) for c in conditions[0]},
-        gold=_patches(gold) if (gold / "predictions.jsonl").is_file() else None,
+        parts={c: tuple(read_part(place / c if c else place, gold) for place in places) for c in conditions[0]},
+        gold=gold,
         frozen=read_frozen(folder / "frozen.yaml"),
     )
+
+
+def gold_patches(folder: Path) -> dict[str, str] | None:
+    """The gold patches by instance id, if the run had them as a reference."""
+    place = folder / "checkpoints" / GOLD
+    return patches_of(place) if (place / "predictions.jsonl").is_file() else None
 
 
 def _split(text: str) -> tuple[Path, str]:
@@ -99,16 +110,36 @@ def conditions_of(place: Path) -> tuple[Condition | None, ...]:
     return found or (None,)
 
 
-def _part(place: Path) -> Part:
-    patches = _patches(place)
-    verdicts = {verdict.instance_id: verdict for verdict in read_lines(place / "verdicts.jsonl", Verdict)}
-    if missing := sorted(patches.keys() ^ verdicts.keys()):
-        raise InputError(f"{place}: {missing[0]} has no patch or no verdict; let the run finish")
-    return {instance_id: Attempted(verdict, patches[instance_id]) for instance_id, verdict in verdicts.items()}
+def read_part(place: Path, gold: Mapping[str, str] | None) -> Part:
+    """All attempts of a checkpoint under a condition, by instance id; ``gold`` as in `Arm`.
+
+    Raises InputError for files that are missing or damaged, and for an instance that one of them lacks.
+    """
+    patches = patches_of(place)
+    verdicts = verdicts_of(place)
+    kept = read_lines(place / SCORES, AttemptScores) if (place / SCORES).is_file() else []
+    scores = {line.instance_id: line for line in kept} or {
+        name: bare_scores(name, patch, (gold or {}).get(name)) for name, patch in patches.items()
+    }
+    if missing := sorted((patches.keys() ^ verdicts.keys()) | (verdicts.keys() ^ scores.keys())):
+        raise InputError(f"{place}: {missing[0]} has no patch, no verdict or no scores; let the run finish")
+    return {i: Attempted(verdict, patches[i], scores[i]) for i, verdict in verdicts.items()}
 
 
-def _patches(place: Path) -> dict[str, str]:
+def bare_scores(instance_id: str, patch: str, gold: str | None) -> AttemptScores:
+    """What a patch alone says, for attempts of which no scores were kept."""
+    alike = None if gold is None else similarity(patch, gold)
+    return AttemptScores(instance_id=instance_id, empty=not patch.strip(), similarity=alike)
+
+
+def patches_of(place: Path) -> dict[str, str]:
+    """The patch that was submitted for each instance; empty if there was none."""
     return {p.instance_id: p.model_patch or "" for p in read_lines(place / "predictions.jsonl", Prediction)}
+
+
+def verdicts_of(place: Path) -> dict[str, Verdict]:
+    """The verdict on each instance."""
+    return {verdict.instance_id: verdict for verdict in read_lines(place / "verdicts.jsonl", Verdict)}
 
 
 def read_lines(path: Path, kind: type[Line]) -> list[Line]:
@@ -119,7 +150,7 @@ def read_lines(path: Path, kind: type[Line]) -> list[Line]:
         text = path.read_text(encoding="utf-8", errors="surrogateescape")
         lines = [kind.model_validate_json(line) for line in text.split("\n") if line.strip()]
     except (ValidationError, ValueError) as error:
-        raise InputError(f"{path}: can't be read ({str(error).splitlines()[0]}); let the run write it again") from error
+        raise InputError(f"{path}: can't be read ({error_line(error)}); let the run write it again") from error
     ids = [getattr(line, "instance_id", "") for line in lines]
     if len(set(ids)) < len(ids):
         twice = next(name for name in ids if ids.count(name) > 1)

@@ -17,11 +17,9 @@ def paired(first: Arm, second: Arm, metric: Metric, condition: Condition | None 
     Raises InputError if the arms' instances or conditions are not the same, or a similarity lacks the gold patches.
     """
     chosen = _conditions(first, second, condition)
-    gold = (first.gold or second.gold) if metric == "similarity" else {}
-    if gold is None:
-        raise InputError("similarity needs the gold patches; run one of the two with `references: [gold]`")
-    cells, others = (_cells([arm.parts[c] for c in chosen], metric, gold) for arm in (first, second))
-    return pair_up(cells, others, {instance_id: repository_of(instance_id) for instance_id in cells})
+    gold = (first.gold or second.gold or {}) if metric == "similarity" else {}
+    one, other = (cells([arm.parts[c] for c in chosen], metric, gold) for arm in (first, second))
+    return pair_up(one, other, {instance_id: repository_of(instance_id) for instance_id in one})
 
 
 def repository_of(instance_id: str) -> str:
@@ -40,13 +38,15 @@ def _conditions(first: Arm, second: Arm, condition: Condition | None) -> list[Co
     return list(first.parts)
 
 
-def _cells(parts: list[tuple[Part, ...]], metric: Metric, gold: Mapping[str, str]) -> dict[str, Cells]:
-    """By instance, one sample for each seed: the mean over the conditions, or None if one of them has no grade."""
+def cells(parts: list[tuple[Part, ...]], metric: Metric, gold: Mapping[str, str]) -> dict[str, Cells]:
+    """By instance, one sample for each seed: the mean over the conditions, or None if one of them has no grade.
+
+    ``parts`` has the seeds' attempts under each condition. Raises InputError if these do not hold the same instances,
+    and for a similarity that neither the records nor the gold patches have.
+    """
     ids = list(parts[0][0])
     if any(part.keys() != set(ids) for seeds in parts for part in seeds):
         raise InputError("the conditions or seeds of a run do not hold the same instances; let it finish")
-    if metric == "similarity" and (missing := [instance_id for instance_id in ids if instance_id not in gold]):
-        raise InputError(f"{missing[0]} has no gold patch in the run; run it with `references: [gold]`")
 
     def score(instance_id: str, seed: int) -> Score:
         found = [_score(seeds[seed][instance_id], metric, gold) for seeds in parts]
@@ -58,7 +58,18 @@ def _cells(parts: list[tuple[Part, ...]], metric: Metric, gold: Mapping[str, str
 
 def _score(attempted: Attempted, metric: Metric, gold: Mapping[str, str]) -> Score:
     if metric == "empty_rate":
-        return float(not attempted.patch.strip())
+        return float(attempted.scores.empty)
     if metric == "similarity":
-        return similarity(attempted.patch, gold[attempted.verdict.instance_id])
+        return _similarity(attempted, gold.get(attempted.verdict.instance_id))
     return float(attempted.verdict.resolved) if attempted.graded else None
+
+
+def _similarity(attempted: Attempted, gold: str | None) -> float:
+    if attempted.scores.similarity is not None:
+        return attempted.scores.similarity
+    if gold is None:
+        raise InputError(
+            f"{attempted.verdict.instance_id} has neither a similarity nor a gold patch in the runs; "
+            "run one of them with `references: [gold]`"
+        )
+    return similarity(attempted.patch, gold)

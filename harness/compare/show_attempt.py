@@ -7,11 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from harness.common.suggest import nearest
-from harness.compare.finished import checkpoints_of, conditions_of, read_frozen, read_lines
+from harness.compare.finished import checkpoints_of, conditions_of, patches_of, read_frozen, read_lines, verdicts_of
 from harness.core.conditions import Condition
 from harness.core.interfaces import Answer
-from harness.core.verdict import Verdict
-from harness.dataset.predictions import Prediction
 from harness.errors import InputError
 from harness.grading.log_grading import log_text
 from harness.model.response import read_record
@@ -66,10 +64,10 @@ def _chosen(what: str, name: str, known: Collection[str], folder: Path) -> str:
 def _read(folder: Path, name: str, condition: Condition | None, instance_id: str) -> FinishedAttempt | list[str]:
     """The attempt, or the ids of those that are there instead."""
     part = folder / "checkpoints" / name / (condition or "")
-    verdicts = {verdict.instance_id: verdict for verdict in read_lines(part / "verdicts.jsonl", Verdict)}
+    verdicts = verdicts_of(part)
     if instance_id not in verdicts:
         return list(verdicts)
-    patches = {p.instance_id: p.model_patch or "" for p in read_lines(part / "predictions.jsonl", Prediction)}
+    patches = patches_of(part)
     trails = read_lines(part / "trail.jsonl", Trail) if (part / "trail.jsonl").is_file() else []
     trail = next((trail for trail in trails if trail.instance_id == instance_id), Trail(instance_id=instance_id))
     log = part / "instances" / instance_id / "test.log"

@@ -12,6 +12,7 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from harness.common.suggest import nearest
+from harness.config.checkpoint_patterns import expand
 from harness.config.path_types import CHECK_PATHS, NOT_THERE, Written
 from harness.config.presets import load_preset, merged, preset_names
 from harness.config.schema import EvaluationConfig, RunConfig
@@ -26,6 +27,7 @@ SHAPES = {
     "path_type": "give a path",
 }  # kind of error -> what is wanted, in YAML's words
 Where = Sequence[str | int]  # keys and places in lists, from the root to a value
+CHECKPOINTS = "checkpoints"
 PINS = ("evaluation", "images", "pins")
 Config = TypeVar("Config", bound=Section)
 
@@ -53,9 +55,35 @@ def load_run_file(path: Path, overrides: Sequence[str] = ()) -> RunConfig:
         raw = merged(load_preset(raw["preset"]), raw)
     names = [override.partition("=")[0] for override in overrides]
     try:
-        return _validated(RunConfig, raw, lambda where: _overridden(names, where) or _line(root, where))
+        raw, origins = _expanded(raw, lambda where: _overridden(names, where) or _line(root, where))
+        return _validated(
+            RunConfig, raw, lambda where: _overridden(names, origins(where)) or _line(root, origins(where))
+        )
     except InputError as error:
         raise InputError(f"{path}: {error}") from error
+
+
+def _expanded(raw: dict[str, Any], place: Callable[[Where], str]) -> tuple[dict[str, Any], Callable[[Where], Where]]:
+    """The run file with its patterns replaced by checkpoints, and a function to where a value stood before."""
+    entries = raw.get("checkpoints")
+    if not isinstance(entries, list | tuple):
+        return raw, lambda where: where
+    checkpoints: list[Any] = []
+    numbers: list[int] = []
+    for number, entry in enumerate(entries):
+        try:
+            found = expand(entry)
+        except InputError as error:
+            raise InputError(f"{place((CHECKPOINTS, number))}checkpoints.{number}.{error}") from error
+        checkpoints += [entry] if found is None else found
+        numbers += [number] * (1 if found is None else len(found))
+
+    def origin(where: Where) -> Where:
+        if len(where) > 1 and where[0] == CHECKPOINTS and isinstance(where[1], int):
+            return (CHECKPOINTS, numbers[where[1]], *where[2:])
+        return where
+
+    return {**raw, CHECKPOINTS: checkpoints}, origin
 
 
 def load_evaluation(

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal, Self, get_args
 
 from pydantic import (
     AfterValidator,
+    BeforeValidator,
     Discriminator,
     Field,
     Tag,
@@ -22,6 +23,7 @@ from harness.config.path_types import AdapterFolder, CheckpointFolder, DataSourc
 from harness.config.presets import preset_names
 from harness.config.section import Section, Url
 from harness.core.conditions import REFERENCES, Condition, Reference
+from harness.core.groups import Variant, repeated_seed
 from harness.core.image_name import check_registry
 from harness.core.interfaces import Limits, Sampling
 
@@ -39,6 +41,14 @@ def _as_json(value: dict[str, Any]) -> dict[str, Any]:
     return plain
 
 
+def _as_text(value: Any) -> Any:
+    if not isinstance(value, Mapping):
+        return value
+    plain = (str, int, float, bool)
+    return {str(k): str(v) if isinstance(v, plain) else v for k, v in value.items()}
+
+
+Labels = Annotated[dict[str, str], BeforeValidator(_as_text)]
 Fields = Annotated[dict[str, Any], AfterValidator(_as_json)]
 # fields of a request that other keys set
 TAKEN = {"model", "messages", "prompt", "n", "stream", "chat_template", "chat_template_kwargs", *Sampling.model_fields}
@@ -73,6 +83,10 @@ class CheckpointConfig(Section):
     api_key_env: str | None = None  # environment variable that holds the endpoint's key
     strategy: str | None = None  # packing strategy of the training data, as named in the tables
     packing_metrics: ColumnsOrFile | None = None  # columns for the tables, or `harness pack`'s file
+    labels: Labels = {}  # noqa: RUF012 - pydantic copies it; what else of the training varies between checkpoints
+    seed: int | None = Field(default=None, ge=0)  # of the training: those that differ in it alone are one group
+    step: int | None = Field(default=None, ge=0)  # of the training, at which the weights were saved
+    tokens: float | None = Field(default=None, gt=0, allow_inf_nan=False)  # trained on until then
     server_args: tuple[str, ...] = ()  # further arguments for vLLM, such as --max-model-len=8192
     chat: Literal["auto", "chat", "completions"] = "auto"  # the route; auto: chat if there is a chat template
     system: str | None = None  # text of a system message ahead of every prompt
@@ -111,6 +125,11 @@ class CheckpointConfig(Section):
     def weights(self) -> Path | None:
         """The Hugging Face folder whose model is served here: the path, or the base of the adapter."""
         return self.path or self.base
+
+    @property
+    def variant(self) -> Variant:
+        """What distinguishes it from other checkpoints."""
+        return Variant(self.name, self.strategy, self.labels, self.seed, self.step, self.tokens)
 
     @model_validator(mode="after")
     def _askable(self) -> Self:
@@ -248,6 +267,11 @@ class RunConfig(Section):
         reserved = sorted(set(names) & set(REFERENCES))
         if reserved:
             raise ValueError(f"{', '.join(reserved)} names a reference row; call the checkpoint something else")
+        if twice := repeated_seed([checkpoint.variant for checkpoint in value]):
+            one, other = twice
+            raise ValueError(
+                f"{one.name} and {other.name} have one seed and nothing else distinguishes them; give them labels"
+            )
         return value
 
     @field_validator("preset")

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, get_args
 
-from harness.compare.finished import Arm, Attempted, read_frozen
+from harness.compare.finished import Arm, Attempted, bare_scores, read_frozen
 from harness.compare.show_attempt import Records, recordings
 from harness.core.conditions import GOLD, Condition
 from harness.errors import InputError
@@ -89,7 +89,12 @@ class RunRecords:
     def arm(self, checkpoint: str) -> Arm:
         """A checkpoint as one side of a comparison; see `harness.compare.finished.read_arm`."""
         parts = {
-            _condition(part): ({name: Attempted(one.verdict, one.patch) for name, one in facts.items()},)
+            _condition(part): (
+                {
+                    name: Attempted(one.verdict, one.patch, bare_scores(name, one.patch, None))
+                    for name, one in facts.items()
+                },
+            )
             for part, facts in self.parts.items()
             if part.checkpoint == checkpoint
         }

@@ -18,6 +18,7 @@ from harness.common.journal import Journal
 from harness.common.paths import cache_folder
 from harness.common.progress import Progress, Stage
 from harness.common.run_folder import RunFolder, freeze
+from harness.compare.table_command import write_tables
 from harness.config.schema import CheckpointConfig, RunConfig
 from harness.core.candidate import Candidate
 from harness.core.conditions import Condition, Reference
@@ -80,7 +81,9 @@ def run_pipeline(config: RunConfig) -> list[SummaryRow]:
                 run = Run(config, instances, snapshots, prompts, localizer, folder, session, progress, ended)
                 results = run_async(run.all())
                 freeze(folder.path / "frozen.yaml", config.model_dump(mode="json"), run.facts())
-                return write_results(folder, results, session.evaluator.log_path, named.soundness)
+                rows = write_results(folder, results, session.evaluator.log_path, named.soundness)
+                write_tables(folder.path)
+                return rows
 
 
 def read_snapshots(instances: Sequence[Instance], images: ImageProvider) -> dict[str, Snapshot]:

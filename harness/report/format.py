@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from harness.common.progress import duration
-from harness.report.summary import AverageRow, SummaryRow
+from harness.report.summary import SummaryRow
 
 NONE = "-"  # a cell that has nothing to say
 
@@ -18,7 +18,7 @@ def interval(row: SummaryRow) -> str:
     return f"[{percent(row.interval.low)}, {percent(row.interval.high)}]"
 
 
-def bounds(row: SummaryRow | AverageRow) -> str:
+def bounds(row: SummaryRow) -> str:
     """The resolve rate's bounds in percent: ``7.0-40.3``."""
     return f"{percent(row.bounds.low)}-{percent(row.bounds.high)}"
 

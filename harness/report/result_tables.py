@@ -1,15 +1,14 @@
-"""The result tables: on a terminal, as Markdown, as CSV.
+"""The result tables of each checkpoint and condition: on a terminal, as Markdown, as CSV with the raw numbers.
 
-On a terminal and in Markdown the main table has one row for each checkpoint and condition, and a second one the
-averages over the conditions beside the packing metrics, as in Table 13 of arXiv 2603.00729. CSV holds the raw numbers.
+What checkpoints have in common, and how they differ, is in the ablation table (`harness.compare.ablation_values`).
 """
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from harness.report.checkpoint_cost import CheckpointCost
-from harness.report.format import NONE, bounds, counts, interval, number, percent, ratio, similarity, span, tokens
-from harness.report.summary import AverageRow, SummaryRow, average
+from harness.report.format import NONE, bounds, counts, interval, percent, ratio, similarity, span, tokens
+from harness.report.summary import SummaryRow
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -24,23 +23,19 @@ NOTES = (
     "mean over the files, 0 for an empty patch; mean over the instances.",
     "Model time: summed over requests, of which many run at a time. Test time: likewise over containers. Wall time: in "
     "which at least one request was under way. A row counts all that its condition needed, shared questions included.",
-    "Averages: the three conditions with equal weights.",
 )
 
 
 def terminal_table(rows: Sequence[SummaryRow]) -> "RenderableType":
-    """What rich prints: scores, costs, the averages if all three conditions are there, and the notes.
+    """What rich prints: scores, costs and the notes.
 
-    Three narrow tables rather than a wide one: it is readable from 80 columns on.
+    Two narrow tables rather than a wide one: it is readable from 80 columns on.
     """
     from rich.console import Group
     from rich.text import Text
 
     parts: list[RenderableType] = [_terminal_scores(rows), "", _terminal_costs(rows), ""]
-    averages = average(rows)
-    if averages:
-        parts += [_terminal_averages(averages), ""]
-    return Group(*parts, Text(" ".join(_notes(rows, averages)), style="dim"))
+    return Group(*parts, Text(" ".join(_notes(rows)), style="dim"))
 
 
 def _terminal_scores(rows: Sequence[SummaryRow]) -> "Table":
@@ -94,21 +89,6 @@ def _terminal_costs(rows: Sequence[SummaryRow]) -> "Table":
     return table
 
 
-def _terminal_averages(averages: Sequence[AverageRow]) -> "Table":
-    names = _metric_names(averages)
-    narrow = (name.replace("fragmentation", "fragmen-_tation").replace("_", "\n") for name in names)
-    ungraded = any(row.bounds.low < row.bounds.high for row in averages)
-    limits = ("bounds,\nungraded",) if ungraded else ()
-    heads = (*narrow, "resolved\n%", *limits, "empty\n%", "simi-\nlarity")
-    table = _terminal_empty("Averages over the three conditions", ("checkpoint,\nstrategy",), heads)
-    for row in averages:
-        metrics = [number(row.packing_metrics.get(name)) for name in names]
-        limits = (bounds(row),) if ungraded else ()
-        scores = (percent(row.resolve_rate), *limits, percent(row.empty_share), ratio(row.similarity))
-        _add_row(table, ("\n".join(_names(row)),), (*metrics, *scores))
-    return table
-
-
 def _terminal_empty(title: str, labels: Iterable[str], heads: Iterable[str]) -> "Table":
     from rich import box
     from rich.table import Table
@@ -136,20 +116,17 @@ def _label(group: Sequence[SummaryRow], place: int) -> str:
     return "\n".join(lines[place:] if last else lines[place : place + 1])
 
 
-def _names(row: SummaryRow | AverageRow) -> list[str]:
+def _names(row: SummaryRow) -> list[str]:
     """The checkpoint's name, and its packing strategy if that says more."""
     return [row.checkpoint, *([row.strategy] if row.strategy and row.strategy != row.checkpoint else [])]
 
 
 def markdown(rows: Sequence[SummaryRow]) -> str:
-    """The main table, the averages if all three conditions are there, notes, and how the attempts ended."""
-    averages = average(rows)
-    parts = [markdown_table(_main_records(rows))]
-    if averages:
-        parts += ["Averages over the three conditions:", markdown_table(_average_records(averages))]
-    if costs := _cost_records(rows):
+    """Scores, notes, costs, and how the attempts ended."""
+    parts = [markdown_table(_score_records(rows)), *_notes(rows)]
+    parts += ["Costs:", markdown_table(_cost_records(rows))]
+    if costs := _checkpoint_cost_records(rows):
         parts += ["Costs of each checkpoint, a question that conditions share counted once:", markdown_table(costs)]
-    parts += _notes(rows, averages)
     parts += ["How the evaluations ended, and why candidates made no patch:", markdown_table(_ending_records(rows))]
     return "\n\n".join(parts) + "\n"
 
@@ -198,20 +175,29 @@ def _csv_cost(cost: CheckpointCost | None) -> dict[str, object]:
     return {f"checkpoint_{name}": getattr(cost, name) if cost else None for name in names}
 
 
-def _main_records(rows: Sequence[SummaryRow]) -> list[dict[str, str]]:
-    strategies = any(row.strategy for row in rows)
+def _score_records(rows: Sequence[SummaryRow]) -> list[dict[str, str]]:
     failures = any(row.infrastructure for row in rows)
     return [
         {
             "checkpoint": row.checkpoint,
-            **({"strategy": row.strategy or NONE} if strategies else {}),
-            **{name: number(row.packing_metrics.get(name)) for name in _metric_names(rows)},
             "condition": _condition(row),
             "resolved / instances": f"{row.resolved} / {row.instances}",
             "resolve rate %, 95% interval": f"{percent(row.resolve_rate)} {interval(row)}",
+            **({BOUNDS: bounds(row)} if failures else {}),
             "patch applied": f"{row.applied} ({percent(row.applied_share)}%)",
             "empty": f"{row.empty} ({percent(row.empty_share)}%)",
             "similarity": similarity(row),
+        }
+        for row in rows
+    ]
+
+
+def _cost_records(rows: Sequence[SummaryRow]) -> list[dict[str, str]]:
+    failures = any(row.infrastructure for row in rows)
+    return [
+        {
+            "checkpoint": row.checkpoint,
+            "condition": _condition(row),
             "tokens in / out": f"{row.prompt_tokens:,} / {row.completion_tokens:,}" if row.prompt_tokens else NONE,
             "model time": span(row.model_seconds),
             "test time": span(row.test_seconds),
@@ -226,29 +212,10 @@ def _failure_cells(row: SummaryRow) -> dict[str, str]:
     return {
         "infrastructure failures": str(row.infrastructure),
         "rate % without them": NONE if rate is None else f"{percent(rate)} ({row.resolved} / {row.graded})",
-        BOUNDS: bounds(row),
     }
 
 
-def _average_records(averages: Sequence[AverageRow]) -> list[dict[str, str]]:
-    ungraded = any(row.bounds.low < row.bounds.high for row in averages)
-    return [
-        {
-            "checkpoint": row.checkpoint,
-            "strategy": row.strategy or NONE,
-            **{name: number(row.packing_metrics.get(name)) for name in _metric_names(averages)},
-            "instances": f"3 x {row.instances}",
-            "resolve rate %": percent(row.resolve_rate),
-            **({BOUNDS: bounds(row)} if ungraded else {}),
-            "patch applied %": percent(row.applied_share),
-            "empty %": percent(row.empty_share),
-            "similarity": ratio(row.similarity),
-        }
-        for row in averages
-    ]
-
-
-def _cost_records(rows: Sequence[SummaryRow]) -> list[dict[str, str]]:
+def _checkpoint_cost_records(rows: Sequence[SummaryRow]) -> list[dict[str, str]]:
     costs = {row.checkpoint: row.checkpoint_cost for row in rows if row.checkpoint_cost}
     return [
         {
@@ -284,8 +251,8 @@ def markdown_table(records: Sequence[Mapping[str, str]]) -> str:
     return "\n".join("| " + " | ".join(cell.replace("|", r"\|") for cell in line) + " |" for line in lines)
 
 
-def _notes(rows: Sequence[SummaryRow], averages: Sequence[AverageRow]) -> list[str]:
-    notes = list(NOTES if averages else NOTES[:-1])
+def _notes(rows: Sequence[SummaryRow]) -> list[str]:
+    notes = list(NOTES)
     failed = sum(row.infrastructure for row in rows)
     if failed:
         notes.append(
@@ -308,7 +275,7 @@ def _by_checkpoint(rows: Iterable[SummaryRow]) -> list[list[SummaryRow]]:
     return list(groups.values())
 
 
-def _metric_names(rows: Iterable[SummaryRow | AverageRow]) -> list[str]:
+def _metric_names(rows: Iterable[SummaryRow]) -> list[str]:
     """Names of all packing metrics, in the order in which they first come."""
     return list(dict.fromkeys(name for row in rows for name in row.packing_metrics))
 

@@ -4,10 +4,10 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from harness.report.format import NONE, percent
 from harness.report.result_tables import markdown_table
-from harness.report.stage_scores import StageRow
+from harness.report.stage_scores import CUTOFFS, StageRow
 
 NOTES = (
-    "Recall / precision at k, in percent: of the first k files localized, what of them was meant, against the files, "
+    "Recall / precision @k, in percent: of the first k files localized, what of them was meant, against the files, "
     "elements and lines of the base state that the gold patch changes (lines only put in count as the lines on either "
     "side; a line's element is the innermost around it; a whole file means all of them); mean over the instances.",
     "Unresolved names: how many names in the model's answers stand for nothing that the snapshot holds, or for several "
@@ -25,7 +25,7 @@ def stages_markdown(rows: Sequence[StageRow]) -> str:
     if not rows:
         return ""
     tables = [
-        markdown_table([_names(row) | _localized(row) for row in rows]),
+        markdown_table([_names(row) | cells for row in rows for cells in _localized(row)]),
         markdown_table([_names(row) | _answers(row) for row in rows]),
     ]
     if any(row.graded_instances for row in rows):
@@ -46,11 +46,20 @@ def _names(row: StageRow) -> dict[str, str]:
     return {"checkpoint": row.checkpoint, "condition": row.condition}
 
 
-def _localized(row: StageRow) -> dict[str, str]:
-    return {
-        f"{kind}@{k} recall / precision": f"{percent(recall)} / {percent(row.precision[kind, k])}"
-        for (kind, k), recall in row.recall.items()
-    } | {"unresolved names": ", ".join(f"{stage} {count}" for stage, count in row.unresolved.items()) or NONE}
+def _localized(row: StageRow) -> list[dict[str, str]]:
+    """One record for each kind of thing that is localized; an empty one for a row without localization."""
+    kinds = list(dict.fromkeys(kind for kind, _ in row.recall)) or [NONE]
+    unresolved = ", ".join(f"{stage} {count}" for stage, count in row.unresolved.items()) or NONE
+    return [
+        {"recall / precision %": kind}
+        | {f"@{k}": _hits(row, (kind, k)) for k in CUTOFFS}
+        | {"unresolved names": unresolved if kind == kinds[0] else ""}
+        for kind in kinds
+    ]
+
+
+def _hits(row: StageRow, key: tuple[str, int]) -> str:
+    return f"{percent(row.recall[key])} / {percent(row.precision[key])}" if key in row.recall else NONE
 
 
 def _answers(row: StageRow) -> dict[str, str]:

@@ -9,7 +9,6 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import fmean
-from typing import get_args
 
 from harness.core.conditions import Condition
 from harness.core.verdict import Outcome, Verdict
@@ -97,24 +96,6 @@ class SummaryRow:
         return self.empty / self.instances
 
 
-@dataclass(frozen=True)
-class AverageRow:
-    """A checkpoint's scores averaged over the three conditions with equal weights ("AVG" of arXiv 2603.00729).
-
-    There is no interval: the conditions share their instances, so they are not independent trials.
-    """
-
-    checkpoint: str
-    strategy: str | None
-    packing_metrics: Mapping[str, float]
-    instances: int  # in each condition
-    resolve_rate: float
-    bounds: Interval  # of resolve_rate: the mean of the conditions' lower bounds, and of their upper
-    applied_share: float
-    empty_share: float
-    similarity: float | None
-
-
 def summarise(attempts: Iterable[Attempt]) -> list[SummaryRow]:
     """One row for each checkpoint and condition, in the order in which they first come.
 
@@ -161,30 +142,4 @@ def _summarise_group(group: Sequence[Attempt]) -> SummaryRow:
         cut_prompts=sum(attempt.cut_prompt for attempt in group),
         read_before_cut=dict(before_cut),
         checkpoint_cost=first.checkpoint_cost,
-    )
-
-
-def average(rows: Iterable[SummaryRow]) -> list[AverageRow]:
-    """One row for each checkpoint that has all three conditions, in the order in which they first come."""
-    groups: dict[str, list[SummaryRow]] = {}
-    for row in rows:
-        if row.condition is not None:
-            groups.setdefault(row.checkpoint, []).append(row)
-    whole = set(get_args(Condition))
-    return [_average_group(group) for group in groups.values() if {row.condition for row in group} == whole]
-
-
-def _average_group(group: Sequence[SummaryRow]) -> AverageRow:
-    first = group[0]
-    similarities = [row.similarity for row in group if row.similarity is not None]
-    return AverageRow(
-        checkpoint=first.checkpoint,
-        strategy=first.strategy,
-        packing_metrics=first.packing_metrics,
-        instances=first.instances,
-        resolve_rate=fmean(row.resolve_rate for row in group),
-        bounds=Interval(fmean(row.bounds.low for row in group), fmean(row.bounds.high for row in group)),
-        applied_share=fmean(row.applied_share for row in group),
-        empty_share=fmean(row.empty_share for row in group),
-        similarity=fmean(similarities) if len(similarities) == len(group) else None,
     )

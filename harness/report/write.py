@@ -10,6 +10,7 @@ from harness.common.run_folder import RunFolder
 from harness.core.instance import Instance
 from harness.core.verdict import Outcome, Verdict
 from harness.grading.exclusions import Soundness
+from harness.report.attempt_scores import attempt_scores
 from harness.report.official import official_report
 from harness.report.result_tables import csv, markdown
 from harness.report.stage_scores import StageScores, summarise_stages
@@ -78,6 +79,8 @@ def _write_group(
             for instance_id, patch in patches.items()
         ),
     )
+    scores = (attempt_scores(result.attempt, result.stages) for result in group)
+    write_jsonl(part / "scores.jsonl", (line.model_dump(mode="json") for line in scores))
     write_jsonl(part / "trail.jsonl", ({"instance_id": r.attempt.instance_id, **r.trail} for r in group))
     write_jsonl(part / "verdicts.jsonl", (v.model_dump(mode="json") for v in verdicts.values()))
     write_json(part / "report.json", official_report(ids, patches, verdicts, soundness))

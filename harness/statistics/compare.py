@@ -4,7 +4,7 @@ A difference is always the second arm's mean less the first's. Two claims are ne
 instances of these repositories and of other samples; "table" of what a full run on these very instances shows.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import inf
 from typing import Literal
 
@@ -60,6 +60,7 @@ class Comparison:
     bounds: Interval  # two one-sided ones; at a confidence of 95% they are a 90% interval
     interval: Interval  # two-sided
     bounds_ungraded: Interval  # as `bounds`: the lower with all ungraded against the second arm, the upper for it
+    interval_ungraded: Interval  # as `interval`, likewise
     error: float = 0.0  # standard error of the estimate; 0 for the table's claim
     freedom: float = inf  # degrees of freedom of Student's t on it
     p: float | None = None  # two-sided, of no difference; None for the table's claim
@@ -72,7 +73,23 @@ class Comparison:
     def distinguishable(self) -> bool:
         """Whether the interval excludes no difference, and nothing that was not graded could turn that."""
         low, high = self.interval
-        return (low > 0 and self.bounds_ungraded.low > 0) or (high < 0 and self.bounds_ungraded.high < 0)
+        return (low > 0 and self.interval_ungraded.low > 0) or (high < 0 and self.interval_ungraded.high < 0)
+
+    def reversed(self) -> "Comparison":
+        """The same comparison with its arms exchanged."""
+        seen, counts = self.seen, self.seen.counts
+        turned = counts and replace(counts, only_first=counts.only_second, only_second=counts.only_first)
+        over = self.repositories
+        return replace(
+            self,
+            seen=replace(seen, first_rate=seen.second_rate, second_rate=seen.first_rate, counts=turned),
+            estimate=-self.estimate,
+            bounds=self.bounds.negated,
+            interval=self.interval.negated,
+            bounds_ungraded=self.bounds_ungraded.negated,
+            interval_ungraded=self.interval_ungraded.negated,
+            repositories=over and replace(over, interval=over.interval.negated),
+        )
 
 
 def compare(outcomes: PairedOutcomes, claim: Claim = "checkpoint", confidence: float = CONFIDENCE) -> Comparison:
@@ -92,8 +109,9 @@ def compare(outcomes: PairedOutcomes, claim: Claim = "checkpoint", confidence: f
     if claim == "table":
         known = Interval(against.estimate, for_it.estimate)
         return Comparison(
-            claim, "whole-table", WHOLE_TABLE, False, confidence, seen, found.estimate, known, known, known
+            claim, "whole-table", WHOLE_TABLE, False, confidence, seen, found.estimate, known, known, known, known
         )
+    two_sided = (1 + confidence) / 2
     return Comparison(
         claim=claim,
         method=method,
@@ -103,8 +121,9 @@ def compare(outcomes: PairedOutcomes, claim: Claim = "checkpoint", confidence: f
         seen=seen,
         estimate=found.estimate,
         bounds=found.bounds(confidence),
-        interval=found.bounds((1 + confidence) / 2),
+        interval=found.bounds(two_sided),
         bounds_ungraded=Interval(against.bounds(confidence).low, for_it.bounds(confidence).high),
+        interval_ungraded=Interval(against.bounds(two_sided).low, for_it.bounds(two_sided).high),
         error=found.error,
         freedom=found.freedom,
         p=found.p(),

@@ -12,6 +12,11 @@ class Interval(NamedTuple):
     low: float
     high: float
 
+    @property
+    def negated(self) -> "Interval":
+        """The interval of the opposite difference."""
+        return Interval(-self.high, -self.low)
+
 
 def wilson(successes: int, trials: int, confidence: float = CONFIDENCE) -> Interval:
     """Wilson's score interval of a binomial share, without continuity correction.

@@ -4,8 +4,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 
+from harness.common.error_line import error_line
 from harness.errors import InputError
 from lab.training.recipe import Recipe
 
@@ -69,11 +70,3 @@ def shared_conditions(card: Card) -> dict[str, Any]:
         "tokenizer": card.tokenizer_sha256,
         "precision": card.precision,
     }
-
-
-def error_line(error: Exception) -> str:
-    """What is wrong, in one line; of a validation error the first problem."""
-    if isinstance(error, ValidationError):
-        problem = error.errors()[0]
-        return f"{'.'.join(map(str, problem['loc'])) or 'JSON'}: {problem['msg']}"
-    return " ".join(str(error).split())

@@ -9,16 +9,17 @@ from typing import Annotated, Any, get_args
 from pydantic import AliasChoices, Field
 
 from harness.common.run_folder import RunFolder
+from harness.compare.finished import patches_of, verdicts_of
+from harness.compare.run_table import TableRow, read_table
 from harness.core.conditions import Condition, Reference
-from harness.core.verdict import Outcome, Verdict
-from harness.dataset.predictions import Prediction
+from harness.core.verdict import Outcome
 from harness.errors import InputError
 from harness.model.checkpoint import checkpoint_revision
 from harness.report.similarity import similarity
 from lab import CARD
 from lab.arms import ARMS
 from lab.study.card import Card, read_card, shared_conditions
-from lab.study.run_files import Frozen, TableRow, read_frozen, read_lines, read_table, settings_of
+from lab.study.run_files import Frozen, read_frozen, settings_of
 
 CHECKPOINT_NAME = re.compile(r"(?P<arm>.+)\.seed(?P<seed>\d+)")
 MINIATURE_ID = re.compile(r"miniature__[^-]+(?:-(?P<tag>.+))?-\d+")
@@ -102,7 +103,9 @@ def read_study(run: Path, checkpoints: Path) -> Study:
     """
     rows, frozen = read_table(run), read_frozen(run)
     with RunFolder(run) as folder:
-        gold = {p.instance_id: p.model_patch or "" for p in read_lines(folder.part("gold", None), Prediction)}
+        if missing := [kind for kind in get_args(Reference) if not folder.part(kind, None).is_dir()]:
+            raise InputError(f"{run}: has no {missing[0]}; the study needs the references gold and empty")
+        gold = patches_of(folder.part("gold", None))
         references = {kind: _resolved(folder.part(kind, None), gold) for kind in get_args(Reference)}
         found = sorted((_checkpoint(name, group, checkpoints) for name, group in rows.items()), key=place_of)
         conditions = _conditions(rows)
@@ -164,8 +167,7 @@ def place_of(checkpoint: Checkpoint) -> tuple[int, str, int]:
 
 def _attempts(folder: RunFolder, checkpoint: Checkpoint, condition: Condition, gold: Mapping[str, str]) -> list[Record]:
     part = folder.part(f"{checkpoint.arm}.seed{checkpoint.seed}", condition)
-    patches = {p.instance_id: p.model_patch or "" for p in read_lines(part, Prediction)}
-    verdicts = {verdict.instance_id: verdict for verdict in read_lines(part, Verdict)}
+    patches, verdicts = patches_of(part), verdicts_of(part)
     if not gold.keys() == patches.keys() == verdicts.keys():
         raise InputError(f"{part}: does not hold the instances of the gold reference; let the run finish")
     return [
@@ -186,7 +188,7 @@ def _attempts(folder: RunFolder, checkpoint: Checkpoint, condition: Condition, g
 
 
 def _resolved(part: Path, gold: Mapping[str, str]) -> int:
-    verdicts = read_lines(part, Verdict)
+    verdicts = verdicts_of(part).values()
     if gold.keys() != {verdict.instance_id for verdict in verdicts}:
         raise InputError(f"{part}: does not hold the instances of the gold reference; let the run finish")
     failed = sum(verdict.outcome is Outcome.INFRASTRUCTURE for verdict in verdicts)

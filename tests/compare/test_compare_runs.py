@@ -5,63 +5,19 @@ from xml.etree import ElementTree
 
 import pytest
 import yaml
+from finished_runs import SETTINGS, among, write_run
 from typer.testing import CliRunner
 
 from harness.cli import app
-from harness.common.run_folder import RunFolder, freeze
 from harness.compare.compare_command import compare_results, gate_results
 from harness.compare.finished import read_arm
 from harness.compare.run_comparison import compare_runs
 from harness.compare.scores import repository_of
-from harness.core.verdict import Outcome, Phase, Verdict
+from harness.core.verdict import Outcome
 from harness.errors import InputError
-from harness.grading.exclusions import open_soundness
-from harness.report.summary import Attempt
-from harness.report.write import Result, write_results
 
 REQUIREMENT = "resolve_rate >= -5pp @ 95%"
-SETTINGS = {
-    "dataset": {"path": "rows.jsonl"},
-    "sampling": {"samples": 4},
-    "evaluation": {"workers": 2, "timeout": 60.0},
-    "conditions": ["gt-location", "gt-file"],
-}
 HALF = range(0, 60, 2)
-
-
-def patch(number, text):
-    name = f"m{number}.py"
-    return (
-        f"diff --git a/{name} b/{name}\n--- a/{name}\n+++ b/{name}\n@@ -1 +1 @@\n-x = 1\n+x = {text}\n" if text else ""
-    )
-
-
-def result(checkpoint, condition, number, outcome):
-    phase = Phase.PATCH if outcome is Outcome.EMPTY_PATCH else Phase.GRADE
-    name = f"owner__{'ab'[number % 2]}-{number}"
-    verdict = Verdict(instance_id=name, outcome=outcome, phase=phase)
-    text = patch(number, "" if outcome is Outcome.EMPTY_PATCH else "2")
-    return Result(Attempt(checkpoint, None, {}, condition, name, verdict, None, not text, {}, 1, 1, 1.0), text, {})
-
-
-def write_run(path, checkpoints, count=60, settings=SETTINGS, dataset="rows-1", conditions=("gt-location", "gt-file")):
-    """A run's folder as the pipeline leaves it; ``checkpoints``: name -> function of an instance's number."""
-    results = [result("gold", None, number, Outcome.RESOLVED) for number in range(count)]
-    results += [
-        result(name, condition, number, ending(number))
-        for name, ending in checkpoints.items()
-        for condition in conditions
-        for number in range(count)
-    ]
-    with RunFolder(path) as folder:
-        named = [{"name": name, "path": f"/weights/{name}"} for name in checkpoints]
-        freeze(path / "frozen.yaml", {**settings, "checkpoints": named, "output": str(path)}, {"dataset": dataset})
-        write_results(folder, results, lambda verdict: path / "none.log", open_soundness(None))
-    return path
-
-
-def among(*numbers):
-    return lambda number: Outcome.RESOLVED if number in numbers else Outcome.UNRESOLVED
 
 
 @pytest.fixture
@@ -182,7 +138,7 @@ def test_damaged_folders_are_one_line(base, tmp_path):
     part = base / "checkpoints" / "one" / "gt-file"
     lines = (part / "verdicts.jsonl").read_text().splitlines()
     for kept, complaint in (
-        (lines[:-1], "has no patch or no verdict"),
+        (lines[:-1], "has no patch, no verdict or no scores"),
         ([*lines, lines[0]], "owner__a-0 comes twice"),
         ([*lines[:-1], lines[-1][:20]], "can't be read"),
     ):

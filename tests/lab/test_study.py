@@ -5,6 +5,7 @@ import gzip
 import io
 import json
 import re
+import shutil
 from dataclasses import asdict, replace
 from pathlib import Path
 from random import Random
@@ -369,7 +370,7 @@ def serve_one_otherwise(run, checkpoints):
 
 
 def lose_the_gold_reference(run, checkpoints):
-    (run / "checkpoints" / "gold" / "predictions.jsonl").unlink()
+    shutil.rmtree(run / "checkpoints" / "gold")
 
 
 @pytest.mark.parametrize(

@@ -110,7 +110,10 @@ def test_rows_are_means_over_the_instances_that_have_the_score():
 def test_result_tables():
     rows = summarise_stages([("one", "model", scores) for scores in SCORES])
     text = stages_markdown(rows)
-    assert "| 25.0 / 50.0 | files 1, lines 2 |" in text
+    head = "| checkpoint | condition | recall / precision % | @1 | @3 | @5 | unresolved names |"
+    assert head in text
+    assert "| files 1, lines 2 |" in text
+    assert max(line.count("|") for line in text.splitlines()) <= 9  # eight columns
     assert "patch 41.7, truncated 33.3, no-match 16.7, no-op 8.3" in text
     assert "| 2 of 3 | @1 37.5, @2 66.7, @4 100.0 | 50.0 | 100.0 |" in text
     assert "Chen et al. 2021" in text

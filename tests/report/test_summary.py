@@ -6,7 +6,7 @@ import pytest
 
 from harness.core.conditions import Condition
 from harness.core.verdict import Outcome, Phase, Verdict
-from harness.report.summary import Attempt, average, summarise
+from harness.report.summary import Attempt, summarise
 from harness.statistics.share import wilson
 
 PHASES = {
@@ -109,37 +109,3 @@ def test_one_row_for_each_checkpoint_and_condition_in_their_order() -> None:
 def test_an_instance_counted_twice_is_refused() -> None:
     with pytest.raises(ValueError, match="twice"):
         summarise([attempt("i", Outcome.RESOLVED), attempt("i", Outcome.UNRESOLVED)])
-
-
-def test_average_weighs_the_conditions_equally() -> None:
-    attempts = [
-        attempt("i", Outcome.RESOLVED, condition="model", similarity=0.3),
-        attempt("i", Outcome.UNRESOLVED, condition="gt-location", similarity=0.6),
-        attempt("i", Outcome.EMPTY_PATCH, condition="gt-file", similarity=0.0),
-    ]
-    (row,) = average(summarise(attempts))
-    assert row.resolve_rate == pytest.approx(1 / 3)
-    assert row.empty_share == pytest.approx(1 / 3)
-    assert row.similarity == pytest.approx(0.3)
-    assert row.packing_metrics == {"padding": 0.01}
-    assert row.bounds == (row.resolve_rate, row.resolve_rate)
-
-
-def test_the_bounds_of_an_average_are_those_of_its_conditions() -> None:
-    attempts = [
-        attempt("i", Outcome.RESOLVED, condition="model"),
-        attempt("i", Outcome.INFRASTRUCTURE, condition="gt-location"),
-        attempt("i", Outcome.UNRESOLVED, condition="gt-file"),
-    ]
-    (row,) = average(summarise(attempts))
-    assert row.bounds == pytest.approx((1 / 3, 2 / 3))
-    assert row.bounds.low == row.resolve_rate
-
-
-def test_no_average_unless_all_three_conditions_are_there() -> None:
-    attempts = [
-        attempt("i", Outcome.RESOLVED, condition="model"),
-        attempt("i", Outcome.RESOLVED, condition="gt-file"),
-        attempt("i", Outcome.RESOLVED, "gold", None),
-    ]
-    assert average(summarise(attempts)) == []

@@ -1,0 +1,90 @@
+"""The commands that read finished runs: they read arguments, call the one function that does the work, and print."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+class ClaimChoice(StrEnum):
+    """What a gate decides about; see `harness.statistics.compare`."""
+
+    CHECKPOINT = "checkpoint"
+    TABLE = "table"
+
+
+class FormChoice(StrEnum):
+    """The forms in which the ablation table is printed."""
+
+    TERMINAL = "terminal"
+    MARKDOWN = "md"
+    LATEX = "tex"
+    CSV = "csv"
+    JSON = "json"
+
+
+def compare(
+    first: Annotated[str, typer.Argument(help="FOLDER or FOLDER:CHECKPOINT; a pattern names a group of seeds.")],
+    second: Annotated[str, typer.Argument(help="Likewise; differences are its rates less the first's.")],
+) -> None:
+    """Compare two checkpoints of finished runs, instance by instance, as Markdown."""
+    from harness.compare.compare_command import compare_results
+
+    typer.echo(compare_results(first, second), nl=False)
+
+
+def show(
+    folder: Annotated[Path, typer.Argument(metavar="RUN", help="Output folder of a finished run.")],
+    instance: Annotated[str, typer.Argument(help="Instance id.")],
+    checkpoint: Annotated[str | None, typer.Option(help="Of this checkpoint or reference; all checkpoints.")] = None,
+    condition: Annotated[str | None, typer.Option(help="Under this condition; all if not given.")] = None,
+) -> None:
+    """Show one instance from prompt to verdict: answers, how they were read, patches, votes, failing tests."""
+    from harness.compare.show_attempt import show_attempts
+
+    typer.echo(show_attempts(folder, instance, checkpoint, condition), nl=False)
+
+
+def gate(
+    candidate: Annotated[str, typer.Argument(help="FOLDER or FOLDER:CHECKPOINT; a pattern names a group of seeds.")],
+    against: Annotated[str, typer.Option("--against", help="The baseline, named likewise.")],
+    require: Annotated[list[str], typer.Option("--require", help="As `resolve_rate >= -5pp @ 95%`; repeatable.")],
+    claim: Annotated[
+        ClaimChoice, typer.Option(help="checkpoint: other issues, other samples; table: these very instances.")
+    ] = ClaimChoice.CHECKPOINT,
+    junit: Annotated[Path | None, typer.Option(help="Write JUnit XML here.")] = None,
+    summary: Annotated[Path | None, typer.Option(help="Write a Markdown summary here.")] = None,
+) -> None:
+    """Hold a candidate's finished results against a baseline: exit status 0 holds, 1 broken, 3 not decided."""
+    from harness.compare.compare_command import gate_results
+    from harness.compare.comparison_texts import gate_markdown
+
+    found = gate_results(candidate, against, require, claim.value, junit, summary)
+    typer.echo(gate_markdown(found), nl=False)
+    raise typer.Exit(found.exit_status)
+
+
+def table(
+    folders: Annotated[list[Path], typer.Argument(metavar="RUN...", help="Output folders of runs.")],
+    form: Annotated[FormChoice, typer.Option("--format", help="What is printed.")] = FormChoice.TERMINAL,
+    baseline: Annotated[
+        str | None, typer.Option(help="Group that others are held against; concat-then-split's, or the first.")
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option(help="Write ablation.md, .tex, .csv, .parquet and .json into this folder.")
+    ] = None,
+) -> None:
+    """Print the ablation table of finished runs: groups of seeds, their scores, and what differs for sure."""
+    from harness.compare.ablation_data import write_ablation
+    from harness.compare.table_command import TEXT_FORMS, read_ablation, table_renderable, table_text
+
+    found = read_ablation(folders, baseline)
+    if output is not None:
+        write_ablation(found, output)
+    if form.value == "terminal":
+        from rich.console import Console
+
+        Console().print(table_renderable(found))
+    else:
+        typer.echo(table_text(found, TEXT_FORMS[form]), nl=False)

@@ -1,0 +1,98 @@
+"""The groups of a finished run's checkpoints, each as one side of a comparison."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, get_args
+
+from harness.compare.finished import Arm, Part, checkpoints_of, conditions_of, gold_patches, read_frozen, read_part
+from harness.compare.run_table import read_table
+from harness.core.conditions import Condition, Reference
+from harness.core.groups import Group, Variant, grouped
+
+
+@dataclass(frozen=True)
+class FinishedGroup:
+    """A group with all that a run left of it."""
+
+    group: Group
+    arm: Arm
+    packing_metrics: Mapping[str, float]  # means over the seeds
+
+
+@dataclass(frozen=True)
+class FinishedRun:
+    """What a run's folder holds, group by group."""
+
+    folder: Path
+    groups: tuple[FinishedGroup, ...]
+    references: Mapping[str, Part]
+    frozen: Mapping[str, Any]
+
+
+def read_run(folder: Path) -> FinishedRun:
+    """All groups and references of a finished run, or of one under way as far as it is done.
+
+    Raises InputError for a folder without results, and for files that are damaged.
+    """
+    names, frozen, gold = checkpoints_of(folder), read_frozen(folder / "frozen.yaml"), gold_patches(folder)
+    places = {name: folder / "checkpoints" / name for name in names if name not in get_args(Reference)}
+    parts = {
+        name: {c: read_part(place / (c or ""), gold) for c in conditions_of(place)} for name, place in places.items()
+    }
+    rows = read_table(folder) if parts and (folder / "table.csv").is_file() else {}
+    metrics = {name: next(iter(conditions.values())).packing_metrics for name, conditions in rows.items()}
+    groups = []
+    for group in grouped([variant for variant in variants_of(frozen, parts) if folder_name(variant.name) in parts]):
+        found = [folder_name(member.name) for member in group.members]
+        shared = [c for c in parts[found[0]] if all(c in parts[name] for name in found)]
+        arm = Arm(
+            name=group.name,
+            checkpoints=tuple(found),
+            parts={c: tuple(parts[name][c] for name in found) for c in shared},
+            gold=gold,
+            frozen=frozen,
+        )
+        groups.append(FinishedGroup(group, arm, _means([metrics.get(member.name, {}) for member in group.members])))
+    kinds = [kind for kind in get_args(Reference) if (folder / "checkpoints" / kind / "verdicts.jsonl").is_file()]
+    references = {kind: read_part(folder / "checkpoints" / kind, gold) for kind in kinds}
+    return FinishedRun(folder, tuple(groups), references, frozen)
+
+
+def folder_name(checkpoint: str) -> str:
+    """The name of a checkpoint's folder."""
+    return checkpoint.replace("/", "__")
+
+
+def variants_of(frozen: Mapping[str, Any], names: Mapping[str, Any]) -> list[Variant]:
+    """What the run file said of each checkpoint that is there; one that it does not name is known by its name alone."""
+    configured = (frozen.get("configuration") or {}).get("checkpoints") or []
+    variants = [_variant(entry) for entry in configured if isinstance(entry, Mapping)]
+    known = {folder_name(variant.name) for variant in variants}
+    return [*variants, *(Variant(name) for name in names if name not in known)]
+
+
+def _variant(entry: Mapping[str, Any]) -> Variant:
+    """Read without the run file's schema, which what was frozen may be older than."""
+    labels = entry.get("labels")
+    return Variant(
+        name=str(entry.get("name")),
+        strategy=entry.get("strategy") or entry.get("packing"),  # packing: its old name
+        labels=labels if isinstance(labels, Mapping) else {},
+        seed=entry.get("seed"),
+        step=entry.get("step"),
+        tokens=entry.get("tokens"),
+    )
+
+
+def _means(metrics: list[dict[str, float]]) -> dict[str, float]:
+    names = dict.fromkeys(name for found in metrics for name in found)
+    values = {name: [found[name] for found in metrics if name in found] for name in names}
+    return {name: sum(found) / len(found) for name, found in values.items()}
+
+
+def named_conditions(groups: tuple[FinishedGroup, ...]) -> tuple[Condition | None, ...]:
+    """The conditions that all groups were run under, in their order; None alone for given predictions."""
+    shared = [set(found.arm.parts) for found in groups]
+    everywhere = set.intersection(*shared) if shared else set()
+    return tuple(c for c in (*get_args(Condition), None) if c in everywhere)

@@ -1,0 +1,66 @@
+"""A run's own table, ``table.csv``, read again."""
+
+import csv
+import logging
+from collections.abc import Mapping
+from pathlib import Path
+from typing import get_args
+
+from pydantic import BaseModel, ConfigDict
+
+from harness.common.error_line import error_line
+from harness.core.conditions import Condition
+from harness.errors import InputError
+
+log = logging.getLogger(__name__)
+
+OLD_COLUMNS = {"packing_strategy": "strategy"}  # old name -> what it is called now
+PACKING = "packing_"  # prefix of the packing metrics' columns
+
+
+class TableRow(BaseModel):
+    """The row of one checkpoint under one condition."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    strategy: str
+    packing_metrics: dict[str, float]
+    resolved: int
+    prompt_tokens: int
+    completion_tokens: int
+    model_seconds: float
+    test_seconds: float
+
+
+def read_table(run: Path) -> dict[str, dict[Condition, TableRow]]:
+    """Checkpoint -> condition -> its row of the run's table; references are left out.
+
+    Raises InputError if the table is missing, can't be read or holds no checkpoint.
+    """
+    path = run / "table.csv"
+    if not path.is_file():
+        raise InputError(f"{path}: no such table; name the output folder of a finished run")
+    rows: dict[str, dict[Condition, TableRow]] = {}
+    conditions: dict[str, Condition] = {condition: condition for condition in get_args(Condition)}
+    try:
+        with path.open(encoding="utf-8", newline="") as file:
+            reader = csv.DictReader(file, strict=True)
+            for old in OLD_COLUMNS.keys() & set(reader.fieldnames or ()):
+                log.warning("%s: the column %s is called %s now", path, old, OLD_COLUMNS[old])
+            for row in reader:
+                if condition := conditions.get(row["condition"]):
+                    rows.setdefault(row["checkpoint"], {})[condition] = _table_row(row)
+    except KeyError as error:
+        raise InputError(f"{path}: has no column {error}; let the run write it again") from error
+    except (ValueError, csv.Error) as error:
+        raise InputError(f"{path}: can't be read ({error_line(error)}); let the run write it again") from error
+    if not rows:
+        raise InputError(f"{path}: holds no checkpoint's row")
+    return rows
+
+
+def _table_row(row: Mapping[str, str]) -> TableRow:
+    row = {OLD_COLUMNS.get(name, name): text for name, text in row.items()}
+    named = {name: text for name, text in row.items() if name and name.startswith(PACKING)}
+    metrics = {name.removeprefix(PACKING): text for name, text in named.items() if text}
+    return TableRow.model_validate({**row, "packing_metrics": metrics})
