@@ -68,7 +68,8 @@ def test_only_stages_that_are_asked_need_room(config, tmp_path):
 def test_a_recording_without_a_context_has_room_for_all(config, tmp_path):
     line = {"instance_id": "owner__name-1", "stage": "repair", "text": ""}
     (tmp_path / "told.jsonl").write_text(json.dumps(line) + "\n")
-    preflight(config({"answers": tmp_path / "told.jsonl"}, sampling={"repair": {"max_tokens": 1 << 20}}))
+    named = preflight(config({"answers": tmp_path / "told.jsonl"}, sampling={"repair": {"max_tokens": 1 << 20}}))
+    assert [instance.instance_id for instance in named.instances] == ["owner__name-1"]
 
 
 @pytest.mark.parametrize(
