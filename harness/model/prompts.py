@@ -24,6 +24,7 @@ class SetSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
+    extends: str | None = None  # the set whose prompts are asked in stages that this one has none for
     answer: Format = Format.SEARCH_REPLACE  # the format that its repair prompt asks for
     stop: dict[str, tuple[Annotated[str, Field(min_length=1)], ...]] = {}  # by stage: texts that end an answer
 
@@ -49,12 +50,14 @@ class Prompts:
         self.name = name_or_folder
         self.folder = _folder(name_or_folder)
         self.settings = _settings(self.folder / SETTINGS)
+        self._base = _base(self.folder, self.settings.extends)
         if unknown := sorted(set(self.settings.stop) - set(self.stages())):
             raise InputError(f"{self.folder / SETTINGS}: stop: the set has no prompt for {', '.join(unknown)}")
 
     def stages(self) -> list[str]:
         """The stages that this set has a prompt for."""
-        return sorted(path.name.removesuffix(SUFFIX) for path in self.folder.glob(f"*{SUFFIX}"))
+        folders = [self.folder, *([self._base] if self._base else [])]
+        return sorted({path.name.removesuffix(SUFFIX) for folder in folders for path in folder.glob(f"*{SUFFIX}")})
 
     def require(self, stages: Iterable[str]) -> None:
         """Raises InputError if the set lacks a prompt for one of the stages, or one is no template."""
@@ -84,8 +87,10 @@ class Prompts:
     def _template(self, stage: str) -> "Template":
         from jinja2 import TemplateError, TemplateNotFound
 
+        own = (self.folder / f"{stage}{SUFFIX}").is_file()
+        folder = self.folder if own or self._base is None else self._base
         try:
-            return templates(self.folder).get_template(f"{stage}{SUFFIX}")
+            return templates(folder).get_template(f"{stage}{SUFFIX}")
         except TemplateNotFound as error:
             raise InputError(f"prompt set {self.name}: {self.folder} has no {error}") from error
         except (TemplateError, ValueError) as error:  # ValueError: not UTF-8
@@ -104,6 +109,16 @@ def _settings(path: Path) -> SetSettings:
         raise InputError(f"{path}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from error
     except (yaml.YAMLError, ValueError) as error:  # ValueError: not UTF-8
         raise InputError(f"{path}: {' '.join(str(error).split())}") from error
+
+
+def _base(folder: Path, name: str | None) -> Path | None:
+    """The folder of the set that another one extends. Raises InputError for one that extends a third."""
+    if name is None:
+        return None
+    base = _folder(str(folder / name) if name.startswith(".") else name)
+    if _settings(base / SETTINGS).extends is not None:
+        raise InputError(f"{folder / SETTINGS}: extends: {name} extends a set itself; name that one")
+    return base
 
 
 def _folder(name: str) -> Path:

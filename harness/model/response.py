@@ -10,6 +10,7 @@ from typing import Any
 
 from harness.core.interfaces import Answer
 from harness.errors import InfrastructureError
+from harness.model.called_tools import called_tools
 
 TEXT_PARTS = ("text", "output_text", "refusal")  # kinds of the parts that are the answer itself
 THINKING_PARTS = ("thinking", "reasoning", "reasoning_text")  # kinds of the parts that are set apart from it
@@ -20,6 +21,10 @@ ENDS = {
     "end_turn": "stop",
     "stop_sequence": "stop",
     "complete": "stop",
+    "tool_calls": "stop",  # the calls are the answer
+    "tool_call": "stop",
+    "function_call": "stop",
+    "tool_use": "stop",
     "max_tokens": "length",
     "max_output_tokens": "length",
     "model_length": "length",
@@ -62,6 +67,7 @@ def read_response(value: Any, max_tokens: int, seconds: float) -> Answer:
     if not isinstance(message, dict):
         raise BadReply("the reply's choice has no message")
     text, thinking = split_content(message.get("content"))
+    text = "\n".join(filter(None, (text, called_tools(message))))
     if not text and isinstance(message.get("refusal"), str):
         text = message["refusal"]
     usage = value.get("usage")
@@ -120,7 +126,7 @@ def _parts(content: Any) -> Iterator[tuple[bool, str]]:
             yield kind in THINKING_PARTS, "".join(split_content(inner))
         elif not isinstance(part, dict):
             raise BadReply(f"a part of the answer is no text but {_short(json.dumps(part))}")
-        # parts of other kinds, such as images and tool calls, are no text
+        # parts of other kinds, such as images, are no text; calls of tools are read for themselves
 
 
 def read_end(reason: Any) -> str:

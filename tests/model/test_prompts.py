@@ -10,7 +10,7 @@ from harness.model.prompts import Prompts
 from harness.repair.source import Piece, ShownFile
 
 INERT = "{{ 7 * 7 }} {% raise %} {# gone #} {{ undefined }} {% raw %}"
-SETS = ("agentless", "compact")
+SETS = ("agentless", "compact", "compact-diff")
 PLACES = ("localize_elements", "localize_folders", "localize_lines")
 
 
@@ -62,7 +62,7 @@ def test_issue_and_files_are_there(prompts):
     assert "Größe → 0 💥\n" in text
     assert "src/ä.py" in text
     assert "größe = 0\nx\n" in text
-    assert "<<<<<<< SEARCH\n" in text
+    assert ("--- a/path\n" if prompts.settings.answer == "diff" else "<<<<<<< SEARCH\n") in text
 
 
 def test_nothing_to_show(prompts):
@@ -125,7 +125,7 @@ def test_a_broken_template_is_the_users_error(tmp_path, text, reason):
 def test_unknown_sets(tmp_path):
     with pytest.raises(InputError, match="no prompt set 'agentles'; did you mean agentless"):
         Prompts("agentles")
-    with pytest.raises(InputError, match="known: agentless, compact"):
+    with pytest.raises(InputError, match="known: agentless, compact, compact-diff"):
         Prompts("zzz")
     with pytest.raises(InputError, match="no such folder"):
         Prompts(str(tmp_path / "none"))
@@ -152,9 +152,29 @@ def test_a_set_names_the_format_of_its_answers_and_what_ends_them(tmp_path):
     assert (prompts.settings.answer, prompts.render("repair", issue="it").stop) == ("diff", ("Issue",))
 
 
+def test_a_set_extends_another_by_name_or_by_a_path_beside_it(tmp_path):
+    own, further = tmp_path / "own", tmp_path / "further"
+    own.mkdir()
+    further.mkdir()
+    (own / "repair.jinja").write_text("mine", encoding="utf-8")
+    (own / "set.yaml").write_text("extends: compact\nstop: {localize_files: [Issue]}\n", encoding="utf-8")
+    prompts = Prompts(f"{own}/")
+    assert prompts.stages() == Prompts("compact").stages()
+    assert prompts.render("repair") == "mine"
+    assert localize_prompt(prompts) == localize_prompt(Prompts("compact"))
+    (own / "set.yaml").unlink()
+    (further / "set.yaml").write_text("extends: ../own\n", encoding="utf-8")
+    (further / "localize_files.jinja").write_text("which?", encoding="utf-8")
+    assert Prompts(f"{further}/").render("repair") == "mine"
+    with pytest.raises(InputError, match=r"has no regression.jinja; it has localize_files, repair"):
+        Prompts(f"{further}/").require(["regression"])
+
+
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
+        ("extends: compakt\n", "no prompt set 'compakt'; did you mean compact"),
+        ("extends: compact-diff\n", "compact-diff extends a set itself; name that one"),
         ("answer: prose\n", "set.yaml: answer: Input should be"),
         ("answers: diff\n", "set.yaml: answers: Extra inputs"),
         ("stop: {nowhere: [x]}\n", "set.yaml: stop: the set has no prompt for nowhere"),

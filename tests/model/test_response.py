@@ -9,7 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.core.interfaces import Answer
+from harness.model.answers import read_edits
 from harness.model.response import BadReply, read_end, read_json, read_record, read_response
+from harness.reading.formats import Format
 
 REPLIES = 2_000
 USAGE = {"prompt_tokens": 7, "completion_tokens": 3, "total_tokens": 10}
@@ -43,7 +45,7 @@ def content(value: Any, **fields: Any) -> dict[str, Any]:
         (content([{"type": "reasoning", "text": "hm"}, {"type": "output_text", "text": "patch"}]), "patch", "hm"),
         (content(["pat", "ch"]), "patch", ""),
         (content([{"text": "patch"}]), "patch", ""),
-        (content([TEXT, {"type": "image_url", "image_url": {"url": "x"}}, {"type": "tool_use"}]), "patch", ""),
+        (content([TEXT, {"type": "image_url", "image_url": {"url": "x"}}, {"type": "file"}]), "patch", ""),
         (content([]), "", ""),
         (content("\ud800 patch"), "\ud800 patch", ""),
         (reply(text="patch"), "patch", ""),  # the completions route
@@ -54,6 +56,36 @@ def content(value: Any, **fields: Any) -> dict[str, Any]:
 def test_an_answer_is_read_whatever_its_shape(value, text, reasoning):
     answer = read_response(json.loads(json.dumps(value)), 100, 0.5)
     assert (answer.text, answer.reasoning) == (text, reasoning)
+
+
+EDIT = {"command": "str_replace", "path": "a.py", "old_str": "x = 1\n", "new_str": "x = 2\n"}
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"tool_calls": [{"id": "1", "type": "function", "function": {"name": "edit", "arguments": json.dumps(EDIT)}}]},
+        {"tool_calls": [{"function": {"name": "edit", "arguments": EDIT}}]},  # Ollama
+        {"tool_calls": {"name": "edit", "parameters": EDIT}},
+        {"function_call": {"name": "edit", "arguments": json.dumps(EDIT)}},  # the interface before tools
+        {"content": [{"type": "tool_use", "id": "1", "name": "edit", "input": EDIT}]},  # Anthropic
+        {"content": "I mend it.", "tool_calls": [{"function": {"name": "edit", "arguments": json.dumps(EDIT)}}]},
+    ],
+)
+def test_calls_of_tools_that_the_server_set_apart_are_the_answer(fields):
+    """They were passed over, so that the answer of a model that edits by calls was empty."""
+    answer = read_response(reply({"role": "assistant", "content": None, **fields}, "tool_calls"), 100, 0.5)
+    assert answer.finish_reason == "stop"
+    [edit] = read_edits(answer.text, asked=Format.STR_REPLACE).edits
+    assert (edit.path, edit.search, edit.replace) == ("a.py", "x = 1\n", "x = 2\n")
+    assert read_record(json.loads(json.dumps(answer.__dict__))) == answer
+
+
+@pytest.mark.parametrize(
+    "calls", [None, [], {}, 1, "edit", [None], [{}], [{"function": None}], [{"function": {"arguments": "{"}}]]
+)
+def test_what_is_no_call_leaves_the_answer_as_it_is(calls):
+    assert read_response(content("patch", tool_calls=calls, function_call=calls), 100, 0.5).text == "patch"
 
 
 @pytest.mark.parametrize(
@@ -92,14 +124,14 @@ def test_tokens_that_are_not_said_are_none(usage):
         ("stop", "stop"), ("eos_token", "stop"), ("end_turn", "stop"), ("STOP", "stop"), ({"type": "stop"}, "stop"),
         ("length", "length"), ("max_tokens", "length"), ("MAX_TOKENS", "length"), ({"type": "length"}, "length"),
         ("model_length", "length"), ("SAFETY", "content_filter"), ("sensitive", "content_filter"), ("abort", "abort"),
-        ("tool_calls", "tool_calls"), ("a new word", "a new word"), (None, ""), (1, ""), ([], ""),
+        ("tool_calls", "stop"), ("tool_use", "stop"), ("a new word", "a new word"), (None, ""), (1, ""), ([], ""),
     ],
 )  # fmt: skip
 def test_the_ends_of_answers_have_one_word_each(said, end):
     assert read_end(said) == end
 
 
-@pytest.mark.parametrize(("word", "cut"), [("tool_calls", True), (None, True), ("stop", False), ("length", True)])
+@pytest.mark.parametrize(("word", "cut"), [("a new word", True), (None, True), ("stop", False), ("length", True)])
 def test_an_unknown_end_at_the_length_limit_is_a_cut(word, cut):
     assert read_response(reply({"content": "yes"}, word), max_tokens=3, seconds=0.5).cut is cut
 
@@ -130,8 +162,10 @@ JSON = st.recursive(
 
 
 @given(JSON)
-def test_no_value_raises_anything_else(value):
-    read_or_refused(value)
+def test_a_value_is_an_answer_that_reads_again_or_a_bad_reply(value):
+    answer = read_or_refused(value)
+    if answer is not None:
+        assert read_record(json.loads(json.dumps(answer.__dict__))) == answer
 
 
 def read_or_refused(value: Any) -> Answer | None:
@@ -155,7 +189,9 @@ def damaged(value: Any, rng: random.Random) -> Any:
 
 def test_of_two_thousand_damaged_replies_each_is_an_answer_or_a_failure_and_every_answer_reads_again():
     rng = random.Random(18)
-    whole = content([{"type": "thinking", "thinking": [TEXT]}, TEXT], reasoning="hm", refusal=None)
+    calls = [{"id": "1", "type": "function", "function": {"name": "edit", "arguments": json.dumps(EDIT)}}]
+    parts = [{"type": "thinking", "thinking": [TEXT]}, TEXT]
+    whole = content(parts, reasoning="hm", refusal=None, tool_calls=calls)
     read = 0
     for _ in range(REPLIES):
         value = whole

@@ -1,17 +1,17 @@
 """Edits in every format that models are trained on: each comes to the same change of the same file."""
 
 import json
-from contextlib import suppress
+from collections.abc import Sequence
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.core.candidate import Grade, Reason
+from harness.core.candidate import Edit, Grade, Reason
 from harness.core.location import Location
 from harness.model.answers import read_edits
 from harness.reading.formats import Format
-from harness.repair.edits import apply_edits
+from harness.repair.edits import AppliedEdits, apply_edits
 from harness.repair.match import EditRefused
 from harness.repo.memory_snapshot import MemorySnapshot
 
@@ -180,8 +180,21 @@ PIECES = st.sampled_from(
 )
 
 
+def made_or_refused(edits: Sequence[Edit]) -> AppliedEdits | EditRefused:
+    try:
+        return apply_edits(edits, MemorySnapshot(FILES), tuple(map(Location, FILES)))
+    except EditRefused as refused:
+        return refused
+
+
 @given(st.lists(st.one_of(PIECES, st.text(max_size=10)), max_size=30), st.sampled_from(Format), st.booleans())
-def test_no_text_makes_reading_or_applying_raise(parts, asked, cut):
+def test_any_text_comes_to_changes_or_to_a_reason(parts, asked, cut):
     edits = read_edits("".join(parts), cut, asked).edits
-    with suppress(EditRefused):
-        apply_edits(edits, MemorySnapshot(FILES), tuple(map(Location, FILES)))
+    made = made_or_refused(edits)
+    if isinstance(made, EditRefused):
+        assert made.reason in Reason
+        assert made.detail
+    else:
+        assert made.changes
+        assert all(change.old is None or change.content != change.old.data for change in made.changes)
+        assert len(made.grades) == len(set(edits))

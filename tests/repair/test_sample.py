@@ -1,6 +1,7 @@
 """Repair over a real git snapshot; only the model is scripted."""
 
 import asyncio
+import json
 import subprocess
 
 import pytest
@@ -241,3 +242,34 @@ async def test_a_deleted_file_and_what_a_patch_can_do_are_recorded(instance, sna
     first, second = await repaired(instance, snapshot, [deletion, comment])
     assert (first.effect, second.effect) == (Effect.CODE, Effect.FORMATTING)
     assert set(applied(tmp_path, first.patch)) == {"src/b.py", "data.bin"}
+
+
+NEW_F = "def f(x):\n    return x + 1\n"
+WRITTEN = {
+    "search-replace": FIX,
+    "diff": "--- a/src/a.py\n+++ b/src/a.py\n@@ @@\n def f(x):\n-    return x\n+    return x + 1\n \n",
+    "whole-file": f"src/a.py\n```python\n{NEW_F}\n\ndef g(x):\n    return x\n```\n",
+    "apply-patch": "*** Begin Patch\n*** Update File: src/a.py\n@@\n def f(x):\n-    return x\n+    return x + 1\n"
+    "*** End Patch\n",
+    "str-replace": json.dumps(
+        {"name": "edit", "arguments": {"path": "src/a.py", "old_str": "def f(x):\n    return x\n", "new_str": NEW_F}}
+    ),
+}
+OTHER = {
+    asked: FIX.replace("x + 1", "0") if asked != "search-replace" else WRITTEN["diff"].replace("x + 1", "0")
+    for asked in WRITTEN
+}
+
+
+@pytest.mark.parametrize("asked", WRITTEN)
+async def test_a_prompt_set_chooses_the_format_and_the_ends_of_its_answers(instance, snapshot, tmp_path, asked):
+    """What an answer has in another format counts only if it has nothing in the one that was asked for."""
+    (tmp_path / "set.yaml").write_text(f"extends: compact\nanswer: {asked}\nstop: {{repair: ['THE END']}}\n")
+    (tmp_path / "repair.jinja").write_text("Fix it. {{ issue }}")
+    model = ScriptedModel([WRITTEN[asked], f"{WRITTEN[asked]}\nor\n\n{OTHER[asked]}", OTHER[asked]])
+    drawing = Drawing(SAMPLING, 3)
+    made = await repair(model, Prompts(f"{tmp_path}/"), drawing, instance, snapshot, [WHOLE])
+    assert [candidate.reason for candidate in made] == [None] * 3
+    assert made[0].patch == made[1].patch != made[2].patch
+    assert "+    return x + 1\n" in made[0].patch
+    assert {sampling.stop for sampling in model.samplings} == {("THE END",)}
