@@ -59,6 +59,7 @@ const harnessPage = (() => {
   function table(columns, rows, { caption, open, sorted, onsort } = {}) {
     let [by, down] = sorted || [null, false];
     const body = element("tbody");
+    const lines = new Map();
     const headings = columns.map((column, place) =>
       element(`th${column.number ? ".num" : ""}`, { scope: "col", title: column.help },
         column.value
@@ -76,7 +77,8 @@ const harnessPage = (() => {
       });
       const ordered = by === null ? rows : rows.map((row, place) => [columns[by].value(row), place, row])
         .sort(([one, a], [other, b]) => compare(one, other) * (down ? -1 : 1) || a - b).map(([, , row]) => row);
-      body.replaceChildren(...ordered.map((row) => line(row)));
+      for (const row of ordered) if (!lines.has(row)) lines.set(row, line(row));
+      body.replaceChildren(...ordered.map((row) => lines.get(row)));
     }
     function line(row) {
       const cells = columns.map((column, place) =>
