@@ -75,3 +75,10 @@ def test_error_rates_shows_a_line_for_each_situation(tmp_path: Path) -> None:
     assert len(lines) > 20
     assert all("%" in line for line in lines)
     assert last.endswith("missed")
+
+
+def test_patches_go_in_as_in_the_official_harness(tmp_path: Path) -> None:
+    """A patch that is there already was refused, and so was what only the leftovers of an earlier try let in."""
+    done = benchmark("apply", "--patches", "42", "--check", folder=tmp_path, PYTHONPATH=str(ROOT))
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.startswith("figures: taken=")

@@ -1,20 +1,24 @@
 """Evaluating a patch: a fresh container, the patch, the tests, the verdict; the same question never twice."""
 
 import time
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from harness.common.hashing import content_key
 from harness.common.journal import Journal, Record
 from harness.core.instance import Instance
-from harness.core.interfaces import Limits, Sandbox
+from harness.core.interfaces import CommandResult, Limits, Sandbox
 from harness.core.verdict import Outcome, Phase, Verdict
 from harness.errors import InfrastructureError, SandboxError
-from harness.grading.job import evaluation_job, new_nonce, protocol, write_log
+from harness.grading.applied import Applied, take_changes
+from harness.grading.job import evaluation_job, new_nonce, protocol, watched_files, write_log
 from harness.grading.journaled import Finished, JournaledRunner, Question
 from harness.grading.judge import Weigh, infrastructure, judge, weigh
 from harness.grading.log_grading import grader_version
-from harness.grading.patch_checks import patch_flags, refusal
+from harness.grading.patch_checks import change_flags, link_out, refusal
 from harness.grading.testbed import Testbed
+from harness.grading.unapplied import unapplied
 
 
 class Evaluator:
@@ -77,11 +81,23 @@ class Evaluator:
         """The verdict of one container, and its log."""
         started = time.monotonic()
         results = self._sandbox.run(evaluation_job(testbed, digest, patch, self._limits))
+        said, applied = take_changes(results[0])
+        results = (replace(results[0], output=said), *results[1:])
         nonce = new_nonce()
-        flags = patch_flags(patch) if patch is not None else ()
-        verdict = judge(testbed.instance, testbed.specification, results, nonce, flags, self._weigh)
+        verdict = self._judged(testbed, patch, applied, results, nonce)
         log = write_log(results, nonce)
         return verdict.model_copy(update={"seconds": round(time.monotonic() - started, 3)}), log
+
+    def _judged(
+        self, testbed: Testbed, patch: str | None, applied: Applied | None, results: Sequence[CommandResult], nonce: str
+    ) -> Verdict:
+        instance = testbed.instance
+        reason = refused_as_applied(patch, applied) if patch is not None and applied else ""
+        if reason:
+            return refused(instance, reason)
+        put_in = patch is not None and (applied is not None or len(results) > 1)
+        flags = change_flags(applied, watched_files(instance)) if put_in else ()
+        return judge(instance, testbed.specification, results, nonce, flags, self._weigh)
 
 
 def _recall(record: Record, _: Path) -> Verdict:
@@ -93,15 +109,21 @@ def untested(instance: Instance, patch: str) -> Verdict | None:
     if not patch.strip():
         return Verdict(instance_id=instance.instance_id, outcome=Outcome.EMPTY_PATCH, phase=Phase.PATCH, known=True)
     reason = refusal(patch)
-    if reason:
-        return Verdict(
-            instance_id=instance.instance_id,
-            outcome=Outcome.PATCH_FAILED,
-            phase=Phase.PATCH,
-            detail=reason,
-            known=True,
-        )
-    return None
+    return refused(instance, reason).model_copy(update={"known": True}) if reason else None
+
+
+def refused(instance: Instance, reason: str) -> Verdict:
+    """The verdict on a patch that is not taken, whatever its tests would say."""
+    return Verdict(instance_id=instance.instance_id, outcome=Outcome.PATCH_FAILED, phase=Phase.PATCH, detail=reason)
+
+
+def refused_as_applied(patch: str, applied: Applied) -> str:
+    """Why a patch that went in is not taken, from what it did; empty if nothing speaks against it."""
+    link = link_out(applied)
+    if link:
+        return f"the patch makes a symbolic link out of the repository: {link[:200]}"
+    path = unapplied(patch, applied.touched)
+    return f"the patch holds text that looks like a diff and that nothing applied: {path[:200]}" if path else ""
 
 
 def patch_key(patch: str | None, repeat: int = 0) -> str:

@@ -15,7 +15,7 @@ from harness.core.instance import Instance
 from harness.core.interfaces import Command, CommandResult, Job, Limits
 from harness.grading.specification import END_MARKER, START_MARKER, files_of
 from harness.grading.testbed import Testbed
-from harness.sandbox.watched_files import FILE_MODE, FOLDER_MODE, OWNER, TIME
+from harness.sandbox.watched_files import BYTECODE_MODE, EARLIEST, FILE_MODE, FOLDER_MODE, LATEST, OWNER
 
 ROOT = "/testbed"
 FOLDER = "/harness"
@@ -64,8 +64,8 @@ def evaluation_job(testbed: Testbed, digest: str | None, patch: str | None, limi
         f"{FOLDER}/test.diff": test_patch if not test_patch or test_patch.endswith(b"\n") else test_patch + b"\n",
     }
     if patch is not None:
-        files[f"{FOLDER}/apply.sh"] = _template("apply.sh")
-        files[PATCH_PATH] = (patch if patch.endswith("\n") else patch + "\n").encode("utf-8", "surrogateescape")
+        files |= {f"{FOLDER}/{name}": _template(name) for name in ("apply.sh", "changes.sh")}
+        files[PATCH_PATH] = patch.encode("utf-8", "surrogateescape")  # as it came, as in the official harness
     paths = watched_files(instance)
     watched = tuple(f"{ROOT}/{path}" for path in paths)
     commands = (
@@ -77,8 +77,8 @@ def evaluation_job(testbed: Testbed, digest: str | None, patch: str | None, limi
 
 def protocol() -> dict[str, str]:
     """Everything of ours that runs in a container or shows there, for keys."""
-    names = ("prepare.sh", "apply.sh", "setup_end.sh")
-    shielded = f"{OWNER} {TIME} {FILE_MODE:o} {FOLDER_MODE:o}"
+    names = ("prepare.sh", "apply.sh", "changes.sh", "setup_end.sh")
+    shielded = f"{OWNER} {EARLIEST} {LATEST} {FILE_MODE:o} {FOLDER_MODE:o} {BYTECODE_MODE:o}"
     return {name: _template(name).decode() for name in names} | {"restore": RESTORE_STATE, "shield": shielded}
 
 

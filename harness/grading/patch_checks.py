@@ -1,29 +1,38 @@
-"""What a patch may not do, and what a reader should know of it, seen before anything of it runs.
+"""What a patch may not do, and what a reader should know of it, from what it did to the tree.
 
-Refused is what no honest patch needs: paths that leave the repository or enter ``.git``, symbolic links out, sizes
-that no reviewer reads. Flagged is what some honest patches do and a cheat needs: test configuration, hooks that run
-when Python or the test runner starts, the runner itself, ending the process, printing what a parser takes for results.
+Refused is what no honest patch needs: sizes that no reviewer reads, symbolic links out of the repository, text that
+looks like a diff and that nothing applied. Flagged is what some honest patches do and a cheat needs: test
+configuration, hooks that run when Python or the test runner starts, the runner itself, what the tests rest on, compiled
+code, ending the process, printing what a parser takes for results.
 """
 
 import posixpath
 import re
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator
+
+from harness.grading.applied import Applied, Change
 
 MAX_PATCH_BYTES = 10 << 20
-LINK_MODE = "120000"
-NULL = "/dev/null"
+UNREADABLE = "changes: what the patch changed could not be read"
 
-TEST_CONFIGURATION = {"conftest.py", "pytest.ini", ".pytest.ini", "tox.ini", "setup.cfg", "noxfile.py"}
-START_UP = re.compile(r"(^|/)(sitecustomize\.py|usercustomize\.py|[^/]*\.pth)$")
+TEST_CONFIGURATION = {"conftest.py", "pytest.ini", ".pytest.ini", "pytest.toml", ".pytest.toml", "tox.ini", "setup.cfg"}
+TEST_CONFIGURATION |= {"noxfile.py"}
+START_UP = re.compile(r"(^|/)(sitecustomize|usercustomize)(\.[^/]*|/.*)$|\.pth$")
 RUNNERS = re.compile(
     r"""(^|/)(_pytest|pluggy|unittest)/ | (^|/)pytest\.py$ | ^django/test/ | ^tests/runtests\.py$ | ^bin/test$
     | ^sympy/(testing/|utilities/runtests\.py$) | ^lib/matplotlib/testing/ | ^astropy/tests/""",
     re.VERBOSE,
 )
+COMPILED = re.compile(r"(^|/)__pycache__/|\.(py[cod]|so|egg|whl)$")
+METADATA = re.compile(r"(^|/)[^/]*\.(egg|dist)-info(/|$)")
+TESTING = {"test", "tests", "testing"}  # folders of tests, and of what they rest on
 WORDS = "words of a test result"
 COMMENT = re.compile(r"\s*(#|//)")  # a line that is one prints no result: the parsers would read the sign, too
+PROJECT_FILES = ("pyproject.toml", "setup.py")
 PROJECT_SECTIONS = re.compile(r"pytest|tool\.tox|ini_options|addopts|testpaths|entry-points|entry_points")
+CONTEXT_LINES = 3
+ENCODING = re.compile(rb"^[ \t\f]*#.*?coding[:=][ \t]*([-\w.]+)")  # as Python reads it, in a file's first two lines
+READABLE = re.compile(rb"utf[-_]?8.*|(us-)?ascii|latin[-_]?1|iso-8859-1", re.IGNORECASE)  # our words are found in it
 SUSPECT = {
     "test hooks": re.compile(
         r"""\bpytest_(runtest|report|terminal|session|collection|configure|plugins|load|cmdline|pyfunc)
@@ -37,22 +46,8 @@ SUSPECT = {
     "leaves the process": re.compile(
         r"\bos\.(fork|setsid)\b | \bstart_new_session\b | docker\.sock | /proc/(self|\d+)\b", re.VERBOSE
     ),
+    "compiled code": re.compile(r"__pycache__|\.pyc\b|\bpycache_prefix\b|\bmarshal\.|\bSourcelessFileLoader\b"),
 }
-
-_HUNK = re.compile(r"@@ -\d+(?:,(\d+))? \+\d+(?:,(\d+))? @@")
-_HEADER = re.compile(r"(?:---|\+\+\+|rename from|rename to|copy from|copy to) (.*)")
-_GIT_HEADER = re.compile(r'diff --git ("?a/.*?"?) ("?b/.*"?)$')
-_MODE = re.compile(r"(?:new file mode|new mode) (\d+)")
-
-
-@dataclass
-class Part:
-    """What a patch does to one file, as far as its headers and added lines show."""
-
-    paths: list[str]
-    link: bool
-    added: list[str]
-    text: list[str]  # all lines of its hunks and their headings
 
 
 def refusal(patch: str) -> str:
@@ -60,92 +55,72 @@ def refusal(patch: str) -> str:
     size = len(patch.encode("utf-8", "surrogateescape"))
     if size > MAX_PATCH_BYTES:
         return f"the patch has {size:,} bytes; more than {MAX_PATCH_BYTES:,} are not taken"
-    for part in _parts(patch):
-        for path in part.paths:
-            problem = _path_problem(path)
-            if problem:
-                return f"the patch names a path {problem}: {path[:200]}"
-        if part.link and any(_leaves(part.paths[-1], target) for target in part.added):
-            return f"the patch makes a symbolic link out of the repository: {part.paths[-1][:200]}"
     return ""
 
 
-def patch_flags(patch: str) -> tuple[str, ...]:
-    """What in the patch could bend the results, as ``kind: path``, sorted."""
+def link_out(applied: Applied) -> str:
+    """Path of a symbolic link out of the repository that the patch made; empty if there is none."""
+    for change in applied.changes:
+        if change.link and _leaves(change.path, (change.after or b"").decode("utf-8", "surrogateescape")):
+            return change.path
+    return ""
+
+
+def change_flags(applied: Applied | None, restored: Collection[str]) -> tuple[str, ...]:
+    """What in the changes could bend the results, as ``kind: path``, sorted.
+
+    ``restored`` are the test files that are put back before the tests. ``applied`` None could not be read.
+    """
+    if applied is None:
+        return (UNREADABLE,)
     flags: set[str] = set()
-    for part in _parts(patch):
-        flags |= {f"{kind}: {path}" for path in part.paths for kind in _kinds(path, part)}
-        path = part.paths[-1] if part.paths else "?"
-        flags |= {
-            f"{kind}: {path}"
-            for kind, pattern in SUSPECT.items()
-            if any(pattern.search(line) for line in part.added if kind != WORDS or not COMMENT.match(line))
-        }
+    for change in applied.changes:
+        if change.path not in restored:
+            flags |= {f"{kind}: {change.path}" for kind in (*_path_kinds(change), *_line_kinds(change))}
     return tuple(sorted(flags))
 
 
-def _kinds(path: str, part: Part) -> Iterator[str]:
-    name = posixpath.basename(path)
+def _path_kinds(change: Change) -> Iterator[str]:
+    name = posixpath.basename(change.path)
+    folders = change.path.split("/")[:-1]
     if name in TEST_CONFIGURATION:
         yield "test configuration"
-    if name in ("pyproject.toml", "setup.py") and any(PROJECT_SECTIONS.search(line) for line in part.text):
+    if name in PROJECT_FILES and any(PROJECT_SECTIONS.search(line) for line in _around(change)):
         yield "test configuration"
-    if START_UP.search(path):
+    if START_UP.search(change.path):
         yield "start-up hook"
-    if RUNNERS.search(path):
+    if RUNNERS.search(change.path):
         yield "test runner"
+    elif change.before is not None and TESTING & set(folders):
+        yield "test support"
+    if COMPILED.search(change.path):
+        yield "compiled code"
+    if METADATA.search(change.path):
+        yield "package metadata"
+    encodings = [ENCODING.match(line) for line in (change.after or b"").split(b"\n")[:2]]
+    if name.endswith(".py") and any(found and not READABLE.fullmatch(found[1]) for found in encodings):
+        yield "odd encoding"
 
 
-def _path_problem(path: str) -> str:
-    if path.startswith("/") or re.match(r"[A-Za-z]:[\\/]", path):
-        return "from the root"
-    parts = re.split(r"[/\\]", path)
-    if ".." in parts:
-        return "that leaves the repository"
-    if any(part.lower() in (".git", "git~1") for part in parts):
-        return "inside .git"
-    return "that holds a null byte" if "\0" in path else ""
+def _line_kinds(change: Change) -> Iterator[str]:
+    added = change.added
+    for kind, pattern in SUSPECT.items():
+        if any(pattern.search(line) for line in added if kind != WORDS or not COMMENT.match(line)):
+            yield kind
+
+
+def _around(change: Change) -> Iterator[str]:
+    """The lines between the first and the last change, some around them, and the last heading before."""
+    old, new = ((side or b"").decode("utf-8", "surrogateescape").split("\n") for side in (change.before, change.after))
+    shared = min(len(old), len(new))
+    start = next((n for n in range(shared) if old[n] != new[n]), shared)
+    end = next((n for n in range(shared - start) if old[-1 - n] != new[-1 - n]), shared - start)
+    for lines in (old, new):
+        yield from lines[max(start - CONTEXT_LINES, 0) : len(lines) - end + CONTEXT_LINES]
+        yield from [line for line in lines[:start] if line.startswith("[")][-1:]
 
 
 def _leaves(link: str, target: str) -> bool:
     return target.startswith("/") or posixpath.normpath(posixpath.join(posixpath.dirname(link), target)).startswith(
         ".."
     )
-
-
-def _parts(patch: str) -> Iterator[Part]:
-    """The files of a patch. Headers are distinguished from content by the hunks' own counts, as git and patch do."""
-    part = Part([], False, [], [])
-    old = new = 0
-    for line in patch.split("\n"):
-        if old > 0 or new > 0:
-            sign = line[:1]
-            old -= sign in ("-", " ", "")
-            new -= sign in ("+", " ", "")
-            part.text.append(line)
-            if sign == "+":
-                part.added.append(line[1:].rstrip("\r"))
-            continue
-        hunk = _HUNK.match(line)
-        if hunk:
-            old, new = (int(count) if count is not None else 1 for count in hunk.groups())
-            part.text.append(line)
-            continue
-        if line.startswith("diff ") or (line.startswith("--- ") and part.text):
-            yield part
-            part = Part([], False, [], [])
-        mode = _MODE.match(line)
-        part.link |= mode is not None and mode[1] == LINK_MODE
-        part.paths += [path for path in _paths(line) if path not in part.paths]
-    yield part
-
-
-def _paths(header: str) -> Iterable[str]:
-    git, plain = _GIT_HEADER.match(header), _HEADER.match(header)
-    names = git.groups() if git else (plain[1],) if plain else ()
-    for name in names:
-        name = name.split("\t")[0].rstrip("\r").strip()
-        if name.startswith('"'):
-            name = name.strip('"').encode("utf-8", "surrogateescape").decode("unicode_escape", "replace")
-        if name != NULL:
-            yield name[2:] if name[:2] in ("a/", "b/") else name

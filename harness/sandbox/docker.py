@@ -7,7 +7,7 @@ have ended, and the container with it, should nobody be left to remove it.
 
 import logging
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from dataclasses import replace
@@ -20,7 +20,7 @@ from harness.errors import InfrastructureError, SandboxError, Stopped
 from harness.sandbox.ending import ended_from_inside, memory_kills
 from harness.sandbox.exec import execute, packed
 from harness.sandbox.limits import cage, keeps_quotas
-from harness.sandbox.watched_files import WatchedFile, read_files, shield, told_files
+from harness.sandbox.watched_files import WatchedFile, new_moment, read_files, shield, told_files
 
 if TYPE_CHECKING:
     from docker import DockerClient
@@ -103,17 +103,20 @@ class DockerSandbox:
         container: Container | None = None
         results: list[CommandResult] = []
         files: dict[str, WatchedFile] = {}
-        kills, started = memory_kills(self._client), time.monotonic()
+        kills, started, moment = memory_kills(self._client), time.monotonic(), new_moment()
         try:
             self._require_running()
             container = self._start(job)
             self._require_running()  # what `stop` did not see yet
             for number, command in enumerate(job.commands):
                 with translated("guarding files of a container"):
-                    shielded = shield(container, {p: files[p] for p in command.watched if p in files}, job.workdir)
+                    guarded = {path: files[path] for path in command.watched if path in files}
+                    shielded = shield(container, guarded, job.workdir, moment)
                 with self._turns if command is job.commands[-1] else nullcontext():
                     result = self._execute(container, command, job, {} if number else job.files)
-                result, files = self._watched(container, command, result, shielded)
+                result, files = self._watched(container, command, result)
+                touched = tuple(p for p, file in files.items() if p in shielded and not file.untouched(moment))
+                result = replace(result, touched=touched)
                 results.append(result)
                 if result.exit_status != 0:
                     break
@@ -165,9 +168,9 @@ class DockerSandbox:
         return result
 
     def _watched(
-        self, container: "Container", command: Command, result: CommandResult, shielded: Collection[str]
+        self, container: "Container", command: Command, result: CommandResult
     ) -> tuple[CommandResult, dict[str, WatchedFile]]:
-        """The watched files, and the result with what they hold and which of them were written to."""
+        """The watched files, and the result with what they hold."""
         if result.timed_out or not command.watched:
             return result, {}
         output, told = told_files(result.output) if command.tells else (result.output, {})
@@ -175,8 +178,7 @@ class DockerSandbox:
             found = told | read_files(container, [path for path in command.watched if path not in told])
         files = {path: found[path] for path in command.watched if path in found}
         contents = {path: file.object_id for path, file in files.items()}
-        touched = tuple(path for path, file in files.items() if path in shielded and not file.untouched)
-        return replace(result, output=output, contents=contents, touched=touched), files
+        return replace(result, output=output, contents=contents), files
 
     def _remove(self, container: "Container") -> None:
         from docker.errors import APIError, NotFound

@@ -1,15 +1,18 @@
 """Watched files of a container: what they hold, read by the engine, and whether they were ever written to.
 
 A file that was overwritten and put back holds what it held. So before a command that could do so begins, its watched
-files go to another owner, with a time long ago. All capabilities are gone, so root in the container may write to them
+files go to another owner, with a time long ago that nobody can guess: Python takes bytecode for that of a file by the
+file's time. All capabilities are gone, so root in the container may write to them
 through its group, but can't set their owner or a chosen time; the folders around them are sticky, so that files of
 another owner can't be moved out of the way and back. Whatever is done to a file, it shows in its owner or its time.
+Nothing can be written where Python looks for the bytecode of these files.
 """
 
 import base64
 import hashlib
 import io
 import posixpath
+import secrets
 import tarfile
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -20,8 +23,9 @@ if TYPE_CHECKING:
 
 WATCHED_BYTES = 64 << 20  # a watched file that is longer counts as none
 OWNER = 65534  # nobody; the group stays root's
-TIME = 946684800  # 2000-01-01 UTC, in seconds; before anything that runs here was written
-FILE_MODE, FOLDER_MODE = 0o664, 0o1775
+EARLIEST, LATEST = 946684800, 1262304000  # 2000 to 2010 UTC, in seconds; before anything that runs here was written
+FILE_MODE, FOLDER_MODE, BYTECODE_MODE = 0o664, 0o1775, 0o555
+BYTECODE = "__pycache__"
 TOLD = b"\nharness: watched files\n"
 
 
@@ -37,10 +41,14 @@ class WatchedFile:
         """Git's name for the content."""
         return hashlib.sha1(b"blob %d\0%b" % (len(self.content), self.content), usedforsecurity=False).hexdigest()
 
-    @property
-    def untouched(self) -> bool:
-        """Whether nobody wrote to the file since it was shielded."""
-        return (self.member.uid, int(self.member.mtime)) == (OWNER, TIME)
+    def untouched(self, moment: int) -> bool:
+        """Whether nobody wrote to the file since it was shielded with that time."""
+        return (self.member.uid, int(self.member.mtime)) == (OWNER, moment)
+
+
+def new_moment() -> int:
+    """A time for shielded files, in seconds, that nobody can guess."""
+    return EARLIEST + secrets.randbelow(LATEST - EARLIEST)
 
 
 def told_files(output: bytes) -> tuple[bytes, dict[str, WatchedFile]]:
@@ -81,14 +89,16 @@ def read_files(container: "Container", paths: Iterable[str]) -> dict[str, Watche
     return found
 
 
-def shield(container: "Container", files: Mapping[str, WatchedFile], root: str) -> frozenset[str]:
+def shield(container: "Container", files: Mapping[str, WatchedFile], root: str, moment: int) -> frozenset[str]:
     """Have these files hold what they hold here, and every writing to them show from now on; return those shielded.
+
+    ``moment`` becomes their time.
 
     Links are left as they are, and so are the folders above ``root``.
     """
     files = {path: file for path, file in files.items() if file.member.isfile()}
     if files:
-        container.put_archive("/", _shielding(files, root))
+        container.put_archive("/", _shielding(files, root, moment))
     return frozenset(files)
 
 
@@ -106,15 +116,17 @@ def _unpacked(chunks: Iterable[bytes]) -> WatchedFile | None:
         return WatchedFile(member, file.read() if file else member.linkname.encode("utf-8", "surrogateescape"))
 
 
-def _shielding(files: Mapping[str, WatchedFile], root: str) -> bytes:
+def _shielding(files: Mapping[str, WatchedFile], root: str, moment: int) -> bytes:
     """A tar archive of the files and of the folders around them up to ``root``, all of another owner."""
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w") as archive:
         for folder in sorted({folder for path in files for folder in _folders(path, root)}):
-            archive.addfile(_entry(folder, tarfile.DIRTYPE, FOLDER_MODE))
+            archive.addfile(_entry(folder, tarfile.DIRTYPE, FOLDER_MODE, moment))
+        for folder in sorted({posixpath.dirname(path) for path in files if path.endswith(".py")}):
+            archive.addfile(_entry(f"{folder}/{BYTECODE}", tarfile.DIRTYPE, BYTECODE_MODE, moment))
         for path, file in files.items():
             # what may be run stays so
-            entry = _entry(path, tarfile.REGTYPE, FILE_MODE | (file.member.mode & 0o111))
+            entry = _entry(path, tarfile.REGTYPE, FILE_MODE | (file.member.mode & 0o111), moment)
             entry.size = len(file.content)
             archive.addfile(entry, io.BytesIO(file.content))
     return buffer.getvalue()
@@ -128,7 +140,7 @@ def _folders(path: str, root: str) -> Iterable[str]:
     yield root
 
 
-def _entry(path: str, kind: bytes, mode: int) -> tarfile.TarInfo:
+def _entry(path: str, kind: bytes, mode: int, moment: int) -> tarfile.TarInfo:
     entry = tarfile.TarInfo(path.lstrip("/"))
-    entry.type, entry.mode, entry.uid, entry.mtime = kind, mode, OWNER, TIME
+    entry.type, entry.mode, entry.uid, entry.mtime = kind, mode, OWNER, moment
     return entry

@@ -1,4 +1,8 @@
+import base64
+import io
+import tarfile
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,11 +16,11 @@ from harness.core.verdict import Outcome, Phase, Verdict
 from harness.errors import SandboxError
 from harness.grading.evaluator import Evaluator
 from harness.grading.job import PATCH_PATH, PATCH_REFUSED
+from harness.grading.patch_checks import MAX_PATCH_BYTES, UNREADABLE
 from harness.grading.specification import END_MARKER, START_MARKER, Specification
 from harness.grading.testbed import Testbed
 
 PASSING = "PASSED tests/test_a.py::test_new\nPASSED tests/test_a.py::test_old\n== 2 passed in 0.01s ==\n"
-ESCAPING = "--- a/../../etc/passwd\n+++ b/../../etc/passwd\n@@ -1 +1 @@\n-a\n+b\n"
 INTACT = {"/testbed/tests/test_a.py": "1f"}
 APPLIED = CommandResult(0, b"expected 100644 1f 0 tests/test_a.py\nApplied patch a.py cleanly.\n", 0.1, contents=INTACT)
 TESTED = CommandResult(0, PASSING.encode(), 2.0, contents=INTACT)
@@ -144,9 +148,45 @@ def test_where_the_machine_failed_is_told(make, instance: Instance, monkeypatch,
 
 def test_a_refused_patch_starts_no_container(make, instance: Instance) -> None:
     sandbox = ScriptedSandbox()
-    verdict = make(sandbox).evaluate(
-        bed(instance), "--- a/../../etc/passwd\n+++ b/../../etc/passwd\n@@ -1 +1 @@\n-a\n+b\n"
-    )
+    verdict = make(sandbox).evaluate(bed(instance), "x" * (MAX_PATCH_BYTES + 1))
     assert (verdict.outcome, verdict.phase) == (Outcome.PATCH_FAILED, Phase.PATCH)
-    assert "leaves the repository" in verdict.detail
+    assert "are not taken" in verdict.detail
     assert sandbox.jobs == []
+
+
+def told(*paths: str, link: str = "") -> CommandResult:
+    """Preparing, with what docker/changes.sh reports of new files and of a link to /etc."""
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w:gz") as archive:
+        listed = "".join(f"./{path}\0" for path in paths)
+        for name, text in {"before": "", "blobs": "", "folders": "", "paths": listed}.items():
+            member = tarfile.TarInfo(name)
+            member.size = len(text)
+            archive.addfile(member, io.BytesIO(text.encode()))
+        for path in paths:
+            member = tarfile.TarInfo(f"./{path}")
+            if path == link:
+                member.type, member.linkname = tarfile.SYMTYPE, "/etc"
+            archive.addfile(member)
+    changes = b"changes " + base64.b64encode(buffer.getvalue())
+    first, rest = APPLIED.output.split(b"\n", 1)
+    return replace(APPLIED, output=b"\n".join([first, changes, rest]))
+
+
+def test_flags_come_from_what_was_applied(make, instance: Instance) -> None:
+    evaluator = make(ScriptedSandbox(told("conftest.py"), TESTED))
+    verdict = evaluator.evaluate(bed(instance), "any text at all")
+    assert (verdict.outcome, verdict.flags) == (Outcome.RESOLVED, ("test configuration: conftest.py",))
+    assert b"changes " not in evaluator.log_path(verdict).read_bytes()
+    unread = make(ScriptedSandbox(APPLIED, TESTED)).evaluate(bed(instance), "another")
+    assert unread.flags == (UNREADABLE,)
+
+
+def test_what_was_applied_may_be_refused(make, instance: Instance) -> None:
+    verdict = make(ScriptedSandbox(told("way", link="way"), TESTED)).evaluate(bed(instance), "a link")
+    assert (verdict.outcome, verdict.phase) == (Outcome.PATCH_FAILED, Phase.PATCH)
+    assert "symbolic link out of the repository: way" in verdict.detail
+    sandbox = ScriptedSandbox(told("a.py"), TESTED)
+    verdict = make(sandbox).evaluate(bed(instance), "  --- a/b.py\n  +++ b/b.py\n  @@ -1 +1 @@\n  -x\n  +y\n")
+    assert verdict.outcome is Outcome.PATCH_FAILED
+    assert "that nothing applied: b/b.py" in verdict.detail

@@ -1,89 +1,102 @@
 import pytest
 
-from harness.grading.patch_checks import MAX_PATCH_BYTES, patch_flags, refusal
+from harness.grading.applied import Applied, Change
+from harness.grading.patch_checks import MAX_PATCH_BYTES, UNREADABLE, change_flags, link_out, refusal
 
 
-def patch(path: str, *added: str, old: str = "") -> str:
-    body = "".join(f"+{line}\n" for line in added)
-    source = f"a/{old or path}"
-    return f"diff --git {source} b/{path}\n--- {source}\n+++ b/{path}\n@@ -1 +1,{len(added) + 1} @@\n x\n{body}"
+def new(path: str, *lines: str) -> Change:
+    return Change(path, None, "".join(f"{line}\n" for line in lines).encode())
 
 
-def link(path: str, target: str) -> str:
-    return (
-        f"diff --git a/{path} b/{path}\nnew file mode 120000\n--- /dev/null\n+++ b/{path}\n"
-        f"@@ -0,0 +1 @@\n+{target}\n\\ No newline at end of file\n"
-    )
+def changed(path: str, *added: str) -> Change:
+    return Change(path, b"x\n", b"x\n" + "".join(f"{line}\n" for line in added).encode())
 
 
-@pytest.mark.parametrize(
-    ("text", "reason"),
-    [
-        (patch("../../etc/passwd", "x"), "leaves the repository"),
-        (patch("a/../../b", "x"), "leaves the repository"),
-        (patch(".git/hooks/post-checkout", "x"), "inside .git"),
-        (patch("sub/.GIT/config", "x"), "inside .git"),
-        ("--- /dev/null\n+++ /etc/cron.d/x\n@@ -0,0 +1 @@\n+x\n", "from the root"),
-        ('--- /dev/null\n+++ "b/\\056\\056/x"\n@@ -0,0 +1 @@\n+x\n', "leaves the repository"),
-        ("diff --git a/x b/x\nsimilarity index 100%\nrename from x\nrename to ../x\n", "leaves the repository"),
-        (patch("fine.py", "x") + patch("../y", "x"), "leaves the repository"),
-        (link("docs/link", "/etc/passwd"), "symbolic link out"),
-        (link("docs/link", "../../etc"), "symbolic link out"),
-        ("x" * (MAX_PATCH_BYTES + 1), "more than"),
-    ],
-)
-def test_refused(text: str, reason: str) -> None:
-    assert reason in refusal(text)
+def flags(*changes: Change, restored: tuple[str, ...] = ()) -> tuple[str, ...]:
+    return change_flags(Applied(frozenset(change.path for change in changes), changes), restored)
+
+
+def test_only_what_nobody_reads_is_refused_unseen() -> None:
+    assert refusal("not a patch at all") == ""
+    assert "more than" in refusal("x" * (MAX_PATCH_BYTES + 1))
 
 
 @pytest.mark.parametrize(
-    "text",
+    ("path", "target", "out"),
     [
-        patch("a.py", "x"),
-        patch("a/..b/c..py", "x"),
-        patch(".github/workflows/x.yml", "x"),
-        patch("x.py", "++ b/../../y", "-- /etc/passwd"),
-        link("docs/link", "../README"),
-        "not a patch at all",
-        "diff --git a/img.png b/img.png\nindex 1..2\nGIT binary patch\nliteral 3\nKcmZP\n\n",
+        ("docs/link", b"/etc/passwd", True),
+        ("docs/link", b"../../etc", True),
+        ("docs/link", b"../README", False),
+        ("link", b"a/../..", True),
     ],
 )
-def test_honest_patches_are_tried(text: str) -> None:
-    assert refusal(text) == ""
+def test_links_out_of_the_repository(path: str, target: bytes, out: bool) -> None:
+    link = Change(path, None, target, link=True)
+    assert link_out(Applied(frozenset({path}), (link,))) == (path if out else "")
+    assert link_out(Applied(frozenset({path}), (Change(path, None, target),))) == ""
 
 
 @pytest.mark.parametrize(
-    ("text", "flag"),
+    ("change", "flag"),
     [
-        (patch("tests/conftest.py", "x"), "test configuration: tests/conftest.py"),
-        (patch("pytest.ini", "x"), "test configuration: pytest.ini"),
-        (patch("tox.ini", "x"), "test configuration: tox.ini"),
-        (patch("setup.cfg", "x"), "test configuration: setup.cfg"),
-        (patch("pyproject.toml", "[tool.pytest.ini_options]"), "test configuration: pyproject.toml"),
-        (patch("setup.py", 'entry_points={"pytest11": ["a"]}'), "test configuration: setup.py"),
-        (patch("sitecustomize.py", "x"), "start-up hook: sitecustomize.py"),
-        (patch("lib/evil.pth", "import x"), "start-up hook: lib/evil.pth"),
-        (patch("src/_pytest/main.py", "x"), "test runner: src/_pytest/main.py"),
-        (patch("a.py", "import os; os._exit(0)"), "ends the process: a.py"),
-        (patch("a.py", "def pytest_runtest_makereport(item):"), "test hooks: a.py"),
-        (patch("a.py", 'print("PASSED tests/test_a.py::test_new")'), "words of a test result: a.py"),
-        (patch("a.py", "open('/var/run/docker.sock')"), "leaves the process: a.py"),
-        (patch("b.py", "x", old="conftest.py"), "test configuration: conftest.py"),
+        (new("tests/conftest.py", "x"), "test configuration: tests/conftest.py"),
+        (changed("pytest.ini", "x"), "test configuration: pytest.ini"),
+        (Change("tox.ini", b"x\n", None), "test configuration: tox.ini"),
+        (changed("setup.cfg", "x"), "test configuration: setup.cfg"),
+        (changed("pyproject.toml", "[tool.pytest.ini_options]"), "test configuration: pyproject.toml"),
+        (
+            Change(
+                "pyproject.toml", b"[tool.pytest]\na = 1\n\n\n\n\nb = 2\n", b"[tool.pytest]\na = 1\n\n\n\n\nb = 3\n"
+            ),
+            "test configuration: pyproject.toml",
+        ),
+        (changed("setup.py", 'entry_points={"pytest11": ["a"]}'), "test configuration: setup.py"),
+        (new("sitecustomize.py", "x"), "start-up hook: sitecustomize.py"),
+        (new("usercustomize/__init__.py"), "start-up hook: usercustomize/__init__.py"),
+        (new("lib/evil.pth", "import x"), "start-up hook: lib/evil.pth"),
+        (changed("src/_pytest/main.py", "x"), "test runner: src/_pytest/main.py"),
+        (changed("sphinx/testing/fixtures.py", "x"), "test support: sphinx/testing/fixtures.py"),
+        (changed("tests/data/expected.json", "{}"), "test support: tests/data/expected.json"),
+        (new("pkg/__pycache__/a.cpython-39.pyc", "x"), "compiled code: pkg/__pycache__/a.cpython-39.pyc"),
+        (new("shlex.so", "x"), "compiled code: shlex.so"),
+        (new("pkg.egg-info/entry_points.txt", "[pytest11]"), "package metadata: pkg.egg-info/entry_points.txt"),
+        (changed("a.py", "import os; os._exit(0)"), "ends the process: a.py"),
+        (changed("a.py", "def pytest_runtest_makereport(item):"), "test hooks: a.py"),
+        (changed("a.py", 'print("PASSED tests/test_a.py::test_new")'), "words of a test result: a.py"),
+        (changed("a.py", "open('/var/run/docker.sock')"), "leaves the process: a.py"),
+        (changed("a.py", "sys.pycache_prefix = '/tmp'"), "compiled code: a.py"),
+        (new("a.py", "# -*- coding: utf-7 -*-"), "odd encoding: a.py"),
     ],
 )
-def test_flagged(text: str, flag: str) -> None:
-    assert flag in patch_flags(text)
+def test_flagged(change: Change, flag: str) -> None:
+    assert flag in flags(change)
 
 
 @pytest.mark.parametrize(
-    "text",
+    "change",
     [
-        patch("a.py", "return passed"),
-        patch("a.py", "    # status FAILED", "// PASSED"),
-        patch("pyproject.toml", 'name = "x"'),
-        patch("setup.py", "x"),
-        "nothing",
+        changed("a.py", "return passed"),
+        changed("a.py", "    # status FAILED", "// PASSED"),
+        changed("pyproject.toml", 'name = "x"'),
+        Change(
+            "pyproject.toml", b"[tool.pytest]\na = 1\n[x]\n\n\n\nb = 2\n", b"[tool.pytest]\na = 1\n[x]\n\n\n\nb = 3\n"
+        ),
+        changed("setup.py", "x"),
+        new("a.py", "# -*- coding: UTF-8 -*-"),
+        new("tests/test_mine.py", "def test(): pass"),
+        Change("a.py", b"os._exit(1)\nx\n", b"x\nos._exit(1)\n"),
+        Change("a.py", b"PASSED\n", None),
     ],
 )
-def test_not_flagged(text: str) -> None:
-    assert patch_flags(text) == ()
+def test_not_flagged(change: Change) -> None:
+    assert flags(change) == ()
+
+
+def test_what_is_put_back_before_the_tests_is_no_sign_of_anything() -> None:
+    change = changed("tests/test_a.py", "os._exit(0)")
+    assert flags(change) != ()
+    assert flags(change, restored=("tests/test_a.py",)) == ()
+
+
+def test_changes_that_can_not_be_read_are_flagged() -> None:
+    assert change_flags(None, ()) == (UNREADABLE,)

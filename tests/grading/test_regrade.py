@@ -10,6 +10,7 @@ from harness.grading.evaluator import patch_key
 from harness.grading.job import write_log
 from harness.grading.judge import TEST_FILE, weigh
 from harness.grading.log_flags import CONTRADICTION, NO_CLOSING
+from harness.grading.patch_checks import MAX_PATCH_BYTES
 from harness.grading.regrade import regraded, stored_verdicts
 from harness.grading.specification import Specification
 
@@ -84,8 +85,8 @@ def test_what_ended_before_its_tests_did_keeps_its_verdict(stored, instance: Ins
 
 def test_patches_that_need_no_container_need_no_log(instance: Instance, tmp_path: Path) -> None:
     assert regraded(instance, SPECIFICATION, " \n", 0, {}, tmp_path, weigh).outcome is Outcome.EMPTY_PATCH
-    escaping = "--- a/../x\n+++ b/../x\n@@ -1 +1 @@\n-a\n+b\n"
-    assert regraded(instance, SPECIFICATION, escaping, 0, {}, tmp_path, weigh).outcome is Outcome.PATCH_FAILED
+    giant = "x" * (MAX_PATCH_BYTES + 1)
+    assert regraded(instance, SPECIFICATION, giant, 0, {}, tmp_path, weigh).outcome is Outcome.PATCH_FAILED
 
 
 def test_a_log_that_is_gone_or_cut_is_told(stored, instance: Instance, tmp_path: Path) -> None:

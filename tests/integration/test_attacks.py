@@ -340,17 +340,18 @@ for path in [*pathlib.Path('/harness').rglob('*'), *pathlib.Path('/proc').glob('
 """
     verdict, output = attack({"calc.py": code + FIXED})
     seen = output.replace(f"Start Test Output {verdict.nonce}".encode(), b"", 1)
-    assert b"Puts the patch in" in seen
+    assert b"Puts the patch in" not in seen
+    assert b"assert add(1, 2) == 3" not in seen, "the container's copies of patch, test patch and set-up are gone"
     assert seen.count(verdict.nonce.encode()) == 1  # the end marker, which we wrote ourselves
 
 
 @pytest.mark.parametrize(
     ("patch", "reason"),
     [
-        (diff({"../outside.py": "x = 1\n"}), "leaves the repository"),
-        ("--- /dev/null\n+++ /etc/profile.d/x.sh\n@@ -0,0 +1 @@\n+x\n", "from the root"),
+        (diff({"../outside.py": "x = 1\n"}), "error: "),
         (diff({".git/hooks/post-checkout": "#!/bin/sh\n"}), "inside .git"),
         (diff({"link": "/etc\n"}).replace("100644", "120000"), "symbolic link out"),
+        (diff({"link": "/tmp"}).replace("100644", "120000") + diff({"link/x": "x\n"}), "error: "),
         (diff({"big.txt": "x" * 50_000_000 + "\n"}), "are not taken"),
     ],
 )
@@ -360,23 +361,12 @@ def test_patches_that_are_refused(attack, patch: str, reason: str) -> None:
     assert reason in verdict.detail
 
 
-def test_what_is_not_seen_beforehand_git_and_patch_refuse_inside(victim, monkeypatch) -> None:
-    _, make = victim
-    monkeypatch.setattr("harness.grading.evaluator.refusal", lambda patch: "")
-    for patch in (
-        diff({"../outside.py": "x = 1\n"}),
-        diff({".git/hooks/post-checkout": "#!/bin/sh\n"}),
-        diff({"link": "/tmp\n"}).replace("100644", "120000").replace("+/tmp\n", "+/tmp\n\\ No newline at end of file\n")
-        + diff({"link/x": "x\n"}),
-    ):
-        assert make(seconds=30.0).evaluate(patch).outcome is Outcome.PATCH_FAILED
-
-
 def test_odd_but_honest_patches(attack) -> None:
     fix = diff({"calc.py": FIXED})
     binary = creation_patch("i.bin", b"\x00\xff")
     assert attack(fix + binary)[0].outcome is Outcome.RESOLVED
-    assert attack(fix.removesuffix("\n"))[0].outcome is Outcome.RESOLVED
+    torn = attack(fix.removesuffix("\n"))[0]
+    assert torn.outcome is Outcome.PATCH_FAILED, "in the official harness, too"
     crlf = attack(fix.replace("\n", "\r\n"))[0]
     assert crlf.outcome in (Outcome.RESOLVED, Outcome.PATCH_FAILED)
     assert crlf.flags == ()

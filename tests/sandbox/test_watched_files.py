@@ -4,9 +4,10 @@ import tarfile
 import pytest
 from docker.errors import NotFound
 
-from harness.sandbox.watched_files import OWNER, TIME, WatchedFile, read_files, shield, told_files
+from harness.sandbox.watched_files import OWNER, WatchedFile, new_moment, read_files, shield, told_files
 
 ROOT = "/testbed"
+TIME = 1_100_000_000
 
 
 class FakeContainer:
@@ -40,12 +41,13 @@ def test_files_and_the_folders_around_them_get_another_owner() -> None:
     files = {"/testbed__a__b__t.py": info(), "/testbed__run": info(0o755), "/testbed__empty": info(size=0)}
     container = FakeContainer(**files)
     paths = ["/testbed/a/b/t.py", "/testbed/run", "/testbed/empty", "/testbed/gone"]
-    assert shield(container, read_files(container, paths), ROOT) == set(paths[:3])
+    assert shield(container, read_files(container, paths), ROOT, TIME) == set(paths[:3])
     modes = {path: member.mode for path, member in container.put.items()}
     assert modes == {
         "/testbed": 0o1775,
         "/testbed/a": 0o1775,
         "/testbed/a/b": 0o1775,
+        "/testbed/a/b/__pycache__": 0o555,
         "/testbed/a/b/t.py": 0o664,
         "/testbed/run": 0o775,
         "/testbed/empty": 0o664,
@@ -59,7 +61,7 @@ def test_nothing_to_shield_asks_nothing_of_the_engine() -> None:
     link.linkname = "t.py"
     container = FakeContainer(**{"/testbed__link": link})
     files = read_files(container, ["/testbed/link", "/testbed/gone"])
-    assert shield(container, files, ROOT) == set()
+    assert shield(container, files, ROOT, TIME) == set()
     assert container.put == {}
     assert files["/testbed/link"].content == b"t.py"
 
@@ -84,4 +86,10 @@ def test_what_a_command_tells_of_files_is_taken_off_its_output() -> None:
 def test_writing_shows_in_the_owner_or_the_time(owner, time, untouched) -> None:
     member = info()
     member.uid, member.mtime = owner, time
-    assert WatchedFile(member, b"").untouched is untouched
+    assert WatchedFile(member, b"").untouched(TIME) is untouched
+
+
+def test_nobody_can_guess_the_time_of_shielded_files() -> None:
+    moments = [new_moment() for _ in range(50)]
+    assert len(set(moments)) == 50
+    assert all(moment < 1_300_000_000 for moment in moments), "a time of today would be that of a file just written"
