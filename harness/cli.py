@@ -129,7 +129,9 @@ def report(
     folder: Annotated[Path, typer.Argument(metavar="RUN", help="Output folder of a finished run.")],
     html: Annotated[bool, typer.Option("--html", help="Write a page that opens without a network.")] = False,
     output: Annotated[Path | None, typer.Option(help="The page's folder; `page` in the run's if not given.")] = None,
-    against: Annotated[str | None, typer.Option(help="Baseline of the pictures; the first checkpoint.")] = None,
+    against: Annotated[
+        str | None, typer.Option(help="The group that others are held against; as `table` has it.")
+    ] = None,
     require: RequireOption = None,
 ) -> None:
     """Show a finished run's tables, or write its page: scores, pictures, comparisons, every instance."""

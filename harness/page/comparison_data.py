@@ -8,6 +8,7 @@ from harness.compare.finished import Arm
 from harness.compare.run_changes import Change
 from harness.compare.run_comparison import Scope, compare_runs
 from harness.compare.run_gate import RunGate, gate_runs
+from harness.errors import InputError
 from harness.report.inert import one_line
 from harness.statistics.compare import Comparison
 from harness.statistics.gate import Judged
@@ -17,11 +18,14 @@ from harness.statistics.requirement import Requirement
 def comparison_data(first: Arm, second: Arm, requirements: Sequence[Requirement]) -> dict[str, Any]:
     """The second checkpoint against the first, and whether it meets the requirements.
 
-    Raises InputError for what can't be compared.
+    What can't be compared has a ``problem`` instead.
     """
-    found = compare_runs(first, second)
-    gate = gate_runs(first, second, requirements)
+    try:
+        found, gate = compare_runs(first, second), gate_runs(first, second, requirements)
+    except InputError as error:
+        return {"problem": one_line(error)}
     return {
+        "flipped": len(first.checkpoints) == len(second.checkpoints) == 1,
         "overall": _scope(found.overall),
         "conditions": [_scope(scope) for scope in found.conditions],
         "repositories": [_scope(scope) for scope in found.repositories],
@@ -81,10 +85,3 @@ def _judged(one: Judged) -> dict[str, Any]:
 
 def _changes(changes: Sequence[Change]) -> list[list[str]]:
     return [[one_line(text)[:300] for text in change] for change in changes]
-
-
-def whole_arms(arms: Sequence[Arm]) -> list[Arm]:
-    """Those that have every instance under every condition of the fullest: others of a run under way are not done."""
-    sizes = {arm.name: (len(arm.parts), min(len(part) for [part] in arm.parts.values())) for arm in arms if arm.parts}
-    fullest = max(sizes.values(), default=(0, 0))
-    return [arm for arm in arms if sizes.get(arm.name) == fullest]

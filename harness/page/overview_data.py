@@ -3,6 +3,8 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from harness.compare.ablation_tables import printed
+from harness.compare.ablation_values import Ablation
 from harness.compare.scores import repository_of
 from harness.core.conditions import REFERENCES
 from harness.core.verdict import Outcome
@@ -13,8 +15,6 @@ from harness.report.inert import one_line
 TITLE = 120  # characters of an issue's first line
 SETTINGS = 2_000  # of what the run froze, in one section
 OUTCOMES = [outcome.value for outcome in Outcome]
-
-StageTable = Mapping[tuple[str, str], Mapping[str, float]]  # (checkpoint, condition) -> score -> value
 
 
 def overview_data(records: RunRecords, parts: Sequence[Part]) -> dict[str, Any]:
@@ -37,6 +37,23 @@ def overview_data(records: RunRecords, parts: Sequence[Part]) -> dict[str, Any]:
         "instances": [_instance(records, parts, name) for name in records.ids()],
         "scores": [_scores(row) for row in records.table],
         "settings": settings(records.frozen),
+    }
+
+
+def ablation_data(found: Ablation) -> dict[str, Any]:
+    """The ablation table as `harness table` prints it."""
+    text = printed(found)
+    return {
+        "above": [one_line(line) for line in text.above],
+        "tables": [
+            {
+                "title": one_line(table.title),
+                "columns": [one_line(name) for name in table.columns],
+                "rows": [[[one_line(cell.text), cell.best] for cell in row] for row in table.rows],
+            }
+            for table in text.tables
+        ],
+        "beneath": [one_line(line) for line in text.beneath],
     }
 
 

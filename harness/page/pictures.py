@@ -31,6 +31,7 @@ STEP_NAMES = {
 
 Draw = Callable[["Figure"], None]
 Picture = tuple[Draw, tuple[float, float]]  # and its width and height in inches
+Point = tuple[float, float, Interval]  # place in the training, rate, its interval
 Rate = tuple[str, str, float, Interval]  # row, condition, rate, its interval
 
 
@@ -83,6 +84,26 @@ def forest_picture(differences: Sequence[Rate], baseline: str) -> Picture:
         figure.axes[0].axvline(0, linewidth=1, color=COLOURS[5], zorder=0)
 
     return draw, _height(differences)
+
+
+def series_picture(trainings: Mapping[str, Sequence[Point]], unit: str) -> Picture:
+    """Rates over the training with bands of their intervals, a colour and marker for each training."""
+
+    def draw(figure: "Figure") -> None:
+        axes = figure.subplots()
+        for number, (name, points) in enumerate(trainings.items()):
+            colour, marker = COLOURS[number % len(COLOURS)], MARKERS[number % len(MARKERS)]
+            places = [place for place, _, _ in points]
+            low, high = ([100 * interval[end] for _, _, interval in points] for end in (0, 1))
+            axes.fill_between(places, low, high, color=colour, alpha=0.15, linewidth=0)
+            axes.plot(places, [100 * rate for _, rate, _ in points], color=colour, marker=marker, label=name)
+        axes.set_ylim(bottom=0)
+        axes.set_xlabel(unit)
+        axes.set_ylabel("resolved, % of instances")
+        axes.grid(linewidth=0.5)
+        figure.legend(loc="outside upper left", ncols=min(3, len(trainings)), frameon=False)
+
+    return draw, (7.0, 3.8)
 
 
 def _height(rates: Sequence[Rate]) -> tuple[float, float]:
@@ -142,12 +163,12 @@ def grid_picture(cells: Sequence[Sequence[int]], columns: Sequence[str]) -> Pict
         )
         axes.set_xticks(range(len(columns)), columns, rotation=60, ha="right", fontsize=7)
         axes.set_yticks([])
-        axes.set_ylabel(f"{len(cells)} instances, the most often resolved first")
+        axes.set_ylabel(f"{len(cells)} instances")
         named = zip(GRID_COLOURS, ("resolved", "not resolved", "not graded"), strict=False)
         handles = [Patch(facecolor=colour, label=label) for colour, label in named]
         figure.legend(handles=handles, loc="outside upper left", ncols=3, frameon=False)
 
-    return draw, (min(12.0, 2.0 + 0.35 * len(columns)), min(7.0, 2.4 + 0.15 * len(cells)))
+    return draw, (min(12.0, 2.0 + 0.35 * len(columns)), min(7.0, 3.0 + 0.1 * len(cells)))
 
 
 def funnel_picture(funnels: Mapping[str, Funnel], columns: int) -> Picture:

@@ -6,18 +6,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from harness.compare.ablation_values import Ablation
 from harness.core.conditions import REFERENCES
 from harness.core.verdict import Outcome
 from harness.page.attempt_facts import AttemptFacts, Part, funnel
 from harness.page.pictures import (
     Draw,
     Picture,
+    Point,
     Rate,
     forest_picture,
     funnel_picture,
     grid_picture,
     pass_picture,
     rates_picture,
+    series_picture,
 )
 from harness.page.run_records import RunRecords
 from harness.report.inert import one_line
@@ -46,18 +49,24 @@ def read_stages(folder: Path) -> StageTable:
     return found
 
 
-def run_pictures(records: RunRecords, stages: StageTable, against: Mapping[str, Mapping[str, Any]]) -> dict[str, Shown]:
-    """The run's pictures by name. ``against`` holds comparison data of checkpoints with one baseline, by its name.
+def run_pictures(
+    records: RunRecords, table: Ablation | None, stages: StageTable, against: Mapping[str, Mapping[str, Any]]
+) -> dict[str, Shown]:
+    """The run's pictures by name; a run without attempts has none.
 
-    A run without attempts has none.
+    ``table`` is that of a finished run. ``against`` holds comparison data with one baseline, by its name.
     """
     own = {part: facts for part, facts in records.parts.items() if part.checkpoint not in REFERENCES} or records.parts
     if not own:
         return {}
-    found = {"rates": _shown("Resolve rates", "Rate and 95% interval of each.", rates_picture(_rates(records)))}
+    rates = _group_rates(table) if table else _rates(records)
+    found = {"rates": _shown("Resolve rates", "Rate and 95% interval of each.", rates_picture(rates))}
+    if table and (series := _series(table)):
+        about = "Mean over the conditions with its 95% interval, for each strategy."
+        found["series"] = _shown("Over the training", about, series_picture(*series))
     for baseline, comparisons in against.items():
         picture = forest_picture(_differences(comparisons), one_line(baseline))
-        found["differences"] = _shown("Differences", f"Every checkpoint against {one_line(baseline)}.", picture)
+        found["differences"] = _shown("Differences", f"Each against {one_line(baseline)}.", picture)
     curves = {
         (one_line(checkpoint), condition): {
             int(name.removeprefix("pass@")): value for name, value in scores.items() if name.startswith("pass@")
@@ -71,7 +80,9 @@ def run_pictures(records: RunRecords, stages: StageTable, against: Mapping[str, 
     found["funnel"] = _shown(
         "From instance to resolved", about, funnel_picture(funnels, len({part.condition for part in own}))
     )
-    found["grid"] = _shown("Instances and checkpoints", "Who resolves what.", _grid(own, records.ids()))
+    found["grid"] = _shown(
+        "Instances and checkpoints", "Who resolves what; the most often resolved first.", _grid(own, records.ids())
+    )
     return found
 
 
@@ -96,6 +107,30 @@ def _rates(records: RunRecords) -> list[Rate]:
     ]
 
 
+def _group_rates(table: Ablation) -> list[Rate]:
+    views = [(c or "predictions", c) for c in table.conditions] if len(table.conditions) > 1 else [("all", None)]
+    return [
+        (one_line(row.group.name), name, score.value, score.interval)
+        for row in table.rows
+        for name, condition in views
+        if (score := row.of("resolve_rate", condition))
+    ]
+
+
+def _series(table: Ablation) -> tuple[dict[str, list[Point]], str] | None:
+    """By training, the mean rate over tokens or steps; None if no training has two checkpoints with a place."""
+    found: dict[str, list[Point]] = {}
+    for row in table.rows:
+        first, score = row.group.first, row.of("resolve_rate")
+        if first.place is not None and score is not None:
+            name = one_line(" ".join(filter(None, (first.strategy, *first.labels.values()))) or "training")
+            found.setdefault(name, []).append((first.place, score.value, score.interval))
+    places = [row.group.first for row in table.rows if row.group.first.place is not None]
+    if not any(len({place for place, *_ in points}) > 1 for points in found.values()):
+        return None
+    return {name: sorted(points) for name, points in found.items()}, "tokens" if places[0].tokens else "steps"
+
+
 def _grid(parts: Mapping[Part, Mapping[str, AttemptFacts]], ids: Sequence[str]) -> Picture:
     cells = [[_cell(facts.get(name)) for facts in parts.values()] for name in ids]
     return grid_picture(cells, [_named(part) for part in parts])
@@ -113,5 +148,6 @@ def _differences(comparisons: Mapping[str, Mapping[str, Any]]) -> list[Rate]:
     return [
         (one_line(name), scope["name"], scope["estimate"], Interval(*scope["interval"]))
         for name, data in comparisons.items()
+        if "problem" not in data
         for scope in (data["overall"], *data["conditions"])
     ]

@@ -7,18 +7,17 @@ from pathlib import Path
 from typing import Any
 
 from harness.common.resources import PACKAGE
-from harness.compare.finished import Arm
-from harness.core.conditions import REFERENCES
-from harness.errors import InputError
+from harness.compare.groups_of_run import folder_name
 from harness.page.attempt_facts import Part
-from harness.page.comparison_data import comparison_data, whole_arms
+from harness.page.comparison_data import comparison_data
 from harness.page.instance_details import instance_details
 from harness.page.log_parts import part_count, read_part
-from harness.page.overview_data import overview_data
+from harness.page.overview_data import ablation_data, overview_data
 from harness.page.page_texts import data_script
 from harness.page.pictures import FORMS, render
 from harness.page.run_pictures import Shown, read_stages, run_pictures
 from harness.page.run_records import RunRecords
+from harness.page.sides import Side, finished_sides, live_sides
 from harness.page.stage_details import stage_details
 from harness.report.attempt_text import Trail
 from harness.report.inert import one_line
@@ -27,7 +26,6 @@ from harness.statistics.requirement import parse_requirement
 STATIC = PACKAGE / "page" / "static"
 TEMPLATES = PACKAGE / "page" / "templates"
 REQUIRED = ("resolve_rate >= -5pp @ 95%",)  # of a checkpoint if the reader names nothing
-MOST_COMPARED = 12  # checkpoints of which each is compared with each; of more, each with the baseline
 
 _DATA = re.compile(r"data/(?P<kind>\w+)/(?P<rest>[^\s]+)\.js")
 
@@ -44,28 +42,21 @@ class Site:
         self._wanted = against
         self._requirements = [parse_requirement(text) for text in requirements or REQUIRED]
         self._compared: dict[tuple[int, int], dict[str, Any]] = {}
-        self._arms: dict[int, Arm] = {}
         self.refresh()
 
     def refresh(self) -> None:
         """Take in what the records have read since."""
         self.parts = list(self.records.parts)
-        self._checkpoints = list(dict.fromkeys(part.checkpoint for part in self.parts))
         self._logs: dict[str, Path] = {}
         self._compared.clear()
-        arms = whole_arms([self.records.arm(name) for name in self._checkpoints if name not in REFERENCES])
-        self._arms = {self._checkpoints.index(arm.name): arm for arm in arms}
-        if self._wanted is not None and self._wanted not in self._checkpoints and not self.records.live:
-            known = ", ".join(arm.name for arm in arms)
-            raise InputError(f"{self.records.folder}: no checkpoint {self._wanted!r}; known: {known}")
-        self._baseline = next((n for n, arm in self._arms.items() if self._wanted in (None, arm.name)), None)
+        self._sides = live_sides(self.records) if self.records.live else finished_sides(self.records, self._wanted)
         self._pictures: dict[str, Shown] | None = None
 
     def names(self) -> Iterator[str]:
         """Every file of the page, the logs' parts included."""
         yield "index.html"
         yield from (f"static/{name}" for name in static_files())
-        yield from (f"data/compare/{first}-{second}.js" for first, second in self._pairs())
+        yield from (f"data/compare/{first}-{second}.js" for first, second in self._sides.pairs)
         yield from (f"pictures/{name}.{form}" for name in self.pictures() for form in FORMS)
         yield "data/overview.js"
         for name in self.records.ids():
@@ -99,7 +90,7 @@ class Site:
         match kind, rest:
             case "compare", [pair]:
                 numbers = pair.split("-")
-                return next((self.comparison(*p) for p in self._pairs() if [str(n) for n in p] == numbers), None)
+                return next((self.comparison(*p) for p in self._sides.pairs if [str(n) for n in p] == numbers), None)
             case "instances", [name] if name in self.records.ids():
                 return instance_details(self.records, self.parts, name)
             case "stages", [name, number] if number.isdecimal() and int(number) < len(self.parts):
@@ -111,36 +102,39 @@ class Site:
                 return None
 
     def comparison(self, first: int, second: int) -> dict[str, Any]:
-        """Data of the second checkpoint against the first, by their numbers."""
+        """Data of the second side against the first, by their numbers."""
         if (first, second) not in self._compared:
-            self._compared[first, second] = comparison_data(self._arms[first], self._arms[second], self._requirements)
+            one, other = self._sides.sides[first].arm, self._sides.sides[second].arm
+            self._compared[first, second] = comparison_data(one, other, self._requirements)
         return self._compared[first, second]
 
     def pictures(self) -> dict[str, Shown]:
         """The run's pictures by name."""
         if self._pictures is None:
-            against = {}
-            if self._baseline is not None and len(self._arms) > 1:
-                others = [number for number in self._arms if number != self._baseline]
-                found = {self._checkpoints[n]: self.comparison(self._baseline, n) for n in others}
-                against = {self._checkpoints[self._baseline]: found}
-            self._pictures = run_pictures(self.records, read_stages(self.records.folder), against)
+            against: dict[str, dict[str, Any]] = {}
+            names = [side.name for side in self._sides.sides]
+            for first, second in self._sides.pairs:
+                if first == self._sides.baseline:
+                    against.setdefault(names[first], {})[names[second]] = self.comparison(first, second)
+            stages = read_stages(self.records.folder)
+            self._pictures = run_pictures(self.records, self._sides.table, stages, against)
         return self._pictures
-
-    def _pairs(self) -> list[tuple[int, int]]:
-        pairs = [(first, second) for first in self._arms for second in self._arms if first != second]
-        if len(self._arms) <= MOST_COMPARED:
-            return pairs
-        return [pair for pair in pairs if self._baseline in pair]
 
     def _overview(self) -> dict[str, Any]:
         stages = [{"checkpoint": c, "condition": k} | dict(v) for (c, k), v in read_stages(self.records.folder).items()]
         return overview_data(self.records, self.parts) | {
             "pictures": [[name, shown.title, shown.about] for name, shown in self.pictures().items()],
-            "pairs": self._pairs(),
-            "baseline": self._baseline,
+            "sides": [self._side(side) for side in self._sides.sides],
+            "pairs": self._sides.pairs,
+            "baseline": self._sides.baseline,
+            "ablation": ablation_data(self._sides.table) if self._sides.table else None,
             "stages": stages,
         }
+
+    def _side(self, side: Side) -> dict[str, Any]:
+        names = [folder_name(part.checkpoint) for part in self.parts]
+        members = [number for number, name in enumerate(dict.fromkeys(names)) if name in side.arm.checkpoints]
+        return {"name": one_line(side.name), "members": members}
 
     def _picture(self, name: str) -> bytes | None:
         picture, _, form = name.partition(".")

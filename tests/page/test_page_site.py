@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from runs import EVIL, LOG, PATCH, PLACES, TEST, attempt, begin, candidates, two_checkpoints, value_of, write_run
 
+from harness.common.run_folder import freeze
 from harness.compare.finished import read_arm
 from harness.compare.run_comparison import compare_runs
 from harness.core.verdict import Outcome
@@ -55,7 +56,7 @@ def test_the_overview_has_every_part_and_outcome(run):
 
 
 def test_a_comparison_is_that_of_harness_compare(run):
-    found = data(open_site(run), "compare/1-2")
+    found = data(open_site(run), "compare/0-1")
     expected = compare_runs(read_arm(f"{run}:a"), read_arm(f"{run}:b"))
     overall = expected.overall.comparison
     assert found["overall"]["estimate"] == overall.estimate
@@ -93,7 +94,7 @@ def test_what_the_page_names_is_there_and_nothing_else_is(run):
     assert len(names) == len(set(names))
     assert all(site.content(name) is not None for name in names)
     for name in ("data/instances/../x.js", "static/../site.py", "data/logs/x/0.js", "data/stages/owner__name-1/99.js",
-                 "data/compare/0-1.js", "pictures/rates.exe", "../frozen.yaml"):  # fmt: skip
+                 "data/compare/0-2.js", "pictures/rates.exe", "../frozen.yaml"):  # fmt: skip
         assert site.content(name) is None
 
 
@@ -125,7 +126,7 @@ def test_a_page_is_written_whole_and_replaces_only_a_page(run, tmp_path):
     (tmp_path / "other" / "thesis.tex").write_text("")
     with pytest.raises(InputError, match="holds something that is no page"):
         write_page(run, tmp_path / "other", None, ())
-    with pytest.raises(InputError, match="no checkpoint 'c'; known: a, b"):
+    with pytest.raises(InputError, match="no group 'c'; name one of a, b"):
         write_page(run, None, "c", ())
     with pytest.raises(InputError, match="is no requirement"):
         write_page(run, None, None, ["better"])
@@ -185,3 +186,43 @@ def test_the_libraries_carry_their_licences():
 
 def test_the_conditions_of_a_run_keep_their_order(run):
     assert [part.condition for part in open_site(run).parts if part.checkpoint == "a"] == list(PLACES)
+
+
+def test_seeds_are_compared_as_a_group_and_one_by_one(tmp_path, row):
+    ends = {"a1": (0, 1), "a2": (0,), "b1": (0, 1, 2), "b2": (0, 2)}
+    names = [f"owner__name-{number}" for number in range(3)]
+    results = [
+        attempt(checkpoint, "model", name, Outcome.RESOLVED if number in solved else Outcome.UNRESOLVED)
+        for checkpoint, solved in ends.items()
+        for number, name in enumerate(names)
+    ]
+    path = write_run(tmp_path / "out", results, [])
+    seeds = [{"name": name, "strategy": name[0], "seed": int(name[1]), "step": 10} for name in ends]
+    freeze(path / "frozen.yaml", {"checkpoints": seeds}, {})
+    found = data(open_site(path), "overview")
+    assert [(side["name"], side["members"]) for side in found["sides"]] == [
+        ("a, step 10", [0, 1]), ("b, step 10", [2, 3]), ("a1", [0]), ("a2", [1]), ("b1", [2]), ("b2", [3])
+    ]  # fmt: skip
+    assert found["pairs"] == [[0, 1], [1, 0], [2, 4], [3, 5], [4, 2], [5, 3]]
+    assert found["ablation"]["tables"][0]["rows"][1][0] == ["b, step 10", False]
+    groups = data(open_site(path), "compare/0-1")
+    assert groups["flipped"] is False
+    assert groups["overall"]["estimate"] == pytest.approx((5 - 3) / 6)
+    assert [flip[2] for flip in data(open_site(path), "compare/3-5")["flips"]] == ["fixed"]
+
+
+def test_what_can_not_be_compared_says_why(tmp_path, row):
+    results = [attempt(name, "model", "owner__name-1", Outcome.INFRASTRUCTURE) for name in "ab"]
+    found = data(open_site(write_run(tmp_path / "out", results, [])), "compare/0-1")
+    assert "no instance was graded under both" in found["problem"]
+
+
+def test_checkpoints_of_one_training_have_a_picture_over_its_steps(tmp_path):
+    results = [attempt(name, "model", "owner__name-1", Outcome.RESOLVED) for name in ("early", "late")]
+    path = write_run(tmp_path / "out", results, [])
+    assert "series" not in open_site(path).pictures()
+    steps = [{"name": name, "strategy": "a", "step": step} for name, step in (("early", 1), ("late", 2))]
+    freeze(path / "frozen.yaml", {"checkpoints": steps}, {})
+    site = open_site(path)
+    assert site.content("pictures/series.svg").startswith(b"<?xml")
+    assert site.content("pictures/series.png").startswith(b"\x89PNG")

@@ -57,4 +57,4 @@ def test_the_commands_show_tables_and_write_the_page(tmp_path, row):
     assert done.output == (path / "table.md").read_text()
     done = CliRunner().invoke(app, ["report", str(path), "--html"])
     assert done.output == f"page: {path / 'page' / 'index.html'}\n"
-    assert (path / "page" / "data" / "compare" / "1-2.js").is_file()
+    assert (path / "page" / "data" / "compare" / "0-1.js").is_file()

@@ -8,19 +8,25 @@
     const [a, b] = harnessPage.pair(data, query);
     if (a === null) return [element("h1", {}, "Compare"), element("p.faint", {}, data.live ? "Two checkpoints have to be done first." : "The run has one checkpoint only.")];
     const found = await load(`compare/${a}-${b}`);
-    const names = data.checkpoints.map(({ name }, place) => [place, name]).filter(([place]) => data.pairs.flat().includes(place));
+    const names = data.sides.map(({ name, members }, place) => [place, members.length > 1 ? `${name} (${members.length} seeds)` : name])
+      .filter(([place]) => data.pairs.flat().includes(place));
     const kind = query.change || "";
-    const shown = found.flips.filter(([, , change]) => !kind || change === kind);
     const to = (patch) => go("compare", { a, b, change: kind, ...patch });
-    return [
-      element("h1", {}, `B: ${data.checkpoints[b].name} against A: ${data.checkpoints[a].name}`),
+    const title = [
+      element("h1", {}, `B: ${data.sides[b].name} against A: ${data.sides[a].name}`),
       element("div.filters", {},
         select("A", names, a, (value) => to({ a: value })), select("B", names, b, (value) => to({ b: value })),
         element("button", { type: "button", onclick: () => to({ a: b, b: a }) }, "Swap")),
+    ];
+    if (found.problem) return [...title, element("p.problem", {}, found.problem)];
+    const shown = found.flips.filter(([, , change]) => !kind || change === kind);
+    return [
+      ...title,
       verdict(found),
-      element("section.cards", {}, gate(found.gate), counts(found, kind, to)),
-      element("h2", {}, kind ? `Instances: ${kind === "broken" || kind === "fixed" ? `${kind} by B` : kind}` : "Instances that did not end alike"),
-      flips(data, shown, a, b),
+      element("section.cards", {}, gate(found.gate), found.flipped ? counts(found, kind, to) : null),
+      found.flipped ? [] : element("p.faint", {}, "Instances that flipped are listed for single checkpoints: choose one seed of each."),
+      !found.flipped ? [] : element("h2", {}, kind ? `Instances: ${kind === "broken" || kind === "fixed" ? `${kind} by B` : kind}` : "Instances that did not end alike"),
+      found.flipped ? flips(data, shown, a, b) : [],
       element("h2", {}, "Differences"),
       scopes([found.overall, ...found.conditions]),
       notes(found),

@@ -24,34 +24,36 @@
       found.testPatch ? fold("Test patch", () => patch(found.testPatch)) : null,
       element("div.columns", { tabindex: 0, role: "region", "aria-label": "Patches side by side" },
         element("section.attempt.gold", {}, element("h2", {}, "Gold patch"), found.gold ? patch(found.gold) : element("p.faint", {}, "The run's folder does not hold it.")),
-        ordered(data, condition, query.a === undefined ? [] : [a, b]).map(([number, checkpoint]) => attempt(data, id, number, checkpoint, found.attempts[number], [a, b], query))),
+        ordered(data, condition, query.a === undefined || a === null ? [] : [a, b].map((side) => data.sides[side].members))
+          .map(([number, checkpoint, side]) => attempt(data, id, number, checkpoint, found.attempts[number], side))),
     ];
   }
 
   const back = (query) => `#/${query.from === "compare" ? "compare" : "instances"}?${new URLSearchParams(Object.fromEntries(Object.entries(query).filter(([name]) => name !== "from")))}`;
 
-  // Parts of the condition, the two compared first.
-  function ordered(data, condition, first) {
-    const parts = data.parts.map(([checkpoint, name], number) => [number, checkpoint, name])
-      .filter(([, checkpoint, name]) => name === condition && !(name === "" && data.checkpoints[checkpoint].reference));
-    const rank = ([, checkpoint]) => { const at = first.indexOf(checkpoint); return at < 0 ? first.length : at; };
-    return parts.sort((one, other) => rank(one) - rank(other) || one[0] - other[0]);
+  // Parts of the condition, those of the two compared sides first.
+  function ordered(data, condition, sides) {
+    const side = (checkpoint) => { const at = sides.findIndex((members) => members.includes(checkpoint)); return at < 0 ? sides.length : at; };
+    return data.parts.map(([checkpoint, name], number) => [number, checkpoint, name])
+      .filter(([, checkpoint, name]) => name === condition && !(name === "" && data.checkpoints[checkpoint].reference))
+      .map(([number, checkpoint]) => [number, checkpoint, side(checkpoint)])
+      .sort((one, other) => one[2] - other[2] || one[0] - other[0])
+      .map(([number, checkpoint, at]) => [number, checkpoint, at < sides.length ? "AB"[at] : ""]);
   }
 
   async function neighbours(data, id, query, a, b) {
     let ids = data.instances.map(([name]) => name);
     if (query.change && a !== null) {
       const found = await load(`compare/${a}-${b}`);
-      ids = [...new Set(found.flips.filter(([, , change]) => change === query.change).map(([name]) => name))];
+      ids = [...new Set((found.flips || []).filter(([, , change]) => change === query.change).map(([name]) => name))];
     }
     const at = ids.indexOf(id);
     return at < 0 ? [null, null] : [ids[at - 1], ids[at + 1]];
   }
 
-  function attempt(data, id, number, checkpoint, found, [a, b], query) {
+  function attempt(data, id, number, checkpoint, found, side) {
     const { name, strategy } = data.checkpoints[checkpoint];
-    const side = query.a === undefined ? "" : checkpoint === a ? "A: " : checkpoint === b ? "B: " : "";
-    const title = element("h2", {}, `${side}${name}`, strategy && strategy !== name ? element("span.faint", {}, ` ${strategy}`) : null);
+    const title = element("h2", {}, side ? `${side}: ${name}` : name, strategy && strategy !== name ? element("span.faint", {}, ` ${strategy}`) : null);
     if (!found) return element("section.attempt", {}, title, element("p", {}, badge("")));
     const log = found.log ? logFold(found) : null;
     return element("section.attempt", {},

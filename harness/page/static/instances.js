@@ -7,11 +7,11 @@
 
   async function instances(data, query, go) {
     const state = { text: "", condition: firstCondition(data), repo: "", change: "", a: null, b: null, ...query };
-    const [a, b] = pair(data, state);
+    const [a, b] = pair(data, state, true);
     const flips = new Map();
     if (a !== null && state.change) {
       const found = await load(`compare/${a}-${b}`);
-      for (const [id, condition, kind] of found.flips) if (condition === state.condition) flips.set(id, kind);
+      for (const [id, condition, kind] of found.flips || []) if (condition === state.condition) flips.set(id, kind);
     }
     const parts = data.parts.map(([checkpoint, condition], place) => ({ checkpoint, condition, place }))
       .filter((part) => part.condition === state.condition || (part.condition === "" && !data.checkpoints[part.checkpoint].reference));
@@ -30,7 +30,7 @@
     const repos = [...new Set(data.instances.map(([, repo]) => repo))].sort();
     const search = element("input", { type: "search", id: "filter", value: state.text, placeholder: "id, issue or outcome", "aria-label": "Filter instances",
       oninput: (event) => { clearTimeout(search.wait); const value = event.target.value; search.wait = setTimeout(() => change({ text: value, focus: "1" }), 150); } });
-    const names = data.checkpoints.map(({ name }, place) => [place, name]).filter(([place]) => data.pairs.flat().includes(place));
+    const names = data.sides.map(({ name }, place) => [place, name]).filter(([place]) => single(data, place));
     return [
       element("h1", {}, "Instances"),
       element("div.filters", {},
@@ -50,13 +50,17 @@
   const firstCondition = (data) => data.parts.map(([, condition]) => condition).find(Boolean) || "";
   const resolved = (row, parts) => parts.filter((part) => row[3][part.place] === 0).length;
 
-  function pair(data, state) {
-    const known = (value) => (data.checkpoints[value] && data.pairs.flat().includes(Number(value)) ? Number(value) : null);
-    const a = known(state.a) ?? data.baseline;
-    if (a === null || !data.pairs.length) return [null, null];
-    const wanted = known(state.b);
-    const others = data.pairs.filter(([first]) => first === a).map(([, second]) => second);
-    return [a, others.includes(wanted) ? wanted : others[0]];
+  const single = (data, place) => data.sides[place].members.length === 1 && data.pairs.some(([first]) => first === place);
+
+  // The sides that the address names, or the baseline and the first that is held against it. Only single checkpoints
+  // have instances that they broke.
+  function pair(data, state, alone = false) {
+    const pairs = data.pairs.filter(([first, second]) => !alone || (single(data, first) && single(data, second)));
+    if (!pairs.length) return [null, null];
+    const has = (value) => value !== undefined && value !== null && pairs.some(([first]) => first === Number(value));
+    const a = has(state.a) ? Number(state.a) : has(data.baseline) ? data.baseline : pairs[0][0];
+    const others = pairs.filter(([first]) => first === a).map(([, second]) => second);
+    return [a, others.includes(Number(state.b)) && state.b !== null ? Number(state.b) : others[0]];
   }
 
   function matches(state, flips, id, repo, title, cells, data) {

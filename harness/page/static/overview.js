@@ -56,6 +56,22 @@
     share("oracle", "oracle", "Instances that any candidate resolves: no selection can exceed it"),
   ];
 
+  // The table of `harness table`, cell by cell; what is bold is best and distinguishable.
+  function ablation({ above, tables, beneath }) {
+    const numbers = (text) => { const found = /^[+\u2212-]?[\d.]+/.exec(text); return found ? Number(found[0].replace("\u2212", "-")) : text === "-" ? null : text; };
+    const made = tables.map(({ title, columns, rows }) => [title, table(columns.map((label, place) => ({
+      label, number: place > 0, first: "down", value: (line) => numbers(line[place][0]),
+      cell: (line) => (line[place][1] ? element("strong", {}, line[place][0]) : line[place][0]),
+    })), rows)]);
+    return [
+      element("h1", {}, "Scores"),
+      element("p.faint", {}, above.join(" \u00B7 ")),
+      made.map(([title, shown], place) => (place < 1 || title.includes("against")
+        ? [element("h2", {}, title), shown] : element("details", {}, element("summary", {}, title), element("div.folded", {}, shown)))),
+      element("details", {}, element("summary", {}, "How to read these tables"), element("div.folded", {}, element("ul.faint", {}, beneath.map((line) => element("li", {}, line))))),
+    ];
+  }
+
   function pictures(data) {
     return data.pictures.map(([name, title, about]) => {
       const dark = () => document.documentElement.dataset.theme === "dark";
@@ -71,7 +87,8 @@
     if (!data.scores.length) return [element("h1", {}, "No attempt has ended yet"), element("p.faint", {}, "This page fills while the run goes on.")];
     const stages = STAGES.filter((column) => data.stages.some((line) => column.value(line) !== undefined));
     return [
-      element("h1", {}, "Scores"),
+      data.ablation ? ablation(data.ablation) : null,
+      element(data.ablation ? "h2" : "h1", {}, "Every checkpoint and condition"),
       table(MAIN.filter(({ label }) => label !== "strategy" || data.scores.some((line) => line.strategy && line.strategy !== line.checkpoint)), data.scores),
       element("p.faint", {}, "Intervals are of one rate alone. Whether two checkpoints differ is under ", element("a", { href: "#/compare" }, "Compare"), ", instance by instance."),
       stages.length ? [element("h2", {}, "Stages, in percent"), table([text("checkpoint", "checkpoint"), text("condition", "condition"), ...stages].slice(0, 9), data.stages)] : null,
