@@ -59,7 +59,7 @@ def follow(
     """One reader's way through the page."""
     with timed("open: scores"):
         tab.goto(index)
-        tab.get_by_role("heading", name="Scores").wait_for()
+        tab.get_by_role("heading", name="Scores", exact=True).wait_for()
     with timed("instances: all"):
         tab.keyboard.press("3")
         tab.locator("main tbody tr").first.wait_for()

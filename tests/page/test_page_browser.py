@@ -92,7 +92,7 @@ def test_instances_are_sorted_and_filtered(tab, index: Path):
 
 def test_the_page_is_read_with_keys_alone(tab, index: Path):
     tab.goto(index.as_uri())
-    tab.get_by_role("heading", name="Scores").wait_for()
+    tab.get_by_role("heading", name="Scores", exact=True).wait_for()
     tab.keyboard.press("3")
     tab.get_by_role("heading", name="Instances").wait_for()
     tab.keyboard.press("/")
