@@ -51,11 +51,14 @@ def run(
     from harness.config.load import load_run_file
     from harness.pipeline.run import run_pipeline
     from harness.report.result_tables import terminal_table
+    from harness.report.summary import require_whole
 
     config = load_run_file(run_file, overrides or ())
-    show_table(terminal_table(run_pipeline(config)))
+    rows = run_pipeline(config)
+    show_table(terminal_table(rows))
     _show_groups(config.output)
     typer.echo(f"records: {config.output}")
+    require_whole(rows)
 
 
 @app.command()
@@ -166,12 +169,15 @@ def demo(
     from harness.pipeline.demo import prepare_demo
     from harness.pipeline.run import run_pipeline
     from harness.report.result_tables import terminal_table
+    from harness.report.summary import require_whole
 
     config = prepare_demo(folder, count)
-    show_table(terminal_table(run_pipeline(config)))
+    rows = run_pipeline(config)
+    show_table(terminal_table(rows))
     _show_groups(config.output)
     typer.echo(f"run file: {folder / 'run.yaml'}; records: {config.output}")
     typer.echo("in a checkout, `make lab` trains such checkpoints again")
+    require_whole(rows)
 
 
 def _show_groups(folder: Path) -> None:

@@ -23,6 +23,7 @@ class Outcome(StrEnum):
 class Phase(StrEnum):
     """Where in an evaluation its outcome arose."""
 
+    MODEL = "model"  # before it: asking the model, which came to no answer
     PREPARE = "prepare"  # image and container
     PATCH = "patch"  # putting the patch in
     SETUP = "setup"  # what the evaluation script does before the tests: their files, installing

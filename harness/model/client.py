@@ -16,7 +16,7 @@ from harness.common.hashing import content_key
 from harness.common.journal import Journal
 from harness.config.schema import CheckpointConfig, ServingConfig
 from harness.core.interfaces import Answer, Sampling
-from harness.errors import InputError
+from harness.errors import HarnessError, InputError
 from harness.model.checkpoint import argument, context_length
 from harness.model.connection import connect
 from harness.model.endpoint import EndpointModel
@@ -53,6 +53,10 @@ class JournaledModel:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def settle(self) -> None:
+        """Wait for the answers that are under way, so that each is kept although nobody waits for it any more."""
+        await asyncio.gather(*self._under_way.values(), return_exceptions=True)
 
     def about(self, instance_id: str, condition: str = "") -> Self:
         """The same model; records of what it is asked from now on name the instance and the condition.
@@ -123,7 +127,8 @@ async def open_model(
 
     A local checkpoint's server logs to ``folder``, where servers that a killed run left are ended first.
     An endpoint has to be reachable. Recorded answers are looked up as they are, and are not journaled again.
-    Raises InputError for a checkpoint, an endpoint or a recording that can't be used.
+    Raises InputError for a checkpoint, an endpoint or a recording that can't be used, InfrastructureError for an
+    endpoint that can't be reached.
     """
     if checkpoint.answers is not None:
         yield await asyncio.to_thread(RecordedModel, checkpoint, serving)
@@ -141,7 +146,7 @@ async def open_model(
 async def open_endpoint(checkpoint: CheckpointConfig, serving: ServingConfig, concurrency: int) -> EndpointModel:
     """The model of a checkpoint with an endpoint.
 
-    Raises InputError if it can't be reached, refuses the key, or does not serve the model.
+    Raises InfrastructureError if it can't be reached, InputError if it refuses the key or does not serve the model.
     """
     url = checkpoint.endpoint or ""
     given = argument(checkpoint.server_args, "--max-model-len")
@@ -149,7 +154,7 @@ async def open_endpoint(checkpoint: CheckpointConfig, serving: ServingConfig, co
     client = connect(url, api_key(checkpoint), serving.request_seconds)
     try:
         model = await find_model(client, checkpoint.model)
-    except InputError:
+    except HarnessError:
         await client.close()
         raise
     # without a revision of the user's, the address is all that distinguishes one set of weights from another

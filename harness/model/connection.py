@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from openai import AsyncOpenAI
 
-RETRIES = 8  # after connection errors, 429 and 5xx: 0.5 to 8 s apart, or when the server says (openai's own rule)
+RETRIES = 8  # of what is not asked with patience of its own (openai's rule: after connection errors, 429 and 5xx)
 CONNECT_SECONDS = 10.0
 SIDE_RETRIES = 2  # for what is not a generation: counting, listing
 SIDE_SECONDS = 60.0

@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any, Self
 from harness.common.hashing import content_hash
 from harness.core.interfaces import Answer, ContextOverflow, Sampling
 from harness.errors import InfrastructureError, InputError
-from harness.model.connection import for_side_questions
+from harness.model.connection import SIDE_SECONDS
 from harness.model.listing import list_models
 from harness.model.manner import CHAT, COMPLETIONS, PLAIN, Manner
-from harness.model.refusal import Refused, error_in, explain, lacks_template
+from harness.model.patience import FIRST_PAUSE, Passing, Standing, with_patience
+from harness.model.refusal import error_in, explain, lacks_template
 from harness.model.response import KNOWN, BadReply, read_json, read_response
 
 if TYPE_CHECKING:
@@ -27,7 +28,11 @@ PATHS = {CHAT: "/chat/completions", COMPLETIONS: "/completions"}
 # For an endpoint without /tokenize. Code takes 3 to 4 bytes a token with usual vocabularies; this errs to be safe.
 BYTES_PER_TOKEN = 2.5
 TEMPLATE_TOKENS = 32  # allowed for a chat template, likewise
-REPLY_PAUSES = (0.5, 1.0, 2.0)  # seconds before another try after a reply that holds no answer
+TOKENIZE_TRIES = 3  # before a server that has counted no text is said to count none
+
+
+class NotCounted(Passing):
+    """The server did not count a text's tokens, and may do so at another try."""
 
 
 def require_room(prompt_tokens: int, sampling: Sampling, context: int) -> None:
@@ -67,14 +72,16 @@ class EndpointModel:
         self.model = model
         self.base_url = str(client.base_url).rstrip("/")
         self._client = client
-        self._side = for_side_questions(client)
+        self._asking = client.with_options(max_retries=0)  # patience is ours
+        self._counting = client.with_options(max_retries=0, timeout=SIDE_SECONDS)
+        self._standing = Standing()
         self._slots = asyncio.Semaphore(concurrency)
         self._seconds = request_seconds
         self._context = context
         self.manner = manner
         self._own_template = route is not None
         self.route = route or manner.route(has_template=True)  # until the server says that there is no template
-        self._tokenizes = True  # until the server says otherwise
+        self._tokenizes: bool | None = None  # not known before the first count
         self._counts: dict[str, int] = {}  # by the text's hash
         self._ends: set[str] = set()  # words for an answer's end that nobody here knows
 
@@ -95,11 +102,18 @@ class EndpointModel:
         """The same without counting first.
 
         Raises ContextOverflow if the server says so or cut the answer short of max_tokens at the context's
-        end, InputError if it refuses the key or the model, InfrastructureError for the rest.
+        end, InfrastructureError for the rest: also if it refuses the key or the model, which the run's start had
+        asked, and without asking after many failures in a row.
         """
         common = sampling.parameters() | {"model": self.model, "n": 1, "seed": sampling.seed + index}
         async with self._slots:
-            answer = await self._generate(prompt, {**self.manner.extra_body, **common})
+            self._standing.require()
+            try:
+                answer = await self._generate(prompt, {**self.manner.extra_body, **common})
+            except InfrastructureError as error:
+                self._standing.failed(prompt, error)
+                raise
+        self._standing.answered()
         self._note_end(answer.finish_reason)
         cut = answer.finish_reason == "length" and answer.completion_tokens < sampling.max_tokens
         if cut and answer.prompt_tokens + answer.completion_tokens >= await self.context_length():
@@ -128,37 +142,25 @@ class EndpointModel:
             log.warning("%s ends answers with the unknown reason %r: they count as whole", self.model, word)
 
     async def _generate(self, prompt: str, common: dict[str, Any]) -> Answer:
-        """The answer, asked for again if a reply holds none, or without the chat template that the model lacks."""
-        import openai
-
         try:
-            async with asyncio.timeout(self._seconds):
-                for pause in REPLY_PAUSES:
-                    try:
-                        return await self._send(prompt, common)
-                    except BadReply as error:
-                        log.warning("%s: %s; asking again in %g s", self.base_url, error, pause)
-                        await asyncio.sleep(pause)
-                return await self._send(prompt, common)
-        except (TimeoutError, openai.APITimeoutError) as error:
+            return await with_patience(lambda: self._send(prompt, common), self._seconds, self._standing.worth())
+        except TimeoutError as error:
             raise InfrastructureError(
                 f"{self.base_url} gave no answer within {self._seconds:g} s (serving.request_seconds)"
             ) from error
+        except InputError as error:
+            raise InfrastructureError(str(error)) from error
         except BadReply as error:
             raise InfrastructureError(
                 f"{self.base_url} does not answer as an OpenAI-compatible server does: {error}"
             ) from error
-        except openai.APIError as error:
-            raise self._explain(error) from error
 
     async def _send(self, prompt: str, common: dict[str, Any]) -> Answer:
-        """The answer in one reply. Raises BadReply if it holds none, and what openai raises."""
+        """The answer in one reply. Raises Passing if it may come at another try."""
         start = time.monotonic()
         value = read_json(await self._post(prompt, common))
         if refusal := error_in(value):
-            error = explain(self.base_url, *refusal)
-            passing = isinstance(error, InfrastructureError) and not isinstance(error, Refused)
-            raise BadReply(str(error)) if passing else error
+            raise explain(self.base_url, *refusal)
         seconds = time.monotonic() - start
         answer = read_response(value, common["max_tokens"], seconds)
         return replace(answer, began=round(time.time() - seconds, 3))
@@ -168,10 +170,12 @@ class EndpointModel:
 
         question = self._question(prompt)
         try:
-            return await self._client.post(PATHS[self.route], cast_to=bytes, body=common | question)
+            return await self._asking.post(PATHS[self.route], cast_to=bytes, body=common | question)
         except openai.APIStatusError as error:
             if "prompt" in question or not lacks_template(error.status_code, error.response.content):
-                raise
+                raise self._explain(error) from error
+        except openai.APIError as error:
+            raise self._explain(error) from error
         self._do_without_template()
         return await self._post(prompt, common)
 
@@ -179,11 +183,13 @@ class EndpointModel:
         """The project's exception for one of openai's."""
         import openai
 
+        if isinstance(error, openai.APITimeoutError):
+            return Passing(f"{self.base_url} gave no answer in time")
         if isinstance(error, openai.APIConnectionError):
-            return InfrastructureError(f"{self.base_url} is not reachable ({error.__cause__ or error})")
+            return Passing(f"{self.base_url} is not reachable ({error.__cause__ or error})")
         if isinstance(error, openai.APIStatusError):
-            return explain(self.base_url, error.status_code, error.response.content)
-        return InfrastructureError(f"{self.base_url} does not answer as an OpenAI-compatible server does ({error})")
+            return explain(self.base_url, error.status_code, error.response.content, error.response.headers)
+        return Passing(f"{self.base_url} does not answer as an OpenAI-compatible server does ({error})")
 
     async def count_tokens(self, text: str) -> int:
         """Tokens of ``text`` as the model is asked it: the server's count, else a conservative estimate by its bytes.
@@ -196,32 +202,62 @@ class EndpointModel:
         return self._counts[key]
 
     async def _count(self, text: str) -> int:
-        if self._tokenizes:
-            reply = await self._post_tokenize(text)
-            if isinstance(reply.get("count"), int):
-                return int(reply["count"])
+        for _ in range(0 if self._tokenizes is False else TOKENIZE_TRIES):
+            count = await self._try_count(text)
+            if count is not None:
+                self._tokenizes = True
+                return count
+            await asyncio.sleep(FIRST_PAUSE)
+        if self._tokenizes is None:
             self._tokenizes = False
             log.warning("%s has no /tokenize: tokens are estimated at %g bytes each", self.base_url, BYTES_PER_TOKEN)
         return estimated_tokens(self.manner.system + text)
 
-    async def _post_tokenize(self, text: str) -> dict[str, Any]:
-        """The server's reply, empty if it does not know the request."""
+    async def _try_count(self, text: str) -> int | None:
+        """The server's count, asked for with patience; None if a server that never counted does not do it.
+
+        One that has counted goes on to be asked: estimates among counts would make other prompts.
+        """
+        seconds = self._seconds if self._tokenizes else min(self._seconds, SIDE_SECONDS)
+        try:
+            return await with_patience(lambda: self._tokenize(text), seconds)
+        except NotCounted as error:
+            if self._tokenizes:
+                raise
+            log.debug("%s", error)
+            return None
+        except TimeoutError as error:
+            raise InfrastructureError(f"{self.base_url} counted no tokens within {seconds:g} s") from error
+
+    async def _tokenize(self, text: str) -> int | None:
+        """The server's count in one reply, None if it says that it does not know the request."""
         import openai
 
         question = self._question(text)
         url = f"{self.base_url.removesuffix('/v1')}/tokenize"
+        count, said = None, "no number"
         try:
-            reply = json.loads(await self._side.post(url, cast_to=bytes, body={"model": self.model, **question}))
-        except (openai.BadRequestError, openai.NotFoundError, openai.PermissionDeniedError) as error:
-            if "prompt" in question or not lacks_template(error.status_code, error.response.content):
-                return {}
-            self._do_without_template()
-            return await self._post_tokenize(text)
-        except ValueError:
-            return {}
+            body = {"model": self.model, **question}
+            reply = json.loads(await self._counting.post(url, cast_to=bytes, body=body))
+            count = reply.get("count") if isinstance(reply, dict) else None
+        except openai.APIStatusError as error:
+            if "prompt" not in question and lacks_template(error.status_code, error.response.content):
+                self._do_without_template()
+                return await self._tokenize(text)
+            if error.status_code == 401:  # the run's start had asked with this key
+                raise InfrastructureError(str(self._explain(error))) from error
+            if error.status_code in (408, 429, 503):
+                raise self._explain(error) from error
+            said = f"status {error.status_code}"
+            if error.status_code >= 500 and error.status_code != 501:
+                raise NotCounted(f"{url}: {said}") from error
         except openai.APIError as error:
             raise self._explain(error) from error
-        return reply if isinstance(reply, dict) else {}
+        except ValueError:
+            said = "a reply that is not JSON"
+        if not isinstance(count, int) and self._tokenizes:
+            raise NotCounted(f"{url}: {said}, although it counted before")
+        return count if isinstance(count, int) else None
 
     async def context_length(self) -> int:
         """Tokens for prompt and answer together, as given, else as the server lists them.

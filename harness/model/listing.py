@@ -4,7 +4,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from harness.common.suggest import nearest
-from harness.errors import InputError
+from harness.errors import InfrastructureError, InputError
 from harness.model.connection import for_side_questions
 from harness.model.refusal import explain
 
@@ -17,8 +17,8 @@ LENGTH_KEYS = ("max_model_len", "context_length", "max_context_length", "context
 async def list_models(client: "AsyncOpenAI") -> dict[str, int | None]:
     """The models that a server lists, each with its context length if the server says it.
 
-    Raises InputError for a server that can't be reached or asked, with the address that answers instead if the
-    endpoint only lacks its ``/v1``.
+    Raises InfrastructureError for a server that can't be reached or fails, InputError for one that can't be asked, with
+    the address that answers instead if the endpoint only lacks its ``/v1``.
     """
     import openai
 
@@ -27,9 +27,14 @@ async def list_models(client: "AsyncOpenAI") -> dict[str, int | None]:
         return _lengths(await _get_models(client, "/models"))
     except (openai.AuthenticationError, openai.PermissionDeniedError) as error:
         raise explain(address, error.status_code, error.response.content) from error
+    except (openai.APIConnectionError, openai.InternalServerError, openai.RateLimitError) as error:
+        raise InfrastructureError(
+            f"{client.base_url}: no OpenAI-compatible server answers there ({error.__cause__ or error}); start it, or "
+            "correct the checkpoint's endpoint"
+        ) from error
     except (openai.APIError, ValueError, KeyError, TypeError, AttributeError) as error:  # not a list of models
         hint = "start it, or correct the checkpoint's endpoint"
-        if not isinstance(error, openai.APIConnectionError) and await _answers_below(client, address):
+        if await _answers_below(client, address):
             hint = f"did you mean {address}/v1?"
         raise InputError(
             f"{client.base_url}: no OpenAI-compatible server answers there ({error.__cause__ or error}); {hint}"
@@ -63,7 +68,7 @@ async def _answers_below(client: "AsyncOpenAI", address: str) -> bool:
 async def find_model(client: "AsyncOpenAI", wanted: str | None) -> str:
     """The model to ask for: ``wanted``, or the only one that the server lists.
 
-    Raises InputError for an unreachable server, an unknown model, and if none is asked for among several.
+    Raises as `list_models`, and InputError for an unknown model and if none is asked for among several.
     """
     known = await list_models(client)
     if wanted is None and len(known) == 1:

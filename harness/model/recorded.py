@@ -200,6 +200,9 @@ class RecordedModel:
             return estimated_tokens(text)
         return await asyncio.to_thread(self._tokens.count, text)
 
+    async def settle(self) -> None:
+        """Return at once: nothing is ever under way."""
+
     async def context_length(self) -> int:
         """Tokens that prompt and answer may take together; out of reach if nothing says how many."""
         return self._context

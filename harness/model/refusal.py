@@ -2,11 +2,12 @@
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from harness.core.interfaces import ContextOverflow
 from harness.errors import HarnessError, InfrastructureError, InputError
+from harness.model.patience import Passing, asked_wait
 
 WORDS = 300  # characters of a server's words that are shown
 # Each server says otherwise that prompt and answer exceed the context.
@@ -27,14 +28,13 @@ NO_TEMPLATE = re.compile(
 )
 OVERFLOW_STATUSES = (200, 400, 413, 422, 500)
 TRANSIENT = (200, 408, 409, 425, 429)  # and every status from 500 on: the same question may fare better
+BUSY = (429, 503, 529)  # too many questions, whatever they are
 
 
-class Refused(InfrastructureError):
-    """The server refused this question, and would refuse it again."""
-
-
-def explain(address: str, status: int, body: bytes) -> HarnessError | ContextOverflow:
-    """The exception for an error of the server at ``address``."""
+def explain(
+    address: str, status: int, body: bytes, headers: Mapping[str, str] | None = None
+) -> HarnessError | ContextOverflow:
+    """The exception for an error of the server at ``address``: Passing if the same question may fare better."""
     said = list(_texts(_value(body)))
     words = _short(said[0]) if said else "without a word"
     everything = " ".join(said)
@@ -48,8 +48,10 @@ def explain(address: str, status: int, body: bytes) -> HarnessError | ContextOve
     if status == 404:
         hint = "" if "/v1" in address else f"; an endpoint mostly ends in /v1: {address}/v1"
         return InputError(f"{address} does not know the model or the path: {words}{hint}")
-    kind = InfrastructureError if status in TRANSIENT or status >= 500 else Refused
-    return kind(f"{address} answered {status}: {words}")
+    said_so = f"{address} answered {status}: {words}"
+    if status in TRANSIENT or status >= 500:
+        return Passing(said_so, asked_wait(headers or {}), busy=status in BUSY)
+    return InfrastructureError(said_so)
 
 
 def lacks_template(status: int, body: bytes) -> bool:

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from harness.core.interfaces import Answer
-from harness.errors import InfrastructureError
 from harness.model.called_tools import called_tools
+from harness.model.patience import Passing
 
 TEXT_PARTS = ("text", "output_text", "refusal")  # kinds of the parts that are the answer itself
 THINKING_PARTS = ("thinking", "reasoning", "reasoning_text")  # kinds of the parts that are set apart from it
@@ -44,7 +44,7 @@ FAULTS = ("error", "network_error", "insufficient_system_resource")  # the serve
 KNOWN = {"stop", "length", "abort", "content_filter", *ENDS.values()}
 
 
-class BadReply(InfrastructureError):
+class BadReply(Passing):
     """A reply that holds no answer although the server said that all went well."""
 
 

@@ -13,6 +13,7 @@ from harness.core.interfaces import NO_COST, Cost, Snapshot, with_cost_columns
 from harness.core.location import Location
 from harness.core.verdict import Outcome, Phase, Verdict
 from harness.dataset.predictions import Prediction
+from harness.errors import HarnessError
 from harness.localize.stages import Localization
 from harness.model.ask import READ_BEFORE_CUT
 from harness.report.similarity import similarity
@@ -115,6 +116,35 @@ class Proposal:
 def _localization_trail(localization: Localization) -> dict[str, Any]:
     trail = asdict(localization)
     return trail | {"files": with_cost_columns(trail["files"])}
+
+
+def unanswered(
+    checkpoint: CheckpointConfig,
+    packing_metrics: dict[str, float],
+    condition: Condition,
+    instance: Instance,
+    why: HarnessError,
+) -> Result:
+    """The result of an attempt whose questions the model's server did not answer: the machine's failure, no score."""
+    detail = " ".join(str(why).split())
+    verdict = Verdict(
+        instance_id=instance.instance_id, outcome=Outcome.INFRASTRUCTURE, phase=Phase.MODEL, detail=detail
+    )
+    attempt = Attempt(
+        checkpoint=checkpoint.name,
+        strategy=checkpoint.strategy,
+        packing_metrics=packing_metrics,
+        condition=condition,
+        instance_id=instance.instance_id,
+        verdict=verdict,
+        similarity=None,
+        empty=False,
+        candidate_reasons={},
+        prompt_tokens=0,
+        completion_tokens=0,
+        model_seconds=0.0,
+    )
+    return Result(attempt, "", {})
 
 
 def not_submitted(model: str, instance: Instance) -> Result:

@@ -1,6 +1,7 @@
 """What can be found wrong with a run before anything is pulled, served or made: all of it at once."""
 
 import asyncio
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -13,7 +14,7 @@ from harness.config.schema import CheckpointConfig, RunConfig
 from harness.core.instance import Instance
 from harness.dataset.instances import load_instances
 from harness.dataset.recipes import load_recipes
-from harness.errors import InputError
+from harness.errors import InfrastructureError, InputError
 from harness.grading.exclusions import Soundness, open_soundness
 from harness.localize.stages import localization_stages
 from harness.model.adapter import check_adapter
@@ -28,6 +29,8 @@ from harness.packing.metrics_file import load_metrics
 from harness.pipeline.lengths import LocalLengths, check_lengths, stage_samplings
 from harness.repair.sample import STAGE as REPAIR_STAGE
 from harness.validate.check import validation_stages
+
+log = logging.getLogger(__name__)
 
 Found = TypeVar("Found")
 
@@ -61,18 +64,28 @@ def preflight(config: RunConfig) -> Named:
     if dataset.recipes:
         tried(partial(load_recipes, dataset.recipes))
     issues = [instance.problem_statement for instance in instances or ()]
+    unreachable: list[str] = []
     for checkpoint in config.checkpoints:
         tried(partial(read_packing_metrics, checkpoint))
-        tried(partial(check_source, checkpoint, config, issues))
+        try:
+            tried(partial(check_source, checkpoint, config, issues))
+        except InfrastructureError as error:
+            unreachable.append(f"checkpoint {checkpoint.name}: {error}")
     if config.localization.retrieval.embeddings:
         tried(partial(embeddings_key, config.localization.retrieval.embeddings))
-    if problems or not (instances and prompts and soundness):
-        raise InputError(" | ".join(problems))
+    nothing_to_do = len(unreachable) == len(config.checkpoints) and not (config.output / "journal").exists()
+    if problems or (unreachable and nothing_to_do) or not (instances and prompts and soundness):
+        raise InputError(" | ".join(problems + unreachable))
+    for line in unreachable:
+        log.warning("%s; the run goes on without it", line)
     return Named(instances, prompts, soundness)
 
 
 def check_source(checkpoint: CheckpointConfig, config: RunConfig, issues: Sequence[str]) -> None:
-    """Raises InputError if a checkpoint can't answer, as far as its folder, its file or its endpoint says."""
+    """Raises InputError if a checkpoint can't answer, as far as its folder, its file or its endpoint says.
+
+    InfrastructureError if its endpoint can't be reached now.
+    """
     api_key(checkpoint)
     check_arguments((*config.serving.args, *checkpoint.server_args))
     asyncio.run(_check_lengths(checkpoint, config, issues))

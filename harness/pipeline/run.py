@@ -6,8 +6,10 @@ does only what is missing. Tests of one checkpoint's patches run while the next 
 """
 
 import asyncio
+import logging
 from collections import Counter
 from collections.abc import Callable, Coroutine, Sequence
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
@@ -23,44 +25,52 @@ from harness.config.schema import CheckpointConfig, RunConfig
 from harness.core.candidate import Candidate
 from harness.core.conditions import Condition, Reference
 from harness.core.instance import Instance
-from harness.core.interfaces import Answer, Drawing, Model, Snapshot
-from harness.core.location import Location, union
+from harness.core.interfaces import Answer, Model, Snapshot
 from harness.core.verdict import Verdict
 from harness.dataset.predictions import reference_predictions
-from harness.grading.scripts import CommandRun, Script
+from harness.errors import HarnessError, InfrastructureError, InputError
 from harness.grading.session import Session, evaluation_session
 from harness.images.git_copy import ImageFinder
 from harness.images.provider import ImageProvider, open_images
-from harness.localize.stages import Localization, Localizer
+from harness.localize.stages import Localizer
 from harness.model.checkpoint import served_revision
 from harness.model.client import open_model
-from harness.model.prompts import Prompts
-from harness.pipeline.attempt import Proposal, Trial, reference_result
+from harness.pipeline.attempt import Proposal, Trial, reference_result, unanswered
 from harness.pipeline.preflight import preflight, read_packing_metrics
 from harness.pipeline.prepare_images import prepare_images
+from harness.pipeline.propose import Proposer
 from harness.pipeline.work import Work
-from harness.repair.sample import repair
 from harness.repo.blob_cache import derived_store
-from harness.repo.gold_locations import gold_files, gold_locations
 from harness.repo.image_repository import ImageRepository
 from harness.repo.snapshot import open_repository
 from harness.report.attempts_file import AttemptsFile, attempts_file
 from harness.report.checkpoint_cost import checkpoint_cost
 from harness.report.summary import SummaryRow
 from harness.report.write import Result, write_instances, write_results
-from harness.validate.check import Plan, plan_validation, require_validation, validate
-from harness.validate.runner import Bench
+from harness.validate.check import require_validation, validate
 from harness.validate.select import select
 
 ATTEMPTS_UNDER_WAY = 64  # per checkpoint; bounds how many prompts are held at a time
 
+log = logging.getLogger(__name__)
+
 Place = tuple[str, Condition | None, str]  # checkpoint or reference, condition, instance id
+
+
+@dataclass(frozen=True)
+class Ahead:
+    """Where attempts go whose questions are answered, and what counts them."""
+
+    stage: Stage  # of what the model is asked
+    testing: Stage
+    test: Callable[[Proposal], object]  # starts its tests
 
 
 def run_pipeline(config: RunConfig) -> list[SummaryRow]:
     """Run everything that the run file names; returns the rows of the table and writes all records.
 
-    Raises InputError for what the user must mend and InfrastructureError when a checkpoint can't be served.
+    Attempts for which the machine failed are rows' `infrastructure`, and are all that the same run does next time.
+    Raises InputError for what the user must mend.
     """
     named = preflight(config)
     instances, prompts = named.instances, named.prompts
@@ -78,7 +88,8 @@ def run_pipeline(config: RunConfig) -> list[SummaryRow]:
             localizer = Localizer(prompts, config.localization, config.sampling, store)
             write_instances(folder, instances)
             with attempts_file(folder.path) as ended:
-                run = Run(config, instances, snapshots, prompts, localizer, folder, session, progress, ended)
+                proposer = Proposer(config, snapshots, prompts, localizer, session)
+                run = Run(config, instances, snapshots, proposer, folder, session, progress, ended)
                 results = run_async(run.all())
                 freeze(folder.path / "frozen.yaml", config.model_dump(mode="json"), run.facts())
                 rows = write_results(folder, results, session.evaluator.log_path, named.soundness)
@@ -117,8 +128,7 @@ class Run:
     config: RunConfig
     instances: Sequence[Instance]
     snapshots: dict[str, Snapshot]
-    prompts: Prompts
-    localizer: Localizer
+    proposer: Proposer
     folder: RunFolder
     session: Session
     progress: Progress
@@ -156,8 +166,8 @@ class Run:
                     tests.create_task(self._test_reference(kind, instance, testing))
             for checkpoint in config.checkpoints:
                 with serving.running(checkpoint.name):
-                    start_test = partial(self._start_test, tests, testing)
-                    await self._serve(checkpoint, answers, repairing, start_test)
+                    ahead = Ahead(repairing, testing, partial(self._start_test, tests, testing))
+                    await self._serve(checkpoint, answers, ahead)
                 serving.add()
         answers.close()
         return [self._with_checkpoint(self.results[place]) for place in self._places()]
@@ -177,71 +187,51 @@ class Run:
         groups += [(c.name, condition) for c in config.checkpoints for condition in config.conditions]
         return [(*group, instance.instance_id) for group in groups for instance in self.instances]
 
-    async def _serve(
-        self, checkpoint: CheckpointConfig, answers: Journal, stage: Stage, test: Callable[[Proposal], object]
-    ) -> None:
-        """Every attempt of one checkpoint while it is served; ``test`` takes each proposal as soon as it is there."""
+    async def _serve(self, checkpoint: CheckpointConfig, answers: Journal, ahead: Ahead) -> None:
+        """Every attempt of one checkpoint while it is served; each proposal's tests start as soon as it is there."""
         config = self.config
         metrics = read_packing_metrics(checkpoint)
         bound = asyncio.Semaphore(ATTEMPTS_UNDER_WAY)
+        places = [(instance, condition) for instance in self.instances for condition in config.conditions]
 
         async def attempt(model: Model, instance: Instance, condition: Condition) -> None:
             async with bound:
                 work = Work()
-                with stage.running(f"{checkpoint.name} {condition} {instance.instance_id}"):
-                    asked = work.asking(model)
-                    localization, sets = await self._localize(asked, instance, condition)
-                    locations = union(sets)
-                    candidates, plan = await asyncio.gather(
-                        self._repair(asked, instance, sets), self._plan(asked, instance, locations, work)
-                    )
-            stage.count(work.known)
+                try:
+                    with ahead.stage.running(f"{checkpoint.name} {condition} {instance.instance_id}"):
+                        asked = await self.proposer.ask(model, instance, condition, work)
+                except InfrastructureError as error:
+                    log.warning("%s %s %s: no answer: %s", checkpoint.name, condition, instance.instance_id, error)
+                    give_up(instance, condition, error)
+                    return
+            ahead.stage.count(work.known)
             self.asked.setdefault(checkpoint.name, {}).update(work.distinct(instance.instance_id))
-            snapshot = self.snapshots[instance.instance_id]
-            place = (checkpoint, metrics, condition, instance, snapshot)
-            test(Proposal(*place, locations, localization, candidates, plan, work.answers()))
+            place = (checkpoint, metrics, condition, instance, self.snapshots[instance.instance_id])
+            ahead.test(Proposal(*place, *asked, work.answers()))
 
-        async with open_model(
-            checkpoint, config.serving, config.sampling.concurrency, self.folder.path, answers
-        ) as model:
+        def give_up(instance: Instance, condition: Condition, error: HarnessError) -> None:
+            ahead.stage.count(known=False)
+            self._keep(unanswered(checkpoint, metrics, condition, instance, error), ahead.testing, Work())
+
+        async with AsyncExitStack() as opened:
+            try:
+                model = await opened.enter_async_context(
+                    open_model(checkpoint, config.serving, config.sampling.concurrency, self.folder.path, answers)
+                )
+            except (InfrastructureError, InputError) as error:  # preflight found it in order
+                log.warning("%s can't be asked: %s", checkpoint.name, error)
+                for place in places:
+                    give_up(*place, error)
+                return
             self.revisions[checkpoint.name] = model.revision
             if checkpoint.weights is not None and checkpoint.answers is None:
                 self.weights[checkpoint.name] = await asyncio.to_thread(served_revision, checkpoint)
             async with asyncio.TaskGroup() as attempts:
-                for instance in self.instances:
-                    for condition in config.conditions:
-                        about = model.about(instance.instance_id, condition)
-                        attempts.create_task(attempt(about, instance, condition))
+                for instance, condition in places:
+                    about = model.about(instance.instance_id, condition)
+                    attempts.create_task(attempt(about, instance, condition))
+            await model.settle()
             self.routes[checkpoint.name] = ", ".join(sorted(model.routes))
-
-    async def _localize(
-        self, model: Model, instance: Instance, condition: Condition
-    ) -> tuple[Localization | None, Sequence[Sequence[Location]]]:
-        """What the model located, None under the ground-truth conditions, and the sets of locations to repair."""
-        snapshot, sampling = self.snapshots[instance.instance_id], self.config.sampling
-        if condition == "gt-file":
-            return None, [gold_files(instance, snapshot)]
-        if condition == "gt-location":
-            return None, [gold_locations(instance, snapshot, sampling.context_lines)]
-        found = await self.localizer.localize(model, instance, snapshot)
-        return found, found.sets
-
-    async def _repair(
-        self, model: Model, instance: Instance, location_sets: Sequence[Sequence[Location]]
-    ) -> list[Candidate]:
-        snapshot, sampling = self.snapshots[instance.instance_id], self.config.sampling
-        drawing = Drawing(sampling.repair, sampling.samples, sampling.greedy)
-        return await repair(model, self.prompts, drawing, instance, snapshot, location_sets)
-
-    async def _plan(self, model: Model, instance: Instance, locations: Sequence[Location], work: Work) -> Plan:
-        snapshot, bench = self.snapshots[instance.instance_id], self._bench(instance, work)
-        return await plan_validation(model, self.prompts, self.config.validation, bench, snapshot, locations)
-
-    def _bench(self, instance: Instance, work: Work) -> Bench:
-        async def run(script: Script, patch: str) -> CommandRun:
-            return await work.of(asyncio.wrap_future(self.session.submit_script(instance, script, patch)))
-
-        return Bench(self.session.testbeds[instance.instance_id], run)
 
     def _start_test(self, tests: asyncio.TaskGroup, stage: Stage, proposal: Proposal) -> None:
         tests.create_task(self._test(proposal, stage))
@@ -249,7 +239,7 @@ class Run:
     async def _test(self, proposal: Proposal, stage: Stage) -> None:
         instance, candidates, config = proposal.instance, proposal.candidates, self.config
         work = Work()
-        validation = await validate(proposal.plan, config.validation, self._bench(instance, work), candidates)
+        validation = await validate(proposal.plan, config.validation, self.proposer.bench(instance, work), candidates)
         selection = select(candidates, validation.checks)
         verdict = await self._verdict(instance, selection.patch, work)
         verdicts = await self._test_candidates(instance, candidates, work) if config.evaluate_candidates else None

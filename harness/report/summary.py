@@ -12,6 +12,7 @@ from statistics import fmean
 
 from harness.core.conditions import Condition
 from harness.core.verdict import Outcome, Verdict
+from harness.errors import InfrastructureError
 from harness.report.checkpoint_cost import CheckpointCost
 from harness.statistics.share import Interval, ungraded_bounds, wilson
 
@@ -94,6 +95,20 @@ class SummaryRow:
     def empty_share(self) -> float:
         """Share of all instances for which no patch came out."""
         return self.empty / self.instances
+
+
+def require_whole(rows: Iterable[SummaryRow]) -> None:
+    """Raise InfrastructureError, naming the rows, if the machine failed on any of their instances."""
+    lacking = [row for row in rows if row.infrastructure]
+    if lacking:
+        places = ", ".join(
+            f"{row.checkpoint}{f' {row.condition}' if row.condition else ''} {row.infrastructure} of {row.instances}"
+            for row in lacking
+        )
+        raise InfrastructureError(
+            f"the machine failed, not the model, and these have no verdict: {places}; "
+            "the warnings above and verdicts.jsonl say why; run the same command again to do only what is missing"
+        )
 
 
 def summarise(attempts: Iterable[Attempt]) -> list[SummaryRow]:

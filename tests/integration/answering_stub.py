@@ -2,7 +2,9 @@
 
 Asked for a test of the issue it gives the row's own, asked which tests must change it names none.
 
-Run as ``answering_stub.py ROWS COUNT_FILE``; prints its port. Every generation is counted in COUNT_FILE.
+Run as ``answering_stub.py ROWS COUNT_FILE [FAULTS_FILE]``; prints its port. Every generation is counted in COUNT_FILE.
+FAULTS_FILE is read at every request: a JSON object with ``refuse`` (a list of [number of an instance, status], for
+ever) and ``once`` (what the next requests are answered with, one after another; see `FAULTS`).
 """
 
 import asyncio
@@ -55,12 +57,50 @@ def answer(rows: list[dict[str, str]], prompt: str, seed: int) -> str:
     return edit_answer(row, right=number < len(rows) - 1)
 
 
-def serve(rows: list[dict[str, str]], count_file: Path) -> None:
+def faulty(status: int, text: str = "", **headers: str) -> web.Response:
+    return web.Response(status=status, text=text or '{"error": {"message": "not now"}}', headers=headers)
+
+
+FAULTS = {
+    "html": lambda: faulty(200, "<html><title>Gateway</title></html>"),
+    "no choices": lambda: faulty(200, '{"choices": []}'),
+    "cut": lambda: faulty(200, '{"choices": [{"mess'),
+    "500": lambda: faulty(500),
+    "404": lambda: faulty(404),
+    "busy": lambda: faulty(429, **{"Retry-After": "1"}),
+    "error with 200": lambda: faulty(200, '{"error": {"message": "engine busy", "code": 503}}'),
+}
+
+
+class Faults:
+    """What goes wrong, as a file says that may change at any time."""
+
+    def __init__(self, path: Path | None) -> None:
+        self._path = path
+        self._said = ""
+        self._once: dict[str, list[str]] = {}
+
+    def reply(self, route: str, rows: list[dict[str, str]], prompt: str) -> web.Response | None:
+        """A faulty reply to this request, or None if it is to be answered."""
+        said = self._path.read_text() if self._path and self._path.exists() else "{}"
+        faults = json.loads(said)
+        if said != self._said:
+            self._said, self._once = said, faults.get("once", {})
+        for number, status in faults.get("refuse", ()):
+            if route == "chat" and rows[number]["problem_statement"].strip() in prompt:
+                return faulty(status)
+        left = self._once.get(route)
+        return FAULTS[left.pop(0)]() if left else None
+
+
+def serve(rows: list[dict[str, str]], count_file: Path, faults: Faults) -> None:
     async def models(request: web.Request) -> web.Response:
         return web.json_response({"object": "list", "data": [{"id": "stub", "object": "model", "max_model_len": 8192}]})
 
     async def complete(request: web.Request) -> web.Response:
         question = await request.json()
+        if wrong := faults.reply("chat", rows, question["messages"][0]["content"]):
+            return wrong
         with count_file.open("a") as counted:
             counted.write("x")
         await asyncio.sleep(SECONDS)
@@ -74,9 +114,14 @@ def serve(rows: list[dict[str, str]], count_file: Path) -> None:
             }
         )  # fmt: skip
 
+    async def tokenize(request: web.Request) -> web.Response:
+        text = (await request.json())["messages"][0]["content"]
+        return faults.reply("tokenize", rows, text) or web.json_response({"count": len(text) // 4})
+
     async def main() -> None:
         app = web.Application()
         app.add_routes([web.get("/v1/models", models), web.post("/v1/chat/completions", complete)])
+        app.add_routes([web.post("/tokenize", tokenize)])
         runner = web.AppRunner(app)
         await runner.setup()
         site = web.TCPSite(runner, "127.0.0.1", 0)
@@ -88,4 +133,5 @@ def serve(rows: list[dict[str, str]], count_file: Path) -> None:
 
 
 if __name__ == "__main__":
-    serve([json.loads(line) for line in Path(sys.argv[1]).read_text().splitlines()], Path(sys.argv[2]))
+    read = [json.loads(line) for line in Path(sys.argv[1]).read_text().splitlines()]
+    serve(read, Path(sys.argv[2]), Faults(Path(sys.argv[3]) if sys.argv[3:] else None))

@@ -21,7 +21,7 @@ pytestmark = pytest.mark.docker
 
 CONDITIONS = ("model", "gt-location", "gt-file")
 SAMPLES = 2
-TIMES = ("model_seconds", "test_seconds")  # columns that measure the machine
+TIMES = "_seconds"  # ends the names of columns that measure the machine
 
 
 @pytest.fixture
@@ -97,7 +97,7 @@ def journaled(output: Path, journal: str) -> list[dict]:
 
 def scores(output: Path) -> list[dict[str, str]]:
     with (output / "table.csv").open() as table:
-        return [{k: v for k, v in row.items() if k not in TIMES} for row in csv.DictReader(table)]
+        return [{k: v for k, v in row.items() if not k.endswith(TIMES)} for row in csv.DictReader(table)]
 
 
 def containers(client, output: Path) -> list:

@@ -16,7 +16,7 @@ from harness.config.schema import CheckpointConfig, ServingConfig
 from harness.core.interfaces import ContextOverflow, Sampling
 from harness.errors import InfrastructureError, InputError, ServerError
 from harness.miniature.checkpoints import write_random_checkpoint
-from harness.model import connection, endpoint, served
+from harness.model import connection, endpoint, patience, served
 from harness.model.client import open_model
 from harness.model.prompts import Prompt
 
@@ -29,6 +29,12 @@ def journal(tmp_path):
     journal = Journal(tmp_path / "answers.jsonl")
     yield journal
     journal.close()
+
+
+@pytest.fixture(autouse=True)
+def _short_pauses(monkeypatch):
+    monkeypatch.setattr(patience, "FIRST_PAUSE", 0.01)
+    monkeypatch.setattr(endpoint, "FIRST_PAUSE", 0.01)
 
 
 @asynccontextmanager
@@ -114,12 +120,12 @@ async def test_passing_failures_are_tried_again(journal, status):
     assert len(fake.questions) == 3
 
 
-async def test_failures_that_do_not_pass_end(journal):
+async def test_failures_that_do_not_pass_end_with_the_time_for_a_question(journal):
     fake = FakeOpenAI(failure(500, "engine dead"))
-    async with asking(fake, journal) as model:
+    async with asking(fake, journal, serving=ServingConfig(request_seconds=0.5)) as model:
         with pytest.raises(InfrastructureError, match=r"answered 500: .*engine dead"):
             await model.answer("why?", SAMPLING, 0)
-    assert len(fake.questions) == 1 + connection.RETRIES
+    assert 3 <= len(fake.questions) <= 7
     assert len(journal) == 0
 
 
@@ -127,8 +133,8 @@ async def test_failures_that_do_not_pass_end(journal):
     ("status", "message", "error"),
     [
         (400, "temperature is not supported", InfrastructureError),
-        (401, "bad key", InputError),
-        (404, "no such model", InputError),
+        (401, "bad key", InfrastructureError),  # it was good when the run began
+        (404, "no such model", InfrastructureError),
         (400, "This model's maximum context length is 100 tokens.", ContextOverflow),
         (400, "max_tokens=9000 cannot be greater than max_model_len=8192.", ContextOverflow),
     ],
@@ -156,15 +162,14 @@ NO_ANSWERS = [
 
 
 @pytest.mark.parametrize("body", [*NO_ANSWERS, '{"error": {"message": "engine busy"}}'])
-async def test_what_is_no_answer_is_asked_for_again_and_then_an_infrastructure_failure(journal, body, monkeypatch):
-    monkeypatch.setattr(endpoint, "REPLY_PAUSES", (0.0, 0.0))
+async def test_what_is_no_answer_is_asked_for_again_and_then_an_infrastructure_failure(journal, body):
     fake = FakeOpenAI(sent(body), sent(body), completion("late"))
-    async with asking(fake, journal) as model:
+    async with asking(fake, journal, serving=ServingConfig(request_seconds=1)) as model:
         assert (await model.answer("why?", SAMPLING, 0)).text == "late"
         fake.replies = [sent(body)]
-        with pytest.raises(InfrastructureError, match="does not answer as an OpenAI-compatible server"):
+        with pytest.raises(InfrastructureError, match=r"does not answer as an OpenAI-compatible server|engine busy"):
             await model.answer("who?", SAMPLING, 0)
-    assert len(fake.questions) == 6
+    assert len(fake.questions) >= 5
     assert len(journal) == 2  # the prompt and the answer that came late
 
 
@@ -172,7 +177,7 @@ async def test_what_is_no_answer_is_asked_for_again_and_then_an_infrastructure_f
     ("code", "message", "error"),
     [
         (400, "bad temperature", InfrastructureError),
-        (401, "bad key", InputError),
+        (401, "bad key", InfrastructureError),
         (400, "context length", ContextOverflow),
     ],
 )
@@ -306,7 +311,7 @@ async def test_a_key_that_the_list_of_models_refuses_is_said(journal):
 async def test_an_unreachable_endpoint_is_one_clear_line(journal, monkeypatch):
     monkeypatch.setattr(connection, "SIDE_RETRIES", 0)
     config = CheckpointConfig(name="tiny", endpoint="http://127.0.0.1:9/v1")
-    with pytest.raises(InputError, match=r"127\.0\.0\.1:9/v1/: no OpenAI-compatible server") as caught:
+    with pytest.raises(InfrastructureError, match=r"127\.0\.0\.1:9/v1/: no OpenAI-compatible server") as caught:
         async with open_model(config, ServingConfig(), 1, journal.path.parent, journal):
             pass
     assert "\n" not in str(caught.value)
