@@ -37,6 +37,7 @@ class EditKind(StrEnum):
     LINES = "lines"  # whole lines, each ended by a line feed; no lines is the empty text
     TEXT = "text"  # any part of the file: what tools for editing take
     WHOLE = "whole"  # the replacement is all of the file, the search text is empty
+    REWRITTEN = "rewritten"  # likewise, of a file that is there: a sentence speaks of it, and no heading names it
 
 
 @dataclass(frozen=True)

@@ -34,7 +34,8 @@ def read_format(text: str, asked: Format, cut: bool = False) -> EditReading:
     reading = _READERS[asked](text, cut)
     if reading.edits or reading.problems or reading.unfinished:
         return reading
-    return _READERS[_recognised(text)](text, cut)
+    used = _recognised(text)
+    return read_whole_files(text, cut, asked=False) if used is Format.WHOLE_FILE else _READERS[used](text, cut)
 
 
 def _recognised(text: str) -> Format:

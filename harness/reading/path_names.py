@@ -147,6 +147,13 @@ def is_fence(line: str) -> bool:
     return bool(_FENCE.match(line))
 
 
+def is_headed(lines: Sequence[str], path: str) -> bool:
+    """Whether one of the lines is nothing but this path, or a fence that names it; else a sentence speaks of it."""
+    fences = ((line, _FENCE.match(line)) for line in lines)
+    named = (_NAMED_FENCE.fullmatch(line, fence.end()) for line, fence in fences if fence)
+    return path in {found[1] for found in named if found} or any(path_of_line(line, True) == path for line in lines)
+
+
 def path_above(lines: Sequence[str], floor: int, position: int) -> str:
     """The path that a block at ``position`` is headed by, between it and the block that ends at ``floor``.
 

@@ -5,13 +5,17 @@ import re
 from harness.core.candidate import Edit, EditKind
 from harness.reading.blocks import EditReading
 from harness.reading.endings import next_question
-from harness.reading.path_names import looks_like_path, path_above
+from harness.reading.path_names import is_headed, looks_like_path, path_above
 
 _FENCE = re.compile(r"(```+|~~~+)[^`]*")
 
 
-def read_whole_files(text: str, cut: bool = False) -> EditReading:
-    """Each fence that a path heads, as the whole content of that file."""
+def read_whole_files(text: str, cut: bool = False, asked: bool = True) -> EditReading:
+    """Each fence that a path heads, as the whole content of that file.
+
+    ``asked``: the answer was to be whole files. If it was not, a fence below a sentence that speaks of a file may be an
+    example: it counts for a file that is there, and makes no new one.
+    """
     lines = text.split("\n")
     edits: list[Edit] = []
     position, floor, unfinished = 0, 0, ""
@@ -30,6 +34,7 @@ def read_whole_files(text: str, cut: bool = False) -> EditReading:
             unfinished = f"the file at line {position} was cut" if cut else ""
         elif looks_like_path(path):
             content = "".join(f"{line}\n" for line in lines[position:end])
-            edits.append(Edit(path, "", content, EditKind.WHOLE))
+            headed = asked or is_headed(lines[floor:position], path)
+            edits.append(Edit(path, "", content, EditKind.WHOLE if headed else EditKind.REWRITTEN))
         position = floor = end + 1
     return EditReading(tuple(edits), (), unfinished)

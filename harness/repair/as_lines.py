@@ -10,7 +10,7 @@ SHORT = 10  # lines of a file that may be written anew altogether
 def as_lines(edit: Edit, file: SourceFile) -> Edit:
     """The same change of ``file`` as an edit of whole lines. Raises EditRefused if there is none."""
     lines = file.text()
-    if edit.kind is EditKind.WHOLE:
+    if edit.kind in (EditKind.WHOLE, EditKind.REWRITTEN):
         return _whole(edit, lines)
     text, search = "".join(f"{line}\n" for line in lines), edit.search
     count = text.count(search) if search else 0

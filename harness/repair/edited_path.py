@@ -21,10 +21,12 @@ def edited_path(edit: Edit, snapshot: Snapshot, shown: Mapping[str, Sequence[Int
     name = _inside(edit.path.strip().replace("\\", "/"), paths, new=not edit.search.strip())
     if problem := _forbidden(name, snapshot) if name else "":
         raise EditRefused(Reason.FORBIDDEN_PATH, f"{edit.path[:200]}: {problem}")
-    if edit.kind is EditKind.WHOLE and (known := resolve_path(name, shown)):
+    if edit.kind in (EditKind.WHOLE, EditKind.REWRITTEN) and (known := resolve_path(name, shown)):
         return known
     if edit.search.strip() or name in paths:
         return resolve_path(name, shown) or resolve_path(name, paths)
+    if edit.kind is EditKind.REWRITTEN:
+        return resolve_path(name, paths)
     if not name:
         raise EditRefused(Reason.PARSE_FAILURE, "a block without a search text names no file")
     path = name.removeprefix("./")

@@ -155,6 +155,19 @@ def test_what_was_cut_is_refused_and_what_is_whole_is_read():
         assert reading.unfinished
 
 
+def test_a_fence_below_a_sentence_makes_no_new_file_unasked():
+    """A real model's question about ``unittest.py`` and the fence below it became a patch that made such a file."""
+    asked = " how can I fix this error in my unittest.py?\n```python\nimport unittest\n```\n"
+    assert refusal(asked) is Reason.UNKNOWN_PATH
+    assert refusal("For example, in your own `app/main.py`:\n```python\nimport a\n```\n") is Reason.UNKNOWN_PATH
+    assert applied(f"All of `src/a.py` is now:\n```\n{NEW}```\n") == {"src/a.py": NEW}
+    headed = "**New file: src/new.py**\n```python\nx = 1\n```\n"
+    assert applied(headed) == {"src/new.py": "x = 1\n"}
+    spoken = "I put it into `src/new.py`, as follows.\n```python\nx = 1\n```\n"
+    assert applied(spoken, Format.WHOLE_FILE) == {"src/new.py": "x = 1\n"}
+    assert refusal(spoken) is Reason.UNKNOWN_PATH
+
+
 def test_grades_are_those_of_blocks():
     [edit] = read_edits(BOTH.split("@@ -14")[0].replace("line 4", "line 4  ")).edits
     assert apply_edits([edit], MemorySnapshot(FILES), ()).grades == (Grade.WHITESPACE,)
