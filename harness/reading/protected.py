@@ -4,6 +4,8 @@ import re
 from bisect import bisect_right
 from collections.abc import Iterator
 
+from harness.reading.path_names import LONGEST, looks_like_path
+
 OPENING = re.compile(r"[ \t>]*<{3,12}[ \t]*(?:SEARCH|ORIGINAL|OLD|BEFORE|FIND|HEAD)\b.*", re.IGNORECASE)
 CLOSING = re.compile(r"[ \t>]*>{3,12}[ \t]*(?:REPLACE|UPDATED?|NEW|AFTER|END)\b.*", re.IGNORECASE)
 
@@ -32,7 +34,12 @@ class Protected:
         ahead = self._text[max(0, start - 40) : start].rsplit("\n", 1)[-1]
         behind = self._text[end : end + 40].split("\n", 1)[0]
         spoken = re.search(r"[\w,][ \t]+\Z", ahead) and re.match(r"[.,;:)]|[ \t]+[a-z]|[ \t]*\Z", behind)
-        return bool(spoken and behind.strip())
+        return bool(spoken and behind.strip() and not self._heads(end))
+
+    def _heads(self, end: int) -> bool:
+        """Whether the rest of the line is a path alone, with which no sentence goes on."""
+        line = self._text[end : end + LONGEST].split("\n", 1)[0].strip(" \t*_`:#")
+        return " " not in line and looks_like_path(line)
 
 
 def _blocks(text: str) -> Iterator[tuple[int, int]]:

@@ -7,12 +7,14 @@ on both sides, are taken off. A line that one block drops and another repeats is
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from difflib import SequenceMatcher
 from itertools import combinations, pairwise, product
 
 from harness.repair.match import Match, SourceFile, opcodes
 from harness.repo.diff import Replacement
 
 Lines = Sequence[bytes]
+CHANGED = 0.75  # least similarity of two lines of which one is the other one changed
 
 
 class Overlap(Exception):
@@ -76,8 +78,8 @@ def _merged(lines: Lines, group: Sequence[Match]) -> list[Replacement]:
     blocks = [(match, list(_pieces(lines, match))) for match in group]
     for (first, ours), (second, theirs) in combinations(blocks, 2):
         mine, others = [p for p in ours if p not in theirs], [p for p in theirs if p not in ours]
-        _require_kept(second, theirs, mine)
-        _require_kept(first, ours, others)
+        _require_kept(lines, second, theirs, mine)
+        _require_kept(lines, first, ours, others)
         for piece, other in product(mine, others):
             _require_apart(piece, other)
     placed: dict[Piece, Match] = {}
@@ -89,7 +91,7 @@ def _merged(lines: Lines, group: Sequence[Match]) -> list[Replacement]:
     return changes + [_together(pieces, placed) for pieces in _rivals(inserted)]
 
 
-def _require_kept(match: Match, pieces: Sequence[Piece], others: Sequence[Piece]) -> None:
+def _require_kept(lines: Lines, match: Match, pieces: Sequence[Piece], others: Sequence[Piece]) -> None:
     """Raise Overlap if other changes drop lines that the match repeats.
 
     A line changed for another one may be repeated as it was: blocks show the file as it is before all of them.
@@ -97,9 +99,17 @@ def _require_kept(match: Match, pieces: Sequence[Piece], others: Sequence[Piece]
     changed = {line for piece in pieces for line in range(piece.low, piece.high)}
     for piece in others:
         dropped = set(range(max(piece.low, match.start), min(piece.high, match.end))) - changed
-        kept = piece.inserts or (len(piece.lines) == piece.end - piece.start and pieces)
+        same = len(piece.lines) == piece.end - piece.start or all(_goes_on(lines[n], piece.lines) for n in dropped)
+        kept = piece.inserts or (same and pieces)
         if dropped and not kept:
             raise Overlap(f"one edit drops line {min(dropped) + 1}, another repeats it")
+
+
+def _goes_on(line: bytes, new: Lines) -> bool:
+    """Whether a line is among others in a changed form, so that it was changed and not dropped."""
+    old = line.strip().decode("latin-1")
+    ratios = (SequenceMatcher(None, old, other.strip().decode("latin-1"), autojunk=False).ratio() for other in new)
+    return bool(old) and any(ratio >= CHANGED for ratio in ratios)
 
 
 def _require_apart(first: Piece, second: Piece) -> None:
