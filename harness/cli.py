@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from harness.common.disk_faults import explained, is_for_the_user
+from harness.common.inert import one_line, set_up_log
 from harness.common.options import (
     DatasetOption,
     EvaluationArgument,
@@ -17,6 +19,7 @@ from harness.common.options import (
     RegistryOption,
     SplitOption,
     instance_ids,
+    say,
     show_table,
 )
 from harness.compare.cli import compare, gate, show, table
@@ -57,7 +60,7 @@ def run(
     rows = run_pipeline(config)
     show_table(terminal_table(rows))
     _show_groups(config.output)
-    typer.echo(f"records: {config.output}")
+    say(f"records: {config.output}")
     require_whole(rows)
 
 
@@ -123,8 +126,8 @@ def evaluate(
     show_table(verdict_list(judged.verdicts))
     show_table(terminal_table(judged.rows))
     for note in judged_notes(judged.exclusions, judged.spreads, judged.missing):
-        typer.echo(note)
-    typer.echo(f"records: {output}")
+        say(note)
+    say(f"records: {output}")
 
 
 @app.command()
@@ -141,9 +144,9 @@ def report(
     from harness.page.write_page import run_tables, write_page
 
     if not html:
-        typer.echo(run_tables(folder), nl=False)
+        say(run_tables(folder), nl=False)
         return
-    typer.echo(f"page: {write_page(folder, output, against, require or ())}")
+    say(f"page: {write_page(folder, output, against, require or ())}")
 
 
 @app.command()
@@ -156,7 +159,7 @@ def view(
     from harness.page.view_server import page_server
 
     with page_server(folder, port, require or ()) as server:
-        typer.echo(f"http://127.0.0.1:{server.server_port}/ (Ctrl-C ends it)")
+        say(f"http://127.0.0.1:{server.server_port}/ (Ctrl-C ends it)")
         server.serve_forever()
 
 
@@ -175,8 +178,8 @@ def demo(
     rows = run_pipeline(config)
     show_table(terminal_table(rows))
     _show_groups(config.output)
-    typer.echo(f"run file: {folder / 'run.yaml'}; records: {config.output}")
-    typer.echo("in a checkout, `make lab` trains such checkpoints again")
+    say(f"run file: {folder / 'run.yaml'}; records: {config.output}")
+    say("in a checkout, `make lab` trains such checkpoints again")
     require_whole(rows)
 
 
@@ -200,14 +203,15 @@ def main() -> None:
     Exit status 2 for input that the user must mend, 1 for a machine that failed. SIGTERM ends a run as Ctrl-C does.
     """
     signal.signal(signal.SIGTERM, _interrupt)
+    set_up_log()
     try:
         app()
     except HarnessError as error:
-        typer.echo(f"harness: {' '.join(str(error).split())}", err=True)
+        typer.echo(f"harness: {one_line(error)}", err=True)
         sys.exit(2 if isinstance(error, InputError) else 1)
     except OSError as error:
-        typer.echo(f"harness: {error}", err=True)
-        sys.exit(1)
+        typer.echo(f"harness: {one_line(explained(error))}", err=True)
+        sys.exit(2 if is_for_the_user(error) else 1)
     except SystemExit as error:
         if error.code == INTERRUPTED:
             typer.echo("harness: interrupted; the same command goes on from what is done", err=True)

@@ -6,6 +6,8 @@ from typing import Annotated
 
 import typer
 
+from harness.common.disk_faults import explained, is_for_the_user
+from harness.common.inert import one_line, set_up_log
 from harness.common.paths import check_folder
 from harness.errors import HarnessError, InputError
 from lab import LabError
@@ -172,14 +174,15 @@ def _progress(line: str) -> None:
 
 def main() -> None:
     """Run the command line; errors become one line, with exit status 2 if the input is wrong, otherwise 1."""
+    set_up_log()
     try:
         app()
     except (HarnessError, LabError) as error:
-        typer.echo(f"lab: {' '.join(str(error).split())}", err=True)
+        typer.echo(f"lab: {one_line(error)}", err=True)
         sys.exit(2 if isinstance(error, InputError | LabError) else 1)
     except OSError as error:
-        typer.echo(f"lab: {error}", err=True)
-        sys.exit(1)
+        typer.echo(f"lab: {one_line(explained(error))}", err=True)
+        sys.exit(2 if is_for_the_user(error) else 1)
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ from harness.build.builder import BuildResult, Step, build_images
 from harness.common.collect import collect
 from harness.common.docker_client import connect
 from harness.common.files import write_jsonl
-from harness.common.paths import cache_folder
+from harness.common.paths import cache_folder, check_file
 from harness.common.progress import Progress, Stage
 from harness.core.instance import Instance
 from harness.dataset.instances import load_instances
@@ -34,6 +34,8 @@ def build_instances(
     Each image is checked against its snapshot. ``rows`` gets the instances as rows of the 5.x schema.
     Raises InputError for instances without a recipe, InfrastructureError naming each build that failed.
     """
+    if rows:
+        check_file(rows, "the file of rows")
     book = load_recipes(recipes)
     loaded = load_instances(dataset, split, ids)
     instances = [instance for instance in loaded if ids or instance.instance_id in book.instances]
@@ -49,10 +51,11 @@ def build_instances(
         raise InfrastructureError(f"{len(failed)} of {len(results)} builds failed: {' | '.join(failed)}")
     if rows:
         images = {result.instance_id: result.image for result in results}
-        write_jsonl(
-            rows,
-            (row_with(instance, images[instance.instance_id], by_id[instance.instance_id]) for instance in instances),
-        )
+        try:
+            write_jsonl(rows, (row_with(i, images[i.instance_id], by_id[i.instance_id]) for i in instances))
+        except OSError as error:
+            error.add_note("the images are kept, and the same command finds them")
+            raise
     return results
 
 

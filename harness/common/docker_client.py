@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
 
 LABEL = "io.agentless-harness"  # on every image and container that belongs to the project
+LONGEST = 600  # characters of an engine's message that are shown
 RUN_LABEL = f"{LABEL}.run"  # on containers: the run they belong to
 
 
@@ -50,4 +51,9 @@ def translated(doing: str) -> Iterator[None]:
     try:
         yield
     except (DockerException, RequestException, HTTPError, OSError) as error:
-        raise InfrastructureError(f"{doing}: {error}") from error
+        raise InfrastructureError(f"{doing}: {shortened(str(error))}") from error
+
+
+def shortened(text: str) -> str:
+    """The text, without its middle if it is long: the engine quotes paths of any length."""
+    return text if len(text) <= LONGEST else f"{text[: LONGEST // 2]} [...] {text[-LONGEST // 2 :]}"

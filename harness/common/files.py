@@ -5,30 +5,34 @@ import json
 import os
 import threading
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 
 import yaml
 
+from harness.common.disk_faults import UNFINISHED, naming
+
 LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # hundreds of digests take seconds without
-UNFINISHED = ".tmp"  # ends the name of a file that is being written; a killed process leaves it behind
 
 
 @contextmanager
 def finished_file(path: Path) -> Iterator[IO[bytes]]:
     """A file to write that gets its name when it is whole and on disk; on an error the old one stays.
 
-    Folders above it are made. Several threads and processes may write the same file: one of them wins.
+    Folders above it are made. Several threads and processes may write the same file: one of them wins. An OSError names
+    ``path``.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}{UNFINISHED}")
     try:
-        with unfinished.open("wb") as file:
-            yield file
-        put_in_place(unfinished, path)
+        with naming(path):
+            with unfinished.open("wb") as file:
+                yield file
+            put_in_place(unfinished, path)
     except BaseException:
-        unfinished.unlink(missing_ok=True)
+        with suppress(OSError):  # what went wrong first counts
+            unfinished.unlink(missing_ok=True)
         raise
 
 

@@ -13,6 +13,7 @@ import threading
 from pathlib import Path
 from typing import Any, Self
 
+from harness.common.disk_faults import naming
 from harness.errors import InputError
 
 log = logging.getLogger(__name__)
@@ -77,11 +78,12 @@ class Journal:
 
     def _write(self, key: str, record: Record) -> None:
         line = (json.dumps({"key": key, **record}, ensure_ascii=True) + "\n").encode()
-        written = self._file.write(line)
-        if written != len(line):
-            self._file.truncate(self._file.tell() - written)
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self.path))
-        os.fsync(self._file.fileno())
+        with naming(self.path):
+            written = self._file.write(line)
+            if written != len(line):
+                self._file.truncate(self._file.tell() - written)
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            os.fsync(self._file.fileno())
         self._records[key] = {"key": key, **record}
 
     def __enter__(self) -> Self:

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from harness.common.inert import inert
 from harness.errors import InputError
 
 DatasetOption = Annotated[str, typer.Option("--dataset", help="Hub id, or a local .jsonl, .json or .parquet file.")]
@@ -44,6 +45,11 @@ def instance_ids(values: list[str] | None) -> list[str] | None:
 
 def show_table(renderable: object) -> None:
     """Print what rich renders: a table, or text with styles."""
-    from rich.console import Console
+    from harness.common.inert_console import inert_console
 
-    Console().print(renderable)
+    inert_console().print(renderable)
+
+
+def say(text: str, nl: bool = True) -> None:
+    """Print text that nothing in it can make more than text."""
+    typer.echo(inert(text), nl=nl)

@@ -14,10 +14,12 @@ from contextlib import ExitStack, contextmanager
 from types import TracebackType
 from typing import Self, TextIO
 
-from rich.console import Console
 from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.table import Table
+
+from harness.common.inert import inert
+from harness.common.inert_console import inert_console
 
 PLAIN_INTERVAL = 5.0  # seconds between two plain lines, at least
 NAMES_SHOWN = 2  # of the things that run now
@@ -69,6 +71,7 @@ class Stage:
     @contextmanager
     def running(self, name: str) -> Iterator[None]:
         """Show ``name`` as what runs now. It does not count as done by that: see `add`."""
+        name = inert(name)
         with self._lock:
             self._begin()
             self._running[name] = self._running.get(name, 0) + 1
@@ -138,7 +141,7 @@ class Progress:
     ) -> None:
         """``stream`` is stderr if not given; plain lines come at least ``interval`` seconds apart."""
         self._stream = stream if stream is not None else sys.stderr
-        self._console = Console(file=self._stream)
+        self._console = inert_console(self._stream)
         self._interval = interval
         self._clock = clock
         self._stages: list[Stage] = []

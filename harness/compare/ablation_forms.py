@@ -3,8 +3,8 @@
 import re
 from typing import TYPE_CHECKING
 
+from harness.common.inert import one_line
 from harness.compare.ablation_tables import Printed, Table
-from harness.report.inert import one_line
 from harness.report.result_tables import markdown_table
 
 if TYPE_CHECKING:

@@ -6,6 +6,8 @@ from typing import Annotated
 
 import typer
 
+from harness.common.options import say, show_table
+
 
 class ClaimChoice(StrEnum):
     """What a gate decides about; see `harness.statistics.compare`."""
@@ -31,7 +33,7 @@ def compare(
     """Compare two checkpoints of finished runs, instance by instance, as Markdown."""
     from harness.compare.compare_command import compare_results
 
-    typer.echo(compare_results(first, second), nl=False)
+    say(compare_results(first, second), nl=False)
 
 
 def show(
@@ -43,7 +45,7 @@ def show(
     """Show one instance from prompt to verdict: answers, how they were read, patches, votes, failing tests."""
     from harness.compare.show_attempt import show_attempts
 
-    typer.echo(show_attempts(folder, instance, checkpoint, condition), nl=False)
+    say(show_attempts(folder, instance, checkpoint, condition), nl=False)
 
 
 def gate(
@@ -57,11 +59,13 @@ def gate(
     summary: Annotated[Path | None, typer.Option(help="Write a Markdown summary here.")] = None,
 ) -> None:
     """Hold a candidate's finished results against a baseline: exit status 0 holds, 1 broken, 3 not decided."""
-    from harness.compare.compare_command import gate_results
+    from harness.compare.compare_command import gate_results, no_verdict_of_the_disk, write_gate
     from harness.compare.comparison_texts import gate_markdown
 
     found = gate_results(candidate, against, require, claim.value, junit, summary)
-    typer.echo(gate_markdown(found), nl=False)
+    with no_verdict_of_the_disk():
+        say(gate_markdown(found), nl=False)
+        write_gate(found, junit, summary)
     raise typer.Exit(found.exit_status)
 
 
@@ -83,8 +87,6 @@ def table(
     if output is not None:
         write_ablation(found, output)
     if form.value == "terminal":
-        from rich.console import Console
-
-        Console().print(table_renderable(found))
+        show_table(table_renderable(found))
     else:
-        typer.echo(table_text(found, TEXT_FORMS[form]), nl=False)
+        say(table_text(found, TEXT_FORMS[form]), nl=False)

@@ -1,6 +1,8 @@
 """Loading a data set of SWE-bench instances, in the classic and in the 5.x schema."""
 
+import errno
 import json
+import os
 from collections.abc import Iterable, Sequence
 from logging import CRITICAL
 from pathlib import Path
@@ -8,10 +10,12 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from harness.common.disk_faults import is_full
 from harness.common.suggest import nearest
 from harness.core.instance import Instance
 from harness.errors import InputError
 
+CACHE_FAULTS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)  # of writing, so not the data set's
 FILE_FORMATS = {".jsonl": "json", ".json": "json", ".parquet": "parquet"}
 
 
@@ -111,7 +115,14 @@ def _read_file(path: Path, kind: str) -> Iterable[dict[str, Any]]:
             kind, data_files=str(path), split="train", keep_in_memory=True
         )
     except (datasets.exceptions.DatasetGenerationError, ValueError, OSError) as error:
-        reason = str(error.__cause__ or error).splitlines()[0]
+        cause = error.__cause__ or error
+        cache = Path(datasets.config.HF_DATASETS_CACHE)
+        number = errno.ENOSPC if is_full(cache) else getattr(cause, "errno", None)
+        if number in CACHE_FAULTS:
+            fault = OSError(number, os.strerror(number), str(cache))
+            fault.add_note(f"{path} is read through this cache; HF_HOME names another place for it")
+            raise fault from error
+        reason = str(cause).splitlines()[0]
         raise InputError(f"{path}: not a readable {path.suffix} data set ({reason})") from error
     return rows
 

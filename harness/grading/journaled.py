@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Generic, TypeVar
 
+from harness.common.disk_faults import naming
 from harness.common.journal import Journal, Record
 from harness.common.once import Once
 from harness.common.retry import retried
@@ -67,6 +68,8 @@ class JournaledRunner(Generic[Value]):
 
     def _keep(self, key: str, finished: Finished[Value]) -> Value:
         # the log first: a record promises that its log is there
-        self.log_path(key).write_bytes(finished.log)
+        path = self.log_path(key)
+        with naming(path):
+            path.write_bytes(finished.log)
         self._journal.put(key, finished.record)
         return finished.value

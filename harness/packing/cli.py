@@ -87,8 +87,8 @@ def pack(
     ] = None,
 ) -> None:
     """Compare packing strategies on a corpus; with --output write data sets to train on."""
-    from rich.console import Console
-
+    from harness.common.inert import inert
+    from harness.common.inert_console import inert_console
     from harness.packing.command import pack_command
     from harness.packing.request import PackRequest
     from harness.packing.table import comparison_table
@@ -125,13 +125,13 @@ def pack(
         figure=figure,
         front=front,
     )
-    with Console(stderr=True).status("packing") as status:
+    with inert_console(stderr=True).status("packing") as status:
         result = pack_command(request, status.update)
-    Console().print(comparison_table(result.metrics))
+    inert_console().print(comparison_table(result.metrics))
     for note in result.notes:
-        typer.echo(note)
+        typer.echo(inert(note))
     if output is not None:
-        typer.echo(f"written: {output}")
+        typer.echo(inert(f"written: {output}"))
 
 
 def _weights(given: str | None) -> tuple[float, ...]:

@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from harness.common.files import UNFINISHED, finished_file, put_in_place
+from harness.common.disk_faults import UNFINISHED
+from harness.common.files import finished_file, put_in_place
 from harness.common.hashing import content_key
 from harness.errors import InputError
 from harness.packing.blend import blended, next_source
@@ -77,10 +78,15 @@ def pack_command(request: PackRequest, progress: Progress) -> Comparison:
             if not request.index_only:
                 for file in folder.glob(f"{STORE}.*"):
                     file.unlink()
-    _write_report(result, record, request.metrics, request.figure)
-    if request.front is not None:
-        with finished_file(request.front) as picture:
-            draw_front(_front(request, corpus, result), picture)
+    try:
+        _write_report(result, record, request.metrics, request.figure)
+        if request.front is not None:
+            with finished_file(request.front) as picture:
+                draw_front(_front(request, corpus, result), picture)
+    except OSError as error:
+        if request.output is not None:
+            error.add_note(f"{request.output} is whole, and holds {METRICS} and packing.png, too")
+        raise
     return result
 
 

@@ -13,7 +13,8 @@ from typing import IO, Any
 
 import numpy as np
 
-from harness.common.files import UNFINISHED, finished_file, put_in_place
+from harness.common.disk_faults import UNFINISHED, explained
+from harness.common.files import finished_file, put_in_place
 from harness.common.paths import check_folder
 from harness.errors import InfrastructureError, InputError
 from harness.packing.defaults import ARROW
@@ -52,7 +53,7 @@ def building(output: Path, plan: dict[str, Any]) -> Iterator[Path]:
     except OSError as error:
         kept = _clean_up(partial)
         advice = f"; finished shards stay in {partial}: run again to go on" if kept else ""
-        raise InfrastructureError(f"{output} was not written: {error}{advice}") from error
+        raise InfrastructureError(f"{output} was not written: {explained(error)}{advice}") from error
     except _OtherPlanError:
         raise
     except InputError:

@@ -3,13 +3,13 @@
 from collections.abc import Sequence
 from typing import Any
 
+from harness.common.inert import one_line
 from harness.compare.comparison_texts import CLAIMS
 from harness.compare.finished import Arm
 from harness.compare.run_changes import Change
 from harness.compare.run_comparison import Scope, compare_runs
 from harness.compare.run_gate import RunGate, gate_runs
 from harness.errors import InputError
-from harness.report.inert import one_line
 from harness.statistics.compare import Comparison
 from harness.statistics.gate import Judged
 from harness.statistics.requirement import Requirement

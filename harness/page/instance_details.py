@@ -4,13 +4,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from harness.common.inert import inert, one_line
 from harness.core.verdict import Verdict
 from harness.page.attempt_facts import Part
 from harness.page.log_parts import excerpts, part_count
 from harness.page.page_texts import shown
 from harness.page.run_attempts import Whole
 from harness.page.run_records import RunRecords
-from harness.report.inert import inert, one_line
 
 TESTS_LISTED = 50  # of each kind; the rest is counted
 

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from harness.common.inert import inert
 from harness.grading.log_grading import log_text
 from harness.report.failing_lines import failing_lines
-from harness.report.inert import inert
 
 PART = 1 << 18  # bytes of a part
 OVERLAP = 1 << 12  # bytes behind a part's end in which the end of its last line is looked for

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from harness.common.inert import one_line
 from harness.compare.ablation_tables import printed
 from harness.compare.ablation_values import Ablation
 from harness.compare.scores import repository_of
@@ -10,7 +11,6 @@ from harness.core.conditions import REFERENCES
 from harness.core.verdict import Outcome
 from harness.page.attempt_facts import Part
 from harness.page.run_records import RunRecords
-from harness.report.inert import one_line
 
 TITLE = 120  # characters of an issue's first line
 SETTINGS = 2_000  # of what the run froze, in one section

@@ -5,7 +5,7 @@ import gzip
 import json
 from typing import Any
 
-from harness.report.inert import inert
+from harness.common.inert import inert
 
 SHOWN = 200_000  # characters of one text; the whole one lies in the run's folder
 LINE = 5_000  # characters of one line

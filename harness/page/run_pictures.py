@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from harness.common.inert import one_line
 from harness.compare.ablation_values import Ablation
 from harness.core.conditions import REFERENCES
 from harness.core.verdict import Outcome
@@ -23,7 +24,6 @@ from harness.page.pictures import (
     series_picture,
 )
 from harness.page.run_records import RunRecords
-from harness.report.inert import one_line
 from harness.statistics.share import Interval
 
 StageTable = Mapping[tuple[str, str], Mapping[str, float]]  # (checkpoint, condition) -> score -> value

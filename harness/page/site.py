@@ -6,6 +6,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from harness.common.inert import one_line
 from harness.common.resources import PACKAGE
 from harness.compare.groups_of_run import folder_name
 from harness.page.attempt_facts import Part
@@ -20,7 +21,6 @@ from harness.page.run_records import RunRecords
 from harness.page.sides import Side, finished_sides, live_sides
 from harness.page.stage_details import stage_details
 from harness.report.attempt_text import Trail
-from harness.report.inert import one_line
 from harness.statistics.requirement import parse_requirement
 
 STATIC = PACKAGE / "page" / "static"

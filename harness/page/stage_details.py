@@ -3,11 +3,11 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from harness.common.inert import one_line
 from harness.compare.show_attempt import Records
 from harness.core.candidate import Candidate
 from harness.page.page_texts import shown
 from harness.report.attempt_text import REPAIR, AnswerKey, Trail
-from harness.report.inert import one_line
 
 
 def stage_details(trail: Trail, records: Records) -> dict[str, Any]:

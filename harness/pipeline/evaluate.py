@@ -1,7 +1,7 @@
 """Judging given predictions without any model: by running their tests, or again from the logs of an earlier run."""
 
 from collections.abc import Collection, Sequence
-from concurrent.futures import Future
+from concurrent.futures import FIRST_EXCEPTION, Future, wait
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -155,7 +155,15 @@ def _run(
     for instance_id, futures_of_it in by_instance.items():
         for future in futures_of_it:
             future.add_done_callback(partial(_ended, session, instance_id, futures_of_it))
-    return [[future.result() for future in futures] for futures in runs]
+    return [[future.result() for future in futures] for futures in _ended_well(runs)]
+
+
+def _ended_well(runs: Sequence[Sequence["Future[Verdict]"]]) -> Sequence[Sequence["Future[Verdict]"]]:
+    """Wait for all, or raise the first error: on a full disk, say, the others would work for nothing."""
+    done, _ = wait((future for futures in runs for future in futures), return_when=FIRST_EXCEPTION)
+    for future in done:
+        future.result()
+    return runs
 
 
 def _start(session: Session, instance: Instance, patch: str | None, repeat: int, stage: Stage) -> "Future[Verdict]":

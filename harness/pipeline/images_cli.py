@@ -16,6 +16,7 @@ from harness.common.options import (
     RegistryOption,
     SplitOption,
     instance_ids,
+    say,
     show_table,
 )
 from harness.errors import InputError
@@ -54,7 +55,7 @@ def build(
 
     results = build_instances(dataset, split, instance_ids(instances), recipes, rows, base.value)
     made = sum(not result.reused for result in results)
-    typer.echo(f"{len(results)} instances are there and checked: {made} built now, {len(results) - made} already built")
+    say(f"{len(results)} instances are there and checked: {made} built now, {len(results) - made} already built")
 
 
 @images.command()
@@ -87,7 +88,7 @@ def pull(
     show_table(pull_table(results))
     require_pulled(results)
     here = sum(result.here for result in results)
-    typer.echo(f"{len(results)} images are there: {len(results) - here} pulled now, {here} already here")
+    say(f"{len(results)} images are there: {len(results) - here} pulled now, {here} already here")
 
 
 @images.command(name="list")
@@ -101,7 +102,7 @@ def list_() -> None:
     client = connect()
     found = list_images(client)
     show_table(image_table(found))
-    typer.echo(image_note(found, together(image_layers(client, image.digest) for image in found)))
+    say(image_note(found, together(image_layers(client, image.digest) for image in found)))
 
 
 @images.command()
@@ -123,4 +124,4 @@ def remove(
     if not instance_ids(instances) and not everything:
         raise InputError("name the instances whose images to remove with --instances, or give --all")
     removed = remove_images(connect(), instance_ids(instances))
-    typer.echo(f"removed {len(removed)} images")
+    say(f"removed {len(removed)} images")

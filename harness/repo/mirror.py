@@ -1,5 +1,6 @@
 """Bare git repositories on this machine: the one place that runs git on the host."""
 
+import errno
 import tempfile
 import threading
 from collections.abc import Iterable, Mapping, Sequence
@@ -8,6 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Self
 
+from harness.common.disk_faults import explained, is_full
 from harness.errors import InfrastructureError, InputError, PatchError
 from harness.repo.touched import index_of, named_paths
 
@@ -99,7 +101,8 @@ class BareRepository:
                 strip_newline_in_stdout=decode,
             )
         except CommandError as error:
-            raise InfrastructureError(f"{self.path}: git {arguments[0]} failed: {_message(error)}") from error
+            full = f"; {explained(OSError(errno.ENOSPC, '', str(self.path)))}" if is_full(self.path) else ""
+            raise InfrastructureError(f"{self.path}: git {arguments[0]} failed: {_message(error)}{full}") from error
 
     def _new_git(self) -> "Git":
         from git import Git

@@ -6,12 +6,12 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
+from harness.common.inert import one_line, quoted
 from harness.core.candidate import Candidate, Edit
 from harness.core.verdict import Verdict
 from harness.report.checkpoint_cost import CheckpointCost
 from harness.report.failing_lines import failing_lines
 from harness.report.format import span
-from harness.report.inert import one_line, quoted
 
 REPAIR = "repair"
 TESTS_SHOWN = 20

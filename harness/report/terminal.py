@@ -3,6 +3,8 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from harness.common.inert import inert
+
 if TYPE_CHECKING:
     from rich.table import Table
 
@@ -23,7 +25,7 @@ def verdict_list(verdicts: "Iterable[Verdict]") -> "Table":
             _held(verdict.fail_to_pass_success, verdict.fail_to_pass_failure),
             _held(verdict.pass_to_pass_success, verdict.pass_to_pass_failure),
             f"{verdict.seconds:.1f}",
-            "; ".join([*([verdict.detail] if verdict.detail else []), *(f"! {flag}" for flag in verdict.flags)]),
+            inert("; ".join([*filter(None, [verdict.detail]), *(f"! {flag}" for flag in verdict.flags)])),
         )
     return table
 

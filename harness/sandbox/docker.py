@@ -20,6 +20,7 @@ from harness.errors import InfrastructureError, SandboxError, Stopped
 from harness.sandbox.ending import ended_from_inside, memory_kills
 from harness.sandbox.exec import execute, packed
 from harness.sandbox.limits import cage, keeps_quotas
+from harness.sandbox.removal import remove
 from harness.sandbox.watched_files import WatchedFile, new_moment, read_files, shield, told_files
 
 if TYPE_CHECKING:
@@ -130,7 +131,7 @@ class DockerSandbox:
             raise SandboxError(str(error), at) from error
         finally:
             if container is not None:
-                self._removal.submit(self._remove, container)
+                self._removal.submit(self._remove, container, wait=True)
 
     def _ended_from_inside(self, container: "Container", kills: int | None) -> bool:
         return ended_from_inside(self._client, container, self._run, kills)
@@ -154,7 +155,7 @@ class DockerSandbox:
             with translated("starting a container"):
                 container.start()
         except InfrastructureError:
-            self._removal.submit(self._remove, container)
+            self._removal.submit(self._remove, container, wait=True)
             raise
         return container
 
@@ -180,18 +181,12 @@ class DockerSandbox:
         contents = {path: file.object_id for path, file in files.items()}
         return replace(result, output=output, contents=contents), files
 
-    def _remove(self, container: "Container") -> None:
-        from docker.errors import APIError, NotFound
-
+    def _remove(self, container: "Container", wait: bool = False) -> None:
         try:
-            with translated("removing a container"):
-                container.remove(force=True, v=True)
+            remove(self._client, container, wait)
         except InfrastructureError as error:
-            # A container that is gone, or is going already, is the goal.
-            cause = error.__cause__
-            if not isinstance(cause, NotFound) and not (isinstance(cause, APIError) and cause.status_code == 409):
-                log.warning("%s", error)
-                self._unremoved = True
+            log.warning("%s", error)
+            self._unremoved = True
 
 
 def _lifetime(job: Job) -> float:

@@ -220,3 +220,13 @@ def test_no_more_jobs_run_at_a_time_than_there_are_turns(docker_client, base_ima
     prepared = [float(first.output) for first, _ in done]
     first, second = sorted([float(line) for line in last.output.split()] for _, last in done)
     assert max(prepared) < first[1] <= second[0]
+
+
+def test_folders_nested_deeper_than_the_engine_deletes_go_all_the_same(docker_client, base_image, caplog) -> None:
+    """The engine opens a file for each level; such a container stayed for ever, after a warning of 40,000 letters."""
+    nest = "import os\nfor _ in range(21000):\n    os.mkdir('d')\n    os.chdir('d')\n"
+    with DockerSandbox(docker_client, RUN) as sandbox:
+        [result] = run(sandbox, base_image, f"mkdir /made && cd /made && python3 -c '{nest}'".replace("'d'", '"d"'))
+        assert result.exit_status == 0, result.output
+    assert ours(docker_client) == []
+    assert caplog.records == []

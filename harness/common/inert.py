@@ -1,5 +1,6 @@
 """Text of models and tests as a terminal may show it: whatever is no letter or sign is spelled out."""
 
+import logging
 import re
 
 PREFIX = "  | "
@@ -26,3 +27,15 @@ def quoted(text: str) -> list[str]:
     """The lines of a text, inert, each behind a mark that shows that it is quoted."""
     lines = inert(text).split("\n")
     return [PREFIX + line if line else PREFIX.rstrip() for line in (lines[:-1] if lines[-1] == "" else lines)]
+
+
+class _InertFormatter(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        return inert(super().format(record))
+
+
+def set_up_log() -> None:
+    """Let log lines go to stderr, inert; nothing changes if there is a handler already."""
+    handler = logging.StreamHandler()
+    handler.setFormatter(_InertFormatter("%(message)s"))
+    logging.basicConfig(handlers=[handler])

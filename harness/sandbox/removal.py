@@ -1,0 +1,87 @@
+"""Taking a container away, whatever its processes left in it."""
+
+import time
+from typing import TYPE_CHECKING
+
+from harness.common.docker_client import translated
+from harness.errors import InfrastructureError
+
+if TYPE_CHECKING:
+    from docker import DockerClient
+    from docker.models.containers import Container
+
+# The engine holds a file open for each level of a tree that it deletes, and has no more than its own limit.
+TOO_DEEP = "failed to remove root filesystem"
+LEVELS = 500
+# Cuts folders that lie too deep off their trees and lays them on top, level by level: a rename costs nothing.
+FLATTEN = f"""
+while find /left -mindepth {LEVELS} -maxdepth {LEVELS} -type d -print -quit | grep -q .; do
+  find /left -mindepth {LEVELS} -maxdepth {LEVELS} -type d -exec sh -c '
+    for folder; do number=$((number + 1)); mv "$folder" "/left/flat.$$.$number" || exit; done' sh {{}} + || exit
+done
+"""
+POLL_SECONDS, GOING_SECONDS = 0.2, 30.0
+
+
+def remove(client: "DockerClient", container: "Container", wait: bool = False) -> None:
+    """Remove a container by force; it is gone, or going, afterwards. Raises InfrastructureError if it stays.
+
+    ``wait`` sees to it that a removal which the engine has begun by itself does not get stuck.
+    """
+    from docker.errors import APIError, NotFound
+
+    try:
+        with translated("removing a container"):
+            container.remove(force=True, v=True)
+    except InfrastructureError as error:
+        cause = error.__cause__
+        if isinstance(cause, NotFound):
+            return
+        if isinstance(cause, APIError) and cause.status_code == 409:
+            if wait and _gets_stuck(container):
+                _remove_deep(client, container)
+            return
+        if TOO_DEEP not in str(cause):
+            raise
+        _remove_deep(client, container)
+
+
+def _gets_stuck(container: "Container") -> bool:
+    """Whether the removal that is under way leaves a dead container behind."""
+    from docker.errors import NotFound
+
+    deadline = time.monotonic() + GOING_SECONDS
+    while time.monotonic() < deadline:
+        try:
+            with translated("looking at a container"):
+                container.reload()
+        except InfrastructureError as error:
+            if isinstance(error.__cause__, NotFound):
+                return False
+            raise
+        if container.status == "dead":
+            return True
+        time.sleep(POLL_SECONDS)
+    return False
+
+
+def _remove_deep(client: "DockerClient", container: "Container") -> None:
+    """Remove a dead container whose folders are nested too deep for the engine, by way of another container."""
+    with translated("removing a container with folders nested too deep"):
+        container.reload()
+        layer = container.attrs["GraphDriver"]["Data"].get("UpperDir")
+        if container.status != "dead" or not layer:
+            raise InfrastructureError("a container with folders nested too deep can't be removed; restart the daemon")
+        client.containers.run(
+            container.attrs["Image"],
+            command=["/bin/sh", "-c", FLATTEN],
+            entrypoint=[],
+            labels=container.labels,
+            volumes={layer: {"bind": "/left", "mode": "rw"}},
+            network_mode="none",
+            cap_drop=["ALL"],
+            cap_add=["DAC_OVERRIDE", "FOWNER"],
+            security_opt=["no-new-privileges"],
+            remove=True,
+        )
+        container.remove(force=True, v=True)
