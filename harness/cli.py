@@ -85,7 +85,9 @@ def evaluate(
     image_budget: Annotated[
         float | None, typer.Option(min=0.001, help="GiB of images, which are then pulled when wanted and go when done.")
     ] = None,
-    repeats: Annotated[int, typer.Option(min=1, help="Evaluations of every patch; the spread is reported.")] = 1,
+    repeats: Annotated[
+        int | None, typer.Option(min=1, help="Evaluations of every patch; 3 of `gold`, else 1. The spread is reported.")
+    ] = None,
     regrade: Annotated[
         bool, typer.Option("--regrade", help="Grade again from the logs in the output folder; needs no Docker.")
     ] = False,

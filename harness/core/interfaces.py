@@ -219,6 +219,8 @@ class CommandResult:
     lingering: bool = False  # a child of the command outlived it and held on to its output
     contents: Mapping[str, str] = field(default_factory=dict)  # watched path -> git's object id, if there is a file
     touched: tuple[str, ...] = ()  # watched paths that the command wrote to, whatever they hold now
+    # of a job's first command: time zone, hash seed, CPU, memory and kernel, as far as the sandbox knows them
+    circumstances: Mapping[str, str] = field(default_factory=dict)
 
 
 class Sandbox(Protocol):

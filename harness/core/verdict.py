@@ -54,6 +54,7 @@ class Verdict(BaseModel):
     pass_to_pass_failure: tuple[str, ...] = ()
     cut_ids_matched: tuple[str, ...] = ()  # ids cut in the data set, graded by the tests that begin like them
     cut_ids_ambiguous: tuple[str, ...] = ()  # those whose tests do not agree: counted as failed
+    circumstances: dict[str, str] = {}  # that may change a result: time zone, hash seed, CPU, memory, kernel
     known: bool = Field(default=False, exclude=True)  # nothing was run for it now; of this process, never written
 
     @property

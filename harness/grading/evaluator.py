@@ -1,5 +1,6 @@
 """Evaluating a patch: a fresh container, the patch, the tests, the verdict; the same question never twice."""
 
+import re
 import time
 from collections.abc import Sequence
 from dataclasses import replace
@@ -19,6 +20,8 @@ from harness.grading.log_grading import grader_version
 from harness.grading.patch_checks import change_flags, link_out, refusal
 from harness.grading.testbed import Testbed
 from harness.grading.unapplied import unapplied
+
+SET_BY_SCRIPT = {"time_zone": "TZ", "hash_seed": "PYTHONHASHSEED"}  # circumstance -> environment variable
 
 
 class Evaluator:
@@ -86,7 +89,11 @@ class Evaluator:
         nonce = new_nonce()
         verdict = self._judged(testbed, patch, applied, results, nonce)
         log = write_log(results, nonce)
-        return verdict.model_copy(update={"seconds": round(time.monotonic() - started, 3)}), log
+        seen = {
+            "seconds": round(time.monotonic() - started, 3),
+            "circumstances": dict(results[0].circumstances) | set_by(testbed.specification.script),
+        }
+        return verdict.model_copy(update=seen), log
 
     def _judged(
         self, testbed: Testbed, patch: str | None, applied: Applied | None, results: Sequence[CommandResult], nonce: str
@@ -102,6 +109,12 @@ class Evaluator:
 
 def _recall(record: Record, _: Path) -> Verdict:
     return Verdict.model_validate(record["verdict"] | {"known": True})
+
+
+def set_by(script: str) -> dict[str, str]:
+    """Circumstances that an evaluation script sets by itself, over those of its image."""
+    found = {name: re.findall(rf"\b{variable}=([\w/+-]+)", script) for name, variable in SET_BY_SCRIPT.items()}
+    return {name: values[-1] for name, values in found.items() if values}
 
 
 def untested(instance: Instance, patch: str) -> Verdict | None:

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from statistics import fmean, stdev
 from typing import Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -15,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from harness.common.files import write_json
 from harness.core.verdict import Outcome, Verdict
 from harness.errors import InputError
+from harness.grading.log_grading import grader_version
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -31,6 +33,15 @@ class Exclusions:
     unknown: tuple[str, ...] = ()  # instances of which the source can't say
 
 
+class Seen(BaseModel):
+    """A defect of one instance that was seen."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    defect: Literal["flaky", "gold-fails"]
+    release: str  # of the benchmark's package or images, in which it was seen
+
+
 class Quarantine(BaseModel):
     """The known defects of the benchmark; the file carries a version, which the reports name."""
 
@@ -38,11 +49,12 @@ class Quarantine(BaseModel):
 
     version: int
     junk_ids: tuple[str, ...]  # test ids that are pieces of a progress display
-    instances: dict[str, Literal["flaky", "gold-fails-on-old-image"]]
+    instances: dict[str, Seen]
 
     def exclusions(self, instance_ids: Iterable[str]) -> Exclusions:
         """Those of the instances that are in quarantine."""
-        reasons = {i: self.instances[i] for i in instance_ids if i in self.instances}
+        found = {i: self.instances[i] for i in instance_ids if i in self.instances}
+        reasons = {i: f"{seen.defect} (seen with {seen.release})" for i, seen in found.items()}
         return Exclusions(f"quarantine version {self.version}", reasons)
 
     def failed_by_defective_ids(self, verdict: Verdict) -> tuple[str, ...]:
@@ -69,12 +81,24 @@ class Calibrated(BaseModel):
     outcomes: tuple[Outcome, ...]  # of every run
 
 
+class OverRuns(BaseModel):
+    """Resolve rates of the gold patches, run by run; infrastructure failures count as not resolved."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    rates: tuple[float, ...]
+    mean: float
+    standard_deviation: float  # of a sample; 0 for a single run
+
+
 class Calibration(BaseModel):
     """What the gold patches of a data set did on this machine."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    schema_version: Literal[1] = 1
+    schema_version: Literal[1, 2] = 2
+    release: str = ""  # the grader and the benchmark's package that saw it
+    over_runs: OverRuns | None = None  # None in files of version 1
     instances: dict[str, Calibrated]
     name: str = ""  # how reports call it
 
@@ -99,7 +123,12 @@ def calibrate(runs: Sequence[Sequence[Verdict]]) -> Calibration:
     for run in runs:
         for verdict in run:
             by_instance.setdefault(verdict.instance_id, []).append(verdict)
-    return Calibration(instances={i: _calibrated(verdicts) for i, verdicts in by_instance.items()})
+    rates = tuple(fmean(verdict.resolved for verdict in run) for run in runs)
+    return Calibration(
+        release=grader_version(),
+        over_runs=OverRuns(rates=rates, mean=fmean(rates), standard_deviation=stdev(rates) if len(rates) > 1 else 0.0),
+        instances={i: _calibrated(verdicts) for i, verdicts in by_instance.items()},
+    )
 
 
 def _calibrated(verdicts: Sequence[Verdict]) -> Calibrated:

@@ -16,6 +16,7 @@ from harness.core.instance import Instance
 from harness.core.verdict import Outcome, Verdict
 from harness.dataset.predictions import BASE, Prediction, load_predictions
 from harness.errors import InputError
+from harness.grading.evaluator import patch_key
 from harness.grading.exclusions import (
     CALIBRATION_NAME,
     Exclusions,
@@ -25,7 +26,7 @@ from harness.grading.exclusions import (
     write_calibration,
 )
 from harness.grading.log_workers import LogWorkers
-from harness.grading.regrade import regraded, stored_verdicts
+from harness.grading.regrade import Stored, regraded, stored_verdicts
 from harness.grading.session import Session, evaluation_session, specifications_of
 from harness.images.provider import open_images
 from harness.pipeline.attempt import not_submitted, reference_result
@@ -34,6 +35,7 @@ from harness.report.spread import Spread, spread
 from harness.report.summary import SummaryRow
 from harness.report.write import Result, write_instances, write_results
 
+CALIBRATION_RUNS = 3  # of gold patches
 Runs = list[list[Verdict]]  # repeat by repeat, one verdict for each prediction
 
 
@@ -47,7 +49,12 @@ class Submission:
     evaluation: EvaluationConfig
     recipes: Path | None = None
     others: Collection[str] = ()  # ids in the data set, if ``instances`` may be a part of it only
-    repeats: int = 1  # evaluations of every patch
+    repeats: int | None = None  # evaluations of every patch; of gold patches three if not given, else one
+
+    @property
+    def runs(self) -> int:
+        """How often every patch is evaluated: what holds once need not hold again, and a calibration is to say so."""
+        return self.repeats or (CALIBRATION_RUNS if self.predictions == GOLD else 1)
 
 
 @dataclass(frozen=True)
@@ -91,7 +98,7 @@ def evaluate_predictions(submission: Submission) -> Judged:
             Progress() as progress,
         ):
             runs = _run(submission, submitted, session, progress)
-            facts = {"predictions": submission.predictions, "repeats": submission.repeats, "images": session.images}
+            facts = {"predictions": submission.predictions, "repeats": submission.runs, "images": session.images}
             freeze(folder.path / "frozen.yaml", {"evaluation": submission.evaluation.model_dump(mode="json")}, facts)
             return _write(folder, submission, submitted, runs, soundness)
 
@@ -125,9 +132,18 @@ def regrade_predictions(submission: Submission) -> Judged:
                 )
                 for instance, prediction in submitted
             ]
-            for repeat in range(submission.repeats)
+            for repeat in range(_stored_runs(submission, submitted, stored))
         ]
         return _write(folder, submission, submitted, runs, soundness)
+
+
+def _stored_runs(submission: Submission, submitted: Sequence[tuple[Instance, Prediction]], stored: Stored) -> int:
+    """How many runs are graded again: as many as are asked for, or else as were made."""
+    if submission.repeats:
+        return submission.repeats
+    patches = [(instance.instance_id, _patch(submission, prediction)) for instance, prediction in submitted]
+    made = (run for run in range(submission.runs) if any((i, patch_key(patch, run)) in stored for i, patch in patches))
+    return max(made, default=0) + 1
 
 
 def _submitted(submission: Submission) -> list[tuple[Instance, Prediction]]:
@@ -144,10 +160,10 @@ def _patch(submission: Submission, prediction: Prediction) -> str | None:
 def _run(
     submission: Submission, submitted: Sequence[tuple[Instance, Prediction]], session: Session, progress: Progress
 ) -> Runs:
-    stage = progress.stage("tests", len(submitted) * submission.repeats)
+    stage = progress.stage("tests", len(submitted) * submission.runs)
     runs = [
         [_start(session, instance, _patch(submission, prediction), repeat, stage) for instance, prediction in submitted]
-        for repeat in range(submission.repeats)
+        for repeat in range(submission.runs)
     ]
     by_instance: dict[str, list[Future[Verdict]]] = {}
     for (instance, _), futures in zip(submitted, zip(*runs, strict=True), strict=True):

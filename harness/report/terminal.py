@@ -49,7 +49,7 @@ def judged_notes(
             for low, high in zip(spread.rates, spread.rates_ungraded_resolved, strict=True)
         )
         repeats = f"{len(spread.rates)} repeats of {model}"
-        notes.append(f"{repeats}: {rates}; standard deviation {spread.standard_deviation:.1%}")
+        notes.append(f"{repeats}: {rates}; mean {spread.mean:.1%}, standard deviation {spread.standard_deviation:.1%}")
         notes += [f"unstable: {i}: {', '.join(outcomes)}" for i, outcomes in spread.unstable.items()]
     return notes
 

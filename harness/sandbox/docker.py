@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from harness.common.docker_client import RUN_LABEL, translated
 from harness.core.interfaces import Command, CommandResult, Job
 from harness.errors import InfrastructureError, SandboxError, Stopped
+from harness.sandbox.circumstances import Circumstances
 from harness.sandbox.ending import ended_from_inside, memory_kills
 from harness.sandbox.exec import execute, packed
 from harness.sandbox.limits import cage, keeps_quotas
@@ -52,6 +53,7 @@ class DockerSandbox:
         self._client = client
         self._run = run
         self._quota = keeps_quotas(client)
+        self._circumstances = Circumstances(client)
         self._stopped = False
         self._unremoved = False  # whether a container could not be taken away when its job was over
         self._removal = ThreadPoolExecutor(max_workers=4, thread_name_prefix="remove")
@@ -109,6 +111,7 @@ class DockerSandbox:
             self._require_running()
             container = self._start(job)
             self._require_running()  # what `stop` did not see yet
+            circumstances = self._circumstances.of(container, job.digest or job.image, job.limits)
             for number, command in enumerate(job.commands):
                 with translated("guarding files of a container"):
                     guarded = {path: files[path] for path in command.watched if path in files}
@@ -118,7 +121,7 @@ class DockerSandbox:
                 result, files = self._watched(container, command, result)
                 touched = tuple(p for p, file in files.items() if p in shielded and not file.untouched(moment))
                 result = replace(result, touched=touched)
-                results.append(result)
+                results.append(result if number else replace(result, circumstances=circumstances))
                 if result.exit_status != 0:
                     break
             return tuple(results)

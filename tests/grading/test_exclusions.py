@@ -7,6 +7,8 @@ from harness.core.verdict import Outcome, Phase, Verdict
 from harness.dataset.instances import load_instances
 from harness.errors import InputError
 from harness.grading.exclusions import (
+    Quarantine,
+    Seen,
     Soundness,
     calibrate,
     load_calibration,
@@ -14,6 +16,7 @@ from harness.grading.exclusions import (
     quarantine,
     write_calibration,
 )
+from harness.grading.log_grading import grader_version
 
 
 def verdict(instance_id: str, outcome: Outcome = Outcome.RESOLVED, digest: str = "sha256:1", **columns) -> Verdict:
@@ -21,10 +24,30 @@ def verdict(instance_id: str, outcome: Outcome = Outcome.RESOLVED, digest: str =
 
 
 def test_known_defects_are_excluded_with_their_reason() -> None:
-    found = open_soundness(None).exclusions([verdict("psf__requests-2317"), verdict("django__django-1")])
+    seen = {"psf__requests-2317": Seen(defect="flaky", release="swebench 5.0")}
+    known = Quarantine(version=9, junk_ids=(), instances=seen)
+    found = Soundness(known).exclusions([verdict("psf__requests-2317"), verdict("django__django-1")])
     assert [(e.source, dict(e.reasons)) for e in found] == [
-        (f"quarantine version {quarantine().version}", {"psf__requests-2317": "flaky"})
+        ("quarantine version 9", {"psf__requests-2317": "flaky (seen with swebench 5.0)"})
     ]
+
+
+def test_the_shipped_list_holds_nothing_that_was_not_seen() -> None:
+    """Lists of others name releases of long ago: with the present one all gold patches hold."""
+    assert quarantine().instances == {}
+    assert open_soundness(None).exclusions([verdict("psf__requests-2317")])[0].reasons == {}
+
+
+def test_a_calibration_says_what_runs_come_to_and_which_release_saw_it(tmp_path: Path) -> None:
+    runs = [[verdict("a"), verdict("b")], [verdict("a"), verdict("b", Outcome.UNRESOLVED)]]
+    found = calibrate(runs)
+    assert found.over_runs
+    assert found.over_runs.rates == (1.0, 0.5)
+    assert (found.over_runs.mean, round(found.over_runs.standard_deviation, 3)) == (0.75, 0.354)
+    assert found.release == grader_version()
+    old = {"schema_version": 1, "instances": {"a": found.instances["a"].model_dump(mode="json")}}
+    (tmp_path / "old.json").write_text(json.dumps(old))
+    assert load_calibration(tmp_path / "old.json").over_runs is None
 
 
 def test_a_calibration_is_read_as_it_was_written(tmp_path: Path) -> None:
@@ -51,7 +74,7 @@ def test_only_what_was_tried_on_the_same_image_counts() -> None:
 def test_bad_calibrations_are_the_user_s_to_mend(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no such calibration; make one with"):
         load_calibration(tmp_path / "gone.json")
-    for text in ("{", "[]", json.dumps({"schema_version": 2, "instances": {}}), json.dumps({"unknown": 1})):
+    for text in ("{", "[]", json.dumps({"schema_version": 3, "instances": {}}), json.dumps({"unknown": 1})):
         (tmp_path / "c.json").write_text(text)
         with pytest.raises(InputError, match=r"c\.json: not a calibration file \("):
             load_calibration(tmp_path / "c.json")

@@ -1,4 +1,6 @@
 import gc
+import platform
+import re
 import subprocess
 import sys
 import time
@@ -40,6 +42,11 @@ def test_commands_share_a_container_and_end_with_their_own_status(sandbox, base_
     first, second = run(sandbox, base_image, "cat /harness/in.txt > /made; echo out; echo err >&2", "cat /made; exit 3")
     assert (first.exit_status, first.output) == (0, b"out\nerr\n")
     assert (second.exit_status, second.output) == (3, b"given\n")
+    assert set(first.circumstances) == {"time_zone", "hash_seed", "cpu", "memory", "kernel"}
+    assert (first.circumstances["time_zone"], first.circumstances["hash_seed"]) == ("UTC", "random")
+    assert first.circumstances["kernel"].startswith(platform.release())
+    assert first.circumstances["memory"].startswith("4096 of ")
+    assert re.match(r"1 of \d+ \w", first.circumstances["cpu"])
 
 
 def test_a_job_runs_in_the_image_that_its_digest_names(sandbox, base_image) -> None:

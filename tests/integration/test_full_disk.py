@@ -14,7 +14,20 @@ pytestmark = pytest.mark.docker
 
 
 def command(rows: Path, output: Path, *more: object) -> list[str]:
-    given = ("evaluate", "--dataset", rows, "--predictions", "gold", "--output", output, "--workers", 1, *more)
+    given = (
+        "evaluate",
+        "--dataset",
+        rows,
+        "--predictions",
+        "gold",
+        "--output",
+        output,
+        "--workers",
+        1,
+        "--repeats",
+        1,
+        *more,
+    )
     return [sys.executable, "-m", "harness.cli", *map(str, given)]
 
 

@@ -248,7 +248,7 @@ def test_a_run_under_a_budget(docker_client, rows, proxy, tmp_path: Path, caplog
     """Images come when their turn does and go when it is over; started again, the run needs none of them."""
     caplog.set_level(logging.INFO, "harness.images.budget")
     evaluation = EvaluationConfig(pull=True, image_budget=0.001, workers=1, timeout=60)
-    submission = Submission(rows, "gold", tmp_path / "out", evaluation)
+    submission = Submission(rows, "gold", tmp_path / "out", evaluation, repeats=1)
     judged = evaluate_predictions(submission)
     assert [result.attempt.verdict.outcome for result in judged.results] == [Outcome.RESOLVED] * 2
     assert [find(docker_client, instance.image) for instance in rows] == [None] * 2
@@ -265,9 +265,9 @@ def test_a_run_under_a_budget(docker_client, rows, proxy, tmp_path: Path, caplog
 def test_an_image_that_moved_is_tested_anew(docker_client, rows, registry, little, tmp_path: Path):
     """Another patch needs the image again; what comes is another one, so the key is not the one first thought of."""
     evaluation = EvaluationConfig(pull=True, image_budget=0.001, workers=1, timeout=60)
-    first = evaluate_predictions(Submission(rows[:1], "gold", tmp_path / "out", evaluation))
+    first = evaluate_predictions(Submission(rows[:1], "gold", tmp_path / "out", evaluation, repeats=1))
     put(docker_client, registry, little, "budget/run-0")
-    base = evaluate_predictions(Submission(rows[:1], "base", tmp_path / "out", evaluation))
+    base = evaluate_predictions(Submission(rows[:1], "base", tmp_path / "out", evaluation, repeats=1))
     digests = [judged.results[0].attempt.verdict.image_digest for judged in (first, base)]
     assert digests[0] != digests[1] != ""
     assert base.results[0].attempt.verdict.outcome is Outcome.NO_RESULTS  # without the patch the script says nothing
@@ -279,7 +279,7 @@ def test_an_image_that_no_registry_has_any_more_is_an_infrastructure_failure(
     monkeypatch.setattr("harness.common.retry.RETRY_SECONDS", (0.0,))
     gone = rows[0].model_copy(update={"image": rows[0].image.replace("run-0", "gone")})
     evaluation = EvaluationConfig(pull=True, image_budget=1, workers=1, timeout=60, images=ImagesConfig(pulls=1))
-    judged = evaluate_predictions(Submission([gone, rows[1]], "gold", tmp_path / "out", evaluation))
+    judged = evaluate_predictions(Submission([gone, rows[1]], "gold", tmp_path / "out", evaluation, repeats=1))
     outcomes = [result.attempt.verdict.outcome for result in judged.results]
     assert outcomes == [Outcome.INFRASTRUCTURE, Outcome.RESOLVED]
     assert "manifest unknown" in (judged.results[0].attempt.verdict.detail or "")

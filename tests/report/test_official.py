@@ -6,10 +6,21 @@ from pathlib import Path
 import pytest
 
 from harness.core.verdict import Outcome, Phase, Verdict
-from harness.grading.exclusions import calibrate, open_soundness, write_calibration
+from harness.grading.exclusions import (
+    Quarantine,
+    Seen,
+    Soundness,
+    calibrate,
+    load_calibration,
+    open_soundness,
+    write_calibration,
+)
 from harness.report.official import official_report
 
 SOUND = open_soundness(None)
+SEEN = Quarantine(
+    version=9, junk_ids=(), instances={"psf__requests-2317": Seen(defect="flaky", release="swebench 5.0")}
+)
 IDS = [f"org__repo-{number}" for number in range(1, 9)]
 ENDED = {
     IDS[0]: Outcome.RESOLVED,
@@ -125,10 +136,10 @@ def test_exclusions_stand_beside_the_rate_over_everything(tmp_path: Path) -> Non
         unsound: ended(unsound, Outcome.UNRESOLVED),
         good: ended(good, Outcome.RESOLVED),
     }
-    soundness = open_soundness(tmp_path / "calibration.json")
+    soundness = Soundness(SEEN, load_calibration(tmp_path / "calibration.json"))
     own = official_report(list(verdicts), dict.fromkeys(verdicts, "diff"), verdicts, soundness)["harness"]
     by_quarantine, by_calibration = own["exclusions"]
-    assert by_quarantine["excluded"] == {flaky: "flaky"}
+    assert by_quarantine["excluded"] == {flaky: "flaky (seen with swebench 5.0)"}
     assert list(by_calibration["excluded"]) == [unsound]
     assert by_calibration["resolve_rate_without"]["rate"] == 0.5
     assert own["resolve_rate"]["rate"] == pytest.approx(1 / 3)
@@ -141,7 +152,7 @@ def test_a_rate_without_exclusions_has_the_bounds_of_what_is_left() -> None:
     flaky, lost = "psf__requests-2317", "org__repo-1"
     verdicts = {i: Verdict(instance_id=i, outcome=Outcome.INFRASTRUCTURE, phase=Phase.TESTS) for i in (flaky, lost)}
     verdicts["good"] = Verdict(instance_id="good", outcome=Outcome.RESOLVED, phase=Phase.GRADE)
-    own = official_report(list(verdicts), dict.fromkeys(verdicts, "diff"), verdicts, SOUND)["harness"]
+    own = official_report(list(verdicts), dict.fromkeys(verdicts, "diff"), verdicts, Soundness(SEEN))["harness"]
     by_quarantine, *_ = own["exclusions"]
     assert own["resolve_rate"]["bounds"] == [1 / 3, 1]
     assert by_quarantine["resolve_rate_without"]["bounds"] == [1 / 2, 1]

@@ -33,7 +33,7 @@ def test_notes_say_what_is_excluded_and_what_is_unstable() -> None:
     assert notes == [
         "excluded by quarantine: a (flaky)",
         "m: 6 of 8 instances have no prediction; they count as not resolved",
-        "2 repeats of m: 100.0%, 0.0%; standard deviation 70.7%",
+        "2 repeats of m: 100.0%, 0.0%; mean 50.0%, standard deviation 70.7%",
         "unstable: i0: resolved, timeout",
-        "1 repeats of n: 0.0% (100.0% if all ungraded resolve); standard deviation 0.0%",
+        "1 repeats of n: 0.0% (100.0% if all ungraded resolve); mean 0.0%, standard deviation 0.0%",
     ]
