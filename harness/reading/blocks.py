@@ -7,14 +7,22 @@ from dataclasses import dataclass
 
 from harness.core.candidate import Edit
 from harness.reading.endings import next_question
-from harness.reading.path_names import path_above, path_of_line
+from harness.reading.path_names import looks_like_path, path_above, path_of_line
 
 _BEFORE, _BEHIND = r"([ \t]*)(?:>[ \t]|\*\*)?", r"\b[ \t]*(.*?)[ \t]*"
-_OPEN = re.compile(rf"{_BEFORE}(<{{4,12}})[ \t]*(?:SEARCH|ORIGINAL){_BEHIND}", re.IGNORECASE)
-_CLOSE = re.compile(r"[ \t]*(?:>[ \t]|\*\*)?>{4,12}[ \t]*(?:(?:REPLACE|UPDATED)\b.*|\*\*)?[ \t]*", re.IGNORECASE)
-_DIVIDE = re.compile(r"([ \t]*)(?:>[ \t]|\*\*)?(={4,12})[ \t]*(?:REPLACE|WITH|UPDATED|\*\*)?[ \t]*", re.IGNORECASE)
+# of dashes and plus signs: what some tools for editing ask for, since markers of a conflict confuse models
+_OPEN = re.compile(rf"{_BEFORE}(<{{3,12}}|-{{5,12}})[ \t]*(?:SEARCH|ORIGINAL){_BEHIND}", re.IGNORECASE)
+_CLOSE = re.compile(
+    r"[ \t]*(?:>[ \t]|\*\*)?(?:>{4,12}[ \t]*(?:(?:REPLACE|UPDATED|END|NEW|SEARCH)\b.*|\*\*)?"
+    r"|(?:>{3}|\+{5,12}|<{4,12})[ \t]*(?:REPLACE|UPDATED)\*{0,2})[ \t]*",
+    re.IGNORECASE,
+)
+_DIVIDE = re.compile(r"([ \t]*)(?:>[ \t]|\*\*)?(={3,12})[ \t]*(?:REPLACE|WITH|UPDATED|\*\*)?[ \t]*", re.IGNORECASE)
 # the markers of a merge conflict, of which some models make blocks: only if an answer has no others
 _OPEN_CONFLICT = re.compile(rf"{_BEFORE}(<{{7}})[ \t]*(?:HEAD|OLD|BEFORE|FIND|CURRENT){_BEHIND}", re.IGNORECASE)
+_ESCAPED = re.compile(r"(?:&lt;|&#60;|&#x3c;){3}", re.IGNORECASE)
+_QUOTED = re.compile(r"[ \t]*>(?:[ \t]|$)")  # ahead of every line, if an answer is set as a quotation
+_POSITION = re.compile(r":(?:start_line|end_line):[ \t]*(\d*)[ \t]*", re.IGNORECASE)
 _CLOSE_CONFLICT = re.compile(r"[ \t]*>{7}(?:[ \t]+\S.*)?[ \t]*")
 
 
@@ -33,8 +41,10 @@ def read_blocks(text: str, cut: bool = False) -> EditReading:
     ``cut``: the answer has no end of its own, so that a last block without one is unfinished and no problem.
     """
     lines = text.split("\n")
-    if not any(map(_OPEN.fullmatch, lines)) and "&lt;&lt;&lt;&lt;" in text:
+    if not any(map(_OPEN.fullmatch, lines)) and _ESCAPED.search(text):
         lines = html.unescape(text).split("\n")
+    if any(_QUOTED.match(line) and _OPEN.fullmatch(line) for line in lines):
+        lines = [_QUOTED.sub("", line) for line in lines]
     markers = (_OPEN, _CLOSE) if any(map(_OPEN.fullmatch, lines)) else (_OPEN_CONFLICT, _CLOSE_CONFLICT)
     return _Reader(lines, *markers).read(cut)
 
@@ -83,10 +93,30 @@ class _Reader:
     def _add(self, path: str, position: int, end: int, opening: re.Match[str]) -> None:
         if end == len(self._lines) or not self._closing.fullmatch(self._lines[end]):
             self._problems.append(f"the block at line {position} has no end")
-        elif not (splits := _splits(self._lines[position:end], opening[1], len(opening[2]))):
+            return
+        body, line = _positioned(self._lines[position:end])
+        splits = _splits(body, opening[1], len(opening[2]))
+        if not splits:
             self._problems.append(f"the block at line {position} has no divider")
         else:
-            self._edits.append(Edit(path, *splits[0], others=tuple(splits[1:])))
+            path = path or _path_within(body)
+            self._edits.append(Edit(path, *splits[0], line=line, others=tuple(splits[1:])))
+
+
+def _positioned(lines: Sequence[str]) -> tuple[Sequence[str], int]:
+    """The lines without those that say where the search text begins, and what they say; 0 if there are none."""
+    count = line = 0
+    while count < len(lines) and (found := _POSITION.fullmatch(lines[count])):
+        line, count = line or int(found[1] or 0), count + 1
+    if count and count < len(lines) and re.fullmatch(r"-{3,12}", lines[count]):
+        count += 1
+    return lines[count:], line
+
+
+def _path_within(lines: Sequence[str]) -> str:
+    """The path on a block's own first line, if nothing above the block names one."""
+    path = path_of_line(lines[0]) if len(lines) > 1 else ""
+    return path if looks_like_path(path) else ""
 
 
 def _splits(lines: Sequence[str], indent: str, length: int) -> list[tuple[str, str]]:

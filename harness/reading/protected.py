@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 from harness.reading.path_names import LONGEST, looks_like_path
 
-OPENING = re.compile(r"[ \t>]*<{3,12}[ \t]*(?:SEARCH|ORIGINAL|OLD|BEFORE|FIND|HEAD)\b.*", re.IGNORECASE)
-CLOSING = re.compile(r"[ \t>]*>{3,12}[ \t]*(?:REPLACE|UPDATED?|NEW|AFTER|END)\b.*", re.IGNORECASE)
+OPENING = re.compile(r"[ \t>]*(?:<{3,12}|-{5,12})[ \t]*(?:SEARCH|ORIGINAL|OLD|BEFORE|FIND|HEAD)\b.*", re.IGNORECASE)
+CLOSING = re.compile(r"[ \t>]*(?:>{3,12}|\+{5,12})[ \t]*(?:REPLACE|UPDATED?|NEW|AFTER|END)\b.*", re.IGNORECASE)
 
 _LINES = re.compile(r"[^\n]*(?:\n|\Z)")
 _QUOTES = "\"'`"

@@ -71,11 +71,11 @@ def _unsigned(edit: Edit) -> Edit:
 
 
 def _unheaded(edit: Edit) -> Edit:
-    """Without a first line that names the file, if both texts have it."""
+    """Without a first line that names the file, of both texts or of the search text alone."""
     old, new = _lines(edit.search), _lines(edit.replace)
-    if len(old) > 1 and new and old[0] == new[0] and edit.path and old[0].strip(" #/*-<!>;`:").strip() == edit.path:
-        return replace(edit, search=_joined(old[1:]), replace=_joined(new[1:]))
-    return edit
+    if len(old) < 2 or not edit.path or old[0].strip(" #/*-<!>;`:").strip() != edit.path:
+        return edit
+    return replace(edit, search=_joined(old[1:]), replace=_joined(new[1:] if new[:1] == old[:1] else new))
 
 
 def _unpadded(edit: Edit) -> Edit:

@@ -4,17 +4,17 @@ Blocks may share lines. What a block changes is what is left when common beginni
 on both sides, are taken off. A line that one block drops and another repeats is never dropped without a word.
 """
 
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from difflib import SequenceMatcher
 from itertools import combinations, pairwise, product
 
 from harness.repair.match import Match, SourceFile, opcodes
 from harness.repo.diff import Replacement
 
 Lines = Sequence[bytes]
-CHANGED = 0.75  # least similarity of two lines of which one is the other one changed
+WORD = re.compile(rb"\w+")
 
 
 class Overlap(Exception):
@@ -106,10 +106,9 @@ def _require_kept(lines: Lines, match: Match, pieces: Sequence[Piece], others: S
 
 
 def _goes_on(line: bytes, new: Lines) -> bool:
-    """Whether a line is among others in a changed form, so that it was changed and not dropped."""
-    old = line.strip().decode("latin-1")
-    ratios = (SequenceMatcher(None, old, other.strip().decode("latin-1"), autojunk=False).ratio() for other in new)
-    return bool(old) and any(ratio >= CHANGED for ratio in ratios)
+    """Whether one of the new lines has all words of a line, which then was changed and not dropped."""
+    words = set(WORD.findall(line))
+    return bool(words) and any(words <= set(WORD.findall(other)) for other in new)
 
 
 def _require_apart(first: Piece, second: Piece) -> None:

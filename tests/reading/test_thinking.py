@@ -1,7 +1,7 @@
 """Thinking in every dialect of the table, and source that only speaks of such tags."""
 
 import tomllib
-from time import perf_counter
+from time import process_time
 
 import pytest
 
@@ -109,7 +109,7 @@ def test_source_and_prose_about_such_tags_stay(text):
 
 
 def test_a_long_answer_full_of_tags_is_read_quickly():
-    start = perf_counter()
+    start = process_time()
     for piece in ("<think>", "</think>", "<think", "<<<<<<< SEARCH\n<think>", "x <think> y ", "analysis"):
         without_thinking(piece * 50_000)
-    assert perf_counter() - start < 20
+    assert process_time() - start < 20

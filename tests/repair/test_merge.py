@@ -37,6 +37,15 @@ def test_a_changed_line_may_be_repeated_as_it_was():
     assert merged(METHOD, [first, second])[1:3] == text("    def heat(self, to):", "        return to")
 
 
+def test_a_line_changed_for_several_may_be_repeated_as_it_was():
+    """As in the blocks of a real gold patch, which were refused."""
+    lines = text("def a(b):", "    if b:", "        return 'c'", "    else:", "        return b")
+    first = (2, 3, text("        return {'c'}", "    elif d:", "        return set(d)"))
+    second = (2, 5, text("        return 'c'", "    else:", "        return set()"))
+    wanted = text("        return {'c'}", "    elif d:", "        return set(d)", "    else:", "        return set()")
+    assert merged(lines, [first, second])[2:] == wanted
+
+
 def test_blocks_that_share_blank_lines_keep_their_order():
     """As the blocks of a real gold patch do; lines compared one by one put the second before the first."""
     lines = text("A = 1", "", "", "def g():", "    return A")
