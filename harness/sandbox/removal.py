@@ -69,7 +69,7 @@ def _remove_deep(client: "DockerClient", container: "Container") -> None:
     """Remove a dead container whose folders are nested too deep for the engine, by way of another container."""
     with translated("removing a container with folders nested too deep"):
         container.reload()
-        layer = container.attrs["GraphDriver"]["Data"].get("UpperDir")
+        layer = ((container.attrs.get("GraphDriver") or {}).get("Data") or {}).get("UpperDir")
         if container.status != "dead" or not layer:
             raise InfrastructureError("a container with folders nested too deep can't be removed; restart the daemon")
         client.containers.run(
