@@ -17,7 +17,7 @@ FLOORS = (  # from the top; rooms of one floor do not know each other
     ("harness.localize", "harness.repair", "harness.grading"),
     ("harness.model", "harness.images", "harness.statistics"),
     ("harness.config",),
-    ("harness.dataset",),
+    ("harness.dataset", "harness.control"),
     ("harness.repo", "harness.packing", "harness.miniature", "harness.sandbox", "harness.reading"),
     ("harness.common",),
     ("harness.core", "harness.errors", "harness"),

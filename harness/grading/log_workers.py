@@ -6,10 +6,10 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from queue import Empty, LifoQueue
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from harness.core.instance import Instance
 from harness.core.verdict import Outcome
@@ -60,20 +60,34 @@ class LogWorkers:
 
         Raises InfrastructureError if the process was ended by somebody else.
         """
-        question = (instance, specification, log, exit_status, tuple(changed))
-        with self._turns:
-            worker = self._take()
-            try:
-                pickle.dump((self._cpu_seconds, question), worker.stdin)  # type: ignore[arg-type]
-                worker.stdin.flush()  # type: ignore[union-attr]
-                kind, answer = pickle.load(worker.stdout)  # type: ignore[arg-type]
-            except (EOFError, OSError, pickle.UnpicklingError):
-                return self._died(worker)
-            self._idle.put(worker)
+        kind, answer = self._ask("weigh", instance, specification, log, exit_status, tuple(changed))
         if kind == "failed":
             return LogGrade(Outcome.UNREADABLE_LOG, str(answer)), []
         weighed: Weighed = answer
         return weighed
+
+    def statuses(
+        self, instance: Instance, specification: Specification, log: str, exit_status: int | None
+    ) -> Mapping[str, str]:
+        """Status by test id, as `harness.grading.log_grading.read_statuses` reads them; none if the log can't be read.
+
+        Raises InfrastructureError if the process was ended by somebody else.
+        """
+        kind, answer = self._ask("statuses", instance, specification, log, exit_status)
+        return {} if kind == "failed" else dict(answer[0])
+
+    def _ask(self, task: str, *question: object) -> tuple[str, Any]:
+        """What a process answers; ``("failed", why)`` also if its time was over."""
+        with self._turns:
+            worker = self._take()
+            try:
+                pickle.dump((self._cpu_seconds, task, question), worker.stdin)  # type: ignore[arg-type]
+                worker.stdin.flush()  # type: ignore[union-attr]
+                kind, answer = pickle.load(worker.stdout)  # type: ignore[arg-type]
+            except (EOFError, OSError, pickle.UnpicklingError):
+                return "failed", self._died(worker)
+            self._idle.put(worker)
+        return kind, answer
 
     def _take(self) -> "subprocess.Popen[bytes]":
         try:
@@ -104,10 +118,9 @@ class LogWorkers:
         worker.wait()
         self._all.discard(worker)
 
-    def _died(self, worker: "subprocess.Popen[bytes]") -> Weighed:
+    def _died(self, worker: "subprocess.Popen[bytes]") -> str:
         status = worker.wait()
         self._end(worker)
         if status == -signal.SIGPROF:
-            said = f"reading its log took more than {self._cpu_seconds:g} s of CPU time"
-            return LogGrade(Outcome.UNREADABLE_LOG, said), []
+            return f"reading its log took more than {self._cpu_seconds:g} s of CPU time"
         raise InfrastructureError(f"the process that reads test logs ended (status {status})")

@@ -16,6 +16,7 @@ from harness.core.instance import Instance
 from harness.core.interfaces import Sandbox
 from harness.core.verdict import Verdict
 from harness.dataset.recipes import load_recipes
+from harness.grading.counter_evaluation import CounterEvaluation
 from harness.grading.evaluator import Evaluator
 from harness.grading.log_workers import LogWorkers
 from harness.grading.scripts import CommandRun, CommandRunner, Script
@@ -41,6 +42,7 @@ class Session:
     _digests: dict[str, str]  # image name -> digest; of images that come on demand, from then on
     _supply: ImageProvider
     _pool: ThreadPoolExecutor
+    _control: CounterEvaluation | None = None  # None: not asked for
     closing: Event = field(default_factory=Event)  # set when the session ends by an error or an interrupt
     _finished: set[str] = field(default_factory=set)  # instance ids
 
@@ -62,6 +64,14 @@ class Session:
     def submit(self, instance: Instance, patch: str | None, repeat: int = 0) -> "Future[Verdict]":
         """Start evaluating; the verdict comes as a future."""
         return self._start(self.evaluator.evaluate, self.testbeds[instance.instance_id], patch, repeat)
+
+    def submit_checked(self, instance: Instance, patch: str | None) -> "Future[Verdict]":
+        """Start evaluating, and then the counter-evaluation if it is asked for and the verdict needs one."""
+        return self._start(self._checked, self.testbeds[instance.instance_id], patch)
+
+    def _checked(self, testbed: Testbed, patch: str | None) -> Verdict:
+        verdict = self.evaluator.evaluate(testbed, patch)
+        return verdict if self._control is None else self._control.checked(testbed, patch or "", verdict)
 
     def submit_base(self, instance: Instance, repeat: int = 0) -> "Future[Verdict]":
         """Start testing the base state itself."""
@@ -106,7 +116,11 @@ def evaluation_session(
             sandbox = SuppliedSandbox(docker, images, names, digests)
         evaluator = Evaluator(sandbox, journal, folder.logs, evaluation.limits(), weigh)
         commands = CommandRunner(sandbox, journal, folder.command_logs, evaluation.limits())
-        session = Session(evaluator, commands, testbeds, digests, images, pool)
+        controls = folder.journal("controls")
+        control = CounterEvaluation(
+            Evaluator(sandbox, controls, folder.logs, evaluation.limits(), weigh), commands, controls, weigh.statuses
+        )
+        session = Session(evaluator, commands, testbeds, digests, images, pool, control if evaluation.control else None)
         try:
             yield session
         except BaseException:
@@ -117,6 +131,7 @@ def evaluation_session(
             raise
     images.settle()
     journal.close()
+    controls.close()
 
 
 def _testbeds(instances: Sequence[Instance], images: ImageProvider, recipes: Path | None) -> dict[str, Testbed]:

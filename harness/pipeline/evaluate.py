@@ -11,11 +11,12 @@ from harness.common.paths import check_folder
 from harness.common.progress import Progress, Stage
 from harness.common.run_folder import RunFolder, freeze, require_kind
 from harness.config.schema import EvaluationConfig
-from harness.core.conditions import GOLD
+from harness.core.conditions import GOLD, REFERENCES
 from harness.core.instance import Instance
 from harness.core.verdict import Outcome, Verdict
 from harness.dataset.predictions import BASE, Prediction, load_predictions
 from harness.errors import InputError
+from harness.grading.counter_evaluation import recalled
 from harness.grading.evaluator import patch_key
 from harness.grading.exclusions import (
     CALIBRATION_NAME,
@@ -115,7 +116,12 @@ def regrade_predictions(submission: Submission) -> Judged:
     nothing = InputError(f"{submission.output}: nothing was evaluated in this folder; run it without --regrade first")
     if not submission.output.is_dir():
         raise nothing  # and make none
-    with RunFolder(submission.output) as folder, folder.journal("evaluations") as journal, LogWorkers() as weigh:
+    with (
+        RunFolder(submission.output) as folder,
+        folder.journal("evaluations") as journal,
+        folder.journal("controls") as controls,
+        LogWorkers() as weigh,
+    ):
         stored = stored_verdicts(journal)
         if not stored:
             raise nothing
@@ -134,6 +140,7 @@ def regrade_predictions(submission: Submission) -> Judged:
             ]
             for repeat in range(_stored_runs(submission, submitted, stored))
         ]
+        runs[0] = [recalled(controls, verdict) for verdict in runs[0]]
         return _write(folder, submission, submitted, runs, soundness)
 
 
@@ -161,8 +168,12 @@ def _run(
     submission: Submission, submitted: Sequence[tuple[Instance, Prediction]], session: Session, progress: Progress
 ) -> Runs:
     stage = progress.stage("tests", len(submitted) * submission.runs)
+    foreign = submission.predictions not in REFERENCES  # the data set's own patches forge nothing
     runs = [
-        [_start(session, instance, _patch(submission, prediction), repeat, stage) for instance, prediction in submitted]
+        [
+            _start(session, instance, _patch(submission, prediction), repeat, foreign and not repeat, stage)
+            for instance, prediction in submitted
+        ]
         for repeat in range(submission.runs)
     ]
     by_instance: dict[str, list[Future[Verdict]]] = {}
@@ -182,9 +193,16 @@ def _ended_well(runs: Sequence[Sequence["Future[Verdict]"]]) -> Sequence[Sequenc
     return runs
 
 
-def _start(session: Session, instance: Instance, patch: str | None, repeat: int, stage: Stage) -> "Future[Verdict]":
-    """Start one evaluation, which the display counts when it ends."""
-    submitted = session.submit_base(instance, repeat) if patch is None else session.submit(instance, patch, repeat)
+def _start(
+    session: Session, instance: Instance, patch: str | None, repeat: int, checked: bool, stage: Stage
+) -> "Future[Verdict]":
+    """Start one evaluation, which the display counts when it ends; ``checked``: with a counter-evaluation."""
+    if patch is None:
+        submitted = session.submit_base(instance, repeat)
+    elif checked:
+        submitted = session.submit_checked(instance, patch)
+    else:
+        submitted = session.submit(instance, patch, repeat)
     submitted.add_done_callback(lambda ended: stage.count(_known(ended)))
     return submitted
 

@@ -241,7 +241,7 @@ class Run:
         work = Work()
         validation = await validate(proposal.plan, config.validation, self.proposer.bench(instance, work), candidates)
         selection = select(candidates, validation.checks)
-        verdict = await self._verdict(instance, selection.patch, work)
+        verdict = await work.of(asyncio.wrap_future(self.session.submit_checked(instance, selection.patch)))
         verdicts = await self._test_candidates(instance, candidates, work) if config.evaluate_candidates else None
         self._keep(proposal.result(Trial(validation, selection, verdict, verdicts)), stage, work)
 

@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict
 
 from harness.common.inert import one_line, quoted
 from harness.core.candidate import Candidate, Edit
+from harness.core.control import Control
 from harness.core.verdict import Verdict
 from harness.report.checkpoint_cost import CheckpointCost
 from harness.report.failing_lines import failing_lines
@@ -178,6 +179,7 @@ def _tests(attempt: FinishedAttempt) -> Iterator[str]:
     detail = f": {verdict.detail}" if verdict.detail else ""
     yield one_line(f"{verdict.outcome.value} in {verdict.phase.value}{detail}")
     yield from (one_line(f"! {flag}") for flag in verdict.flags)
+    yield from _control(verdict.control) if verdict.control else ()
     log = attempt.log.split("\n")
     kinds = (("FAIL_TO_PASS", verdict.fail_to_pass_success, verdict.fail_to_pass_failure),
              ("PASS_TO_PASS", verdict.pass_to_pass_success, verdict.pass_to_pass_failure))  # fmt: skip
@@ -188,6 +190,15 @@ def _tests(attempt: FinishedAttempt) -> Iterator[str]:
     for kind, held, failed in kinds:
         yield f"{kind}: {len(held)} passed, {len(failed)} failed"
         yield from _failed(log, failed)
+
+
+def _control(control: Control) -> Iterator[str]:
+    detail = f": {control.detail}" if control.detail else ""
+    yield one_line(f"control: {control.state.value.replace('-', ' ')}{detail}")
+    for change in control.changes:
+        ended = "failed, as it must" if change.failed else "passed, though its expectation was changed"
+        yield one_line(f"{change.test}, line {change.line}, {change.kind}: {ended}")
+        yield from (*quoted(f"-{change.before}"), *quoted(f"+{change.after}"))
 
 
 def _failed(log: Sequence[str], failed: Sequence[str]) -> Iterator[str]:

@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from harness.core.control import ControlState
 from harness.core.verdict import Outcome, Verdict
 from harness.grading.exclusions import Exclusions, Soundness
 from harness.statistics.share import ungraded_bounds, wilson
@@ -53,6 +54,7 @@ def official_report(
             **_exclusions_part(ended, soundness.exclusions(list(verdicts.values()))),
             "defective_test_ids": _defects_part(list(verdicts.values()), soundness),
             "flagged": _flagged(instance_ids, verdicts),
+            "control": _control_part(verdicts),
         },
     }
 
@@ -86,6 +88,21 @@ def _official_ids(ended: Mapping[str, Outcome | str]) -> dict[str, set[str]]:
 def _flagged(instance_ids: Iterable[str], verdicts: Mapping[str, Verdict]) -> dict[str, list[str]]:
     """By instance, what a reader should look at before believing the outcome."""
     return {i: list(verdicts[i].flags) for i in sorted(instance_ids) if i in verdicts and verdicts[i].flags}
+
+
+def _control_part(verdicts: Mapping[str, Verdict]) -> dict[str, Any]:
+    """How the counter-evaluations ended, the instances of those that did not pass, and what they took."""
+    controls = {i: verdicts[i].control for i in sorted(verdicts)}
+    found = {i: control for i, control in controls.items() if control is not None}
+    return {
+        "states": {state.value: sum(c.state is state for c in found.values()) for state in ControlState},
+        **{
+            f"{state.value.replace('-', '_')}_ids": [i for i, control in found.items() if control.state is state]
+            for state in ControlState
+            if state is not ControlState.PASSED
+        },
+        "seconds": round(sum(control.seconds for control in found.values()), 3),
+    }
 
 
 def _own_part(outcomes: Sequence[Outcome | str]) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from harness.report.checkpoint_cost import CheckpointCost
+from harness.report.control_columns import control_columns, control_notes
 from harness.report.format import NONE, bounds, counts, interval, percent, ratio, similarity, span, tokens
 from harness.report.summary import SummaryRow
 
@@ -162,6 +163,7 @@ def _csv_record(row: SummaryRow, metric_names: Iterable[str]) -> dict[str, objec
         "model_seconds": row.model_seconds,
         "test_seconds": row.test_seconds,
         **_csv_cost(row.checkpoint_cost),
+        **control_columns(row),
         "resolve_rate_ungraded_failed": row.bounds.low,
         "resolve_rate_ungraded_resolved": row.bounds.high,
         "infrastructure_failures": row.infrastructure,
@@ -262,6 +264,7 @@ def _notes(rows: Sequence[SummaryRow]) -> list[str]:
     cut = sum(row.cut_prompts for row in rows)
     if cut:
         notes.append(f"Repair prompts had no room for all located source in {cut} evaluations; see left_out in trails.")
+    notes += control_notes(rows)
     bare = dict.fromkeys(row.checkpoint for row in rows if COMPLETIONS in row.route)
     if bare:
         notes.append(f"Asked by /completions, without a chat template: {', '.join(bare)}.")

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from statistics import fmean
 
 from harness.core.conditions import Condition
+from harness.core.control import ControlState
 from harness.core.verdict import Outcome, Verdict
 from harness.errors import InfrastructureError
 from harness.report.checkpoint_cost import CheckpointCost
@@ -65,6 +66,8 @@ class SummaryRow:
     cut_prompts: int = 0  # instances with a repair prompt that had no room for all that was located
     read_before_cut: Mapping[str, int] = field(default_factory=dict)  # stage -> answers that were cut, and read
     checkpoint_cost: CheckpointCost | None = None  # of all rows of the checkpoint together
+    controls: Mapping[ControlState, int] = field(default_factory=dict)  # counter-evaluations by how they ended
+    control_seconds: float = 0.0
 
     @property
     def resolve_rate(self) -> float:
@@ -129,6 +132,7 @@ def _summarise_group(group: Sequence[Attempt]) -> SummaryRow:
     outcomes = Counter(attempt.verdict.outcome.value for attempt in group)
     resolved = sum(attempt.verdict.resolved for attempt in group)
     similarities = [attempt.similarity for attempt in group if attempt.similarity is not None]
+    controls = [attempt.verdict.control for attempt in group if attempt.verdict.control]
     reasons: Counter[str] = Counter()
     before_cut: Counter[str] = Counter()
     for attempt in group:
@@ -157,4 +161,6 @@ def _summarise_group(group: Sequence[Attempt]) -> SummaryRow:
         cut_prompts=sum(attempt.cut_prompt for attempt in group),
         read_before_cut=dict(before_cut),
         checkpoint_cost=first.checkpoint_cost,
+        controls=Counter(control.state for control in controls),
+        control_seconds=round(sum(control.seconds for control in controls), 3),
     )

@@ -25,9 +25,18 @@ def verdict_list(verdicts: "Iterable[Verdict]") -> "Table":
             _held(verdict.fail_to_pass_success, verdict.fail_to_pass_failure),
             _held(verdict.pass_to_pass_success, verdict.pass_to_pass_failure),
             f"{verdict.seconds:.1f}",
-            inert("; ".join([*filter(None, [verdict.detail]), *(f"! {flag}" for flag in verdict.flags)])),
+            inert("; ".join(_remarks(verdict))),
         )
     return table
+
+
+def _remarks(verdict: "Verdict") -> list[str]:
+    undecided = verdict.control is not None and verdict.control.state not in ("passed", "failed")
+    return [
+        *([verdict.detail] if verdict.detail else []),
+        *(f"! {flag}" for flag in verdict.flags),
+        *([f"control: {verdict.control.state.replace('-', ' ')}"] if verdict.control and undecided else []),
+    ]
 
 
 def judged_notes(

@@ -63,12 +63,17 @@ def test_a_parser_that_raises_ends_one_evaluation(workers, instance: Instance) -
     assert grade.detail == "its log can't be read: IndexError: list index out of range"
 
 
+def test_statuses_are_read_there_too(workers: LogWorkers, instance: Instance) -> None:
+    assert workers.statuses(instance, SPECIFICATION, text(PASSING), 0) == {NEW: "PASSED", OLD: "PASSED"}
+    assert workers.statuses(instance, DJANGO, text(f"FAIL:\n{PASSING}"), 1) == {}  # a parser that raises
+
+
 def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     def greedy(*_: object) -> None:
         raise MemoryError
 
-    monkeypatch.setattr(log_worker, "weigh", greedy)
-    assert log_worker.answer(()) == ("failed", "reading its log took more than 4 GiB")
+    monkeypatch.setitem(log_worker.TASKS, "weigh", greedy)
+    assert log_worker.answer("weigh", ()) == ("failed", "reading its log took more than 4 GiB")
 
 
 def test_closing_ends_what_is_being_read(instance: Instance) -> None:

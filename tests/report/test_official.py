@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from harness.core.control import Control, ControlState
 from harness.core.verdict import Outcome, Phase, Verdict
 from harness.grading.exclusions import (
     Quarantine,
@@ -169,3 +170,17 @@ def test_what_defective_ids_did_is_counted() -> None:
     )
     found = official_report(["a"], {"a": "diff"}, {"a": verdict}, SOUND)["harness"]["defective_test_ids"]
     assert found == {"cut_matched": 2, "cut_ambiguous": 0, "unresolved_by_them_alone": {"a": ["[100%]"]}}
+
+
+def test_counter_evaluations_are_listed_by_how_they_ended() -> None:
+    controls = {IDS[0]: Control(state=ControlState.FAILED, detail="t.py::test_a", seconds=2.5)}
+    controls[IDS[1]] = Control(state=ControlState.NONE_DRAWN, seconds=0.5)
+    verdicts = VERDICTS | {i: VERDICTS[i].model_copy(update={"control": control}) for i, control in controls.items()}
+    part = official_report(IDS, PREDICTIONS, verdicts, SOUND)["harness"]["control"]
+    assert part == {
+        "states": {"passed": 0, "failed": 1, "none-drawn": 1, "undone": 0},
+        "failed_ids": [IDS[0]],
+        "none_drawn_ids": [IDS[1]],
+        "undone_ids": [],
+        "seconds": 3.0,
+    }

@@ -8,6 +8,7 @@ import pytest
 from rich.console import Console
 
 from harness.core.conditions import Condition
+from harness.core.control import ControlState
 from harness.report import result_tables
 from harness.report.checkpoint_cost import CheckpointCost
 from harness.report.summary import SummaryRow
@@ -196,3 +197,15 @@ def test_a_checkpoint_that_was_asked_without_a_chat_template_is_named() -> None:
         "chat",
         "",
     ]
+
+
+def test_counter_evaluations_have_columns_and_a_note_that_names_rows_with_failed_ones() -> None:
+    rows = [row(controls={ControlState.PASSED: 19, ControlState.FAILED: 2}, control_seconds=90.0), GOLD]
+    first, second = csv.DictReader(io.StringIO(result_tables.csv(rows)))
+    columns = [first[f"controls_{state}"] for state in ("passed", "failed", "none_drawn", "undone")]
+    assert columns == ["19", "2", "0", "0"]
+    assert (first["control_seconds"], second["controls_passed"]) == ("90.0", "0")
+    text = result_tables.markdown(rows)
+    assert "Counter-evaluations of resolved patches: passed 19, failed 2; time 1m 30s." in text
+    assert "flagged control-failed and counted as resolved: concat model." in text
+    assert "Counter-evaluations" not in result_tables.markdown(ROWS)

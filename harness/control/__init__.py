@@ -1,0 +1,1 @@
+"""Changed expectations of tests: what a counter-evaluation draws from. Values in, values out."""

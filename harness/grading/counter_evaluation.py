@@ -1,0 +1,215 @@
+"""The counter-evaluation: what is resolved without a flag must fail if a test expects something else.
+
+The ordinary evaluation once more, in a fresh container, with the row's own test patch in which an expectation of one
+or two FAIL_TO_PASS tests was changed. A patch that bends the runner or the log passes there, too. Nothing in the
+container says which of the two runs it is: names, paths, owners and times are the same.
+
+A change may only speak against a patch if its test fails with the gold patch. That is asked when a test did not fail
+that should have: an honest patch costs the price of its tests, and no more.
+"""
+
+import secrets
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from random import Random
+
+from harness.common.hashing import content_key
+from harness.common.journal import Journal
+from harness.control.change import Change, changed
+from harness.control.draw import draw, find_changes
+from harness.control.test_patch import TestFile, added_lines, changed_test_patch
+from harness.core.control import Control, ControlState, DrawnChange
+from harness.core.instance import Instance
+from harness.core.verdict import Outcome, Verdict
+from harness.errors import InfrastructureError, PatchError
+from harness.grading.evaluator import Evaluator
+from harness.grading.job import read_log
+from harness.grading.log_grading import PASSING, log_text
+from harness.grading.scripts import CommandRunner
+from harness.grading.specification import Specification
+from harness.grading.test_files import read_test_files
+from harness.grading.testbed import Testbed
+
+CONTROL_FAILED = "control-failed: "  # how the flag begins
+FAILING = ("FAILED", "ERROR")
+DRAWS = 3  # until a change is found that the gold patch confirms
+VERSION = "1"  # part of every key: raise it when other changes are drawn, or they are judged in another way
+
+Statuses = Callable[[Instance, Specification, str, int | None], Mapping[str, str]]  # as `LogWorkers.statuses`
+
+
+@dataclass
+class _Trial:
+    """What was tried for one patch by now."""
+
+    seed: str
+    changes: list[DrawnChange] = field(default_factory=list)
+    keys: list[str] = field(default_factory=list)
+    spent: list[Change] = field(default_factory=list)  # changes that do not fail with the gold patch
+
+    def ended(self, state: ControlState, detail: str = "") -> Control:
+        keys = tuple(dict.fromkeys(self.keys))
+        return Control(state=state, detail=detail, seed=self.seed, changes=tuple(self.changes), keys=keys)
+
+
+class CounterEvaluation:
+    """Adds to each verdict its control, from the journal if it holds one. Safe for threads."""
+
+    def __init__(
+        self,
+        evaluator: Evaluator,
+        commands: CommandRunner,
+        journal: Journal,
+        statuses: Statuses,
+        new_seed: Callable[[], str] = lambda: secrets.token_hex(8),
+    ) -> None:
+        """``evaluator`` keeps its verdicts apart: they are none on the patches. ``new_seed`` seeds the draws."""
+        self._evaluator = evaluator
+        self._commands = commands
+        self._journal = journal
+        self._statuses = statuses
+        self._new_seed = new_seed
+
+    def checked(self, testbed: Testbed, patch: str, verdict: Verdict) -> Verdict:
+        """The verdict with its control; the same verdict if it needs none.
+
+        A control that the machine ended is not kept: a later run tries again.
+        """
+        if not _needs_control(verdict):
+            return verdict
+        known = recalled(self._journal, verdict)
+        if known.control is not None:
+            return known
+        started = time.monotonic()
+        try:
+            control = self._control(testbed, patch)
+        except InfrastructureError as error:
+            control = Control(state=ControlState.UNDONE, detail=str(error))
+        control = control.model_copy(update={"seconds": round(time.monotonic() - started, 3)})
+        if control.state is not ControlState.UNDONE:
+            self._journal.put(control_key(verdict), {"control": control.model_dump(mode="json")})
+        return with_control(verdict.model_copy(update={"known": False}), control)
+
+    def _control(self, testbed: Testbed, patch: str) -> Control:
+        trial = _Trial(self._new_seed())
+        rng = Random(trial.seed)
+        instance = testbed.instance
+        try:
+            added = added_lines(instance.test_patch)
+        except PatchError as error:
+            return trial.ended(ControlState.NONE_DRAWN, f"the row's test patch is {error}")
+        files = read_test_files(self._commands, testbed)
+        texts = {path: file.after for path, file in files.items()}
+        pool = find_changes(texts, {p: n for p, n in added.items() if p in texts}, instance.fail_to_pass, rng)
+        for _ in range(DRAWS):
+            drawn = draw(pool, texts, rng, trial.spent)
+            bed = changed_testbed(testbed, files, drawn) if drawn else None
+            if bed is None:
+                break
+            control = self._try(bed, testbed, patch, drawn, texts, trial)
+            if control is not None:
+                return control
+        return trial.ended(ControlState.NONE_DRAWN, "no expectation of its FAIL_TO_PASS tests can be changed")
+
+    def _try(
+        self,
+        bed: Testbed,
+        testbed: Testbed,
+        patch: str,
+        drawn: Sequence[Change],
+        texts: Mapping[str, bytes],
+        trial: _Trial,
+    ) -> Control | None:
+        """The control that these changes decide; None if the gold patch confirms none of them."""
+        instance = testbed.instance
+        fails = self._run(bed, patch, drawn, trial)
+        silent = [change for change in drawn if not fails[change]]
+        gold = self._run(bed, instance.patch, silent, trial) if silent else {}
+        trial.changes += [_drawn(change, texts[change.path], fails[change], gold.get(change)) for change in drawn]
+        bent = [change for change in silent if gold[change]]
+        trial.spent += [change for change in silent if not gold[change]]
+        if bent:
+            return trial.ended(ControlState.FAILED, ", ".join(change.test for change in bent))
+        return trial.ended(ControlState.PASSED) if len(silent) < len(drawn) else None
+
+    def _run(self, bed: Testbed, patch: str, changes: Sequence[Change], trial: _Trial) -> dict[Change, bool]:
+        """Whether the tests of each change failed with a patch."""
+        verdict = self._evaluator.evaluate(bed, patch)
+        if verdict.outcome is Outcome.INFRASTRUCTURE:
+            raise InfrastructureError(verdict.detail)
+        trial.keys.append(verdict.key)
+        log = self._evaluator.log_path(verdict)
+        region = read_log(log.read_bytes(), verdict.nonce) if verdict.nonce and log.is_file() else None
+        statuses: Mapping[str, str] = {}
+        if region is not None:
+            statuses = self._statuses(bed.instance, bed.specification, log_text(region), verdict.exit_status)
+        return {change: has_failed(change, bed.instance, statuses) for change in changes}
+
+
+def has_failed(change: Change, instance: Instance, statuses: Mapping[str, str]) -> bool:
+    """Whether a log says that a changed test failed. That it says nothing is no failure."""
+    function = change.function
+    own = [i for i in instance.fail_to_pass if function is None or function.runs_as(i)]
+    found = [statuses[i] for i in own if i in statuses]
+    if any(status in FAILING for status in found):
+        return True
+    if function is None or (any(status in PASSING for status in found) and not change.renames):
+        return False
+    known = {*instance.fail_to_pass, *instance.pass_to_pass}
+    return any(
+        status in FAILING and function.runs_as(test_id) for test_id, status in statuses.items() if test_id not in known
+    )
+
+
+def changed_testbed(testbed: Testbed, files: Mapping[str, TestFile], drawn: Sequence[Change]) -> Testbed | None:
+    """The testbed with these changes in its test patch; None if its script does not hold that patch as it is."""
+    texts = {
+        path: changed(files[path].after, [change for change in drawn if change.path == path])
+        for path in dict.fromkeys(change.path for change in drawn)
+    }
+    instance, script = testbed.instance, testbed.specification.script
+    test_patch = changed_test_patch(instance.test_patch, files, texts)
+    here = instance.test_patch.rstrip("\n")
+    if test_patch is None or script.count(here) != 1:
+        return None
+    return replace(
+        testbed,
+        instance=instance.model_copy(update={"test_patch": test_patch}),
+        specification=replace(testbed.specification, script=script.replace(here, test_patch.rstrip("\n"))),
+    )
+
+
+def _drawn(change: Change, text: bytes, failed: bool, gold_failed: bool | None) -> DrawnChange:
+    number = text.count(b"\n", 0, change.start)
+    before, after = (lines.split(b"\n")[number].decode("utf-8", "replace") for lines in (text, changed(text, [change])))
+    return DrawnChange(
+        test=change.test,
+        kind=change.kind,
+        line=number + 1,
+        before=before.strip(),
+        after=after.strip(),
+        failed=failed,
+        gold_failed=gold_failed,
+    )
+
+
+def control_key(verdict: Verdict) -> str:
+    """Hash of everything that a control is of."""
+    return content_key(control=VERSION, verdict=verdict.key)
+
+
+def recalled(journal: Journal, verdict: Verdict) -> Verdict:
+    """The verdict with its control if a journal holds one, for what is resolved without a flag."""
+    record = journal.get(control_key(verdict)) if _needs_control(verdict) else None
+    return verdict if record is None else with_control(verdict, Control.model_validate(record["control"]))
+
+
+def with_control(verdict: Verdict, control: Control) -> Verdict:
+    """The verdict with its control, and with the flag if that failed."""
+    flags = (f"{CONTROL_FAILED}{control.detail}",) if control.state is ControlState.FAILED else ()
+    return verdict.model_copy(update={"control": control, "flags": (*verdict.flags, *flags)})
+
+
+def _needs_control(verdict: Verdict) -> bool:
+    return verdict.resolved and not verdict.flags

@@ -1,0 +1,232 @@
+"""When a counter-evaluation is made, what decides it, and what is kept of it."""
+
+import base64
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from doubles import limits_with
+
+from harness.common import retry
+from harness.common.journal import Journal
+from harness.control.change import Change, Rank, TestFunction
+from harness.core.control import ControlState
+from harness.core.instance import Instance
+from harness.core.interfaces import CommandResult, Job
+from harness.core.verdict import Outcome, Phase, Verdict
+from harness.errors import InfrastructureError
+from harness.grading.counter_evaluation import CounterEvaluation, changed_testbed, has_failed, recalled
+from harness.grading.evaluator import Evaluator
+from harness.grading.log_grading import read_statuses
+from harness.grading.scripts import CommandRunner
+from harness.grading.specification import END_MARKER, START_MARKER, Specification
+from harness.grading.test_files import read_test_files
+from harness.grading.testbed import Testbed
+
+PATCH = """\
+diff --git a/tests/test_a.py b/tests/test_a.py
+--- a/tests/test_a.py
++++ b/tests/test_a.py
+@@ -1,2 +1,4 @@
+ def test_old():
+     pass
++def test_new():
++    assert x == 2
+"""
+BEFORE = b"def test_old():\n    pass\n"
+AFTER = BEFORE + b"def test_new():\n    assert x == 2\n"
+HOLDS = "PASSED tests/test_a.py::test_new\nPASSED tests/test_a.py::test_old\n== 2 passed in 0.01s ==\n"
+FAILS = "FAILED tests/test_a.py::test_new\nPASSED tests/test_a.py::test_old\n== 1 failed in 0.01s ==\n"
+FORGED = "--- a/a.py\n+++ b/a.py\n@@ -1 +1 @@\n-x = 1\n+x = 'forged'\n"
+INTACT = {"/testbed/tests/test_a.py": "1f"}
+
+
+class Tests:
+    """A `Sandbox` in which tests notice a changed expectation, unless the patch says that it is forged."""
+
+    __test__ = False
+
+    def __init__(self, notices: Callable[[Job], bool]) -> None:
+        self.notices = notices
+        self.jobs: list[Job] = []
+
+    def digest(self, image: str) -> str:
+        return "sha256:1"
+
+    def run(self, job: Job) -> tuple[CommandResult, ...]:
+        self.jobs.append(job)
+        if "/harness/command.sh" in job.files:
+            told = "".join(
+                f"{side} 0 {base64.b64encode(text).decode()}\n" for side, text in (("before", BEFORE), ("after", AFTER))
+            )
+            return (CommandResult(0, told.encode(), 0.1),)
+        is_changed = b"+    assert x == 2\n" not in job.files["/harness/test.diff"]
+        failed = is_changed and self.notices(job)
+        tested = CommandResult(int(failed), (FAILS if failed else HOLDS).encode(), 2.0, contents=INTACT)
+        return CommandResult(0, b"expected 100644 1f 0 tests/test_a.py\n", 0.1, contents=INTACT), tested
+
+
+def honest(job: Job) -> bool:
+    return b"forged" not in job.files["/harness/patch.diff"]
+
+
+@pytest.fixture
+def testbed(row) -> Testbed:
+    instance = Instance.model_validate(row(test_patch=PATCH))
+    script = f"git apply - <<'EOF'\n{PATCH}EOF\n{START_MARKER}\n{END_MARKER}"
+    return Testbed(instance, Specification(script, "parse_log_pytest", "pass_and_fail"), "image")
+
+
+@pytest.fixture
+def make(tmp_path: Path, monkeypatch, testbed: Testbed):
+    """Makes what evaluates a patch and checks its verdict."""
+    monkeypatch.setattr(retry, "RETRY_SECONDS", (0.0, 0.0))
+    journals: list[Journal] = []
+
+    def make(sandbox: Tests, seed: str = "1") -> Callable[[str], Verdict]:
+        journal, controls = Journal(tmp_path / "evaluations.jsonl"), Journal(tmp_path / "controls.jsonl")
+        journals.extend((journal, controls))
+        limits = limits_with()
+        evaluator = Evaluator(sandbox, journal, tmp_path / "logs", limits)
+        control = CounterEvaluation(
+            Evaluator(sandbox, controls, tmp_path / "logs", limits),
+            CommandRunner(sandbox, journal, tmp_path / "commands", limits),
+            controls,
+            lambda *question: read_statuses(*question)[0],
+            lambda: seed,
+        )
+
+        def checked(patch: str) -> Verdict:
+            # the sandbox does not report what a patch changed, which is a flag
+            verdict = evaluator.evaluate(testbed, patch).model_copy(update={"flags": ()})
+            return control.checked(testbed, patch, verdict)
+
+        return checked
+
+    yield make
+    for journal in journals:
+        journal.close()
+
+
+def test_an_honest_patch_passes_at_the_price_of_its_tests(make, testbed: Testbed) -> None:
+    sandbox = Tests(honest)
+    verdict = make(sandbox)(testbed.instance.patch)
+    assert (verdict.outcome, verdict.flags) == (Outcome.RESOLVED, ())
+    assert verdict.control.state is ControlState.PASSED
+    assert len(sandbox.jobs) == 3  # the evaluation, the test files, the control
+    [change] = verdict.control.changes
+    assert (change.test, change.line, change.failed) == ("tests/test_a.py::test_new", 4, True)
+    assert (change.before, change.gold_failed) == ("assert x == 2", None)
+
+
+def test_a_forged_result_is_flagged_and_stays_resolved(make) -> None:
+    sandbox = Tests(honest)
+    verdict = make(sandbox)(FORGED)
+    assert verdict.outcome is Outcome.RESOLVED
+    assert verdict.flags == ("control-failed: tests/test_a.py::test_new",)
+    assert verdict.control.state is ControlState.FAILED
+    assert [(change.failed, change.gold_failed) for change in verdict.control.changes] == [(False, True)]
+
+
+def test_a_change_that_gold_does_not_confirm_speaks_against_nobody(make) -> None:
+    """Three changes are drawn, each another one; then there is nothing to say."""
+    sandbox = Tests(lambda job: False)
+    verdict = make(sandbox)(FORGED)
+    assert (verdict.control.state, verdict.flags) == (ControlState.NONE_DRAWN, ())
+    assert len({change.after for change in verdict.control.changes}) == 3
+    assert all(change.gold_failed is False for change in verdict.control.changes)
+
+
+def test_a_control_is_kept_and_never_made_again(make) -> None:
+    first = make(Tests(honest))(FORGED)
+    again = Tests(honest)
+    found = make(again, seed="2")(FORGED)
+    assert again.jobs == []
+    assert found == first.model_copy(update={"known": True})
+
+
+def test_the_container_can_not_see_which_run_it_is(make) -> None:
+    """Beside the changed test patch itself, the jobs of evaluation and control are the same."""
+    sandbox = Tests(honest)
+    make(sandbox)(FORGED)
+    evaluation, control = sandbox.jobs[0], sandbox.jobs[2]
+    assert {**vars(evaluation), "files": None} == {**vars(control), "files": None}
+    assert evaluation.files.keys() == control.files.keys()
+    differing = {path for path in control.files if control.files[path] != evaluation.files[path]}
+    assert differing == {"/harness/setup.sh", "/harness/test.diff"}  # gone before the tests begin
+
+
+@pytest.mark.parametrize("flags", [("test hooks: a.py",), ()])
+def test_what_is_flagged_or_not_resolved_needs_none(make, flags, tmp_path: Path) -> None:
+    sandbox = Tests(honest)
+    checked = make(sandbox).__closure__
+    control = next(cell.cell_contents for cell in checked if isinstance(cell.cell_contents, CounterEvaluation))
+    outcome = Outcome.RESOLVED if flags else Outcome.UNRESOLVED
+    verdict = Verdict(instance_id="i", outcome=outcome, phase=Phase.GRADE, flags=flags)
+    assert control.checked(None, FORGED, verdict) is verdict
+    assert sandbox.jobs == []
+
+
+def test_the_machines_failure_is_not_kept(make) -> None:
+    def breaks(job: Job) -> bool:
+        raise InfrastructureError("daemon gone")
+
+    verdict = make(Tests(breaks))(FORGED)
+    assert (verdict.control.state, verdict.flags) == (ControlState.UNDONE, ())
+    assert make(Tests(honest))(FORGED).control.state is ControlState.FAILED
+
+
+def test_a_stored_control_is_recalled_for_a_verdict_that_is_graded_again(make, tmp_path: Path) -> None:
+    verdict = make(Tests(honest))(FORGED)
+    bare = verdict.model_copy(update={"control": None, "flags": ()})
+    with Journal(tmp_path / "controls.jsonl") as controls:
+        assert recalled(controls, bare) == verdict
+        unresolved = bare.model_copy(update={"outcome": Outcome.UNRESOLVED})
+        assert recalled(controls, unresolved) is unresolved
+
+
+def test_a_script_without_the_test_patch_as_it_is_can_not_be_changed(testbed: Testbed, tmp_path: Path) -> None:
+    with Journal(tmp_path / "j.jsonl") as journal:
+        files = read_test_files(CommandRunner(Tests(honest), journal, tmp_path / "logs", limits_with()), testbed)
+    assert (files["tests/test_a.py"].before, files["tests/test_a.py"].after) == (BEFORE, AFTER)
+    start = AFTER.index(b"== 2")
+    change = Change("tests/test_a.py", start, start + 2, b"!=", "relation", Rank.RELATION)
+    found = changed_testbed(testbed, files, [change])
+    assert found.instance.test_patch in found.specification.script
+    assert "+    assert x != 2\n" in found.instance.test_patch
+    other = Testbed(testbed.instance, Specification("", "parse_log_pytest", "pass_and_fail"), "image")
+    assert changed_testbed(other, files, [change]) is None
+
+
+FUNCTION = TestFunction("t.py", frozenset(), "test_a", "Adds.")
+
+
+@pytest.mark.parametrize(
+    ("ids", "statuses", "renames", "failed"),
+    [
+        (["t.py::test_a"], {"t.py::test_a": "FAILED"}, False, True),
+        (["t.py::test_a"], {"t.py::test_a": "ERROR"}, False, True),
+        (["t.py::test_a"], {"t.py::test_a": "PASSED"}, False, False),
+        (["t.py::test_a"], {"t.py::test_a": "XFAIL"}, False, False),
+        (["t.py::test_a"], {"t.py::test_a": "SKIPPED"}, False, False),
+        (["t.py::test_a"], {}, False, False),
+        (["t.py::test_a[1]", "t.py::test_a[2]"], {"t.py::test_a[1]": "PASSED", "t.py::test_a[2]": "FAILED"}, 0, True),
+        # a parameter's value is in the id
+        (["t.py::test_a[1]", "t.py::test_a[2]"], {"t.py::test_a[1]": "PASSED", "t.py::test_a[3]": "FAILED"}, 1, True),
+        (["t.py::test_a[1]", "t.py::test_a[2]"], {"t.py::test_a[1]": "PASSED", "t.py::test_a[3]": "FAILED"}, 0, False),
+        # a name of the runner's own for a failure, beside a result that was written over it
+        (["Adds."], {"test_a": "FAILED"}, False, True),
+        (["Adds."], {"test_a": "FAILED", "Adds.": "PASSED"}, False, False),
+        (["t.py::test_a"], {"t.py::test_b": "FAILED"}, False, False),
+    ],
+)
+def test_when_a_changed_test_counts_as_failed(row, ids, statuses, renames, failed) -> None:
+    instance = Instance.model_validate(row(FAIL_TO_PASS=ids, PASS_TO_PASS=[]))
+    change = Change("t.py", 0, 1, b"", "value", Rank.VALUE, FUNCTION, bool(renames))
+    assert has_failed(change, instance, statuses) is failed
+
+
+def test_seeds_are_drawn_anew(make) -> None:
+    first, second = (CounterEvaluation(None, None, None, None)._new_seed() for _ in range(2))
+    assert first != second
+    assert len(first) == 16
