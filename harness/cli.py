@@ -22,9 +22,10 @@ from harness.common.options import (
     say,
     show_table,
 )
-from harness.compare.cli import compare, gate, show, table
+from harness.compare.cli import compare, show, table
 from harness.errors import HarnessError, InputError
 from harness.packing.cli import pack
+from harness.pipeline.gate_cli import gate
 from harness.pipeline.images_cli import images
 
 app = typer.Typer(

@@ -62,6 +62,11 @@ def write_whole(path: Path, text: str) -> None:
         file.write(text.encode("utf-8", "surrogateescape"))
 
 
+def json_text(value: Any) -> str:
+    """JSON as every command prints it. Raises ValueError for a number that JSON does not have."""
+    return json.dumps(value, indent=2, allow_nan=False) + "\n"
+
+
 def write_json(path: Path, value: Any) -> None:
     """Write a value as indented JSON, whole."""
     write_whole(path, json.dumps(value, indent=1, sort_keys=False) + "\n")

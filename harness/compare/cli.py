@@ -9,13 +9,6 @@ import typer
 from harness.common.options import say, show_table
 
 
-class ClaimChoice(StrEnum):
-    """What a gate decides about; see `harness.statistics.compare`."""
-
-    CHECKPOINT = "checkpoint"
-    TABLE = "table"
-
-
 class FormChoice(StrEnum):
     """The forms in which the ablation table is printed."""
 
@@ -27,13 +20,15 @@ class FormChoice(StrEnum):
 
 
 def compare(
-    first: Annotated[str, typer.Argument(help="FOLDER or FOLDER:CHECKPOINT; a pattern names a group of seeds.")],
-    second: Annotated[str, typer.Argument(help="Likewise; differences are its rates less the first's.")],
+    results: Annotated[
+        list[str], typer.Argument(help="FOLDER, FOLDER:CHECKPOINT or FOLDER:GROUP, the one held against first.")
+    ],
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, not Markdown.")] = False,
 ) -> None:
-    """Compare two checkpoints of finished runs, instance by instance, as Markdown."""
+    """Compare checkpoints or groups of finished runs with the first one, instance by instance."""
     from harness.compare.compare_command import compare_results
 
-    say(compare_results(first, second), nl=False)
+    say(compare_results(results, as_json), nl=False)
 
 
 def show(
@@ -46,27 +41,6 @@ def show(
     from harness.compare.show_attempt import show_attempts
 
     say(show_attempts(folder, instance, checkpoint, condition), nl=False)
-
-
-def gate(
-    candidate: Annotated[str, typer.Argument(help="FOLDER or FOLDER:CHECKPOINT; a pattern names a group of seeds.")],
-    against: Annotated[str, typer.Option("--against", help="The baseline, named likewise.")],
-    require: Annotated[list[str], typer.Option("--require", help="As `resolve_rate >= -5pp @ 95%`; repeatable.")],
-    claim: Annotated[
-        ClaimChoice, typer.Option(help="checkpoint: other issues, other samples; table: these very instances.")
-    ] = ClaimChoice.CHECKPOINT,
-    junit: Annotated[Path | None, typer.Option(help="Write JUnit XML here.")] = None,
-    summary: Annotated[Path | None, typer.Option(help="Write a Markdown summary here.")] = None,
-) -> None:
-    """Hold a candidate's finished results against a baseline: exit status 0 holds, 1 broken, 3 not decided."""
-    from harness.compare.compare_command import gate_results, no_verdict_of_the_disk, write_gate
-    from harness.compare.comparison_texts import gate_markdown
-
-    found = gate_results(candidate, against, require, claim.value, junit, summary)
-    with no_verdict_of_the_disk():
-        say(gate_markdown(found), nl=False)
-        write_gate(found, junit, summary)
-    raise typer.Exit(found.exit_status)
 
 
 def table(

@@ -5,9 +5,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from harness.common.disk_faults import explained
-from harness.common.files import write_whole
-from harness.common.paths import check_file
-from harness.compare.comparison_texts import comparison_markdown, gate_junit, gate_markdown
+from harness.common.files import json_text, write_whole
+from harness.compare.comparison_json import comparisons_document
+from harness.compare.comparison_texts import comparison_markdown, gate_junit, gate_markdown, many_markdown
 from harness.compare.finished import read_arm
 from harness.compare.run_comparison import compare_runs
 from harness.compare.run_gate import RunGate, gate_runs
@@ -16,25 +16,25 @@ from harness.statistics.compare import Claim
 from harness.statistics.requirement import parse_requirement
 
 
-def compare_results(first: str, second: str) -> str:
-    """The comparison of two finished results, as Markdown; see `read_arm` for how they are named.
+def compare_results(names: Sequence[str], as_json: bool = False) -> str:
+    """The comparison of finished results with the first of them, as Markdown or as JSON; see `read_arm` for names.
 
-    Raises InputError for results that are not there or can't be compared.
+    Raises InputError for fewer than two, and for results that are not there or can't be compared.
     """
-    return comparison_markdown(compare_runs(read_arm(first), read_arm(second)))
+    if len(names) < 2:
+        raise InputError("a comparison needs two results at least; name another one")
+    first, *others = [read_arm(name) for name in names]
+    found = [compare_runs(first, other) for other in others]
+    if as_json:
+        return json_text(comparisons_document(found))
+    return comparison_markdown(found[0]) if len(found) == 1 else many_markdown(found)
 
 
-def gate_results(
-    candidate: str, against: str, requirements: Sequence[str], claim: Claim, junit: Path | None, summary: Path | None
-) -> RunGate:
-    """Hold a candidate's finished results against a baseline's; see `write_gate` for the two files.
+def gate_results(candidate: str, against: str, requirements: Sequence[str], claim: Claim = "checkpoint") -> RunGate:
+    """Hold a candidate's finished results against a baseline's; see `RunGate.exit_status`.
 
-    Raises InputError for a requirement that can't be read, for results that are not there or can't be compared, and for
-    files that can't be written where they are to lie.
+    Raises InputError for a requirement that can't be read, and for results that are not there or can't be compared.
     """
-    for path, what in ((junit, "the JUnit file"), (summary, "the summary")):
-        if path is not None:
-            check_file(path, what)
     required = [parse_requirement(text) for text in requirements]
     return gate_runs(read_arm(against), read_arm(candidate), required, claim)
 

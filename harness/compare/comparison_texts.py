@@ -3,13 +3,15 @@
 from collections.abc import Sequence
 from xml.etree import ElementTree
 
+from harness.compare.finished import Arm
 from harness.compare.run_changes import Change
 from harness.compare.run_comparison import Flip, RunComparison, Scope
 from harness.compare.run_gate import RunGate
 from harness.report.format import NONE, percent
 from harness.report.result_tables import markdown_table
-from harness.statistics.compare import Comparison
+from harness.statistics.compare import Comparison, Counts
 from harness.statistics.gate import Judged
+from harness.statistics.many import holm
 from harness.statistics.requirement import Decision
 from harness.statistics.share import Interval
 
@@ -17,6 +19,7 @@ CLAIMS = {
     "checkpoint": "The claim is about the checkpoint: other issues of these repositories, and other samples.",
     "table": "The claim is about this table alone: what these very instances show.",
 }
+EARLY = "After an early stop the difference overstates what is there; its bounds hold however often was looked."
 SHOWN_CHANGES = 20  # lines of each list; the rest is counted
 
 
@@ -32,7 +35,8 @@ def comparison_markdown(found: RunComparison) -> str:
     if found.repositories:
         parts += ["## Repositories", markdown_table([_scope_record(scope) for scope in found.repositories])]
     if found.flips:
-        parts += ["## Instances that did not end alike", markdown_table([_flip_record(flip) for flip in found.flips])]
+        records = [_flip_record(found, flip) for flip in found.flips]
+        parts += ["## Instances that did not end alike", markdown_table(records)]
     for title, changes in (("Settings that differ", found.settings), ("What else differs", found.others)):
         if changes:
             parts += [f"## {title}", _changes(changes)]
@@ -49,6 +53,7 @@ def gate_markdown(found: RunGate) -> str:
                 f"{_text(found.candidate.name)} against {_text(found.baseline.name)}",
                 markdown_table([_judged_record(one) for one in found.judged]),
                 CLAIMS[first.comparison.claim],
+                *([f"Random order: {found.order}. {EARLY}"] if found.order else []),
                 *(_decidable(one) for one in found.judged),
             ]
         )
@@ -91,7 +96,7 @@ def _scope_record(scope: Scope) -> dict[str, str]:
         "of": _text(scope.name),
         "instances": _instances(found),
         "rates %": f"{percent(found.seen.first_rate)}, {percent(found.seen.second_rate)}",
-        "only first, only second": f"{counts.only_first:g}, {counts.only_second:g}" if counts else NONE,
+        "broken, fixed, both, neither": _shared(counts) if counts else NONE,
         "difference": points(found.estimate),
         "95% interval": bounds(found.interval),
         "p": _probability(found.p),
@@ -116,14 +121,58 @@ def _notes(found: Comparison) -> str:
     return "\n".join(f"- {note}" for note in notes)
 
 
-def _flip_record(flip: Flip) -> dict[str, str]:
+def _shared(counts: Counts) -> str:
+    return ", ".join(f"{n:g}" for n in (counts.only_first, counts.only_second, counts.both, counts.neither))
+
+
+def _flip_record(found: RunComparison, flip: Flip) -> dict[str, str]:
     return {
         "instance": flip.instance_id,
         "condition": flip.condition or NONE,
         "change": flip.kind,
-        "first": _text(flip.first),
-        "second": _text(flip.second),
+        "first": _linked(flip.first, found.first, flip),
+        "second": _linked(flip.second, found.second, flip),
     }
+
+
+def _linked(ending: str, arm: Arm, flip: Flip) -> str:
+    """How it ended, with links to the patch and the log."""
+    place = arm.attempt_folder(flip.condition, flip.instance_id)
+    files = [("patch", "patch.diff"), ("log", "test.log")] if place else []
+    links = [f"[{name}](<{place / file}>)" for name, file in files if place and (place / file).is_file()]
+    return " ".join([_text(ending), *links])
+
+
+def many_markdown(found: Sequence[RunComparison]) -> str:
+    """Several arms against the first one: their differences, the instances that did not end alike, then each pair."""
+    adjusted = holm([1.0 if one.overall.comparison.p is None else one.overall.comparison.p for one in found])
+    records = [
+        {"against the first": _text(one.second.name)}
+        | {key: value for key, value in _scope_record(one.overall).items() if key not in ("of", "p, Holm")}
+        | {"p, Holm": _probability(p)}
+        for one, p in zip(found, adjusted, strict=True)
+    ]
+    parts = [f"# {len(found)} against {_text(found[0].first.name)}", markdown_table(records)]
+    if flips := _flips_of_many(found):
+        parts += ["## Instances that did not end alike in all", markdown_table(flips)]
+    return "\n\n".join([*parts, *(comparison_markdown(one) for one in found)])
+
+
+def _flips_of_many(found: Sequence[RunComparison]) -> list[dict[str, str]]:
+    """One record for each instance and condition with another ending than the first arm's."""
+    places = dict.fromkeys((flip.instance_id, flip.condition) for one in found for flip in one.flips)
+    endings = {(n, f.instance_id, f.condition): f for n, one in enumerate(found) for f in one.flips}
+    records = []
+    for instance_id, condition in places:
+        flips = [endings.get((number, instance_id, condition)) for number in range(len(found))]
+        first = next(flip.first for flip in flips if flip)
+        seconds = [_text(flip.second if flip else first) for flip in flips]
+        names = [_text(one.second.name) for one in found]
+        records.append(
+            {"instance": instance_id, "condition": condition or NONE, "first": _text(first)}
+            | dict(zip(names, seconds, strict=True))
+        )
+    return records
 
 
 def _changes(changes: Sequence[Change]) -> str:

@@ -1,6 +1,6 @@
 """What finished runs left of one checkpoint, or of several that differ in their training's seed alone."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -12,6 +12,7 @@ from pydantic import BaseModel, ValidationError
 from harness.common.error_line import error_line
 from harness.common.files import LOADER
 from harness.core.conditions import Condition, Reference
+from harness.core.groups import Variant, grouped
 from harness.core.verdict import Outcome, Verdict
 from harness.dataset.predictions import Prediction
 from harness.errors import InputError
@@ -50,16 +51,29 @@ class Arm:
     parts: Mapping[Condition | None, tuple[Part, ...]]  # of each seed, by condition; None for given predictions
     gold: Mapping[str, str] | None  # gold patches by instance id; None if the run has no such reference
     frozen: Mapping[str, Any]  # what the run froze; empty if nothing
+    folder: Path | None = None  # of the run, if it has one
+
+    def attempt_folder(self, condition: Condition | None, instance_id: str) -> Path | None:
+        """Where the patch and the log of an instance are; None for an arm of several checkpoints, or of no folder."""
+        if self.folder is None or len(self.checkpoints) > 1:
+            return None
+        return self.folder / "checkpoints" / self.checkpoints[0] / (condition or "") / "instances" / instance_id
 
 
 def read_arm(text: str) -> Arm:
-    """Read ``FOLDER`` or ``FOLDER:CHECKPOINT``; a pattern such as ``FOLDER:best-fit.seed*`` names a group of seeds.
+    """Read ``FOLDER`` or ``FOLDER:CHECKPOINT``; ``FOLDER:best-fit`` or a pattern names a group of seeds.
 
+    A name is that of a checkpoint, or of a group as the ablation table has it.
     Raises InputError for a folder without finished results, and for a name that is not there or leaves a choice.
     """
     folder, pattern = _split(text)
     known = checkpoints_of(folder)
-    chosen = [name for name in known if fnmatchcase(name, pattern.replace("/", "__"))] if pattern else known
+    frozen = read_frozen(folder / "frozen.yaml")
+    chosen = [name for name in known if fnmatchcase(name, folder_name(pattern))] if pattern else known
+    if not chosen:
+        groups = {group.name: group for group in grouped(variants_of(frozen, known))}
+        members = groups[pattern].members if pattern in groups else ()
+        chosen = [folder_name(member.name) for member in members if folder_name(member.name) in known]
     if not chosen or (not pattern and len(chosen) > 1):
         wrong = f"no checkpoint {pattern!r} in {folder}" if pattern else f"{folder} holds several checkpoints"
         raise InputError(f"{text}: {wrong}; write FOLDER:CHECKPOINT with one of {', '.join(known)}")
@@ -73,7 +87,34 @@ def read_arm(text: str) -> Arm:
         checkpoints=tuple(chosen),
         parts={c: tuple(read_part(place / c if c else place, gold) for place in places) for c in conditions[0]},
         gold=gold,
-        frozen=read_frozen(folder / "frozen.yaml"),
+        frozen=frozen,
+        folder=folder,
+    )
+
+
+def folder_name(checkpoint: str) -> str:
+    """The name of a checkpoint's folder."""
+    return checkpoint.replace("/", "__")
+
+
+def variants_of(frozen: Mapping[str, Any], names: Iterable[str]) -> list[Variant]:
+    """What the run file said of each checkpoint that is there; one that it does not name is known by its name alone."""
+    configured = (frozen.get("configuration") or {}).get("checkpoints") or []
+    variants = [_variant(entry) for entry in configured if isinstance(entry, Mapping)]
+    known = {folder_name(variant.name) for variant in variants}
+    return [*variants, *(Variant(name) for name in names if name not in known)]
+
+
+def _variant(entry: Mapping[str, Any]) -> Variant:
+    """Read without the run file's schema, which what was frozen may be older than."""
+    labels = entry.get("labels")
+    return Variant(
+        name=str(entry.get("name")),
+        strategy=entry.get("strategy") or entry.get("packing"),  # packing: its old name
+        labels=labels if isinstance(labels, Mapping) else {},
+        seed=entry.get("seed"),
+        step=entry.get("step"),
+        tokens=entry.get("tokens"),
     )
 
 

@@ -5,10 +5,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, get_args
 
-from harness.compare.finished import Arm, Part, checkpoints_of, conditions_of, gold_patches, read_frozen, read_part
+from harness.compare.finished import (
+    Arm,
+    Part,
+    checkpoints_of,
+    conditions_of,
+    folder_name,
+    gold_patches,
+    read_frozen,
+    read_part,
+    variants_of,
+)
 from harness.compare.run_table import read_table
 from harness.core.conditions import Condition, Reference
-from harness.core.groups import Group, Variant, grouped
+from harness.core.groups import Group, grouped
 
 
 @dataclass(frozen=True)
@@ -52,37 +62,12 @@ def read_run(folder: Path) -> FinishedRun:
             parts={c: tuple(parts[name][c] for name in found) for c in shared},
             gold=gold,
             frozen=frozen,
+            folder=folder,
         )
         groups.append(FinishedGroup(group, arm, _means([metrics.get(member.name, {}) for member in group.members])))
     kinds = [kind for kind in get_args(Reference) if (folder / "checkpoints" / kind / "verdicts.jsonl").is_file()]
     references = {kind: read_part(folder / "checkpoints" / kind, gold) for kind in kinds}
     return FinishedRun(folder, tuple(groups), references, frozen)
-
-
-def folder_name(checkpoint: str) -> str:
-    """The name of a checkpoint's folder."""
-    return checkpoint.replace("/", "__")
-
-
-def variants_of(frozen: Mapping[str, Any], names: Mapping[str, Any]) -> list[Variant]:
-    """What the run file said of each checkpoint that is there; one that it does not name is known by its name alone."""
-    configured = (frozen.get("configuration") or {}).get("checkpoints") or []
-    variants = [_variant(entry) for entry in configured if isinstance(entry, Mapping)]
-    known = {folder_name(variant.name) for variant in variants}
-    return [*variants, *(Variant(name) for name in names if name not in known)]
-
-
-def _variant(entry: Mapping[str, Any]) -> Variant:
-    """Read without the run file's schema, which what was frozen may be older than."""
-    labels = entry.get("labels")
-    return Variant(
-        name=str(entry.get("name")),
-        strategy=entry.get("strategy") or entry.get("packing"),  # packing: its old name
-        labels=labels if isinstance(labels, Mapping) else {},
-        seed=entry.get("seed"),
-        step=entry.get("step"),
-        tokens=entry.get("tokens"),
-    )
 
 
 def _means(metrics: list[dict[str, float]]) -> dict[str, float]:

@@ -21,6 +21,7 @@ class RunGate:
     baseline: Arm
     candidate: Arm
     judged: tuple[Judged, ...]
+    order: str = ""  # of a run that may have stopped early: what determined it, and how far it went
 
     @property
     def decision(self) -> Decision:
@@ -47,9 +48,14 @@ def gate_runs(
     if not requirements:
         raise InputError("a gate needs a requirement; give --require")
     require_one_dataset(baseline, candidate)
+    require_one_setting(baseline, candidate)
+    judged = [fixed_gate(one, paired(baseline, candidate, one.metric, one.condition), claim) for one in requirements]
+    return RunGate(baseline, candidate, tuple(judged))
+
+
+def require_one_setting(baseline: Arm, candidate: Arm) -> None:
+    """Raises InputError if settings that determine results differ."""
     if changes := settings_changes(baseline, candidate):
         shown = "; ".join(f"{change.place} is {change.first}, then {change.second}" for change in changes[:3])
         more = f" and {len(changes) - 3} more" if len(changes) > 3 else ""
         raise InputError(f"the runs' settings differ: {shown}{more}; run the candidate under the baseline's settings")
-    judged = [fixed_gate(one, paired(baseline, candidate, one.metric, one.condition), claim) for one in requirements]
-    return RunGate(baseline, candidate, tuple(judged))

@@ -1,10 +1,10 @@
 """What `harness table` does, from folders to a text and files."""
 
-import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, get_args
 
+from harness.common.files import json_text
 from harness.compare.ablation_data import as_csv, document, write_ablation
 from harness.compare.ablation_forms import as_latex, as_markdown, on_terminal
 from harness.compare.ablation_tables import printed
@@ -43,11 +43,6 @@ def table_text(found: Ablation, form: Form) -> str:
         "json": lambda: json_text(document(found)),
     }
     return forms[form]()
-
-
-def json_text(value: object) -> str:
-    """JSON as every command prints it."""
-    return json.dumps(value, indent=2, allow_nan=False, ensure_ascii=False) + "\n"
 
 
 def write_tables(folder: Path) -> None:

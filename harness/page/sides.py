@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from harness.compare.ablation_values import Ablation, ablation
-from harness.compare.finished import Arm
-from harness.compare.groups_of_run import FinishedRun, folder_name, read_run
+from harness.compare.finished import Arm, folder_name
+from harness.compare.groups_of_run import FinishedRun, read_run
 from harness.core.conditions import REFERENCES
 from harness.page.run_records import RunRecords
 

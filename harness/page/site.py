@@ -8,7 +8,7 @@ from typing import Any
 
 from harness.common.inert import one_line
 from harness.common.resources import PACKAGE
-from harness.compare.groups_of_run import folder_name
+from harness.compare.finished import folder_name
 from harness.page.attempt_facts import Part
 from harness.page.comparison_data import comparison_data
 from harness.page.instance_details import instance_details

@@ -36,6 +36,7 @@ from harness.localize.stages import Localizer
 from harness.model.checkpoint import served_revision
 from harness.model.client import open_model
 from harness.pipeline.attempt import Proposal, Trial, reference_result, unanswered
+from harness.pipeline.pace import Everything, Pace
 from harness.pipeline.preflight import preflight, read_packing_metrics
 from harness.pipeline.prepare_images import prepare_images
 from harness.pipeline.propose import Proposer
@@ -66,9 +67,10 @@ class Ahead:
     test: Callable[[Proposal], object]  # starts its tests
 
 
-def run_pipeline(config: RunConfig) -> list[SummaryRow]:
+def run_pipeline(config: RunConfig, pace: Pace | None = None) -> list[SummaryRow]:
     """Run everything that the run file names; returns the rows of the table and writes all records.
 
+    ``pace`` may change the order and end the run early; then only the instances that were begun have records.
     Attempts for which the machine failed are rows' `infrastructure`, and are all that the same run does next time.
     Raises InputError for what the user must mend.
     """
@@ -89,7 +91,9 @@ def run_pipeline(config: RunConfig) -> list[SummaryRow]:
             write_instances(folder, instances)
             with attempts_file(folder.path) as ended:
                 proposer = Proposer(config, snapshots, prompts, localizer, session)
-                run = Run(config, instances, snapshots, proposer, folder, session, progress, ended)
+                run = Run(
+                    config, instances, snapshots, proposer, folder, session, progress, ended, pace or Everything()
+                )
                 results = run_async(run.all())
                 freeze(folder.path / "frozen.yaml", config.model_dump(mode="json"), run.facts())
                 rows = write_results(folder, results, session.evaluator.log_path, named.soundness)
@@ -133,6 +137,7 @@ class Run:
     session: Session
     progress: Progress
     ended: AttemptsFile  # for readers of a run under way
+    pace: Pace
     revisions: dict[str, str] = field(default_factory=dict)
     weights: dict[str, str] = field(default_factory=dict)  # of checkpoints that are served here, their files' hash
     routes: dict[str, str] = field(default_factory=dict)  # by which each checkpoint was asked
@@ -170,7 +175,7 @@ class Run:
                     await self._serve(checkpoint, answers, ahead)
                 serving.add()
         answers.close()
-        return [self._with_checkpoint(self.results[place]) for place in self._places()]
+        return [self._with_checkpoint(self.results[place]) for place in self._places() if place in self.results]
 
     def _with_checkpoint(self, result: Result) -> Result:
         """The result with what is known of its checkpoint only once all of it was asked."""
@@ -192,7 +197,7 @@ class Run:
         config = self.config
         metrics = read_packing_metrics(checkpoint)
         bound = asyncio.Semaphore(ATTEMPTS_UNDER_WAY)
-        places = [(instance, condition) for instance in self.instances for condition in config.conditions]
+        order = self.pace.order(self.instances)
 
         async def attempt(model: Model, instance: Instance, condition: Condition) -> None:
             async with bound:
@@ -220,16 +225,20 @@ class Run:
                 )
             except (InfrastructureError, InputError) as error:  # preflight found it in order
                 log.warning("%s can't be asked: %s", checkpoint.name, error)
-                for place in places:
-                    give_up(*place, error)
+                for instance in order:
+                    for condition in config.conditions:
+                        give_up(instance, condition, error)
                 return
             self.revisions[checkpoint.name] = model.revision
             if checkpoint.weights is not None and checkpoint.answers is None:
                 self.weights[checkpoint.name] = await asyncio.to_thread(served_revision, checkpoint)
             async with asyncio.TaskGroup() as attempts:
-                for instance, condition in places:
-                    about = model.about(instance.instance_id, condition)
-                    attempts.create_task(attempt(about, instance, condition))
+                for number, instance in enumerate(order):
+                    if not await self.pace.may_begin(number):
+                        break
+                    for condition in config.conditions:
+                        about = model.about(instance.instance_id, condition)
+                        attempts.create_task(attempt(about, instance, condition))
             await model.settle()
             self.routes[checkpoint.name] = ", ".join(sorted(model.routes))
 
@@ -265,6 +274,7 @@ class Run:
         attempt, config = result.attempt, self.config
         self.results[attempt.checkpoint, attempt.condition, attempt.instance_id] = result
         self.ended.add(result)
+        self.pace.ended(result)
         self.tested[attempt.instance_id] += 1
         wanted = len(config.references) + len(config.checkpoints) * len(config.conditions)
         if self.tested[attempt.instance_id] == wanted:

@@ -193,7 +193,7 @@ def test_table_comparison_and_gate_are_of_one_opinion(tmp_path_factory, first, s
     compared = compare_runs(*map(read_arm, names)).overall.comparison
     assert compared == held.comparison
     for text in ("resolve_rate >= 0pp @ 97.5%", "resolve_rate >= -5pp @ 95%"):
-        [judged] = gate_results(names[1], names[0], [text], "checkpoint", None, None).judged
+        [judged] = gate_results(names[1], names[0], [text]).judged
         assert judged.comparison.estimate == held.comparison.estimate
         assert judged.comparison.seen == held.comparison.seen
         if text.endswith("97.5%") and judged.comparison.seen.instances >= FEWEST:

@@ -5,7 +5,7 @@ from xml.etree import ElementTree
 
 import pytest
 import yaml
-from finished_runs import SETTINGS, among, write_run
+from finished_runs import SETTINGS, among, write_ablation_run, write_run
 from typer.testing import CliRunner
 
 from harness.cli import app
@@ -49,8 +49,9 @@ def test_what_flipped_is_named_with_both_endings(base, tmp_path):
     assert (overall.seen.instances, overall.seen.ungraded, overall.estimate) == (59, 1, 0.0)
     assert [scope.name for scope in found.conditions] == ["gt-location", "gt-file"]
     assert [scope.name for scope in found.repositories] == ["owner/a", "owner/b"]
-    text = compare_results(str(base), str(other))
-    assert "| owner__a-0 | gt-file | broken | resolved | timeout |" in text
+    text = compare_results([str(base), str(other)])
+    place = other / "checkpoints" / "two" / "gt-file" / "instances" / "owner__a-0" / "patch.diff"
+    assert f"timeout [patch](<{place}>) |" in text
     assert "1 outcomes have no grade" in text
 
 
@@ -67,6 +68,31 @@ def test_seeds_are_a_group_and_a_folder_of_several_checkpoints_leaves_a_choice(b
     assert compare_runs(read_arm(f"{many}:else"), read_arm(str(base))).overall.comparison.method == "tango"
 
 
+def test_several_are_held_against_the_first_in_both_forms(base, tmp_path):
+    runs = [base, *(write_run(tmp_path / name, {name: among(*numbers)}) for name, numbers in (
+        ("two", range(1, 60, 2)), ("three", [*HALF, 1])))]  # fmt: skip
+    done = CliRunner().invoke(app, ["compare", *map(str, runs)])
+    assert done.exit_code == 0
+    assert done.stdout.startswith(f"# 2 against {base}")
+    row = next(line for line in done.stdout.splitlines() if line.startswith("| owner__b-1 | gt-file | unresolved"))
+    assert row == "| owner__b-1 | gt-file | unresolved | resolved | resolved |"
+    told = json.loads(CliRunner().invoke(app, ["compare", "--json", *map(str, runs)]).stdout)
+    assert [one["overall"]["estimate"] for one in told["comparisons"]] == [0.0, pytest.approx(1 / 60)]
+    flips = told["comparisons"][1]["flips"]
+    assert {(flip["instance_id"], flip["change"]) for flip in flips} == {("owner__b-1", "fixed")}
+    assert flips[0]["second"]["patch"].endswith("checkpoints/three/gt-location/instances/owner__b-1/patch.diff")
+    done = CliRunner().invoke(app, ["compare", str(base)])
+    assert isinstance(done.exception, InputError)
+
+
+def test_a_group_is_named_as_the_table_names_it(tmp_path):
+    checkpoints = [{"name": f"x{seed}", "path": "/w", "strategy": "best-fit", "seed": seed} for seed in range(3)]
+    folder = write_ablation_run(tmp_path / "run", checkpoints, lambda *_: Outcome.RESOLVED, count=4)
+    assert read_arm(f"{folder}:best-fit").checkpoints == ("x0", "x1", "x2")
+    with pytest.raises(InputError, match=r"no checkpoint 'best' in .* one of x0, x1, x2"):
+        read_arm(f"{folder}:best")
+
+
 def test_the_four_endings_of_a_gate(base, tmp_path):
     better = write_run(tmp_path / "better", {"two": lambda n: Outcome.RESOLVED})
     worse = write_run(tmp_path / "worse", {"two": among()})
@@ -75,9 +101,9 @@ def test_the_four_endings_of_a_gate(base, tmp_path):
     for candidate, status, word in ((better, 0, "holds"), (worse, 1, "broken"), (equal, 3, "not decided")):
         done = gate(candidate, base)
         assert (done.exit_code, done.stdout.splitlines()[0]) == (status, f"# Gate: {word}")
-        assert gate_results(str(candidate), str(base), [REQUIREMENT], "checkpoint", None, None).exit_status == status
+        assert gate_results(str(candidate), str(base), [REQUIREMENT]).exit_status == status
     with pytest.raises(InputError, match="1 instances were run under one of the two only"):
-        gate_results(str(shorter), str(base), [REQUIREMENT], "checkpoint", None, None)
+        gate_results(str(shorter), str(base), [REQUIREMENT])
     assert gate(equal, base, claim="table").exit_code == 0
 
 
@@ -122,14 +148,14 @@ def test_files_for_machines_say_the_same(base, tmp_path):
 def test_runs_that_can_not_be_compared_are_refused(base, tmp_path, change, complaint):
     other = write_run(tmp_path / "new", {"two": among(*HALF)}, **change)
     with pytest.raises(InputError, match=complaint):
-        gate_results(str(other), str(base), [REQUIREMENT], "checkpoint", None, None)
+        gate_results(str(other), str(base), [REQUIREMENT])
 
 
 def test_settings_of_the_machine_and_of_the_checkpoint_may_differ(base, tmp_path):
     settings = {**SETTINGS, "evaluation": {"workers": 9, "timeout": 60.0}, "dataset": {"path": "elsewhere.jsonl"}}
     other = write_run(tmp_path / "new", {"two": among(*HALF)}, settings=settings)
     assert gate(other, base, "resolve_rate >= -10pp @ 95%").exit_code == 0
-    text = compare_results(str(base), str(other))
+    text = compare_results([str(base), str(other)])
     assert "| checkpoint.path | /weights/one | /weights/two |" in text
     assert "Settings that differ" not in text
 
@@ -161,7 +187,7 @@ def test_text_of_a_run_stays_on_its_line(base, tmp_path):
     rows = [json.loads(line) for line in part.read_text().splitlines()]
     rows[0].update(outcome="timeout", detail="a | b\n\x1b[31m\u2028</script>")
     part.write_text("".join(json.dumps(row) + "\n" for row in rows))
-    [line] = [line for line in compare_results(str(base), str(other)).splitlines() if "timeout" in line]
+    [line] = [line for line in compare_results([str(base), str(other)]).splitlines() if "timeout" in line]
     assert r"timeout: a \| b [31m </script>" in line.replace("  ", " ")
 
 
