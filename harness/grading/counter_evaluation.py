@@ -16,6 +16,7 @@ from random import Random
 
 from harness.common.hashing import content_key
 from harness.common.journal import Journal
+from harness.common.once import Once
 from harness.control.change import Change, changed
 from harness.control.draw import draw, find_changes
 from harness.control.test_patch import TestFile, added_lines, changed_test_patch
@@ -64,15 +65,19 @@ class CounterEvaluation:
         statuses: Statuses,
         new_seed: Callable[[], str] = lambda: secrets.token_hex(8),
     ) -> None:
-        """``evaluator`` keeps its verdicts apart: they are none on the patches. ``new_seed`` seeds the draws."""
+        """``new_seed`` seeds the draws.
+
+        ``evaluator`` and ``commands`` keep what they do apart from the verdicts on the patches.
+        """
         self._evaluator = evaluator
         self._commands = commands
         self._journal = journal
         self._statuses = statuses
         self._new_seed = new_seed
+        self._once = Once(lambda key: _recorded(journal, key))
 
     def checked(self, testbed: Testbed, patch: str, verdict: Verdict) -> Verdict:
-        """The verdict with its control; the same verdict if it needs none.
+        """The verdict with its control; the same verdict if it needs none. Equal verdicts wait for the same control.
 
         A control that the machine ended is not kept: a later run tries again.
         """
@@ -81,6 +86,11 @@ class CounterEvaluation:
         known = recalled(self._journal, verdict)
         if known.control is not None:
             return known
+        key = control_key(verdict)
+        control = self._once.get(key, lambda: self._kept(key, testbed, patch))
+        return with_control(verdict.model_copy(update={"known": False}), control)
+
+    def _kept(self, key: str, testbed: Testbed, patch: str) -> Control:
         started = time.monotonic()
         try:
             control = self._control(testbed, patch)
@@ -88,8 +98,8 @@ class CounterEvaluation:
             control = Control(state=ControlState.UNDONE, detail=str(error))
         control = control.model_copy(update={"seconds": round(time.monotonic() - started, 3)})
         if control.state is not ControlState.UNDONE:
-            self._journal.put(control_key(verdict), {"control": control.model_dump(mode="json")})
-        return with_control(verdict.model_copy(update={"known": False}), control)
+            self._journal.put(key, {"control": control.model_dump(mode="json")})
+        return control
 
     def _control(self, testbed: Testbed, patch: str) -> Control:
         trial = _Trial(self._new_seed())
@@ -201,8 +211,13 @@ def control_key(verdict: Verdict) -> str:
 
 def recalled(journal: Journal, verdict: Verdict) -> Verdict:
     """The verdict with its control if a journal holds one, for what is resolved without a flag."""
-    record = journal.get(control_key(verdict)) if _needs_control(verdict) else None
-    return verdict if record is None else with_control(verdict, Control.model_validate(record["control"]))
+    control = _recorded(journal, control_key(verdict)) if _needs_control(verdict) else None
+    return verdict if control is None else with_control(verdict, control)
+
+
+def _recorded(journal: Journal, key: str) -> Control | None:
+    record = journal.get(key)
+    return None if record is None else Control.model_validate(record["control"])
 
 
 def with_control(verdict: Verdict, control: Control) -> Verdict:

@@ -118,7 +118,10 @@ def evaluation_session(
         commands = CommandRunner(sandbox, journal, folder.command_logs, evaluation.limits())
         controls = folder.journal("controls")
         control = CounterEvaluation(
-            Evaluator(sandbox, controls, folder.logs, evaluation.limits(), weigh), commands, controls, weigh.statuses
+            Evaluator(sandbox, controls, folder.logs, evaluation.limits(), weigh),
+            CommandRunner(sandbox, controls, folder.command_logs, evaluation.limits()),
+            controls,
+            weigh.statuses,
         )
         session = Session(evaluator, commands, testbeds, digests, images, pool, control if evaluation.control else None)
         try:

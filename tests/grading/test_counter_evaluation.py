@@ -2,6 +2,7 @@
 
 import base64
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -83,7 +84,7 @@ def make(tmp_path: Path, monkeypatch, testbed: Testbed):
     monkeypatch.setattr(retry, "RETRY_SECONDS", (0.0, 0.0))
     journals: list[Journal] = []
 
-    def make(sandbox: Tests, seed: str = "1") -> Callable[[str], Verdict]:
+    def make(sandbox: Tests, *seeds: str) -> Callable[[str], Verdict]:
         journal, controls = Journal(tmp_path / "evaluations.jsonl"), Journal(tmp_path / "controls.jsonl")
         journals.extend((journal, controls))
         limits = limits_with()
@@ -93,7 +94,7 @@ def make(tmp_path: Path, monkeypatch, testbed: Testbed):
             CommandRunner(sandbox, journal, tmp_path / "commands", limits),
             controls,
             lambda *question: read_statuses(*question)[0],
-            lambda: seed,
+            iter([*seeds, *"1" * 9]).__next__,
         )
 
         def checked(patch: str) -> Verdict:
@@ -128,6 +129,16 @@ def test_a_forged_result_is_flagged_and_stays_resolved(make) -> None:
     assert [(change.failed, change.gold_failed) for change in verdict.control.changes] == [(False, True)]
 
 
+def test_a_verdict_that_several_wait_for_is_checked_once(make, testbed: Testbed) -> None:
+    """Conditions that make the same patch used to draw each for itself."""
+    sandbox = Tests(honest)
+    checked = make(sandbox, "1", "2", "3")
+    with ThreadPoolExecutor(3) as pool:
+        verdicts = list(pool.map(checked, [testbed.instance.patch] * 3))
+    assert len({verdict.control for verdict in verdicts}) == 1
+    assert len(sandbox.jobs) == 3
+
+
 def test_a_change_that_gold_does_not_confirm_speaks_against_nobody(make) -> None:
     """Three changes are drawn, each another one; then there is nothing to say."""
     sandbox = Tests(lambda job: False)
@@ -140,7 +151,7 @@ def test_a_change_that_gold_does_not_confirm_speaks_against_nobody(make) -> None
 def test_a_control_is_kept_and_never_made_again(make) -> None:
     first = make(Tests(honest))(FORGED)
     again = Tests(honest)
-    found = make(again, seed="2")(FORGED)
+    found = make(again, "2")(FORGED)
     assert again.jobs == []
     assert found == first.model_copy(update={"known": True})
 
