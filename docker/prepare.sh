@@ -23,7 +23,7 @@ git config --system --add safe.directory /testbed
 if [ -e /harness/patch.diff ]; then
   /bin/bash /harness/apply.sh /harness/patch.diff /harness/touched > /harness/said 2>&1
   status=$?
-  [ $status = 0 ] && /bin/bash /harness/changes.sh /harness/touched
+  [ $status = 0 ] && /bin/bash /harness/changes.sh /harness/touched "$@"
   cat /harness/said
   [ $status = 0 ] || exit 94
 fi

@@ -42,6 +42,7 @@ class Applied:
     changes: tuple[Change, ...]  # those of files that hold something else, sorted by path
     packages: frozenset[str] = frozenset()  # folders around them with an __init__.py now
     folders: frozenset[str] = frozenset()  # other folders around them that are there now
+    twins: frozenset[str] = frozenset()  # tracked files with a touched module's name, and the row's test files
 
 
 def take_changes(preparing: CommandResult) -> tuple[bytes, Applied | None]:
@@ -85,7 +86,8 @@ def _read(packed: bytes) -> Applied:
             changes.append(Change(path, old[0] if old else None, new, link))
     folders = [entry.partition(" ")[::2] for entry in _listed(facts["folders"])]
     packages = frozenset(path for kind, path in folders if kind == "package")
-    return Applied(touched, tuple(changes), packages, frozenset(p for k, p in folders if k == "folder"))
+    others = frozenset(path for kind, path in folders if kind == "folder")
+    return Applied(touched, tuple(changes), packages, others, frozenset(_listed(facts["twins"])))
 
 
 def _content(archive: tarfile.TarFile, member: tarfile.TarInfo) -> bytes:

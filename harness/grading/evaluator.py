@@ -8,16 +8,19 @@ from pathlib import Path
 
 from harness.common.hashing import content_key
 from harness.common.journal import Journal, Record
+from harness.common.paths import cache_folder
 from harness.core.instance import Instance
 from harness.core.interfaces import CommandResult, Limits, Sandbox
 from harness.core.verdict import Outcome, Phase, Verdict
 from harness.errors import InfrastructureError, SandboxError
 from harness.grading.applied import Applied, take_changes
+from harness.grading.image_names import ImageNames
 from harness.grading.job import evaluation_job, new_nonce, protocol, watched_files, write_log
 from harness.grading.journaled import Finished, JournaledRunner, Question
 from harness.grading.judge import Weigh, infrastructure, judge, weigh
 from harness.grading.log_grading import grader_version
 from harness.grading.patch_checks import change_flags, link_out, refusal
+from harness.grading.shadows import newcomers, shadow_flags
 from harness.grading.testbed import Testbed
 from harness.grading.unapplied import unapplied
 
@@ -42,6 +45,7 @@ class Evaluator:
         self._weigh = weigh
         self._sandbox = sandbox
         self._limits = limits
+        self._names = ImageNames(sandbox, limits, cache_folder() / "names")
         self._runner = JournaledRunner(journal, logs, _recall)
 
     def log_path(self, verdict: Verdict) -> Path:
@@ -87,7 +91,8 @@ class Evaluator:
         said, applied = take_changes(results[0])
         results = (replace(results[0], output=said), *results[1:])
         nonce = new_nonce()
-        verdict = self._judged(testbed, patch, applied, results, nonce)
+        flags = self._flags(testbed, digest, applied) if patch is not None and len(results) > 1 else ()
+        verdict = self._judged(testbed, patch, applied, results, nonce, flags)
         log = write_log(results, nonce)
         seen = {
             "seconds": round(time.monotonic() - started, 3),
@@ -96,15 +101,26 @@ class Evaluator:
         return verdict.model_copy(update=seen), log
 
     def _judged(
-        self, testbed: Testbed, patch: str | None, applied: Applied | None, results: Sequence[CommandResult], nonce: str
+        self,
+        testbed: Testbed,
+        patch: str | None,
+        applied: Applied | None,
+        results: Sequence[CommandResult],
+        nonce: str,
+        flags: Sequence[str],
     ) -> Verdict:
-        instance = testbed.instance
         reason = refused_as_applied(patch, applied) if patch is not None and applied else ""
         if reason:
-            return refused(instance, reason)
-        put_in = patch is not None and (applied is not None or len(results) > 1)
-        flags = change_flags(applied, watched_files(instance)) if put_in else ()
-        return judge(instance, testbed.specification, results, nonce, flags, self._weigh)
+            return refused(testbed.instance, reason)
+        return judge(testbed.instance, testbed.specification, results, nonce, flags, self._weigh)
+
+    def _flags(self, testbed: Testbed, digest: str, applied: Applied | None) -> tuple[str, ...]:
+        """What in the changes could bend the results; the image is asked only of names that are new in the tree."""
+        restored = watched_files(testbed.instance)
+        asked = {} if applied is None else newcomers(applied, restored)
+        known = self._names.answered(testbed.image, digest, asked.keys()) if asked else frozenset[str]()
+        shadows = () if applied is None else shadow_flags(applied, restored, known)
+        return (*change_flags(applied, restored), *shadows)
 
 
 def _recall(record: Record, _: Path) -> Verdict:

@@ -34,7 +34,7 @@ def told(*touched: str) -> bytes:
     listed = Path(".git/touched")
     listed.write_bytes(b"".join(os.fsencode(path) + b"\0" for path in touched) * 2)  # git names old and new
     script = str(resource("docker") / "changes.sh")
-    return subprocess.check_output(["bash", script, str(listed.absolute())])
+    return subprocess.check_output(["bash", script, str(listed.absolute()), "tests/test_a.py"])
 
 
 def read(output: bytes) -> Applied | None:
@@ -70,18 +70,22 @@ def test_what_a_tree_holds_now_and_held_before(tree: Path) -> None:
         ),
         packages=frozenset({"pkg"}),
         folders=frozenset({"pkg/sub"}),
+        twins=frozenset({"pkg/sub/b.py", "a.py", "tests/test_a.py"}),
     )
 
 
 def test_nothing_touched_is_nothing_changed(tree: Path) -> None:
-    assert read(told()) == Applied(frozenset(), ())
+    assert read(told()) == Applied(frozenset(), (), twins=frozenset({"tests/test_a.py"}))
 
 
 def test_only_what_was_told_before_the_patch_ran_counts(tree: Path) -> None:
     line = told("a.py")
     expected = b"expected 100644 aa 0 tests/a.py\n"
     rest, applied = take_changes(CommandResult(0, expected + line + b"said\n", 0.1))
-    assert (rest, applied) == (expected + b"said\n", Applied(frozenset({"a.py"}), ()))
+    assert (rest, applied) == (
+        expected + b"said\n",
+        Applied(frozenset({"a.py"}), (), twins=frozenset({"a.py", "tests/test_a.py"})),
+    )
     assert take_changes(CommandResult(0, expected + b"said\n" + line, 0.1))[1] is None
     assert take_changes(CommandResult(94, b"error: no\n", 0.1)) == (b"error: no\n", None)
     assert take_changes(CommandResult(0, b"", 0.1)) == (b"", None)

@@ -33,6 +33,7 @@ def bed(instance: Instance, script: str = f"{START_MARKER}\n{END_MARKER}") -> Te
 @pytest.fixture
 def make(tmp_path: Path, monkeypatch):
     monkeypatch.setattr(retry, "RETRY_SECONDS", (0.0, 0.0))
+    monkeypatch.setenv("HARNESS_CACHE", str(tmp_path / "cache"))
     journals = []
 
     def evaluator(sandbox: ScriptedSandbox, **limits) -> Evaluator:
@@ -159,7 +160,7 @@ def told(*paths: str, link: str = "") -> CommandResult:
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w:gz") as archive:
         listed = "".join(f"./{path}\0" for path in paths)
-        for name, text in {"before": "", "blobs": "", "folders": "", "paths": listed}.items():
+        for name, text in {"before": "", "blobs": "", "folders": "", "paths": listed, "twins": ""}.items():
             member = tarfile.TarInfo(name)
             member.size = len(text)
             archive.addfile(member, io.BytesIO(text.encode()))
