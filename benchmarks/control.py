@@ -60,8 +60,8 @@ class Row:
 
     @property
     def seconds(self) -> float:
-        """Median wall time of a draw; 0 if there was none."""
-        return median([v.control.seconds for v in self.checked if v.control] or [0.0])
+        """Wall time of the first draw, which repeats no other; 0 if there was none."""
+        return self.checked[0].control.seconds if self.checked and self.checked[0].control else 0.0
 
 
 def statuses(instance: Instance, specification: Specification, log: str, exit_status: int | None) -> Mapping[str, str]:
@@ -69,8 +69,13 @@ def statuses(instance: Instance, specification: Specification, log: str, exit_st
     return read_statuses(instance, specification, log, exit_status)[0]
 
 
-def measure(instances: Sequence[Instance], session: Session, folder: Path, draws: int, progress: Progress) -> list[Row]:
-    """Evaluate every honest patch, and draw for it as often as wanted, the draws of one instance one after another."""
+def measure(
+    instances: Sequence[Instance], session: Session, folder: Path, draws: int, workers: int, progress: Progress
+) -> list[Row]:
+    """Evaluate every honest patch, and draw for it as often as wanted, the draws of one instance one after another.
+
+    As many instances at a time as containers: no time is spent on waiting for a turn.
+    """
     stage = progress.stage("instances", len(instances))
 
     def row(instance: Instance) -> Row:
@@ -80,7 +85,7 @@ def measure(instances: Sequence[Instance], session: Session, folder: Path, draws
         stage.add()
         return Row(instance.instance_id, verdict, checked)
 
-    with ExitStack() as opened, ThreadPoolExecutor() as pool:
+    with ExitStack() as opened, ThreadPoolExecutor(workers) as pool:
         controls = [
             CounterEvaluation(
                 session.evaluator,
@@ -97,7 +102,7 @@ def measure(instances: Sequence[Instance], session: Session, folder: Path, draws
 def report(rows: Sequence[Row]) -> None:
     """Print the table, what went wrong, the conditions and the figures."""
     states = list(ControlState)
-    print(f"{'instance':34} {'verdict':12} {'s':>6}  " + " ".join(f"{state:>10}" for state in states) + "  s a draw")
+    print(f"{'instance':34} {'verdict':12} {'s':>6}  " + " ".join(f"{state:>10}" for state in states) + "  first s")
     for row in rows:
         counts = " ".join(f"{row.count(state):10}" for state in states)
         print(f"{row.instance_id:34} {row.verdict.outcome:12} {row.verdict.seconds:6.1f}  {counts}  {row.seconds:8.1f}")
@@ -140,7 +145,7 @@ def main() -> int:
         evaluation_session(instances, evaluation, folder, images) as session,
         Progress() as progress,
     ):
-        rows = measure(instances, session, folder.path, given.draws, progress)
+        rows = measure(instances, session, folder.path, given.draws, given.workers, progress)
     report(rows)
     bad = sum(row.count(state) for row in rows for state in (ControlState.FAILED, ControlState.UNDONE))
     return 1 if given.check and bad else 0
