@@ -139,7 +139,7 @@ def test_open_files_are_limited_and_no_core_is_written(sandbox, base_image) -> N
 def test_the_first_processs_output_is_not_kept(sandbox, base_image, docker_client, monkeypatch) -> None:
     """Its log, a file on the host, grew for as long as the job ran, past every limit of the container."""
     kept = []
-    monkeypatch.setattr(DockerSandbox, "_remove", lambda self, container: kept.append(container))
+    monkeypatch.setattr(DockerSandbox, "_remove", lambda self, container, wait: kept.append(container))
     run(sandbox, base_image, "echo flood > /proc/1/fd/1")
     sandbox.close()
     monkeypatch.undo()
