@@ -52,7 +52,7 @@ def repairs(instance: Instance, snapshot: Snapshot) -> list[Written]:
         Written("right", "resolved", answer_text(gold)),
         Written("several files, right", "resolved", answer_text([*gold, NOTE])),
         Written("several files, wrong", "unresolved", answer_text([marked, NOTE])),
-        Written("cut answer", "truncated", whole[: len(whole) // 2], "length"),
+        Written("cut answer", "truncated", whole.split(">>>>>>>", 1)[0], "length"),
         Written("text that is not there", "no-match", answer_text([absent])),
         Written("prose only", "no-edits", "The report is right, and somebody should look into it."),
         Written("breaks the syntax", "syntax-error", answer_text([broken])),
