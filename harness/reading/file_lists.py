@@ -19,6 +19,9 @@ _HEADER = re.compile(
 _BETWEEN = re.compile(r"[ \t]*(?:,|;|&|\band\b|\bor\b|\+|->|→|\||[ \t])[ \t]*")
 _BEFORE = re.compile(r"([^:]{0,60}):[*_`]*[ \t]+")
 _LINK = re.compile(r"\[[^\[\]]*\]\(([^()\s]+)\)")
+_ATTRIBUTE = re.compile(r"<[^<>]*=[ \t]*[\"'][^<>]*>")
+_MARKUP = re.compile(r"</?[A-Za-z_][^<>]*>|\\(?:boxed|text|texttt)\{|(?<=[\w.])\}+[ \t]*$")  # of HTML, of calls, of TeX
+_FULL_STOP = re.compile(r"(?<=\w)\.[ \t]*$")
 _ONE_WORD = re.compile(r"\S+\.\w+|\S+/\S*")  # a path, or meant as one
 _NAMED = re.compile(r"(?:in[ \t]+)?[^\s:]+:?[ \t]+(\S+)", re.IGNORECASE)
 
@@ -70,6 +73,9 @@ def _line_names(line: str) -> list[str]:
         cells = [cell.strip() for cell in line.strip().strip("|").split("|")]
         return [path for path in (path_of_line(cell) for cell in cells) if path]
     line = _LINK.sub(r" \1 ", line)
+    if not _ATTRIBUTE.search(line):
+        line = _MARKUP.sub(" ", line)
+    line = _FULL_STOP.sub("", line)
     path = path_of_line(line)
     if re.search(r"\s", path):
         return [path]
@@ -85,6 +91,8 @@ def _line_names(line: str) -> list[str]:
     if (named := _NAMED.fullmatch(line.strip())) and looks_like_path(named[1].strip(",;.")):
         return [named[1].strip(",;.")]
     word = line.strip(" \t`*\"',;:")
+    if looks_like_path(first := re.split(r"[,;]", word, maxsplit=1)[0]):  # a row of comma-separated values
+        return [first]
     return [word] if _ONE_WORD.fullmatch(word) else _spoken(line)
 
 

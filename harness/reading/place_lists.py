@@ -15,10 +15,10 @@ LONGEST = 200  # characters of a place that is kept although it is not understoo
 
 _KINDS = (
     (re.compile(r"class(?:es)?|struct|interface|enum|type", re.IGNORECASE), "class"),
-    (re.compile(r"functions?|funcs?|def|fn|async def|sub|subroutine", re.IGNORECASE), "function"),
+    (re.compile(r"functions?|funcs?|def|fn|async (?:def|function)|sub|subroutine", re.IGNORECASE), "function"),
     (re.compile(r"methods?|propert(?:y|ies)|constructor", re.IGNORECASE), "method"),
     (re.compile(r"variables?|vars?|constants?|const|attributes?|fields?|globals?|global variables?", re.I), "variable"),
-    (re.compile(r"line numbers?|line ranges?|lineno|lines?|ll?\.?|ranges?", re.IGNORECASE), LINE),
+    (re.compile(r"line numbers?|line ranges?|lineno|lines?|ll?\.?|ln\.?|ranges?", re.IGNORECASE), LINE),
 )  # fmt: skip
 _WORDS = "|".join(pattern.pattern for pattern, _ in _KINDS)
 _LEADING = re.compile(r"[ \t>]*(?:(?:[-*+•–]|\(?\d{1,3}[.)]|\*\*\d{1,3}[.)]?\*\*|\[[ xX]\]|#{1,6})[ \t]+)*")
@@ -29,12 +29,17 @@ _PLACE = re.compile(
 )
 _LABEL_ONLY = re.compile(rf"[({_QUOTES}]*({_WORDS})(?:\(s\))?[{_QUOTES})]*[ \t]*:?[{_QUOTES}]*", re.IGNORECASE)
 
-_TO = r"[ \t]*(?:-|–|—|\.{2,3}|…|:|\bto\b|\bthrough\b|\bthru\b|\buntil\b|\btill\b)[ \t]*"
+_TO = r"[ \t]*(?:->|→|~|-|–|—|\.{2,3}|…|:|\bto\b|\bthrough\b|\bthru\b|\buntil\b|\btill\b)[ \t]*"
 _RANGE = re.compile(
     rf"[ \t]*(?:(?:lines?|from|L)[ \t]*)?(\d{{1,7}})(?:{_TO}(?:lines?[ \t]*|L)?(\d{{1,7}}))?(?![\w.])", re.IGNORECASE
 )
 _NEXT = re.compile(r"[ \t]*(?:,[ \t]*(?:and|or)?|;|&|\+|/|\band\b|\bor\b)[ \t]*", re.IGNORECASE)
 _AHEAD = re.compile(r"[ \t]*(?:(?:around|about|approximately|approx\.?|near|at|from)[ \t]+|~|\[|\()+", re.IGNORECASE)
+_AT = re.compile(r"(?:(?:starting|beginning|see|around|near|at|on|from)[ \t]+){1,2}(?=lines?[ \t]*\d)", re.IGNORECASE)
+_BETWEEN = re.compile(r"\bbetween[ \t]+(?:lines?[ \t]+)?(\d+)[ \t]+and[ \t]+(\d+)", re.IGNORECASE)
+_LABELLED = re.compile(rf"[,;][ \t]*(?=(?:{_WORDS})\b)", re.IGNORECASE)  # between places that have labels of their own
+_BEHIND = re.compile(rf"[`*\"']+([\w.]+)(?:\([^()]*\))?[`*\"']+[ \t]+({_WORDS})[.:]?", re.IGNORECASE)  # a label behind
+_COLUMN = re.compile(r":(\d+):\d+\b")
 _REMARK = re.compile(
     r"[ \t]+(?:[-–—=]+>?|→|#|//)[ \t]+.*|:[ \t]+.*|[ \t]+#.*"
     r"|[ \t]+(?:because|since|which|where|that|as|is|needs?|should|must|has|in|of|at|for|on)[ \t].*"
@@ -83,13 +88,15 @@ class _Reader:
     def read(self, line: str) -> None:
         """One line: a path, places, both, or something else."""
         leading = _LEADING.match(line)
-        body = line[leading.end() if leading else 0 :].strip()
+        body = _BETWEEN.sub(r"\1-\2", _AT.sub("", line[leading.end() if leading else 0 :].strip()))
         if not body or is_fence(line):
             return
         if body.count("|") >= 2 and body.startswith("|"):
             self._read_row([cell.strip() for cell in body.strip("|").split("|")])
         elif label := _LABEL_ONLY.fullmatch(body):
             self._kind = _kind(label[1])
+        elif found := _BEHIND.fullmatch(body):
+            self._add(_kind(found[2]), found[1])
         elif not self._read_place(body) and not self._read_path(body):
             self._read_bare(body, listed=bool(leading and leading[0].strip(" \t>#")))
 
@@ -135,10 +142,19 @@ class _Reader:
             return False
         self._path, self._kind = path, ""
         behind = body.split(path, 1)[1] if path in body else ""
-        behind = behind.lstrip(_QUOTES + " \t,:#(-–—").rstrip(_QUOTES + ")")
-        if behind and not self._read_place(behind) and _RANGE.match(behind):
+        behind = _COLUMN.sub(r":\1", behind, count=1) if _COLUMN.match(behind) else behind
+        behind = behind.lstrip(_QUOTES + " \t,:#(-–—→>")
+        called = re.fullmatch(r"([\w.]+)\([^()]*\)", behind.rstrip(_QUOTES))
+        parts = _LABELLED.split(behind.rstrip(_QUOTES + ")"))
+        behind = parts[0]
+        read = bool(behind) and self._read_place(behind)
+        for part in parts[1:]:
+            self._read_place(part)
+        if called:
+            self._add(NAME, called[1])
+        elif behind and not read and _RANGE.match(behind):
             self._add(LINE, behind)
-        elif behind and "::" in body and (name := _IDENTIFIER.match(behind)):
+        elif behind and not read and "::" in body and (name := _IDENTIFIER.match(behind)):
             self._add(NAME, name[0])
         return True
 

@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from harness.model.answers import read_file_names
 from harness.reading.file_lists import read_names
 from harness.reading.place_lists import read_places
 
@@ -220,3 +221,39 @@ def test_no_text_makes_reading_raise(parts):
     text = "".join(parts)
     assert all(name for name in read_names(text))
     assert all(place.name for place in read_places(text))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "file,reason\nsrc/oven.py,cools\nlib/dough.js,uses",
+        "<ul><li>src/oven.py</li><li>lib/dough.js</li></ul>",
+        "<files>\n<path>src/oven.py</path>\n<path>lib/dough.js</path>\n</files>",
+        "<function=answer><parameter=files>src/oven.py\nlib/dough.js</parameter></function>",
+        "\\boxed{src/oven.py, lib/dough.js}",
+        "1. src/oven.py.\n2. lib/dough.js.",
+        "analysisMaybe web/x.py.assistantfinalsrc/oven.py\nlib/dough.js",
+    ],
+)
+def test_files_in_markup_and_in_rows_are_found(text):
+    assert read_file_names(text)[-2:] == TWO
+    assert set(read_file_names(text)) <= {*TWO, "file,reason"}
+
+
+@pytest.mark.parametrize(
+    ("text", "places"),
+    [
+        (":10:5", [("line", "10")]),  # line and column
+        ("\nlines between 10 and 12", [("line", "10-12")]),
+        ("\nlines 10~12", [("line", "10-12")]),
+        ("\nlines: 10 -> 12", [("line", "10-12")]),
+        ("\nln 10-12", [("line", "10-12")]),
+        ("\nstarting at line 10", [("line", "10")]),
+        ("\n`cool` function", [("function", "cool")]),
+        ("\nasync function: cool", [("function", "cool")]),
+        (": function cool, lines 10-12", [("function", "cool"), ("line", "10-12")]),
+        (" → cool()", [("name", "cool")]),
+    ],
+)
+def test_places_in_further_forms_are_found(text, places):
+    assert [(place.kind, place.name) for place in read_places(f"src/oven.py{text}")] == places
