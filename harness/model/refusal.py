@@ -14,6 +14,7 @@ WORDS = 300  # characters of a server's words that are shown
 TOO_LONG = re.compile(
     r"context.{0,10}(?:length|window|size|limit)"  # vLLM, SGLang, OpenAI, llama.cpp, LM Studio, LiteLLM, Anthropic
     r"|max_model_len|maximum model length"  # vLLM
+    r"|maximum (?:prompt|input|sequence|allowed) length"  # xAI, SGLang and gateways
     r"|`inputs` (?:tokens|must have less)|`max_new_tokens` must be"  # TGI
     r"|token count.{0,20}exceeds the maximum"  # Gemini
     r"|(?:prompt|input) is too long|too many tokens"  # Anthropic, Bedrock, Cohere
