@@ -7,9 +7,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from test_run import answers, assert_ended_alike, start, write_run_file
+from test_run import answers, assert_ended_alike, scores, start, write_run_file
 
 from harness.compare.show_attempt import show_attempts
+from harness.miniature.checkpoints import write_random_checkpoint
 
 pytestmark = pytest.mark.docker
 
@@ -99,3 +100,19 @@ def test_a_run_with_nobody_to_ask_ends_before_it_begins(miniature_rows, tmp_path
     assert status == 2, printed
     assert "no OpenAI-compatible server answers there" in printed
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.vllm
+def test_a_server_that_does_not_start_costs_its_own_checkpoint_alone(
+    miniature_rows, faulty_stub, undisturbed, tmp_path
+) -> None:
+    url, faults = faulty_stub
+    faults.write_text("{}")
+    write_random_checkpoint(tmp_path / "weights", 0, corpus=[miniature_rows.read_text()])
+    broken = {"name": "broken", "path": str(tmp_path / "weights"), "server_args": ["--no-such-option"]}
+    run_file = run_of(tmp_path, miniature_rows, [broken, {"name": "stub", "endpoint": url}])
+    status, printed = ended(run_file, tmp_path / "out")
+    assert status == 1, printed
+    assert "no verdict: broken gt-file 3 of 3;" in " ".join(printed.split())
+    assert "no-such-option" in printed
+    assert scores(tmp_path / "out")[1] == scores(undisturbed)[0]
