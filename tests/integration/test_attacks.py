@@ -116,7 +116,7 @@ def pytest_runtest_makereport(item, call):
 def test_start_up_hooks(attack) -> None:
     code = "import os\nos.environ['SEEN'] = '1'\n"
     verdict, _ = attack({"sitecustomize.py": code, "evil.pth": "import os\n", "calc.py": FIXED})
-    assert kinds(verdict) == {"start-up hook"}
+    assert kinds(verdict) == {"start-up hook", "shadowed name"}  # Python itself looks for sitecustomize
 
 
 def test_a_patched_test_plugin(attack) -> None:
