@@ -61,7 +61,8 @@ def test_an_evaluation_whose_disk_fills_goes_on_from_what_is_finished(miniature_
         assert done.returncode == 1, line
         assert f"harness: {output}" in line
         assert "the disk is full; free some space on it" in line
-        assert f"finished work is kept in {output / 'journal'} ({len(kept)} in evaluations.jsonl)" in line
+        assert f"finished work is kept in {output / 'journal'} (" in line
+        assert f"{len(kept)} in evaluations.jsonl): the same command goes on" in line
         filler.unlink()
         done = evaluate(miniature_rows, output)
         assert done.returncode == 0, done.stderr
