@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 import pytest
@@ -24,13 +25,18 @@ SECONDS = 10.0  # one or two on a quiet machine
 pytestmark = pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM])
 
 
-def start(*arguments: object) -> subprocess.Popen[str]:
+def start(*arguments: object, stderr: int | IO[str] = subprocess.PIPE) -> subprocess.Popen[str]:
     command = [sys.executable, "-m", "harness.cli", *map(str, arguments)]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=stderr, text=True)
 
 
-def interrupt(process: subprocess.Popen[str], reached: Callable[[], bool], ending: signal.Signals) -> None:
-    """Send the signal when the command has got so far, and hold it to its promise."""
+def interrupt(
+    process: subprocess.Popen[str],
+    reached: Callable[[], bool],
+    ending: signal.Signals,
+    read: Callable[[], str] = lambda: "",
+) -> None:
+    """Send the signal when the command has got so far, and hold it to its promise; ``read`` if stderr is no pipe."""
     deadline = time.monotonic() + 90
     while not reached():
         assert process.poll() is None, process.communicate()
@@ -38,7 +44,8 @@ def interrupt(process: subprocess.Popen[str], reached: Callable[[], bool], endin
         time.sleep(0.005)
     process.send_signal(ending)
     asked = time.monotonic()
-    _, printed = process.communicate(timeout=60)
+    _, piped = process.communicate(timeout=60)
+    printed = piped or read()
     assert process.returncode == 130, printed
     assert time.monotonic() - asked < SECONDS
     assert "Traceback" not in printed
@@ -97,9 +104,10 @@ def test_packing_leaves_no_torn_file_and_goes_on(tmp_path: Path, ending) -> None
 @pytest.mark.docker
 def test_building_images(tmp_path: Path, docker_client, base_image, ending) -> None:
     made = generate(tmp_path, seed=4711, count=1)
-    process = start("images", "build", "--dataset", made.rows, "--recipes", made.recipes)
-    started = time.monotonic()
-    interrupt(process, lambda: time.monotonic() - started > 4, ending)
+    said = tmp_path / "said"
+    with said.open("w") as stderr:
+        process = start("images", "build", "--dataset", made.rows, "--recipes", made.recipes, stderr=stderr)
+        interrupt(process, lambda: "base " in said.read_text(), ending, lambda: said.read_text())
 
 
 @pytest.mark.docker
