@@ -48,6 +48,8 @@ def read_table(run: Path) -> dict[str, dict[Condition, TableRow]]:
             for old in OLD_COLUMNS.keys() & set(reader.fieldnames or ()):
                 log.warning("%s: the column %s is called %s now", path, old, OLD_COLUMNS[old])
             for row in reader:
+                if None in row or None in row.values():
+                    raise ValueError(f"line {reader.line_num} has another number of cells than the first")
                 if condition := conditions.get(row["condition"]):
                     rows.setdefault(row["checkpoint"], {})[condition] = _table_row(row)
     except KeyError as error:

@@ -128,7 +128,7 @@ def test_what_the_system_refuses_is_one_line(tmp_path, monkeypatch, capsys):
 
     monkeypatch.setattr(Laboratory, "prepare", full)
     assert status_of(["make", "new", "--plan-only"], tmp_path, monkeypatch) == 1
-    assert capsys.readouterr().err == "lab: [Errno 28] No space left on device\n"
+    assert capsys.readouterr().err == "lab: the disk is full; free some space on it\n"
 
 
 @pytest.mark.parametrize("seed", ["-1", str(1 << 63)])
