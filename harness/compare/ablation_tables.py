@@ -5,12 +5,12 @@ from dataclasses import dataclass
 
 from harness.compare.ablation_values import METRICS, Ablation, AblationRow, Held, View, mean_of
 from harness.core.conditions import Condition
+from harness.report.difference_format import bounds, points, probability
 from harness.report.format import NONE, number, percent, span, tokens
 from harness.report.stage_scores import StageRow
 from harness.statistics.compare import THESE_ALONE, Comparison
 from harness.statistics.rate import RATE_METHODS, Rate
 from harness.statistics.requirement import Metric
-from harness.statistics.share import Interval
 
 WIDEST = 8  # columns of a printed table
 WORDS: dict[Metric, str] = {"resolve_rate": "resolved", "similarity": "similarity", "empty_rate": "empty"}
@@ -77,23 +77,6 @@ def printed(found: Ablation) -> Printed:
         tables=tuple(table for table in tables if table is not None),
         beneath=tuple(_beneath(found)),
     )
-
-
-def points(difference: float) -> str:
-    """A difference of shares in points of percent, with its sign."""
-    return f"{100 * difference:+.1f}"
-
-
-def bounds(interval: Interval) -> str:
-    """A difference's interval in points of percent."""
-    return f"[{points(interval.low)}, {points(interval.high)}]"
-
-
-def probability(p: float | None) -> str:
-    """A p value with three decimals."""
-    if p is None:
-        return NONE
-    return "< 0.001" if p < 0.0005 else f"{p:.3f}"
 
 
 def _table(found: Ablation, title: str, columns: Sequence[Column]) -> Table:

@@ -7,13 +7,13 @@ from harness.compare.finished import Arm
 from harness.compare.run_changes import Change
 from harness.compare.run_comparison import Flip, RunComparison, Scope
 from harness.compare.run_gate import RunGate
+from harness.report.difference_format import bounds, points, probability
 from harness.report.format import NONE, percent
 from harness.report.result_tables import markdown_table
 from harness.statistics.compare import Comparison, Counts
 from harness.statistics.gate import Judged
 from harness.statistics.many import holm
 from harness.statistics.requirement import Decision
-from harness.statistics.share import Interval
 
 CLAIMS = {
     "checkpoint": "The claim is about the checkpoint: other issues of these repositories, and other samples.",
@@ -80,16 +80,6 @@ def gate_junit(found: RunGate) -> str:
     return ElementTree.tostring(suite, encoding="unicode", xml_declaration=True) + "\n"
 
 
-def points(difference: float) -> str:
-    """A difference of shares in points of percent, with its sign."""
-    return f"{100 * difference:+.1f}"
-
-
-def bounds(interval: Interval) -> str:
-    """A difference's interval in points of percent."""
-    return f"[{points(interval.low)}, {points(interval.high)}]"
-
-
 def _scope_record(scope: Scope) -> dict[str, str]:
     found, counts = scope.comparison, scope.comparison.seen.counts
     return {
@@ -99,8 +89,8 @@ def _scope_record(scope: Scope) -> dict[str, str]:
         "broken, fixed, both, neither": _shared(counts) if counts else NONE,
         "difference": points(found.estimate),
         "95% interval": bounds(found.interval),
-        "p": _probability(found.p),
-        "p, Holm": _probability(scope.adjusted),
+        "p": probability(found.p),
+        "p, Holm": probability(scope.adjusted),
     }
 
 
@@ -116,7 +106,7 @@ def _notes(found: Comparison) -> str:
     if found.repositories:
         notes.append(
             f"Over other repositories, from these {found.repositories.clusters}: "
-            f"{bounds(found.repositories.interval)}, p {_probability(found.repositories.p)} (wild bootstrap)."
+            f"{bounds(found.repositories.interval)}, p {probability(found.repositories.p)} (wild bootstrap)."
         )
     return "\n".join(f"- {note}" for note in notes)
 
@@ -149,7 +139,7 @@ def many_markdown(found: Sequence[RunComparison]) -> str:
     records = [
         {"against the first": _text(one.second.name)}
         | {key: value for key, value in _scope_record(one.overall).items() if key not in ("of", "p, Holm")}
-        | {"p, Holm": _probability(p)}
+        | {"p, Holm": probability(p)}
         for one, p in zip(found, adjusted, strict=True)
     ]
     parts = [f"# {len(found)} against {_text(found[0].first.name)}", markdown_table(records)]
@@ -219,12 +209,6 @@ def _seen(one: Judged) -> str:
 def _instances(found: Comparison) -> str:
     graded, total = found.seen.instances, found.seen.total
     return str(total) if graded == total else f"{graded} of {total}"
-
-
-def _probability(p: float | None) -> str:
-    if p is None:
-        return NONE
-    return "< 0.001" if p < 0.0005 else f"{p:.3f}"
 
 
 def _text(value: str) -> str:

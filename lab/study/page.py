@@ -8,6 +8,7 @@ from typing import Any
 from harness.common.files import finished_file, write_whole
 from harness.common.resources import templates
 from harness.errors import InputError
+from harness.report.difference_format import bounds, points, probability
 from harness.report.result_tables import markdown_table
 from harness.statistics.crossed import POWER, RESAMPLES
 from lab.arms import COMPENSATED
@@ -16,15 +17,12 @@ from lab.study.parts import save_study
 from lab.study.picture import draw
 from lab.study.study import ORDINARY, Study
 from lab.study.study_tables import (
-    bounds,
     checkpoints_csv,
     comparison_table,
     condition_table,
     cost_table,
     main_table,
     patch_table,
-    points,
-    probability,
     records_csv,
     study_csv,
     subset_table,

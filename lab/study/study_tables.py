@@ -4,9 +4,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from statistics import fmean
 
+from harness.report.difference_format import bounds, points, probability
 from harness.report.format import NONE, number, percent, span, tokens
 from harness.statistics.crossed import Estimate
-from harness.statistics.share import Interval
 from lab.study.analysis import Analysis, Comparison, Measure, View, main_ids
 from lab.study.study import Checkpoint, Record, Study
 
@@ -130,23 +130,6 @@ def checkpoints_csv(study: Study) -> str:
 def records_csv(study: Study) -> str:
     """One line for each attempt."""
     return _csv({**asdict(r), "outcome": r.outcome.value, "similarity": f"{r.similarity:.4f}"} for r in study.records)
-
-
-def points(difference: float) -> str:
-    """A difference of shares in points of percent, with its sign."""
-    return f"{100 * difference:+.1f}"
-
-
-def bounds(interval: Interval) -> str:
-    """A difference's interval in points of percent."""
-    return f"[{points(interval.low)}, {points(interval.high)}]"
-
-
-def probability(p: float | None) -> str:
-    """A p value with three decimals."""
-    if p is None:
-        return NONE
-    return "< 0.001" if p < 0.0005 else f"{p:.3f}"
 
 
 def rate(found: Estimate) -> str:

@@ -145,6 +145,10 @@ def test_an_answer_sets_the_count_of_failures_back():
         if number % 5 == 4:
             standing.answered()
     standing.require()
+    for number in range(patience.FAILURES_IN_A_ROW):
+        standing.failed(f"later {number}", InfrastructureError("no"))
+    with pytest.raises(InfrastructureError, match="failures in a row: no"):
+        standing.require()
 
 
 @pytest.mark.parametrize("status", [404, 400, 500, 502, 503])
