@@ -19,22 +19,17 @@ from pathlib import Path
 from statistics import median
 
 from parts.arguments import BenchmarkParser
+from parts.built import add_built, open_built
 
-from harness.common.docker_client import connect
 from harness.common.journal import Journal
 from harness.common.progress import Progress
-from harness.common.run_folder import RunFolder
-from harness.config.schema import EvaluationConfig
 from harness.core.control import ControlState
 from harness.core.instance import Instance
 from harness.core.verdict import Verdict
-from harness.dataset.instances import load_instances
 from harness.grading.counter_evaluation import CounterEvaluation
 from harness.grading.log_grading import read_statuses
-from harness.grading.session import Session, evaluation_session
+from harness.grading.session import Session
 from harness.grading.specification import Specification
-from harness.images.inventory import list_images
-from harness.images.provider import open_images
 from harness.repo.diff import creation_patch
 
 DRAWS = 10
@@ -127,25 +122,12 @@ def report(rows: Sequence[Row]) -> None:
 def main() -> int:
     """Run the benchmark; the exit status."""
     parser = BenchmarkParser(__doc__)
-    parser.add_rows("rows of SWE-bench Lite")
-    parser.add_argument("--instances", help="ids of the instances, comma-separated; every built one if not given")
+    add_built(parser, Path("results/control"))
     parser.add_argument("--draws", type=int, default=DRAWS, help="counter-evaluations of each instance")
-    parser.add_argument("--workers", type=int, default=os.cpu_count(), help="containers at a time")
-    parser.add_argument("--timeout", type=float, default=600.0, help="seconds for the tests of one patch")
-    parser.add_argument("--output", type=Path, default=Path("results/control"), help="folder of the records")
     parser.add_check("if a counter-evaluation fails, or the machine could not do one")
     given = parser.parse_args()
-    built = {image.instance_id for image in list_images(connect())}
-    wanted = given.instances.split(",") if given.instances else built
-    instances = [i for i in load_instances(str(given.rows)) if i.instance_id in built & set(wanted)]
-    evaluation = EvaluationConfig(workers=given.workers, timeout=given.timeout)
-    with (
-        RunFolder(given.output) as folder,
-        open_images(evaluation) as images,
-        evaluation_session(instances, evaluation, folder, images) as session,
-        Progress() as progress,
-    ):
-        rows = measure(instances, session, folder.path, given.draws, given.workers, progress)
+    with open_built(given) as built:
+        rows = measure(built.instances, built.session, built.folder, given.draws, given.workers, built.progress)
     report(rows)
     bad = sum(row.count(state) for row in rows for state in (ControlState.FAILED, ControlState.UNDONE))
     return 1 if given.check and bad else 0

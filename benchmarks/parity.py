@@ -20,22 +20,17 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from parts.arguments import BenchmarkParser
+from parts.built import add_built, open_built
 from parts.mutations import mutants
 
-from harness.common.docker_client import connect
 from harness.common.paths import cache_folder
 from harness.common.progress import Progress
-from harness.common.run_folder import RunFolder
-from harness.config.schema import EvaluationConfig
 from harness.core.instance import Instance
 from harness.core.verdict import Phase, Verdict
-from harness.dataset.instances import load_instances
 from harness.dataset.recipes import load_recipes
 from harness.grading.log_grading import official_spec
-from harness.grading.session import Session, evaluation_session
+from harness.grading.session import Session
 from harness.grading.specification import Specification, specify
-from harness.images.inventory import list_images
-from harness.images.provider import open_images
 from harness.repo.diff import creation_patch
 from harness.repo.snapshot import open_repository
 
@@ -152,27 +147,14 @@ def report(rows: dict[str, Row], instances: int) -> None:
 def main() -> int:
     """Run the benchmark; the exit status."""
     parser = BenchmarkParser(__doc__)
-    parser.add_rows("rows of SWE-bench Lite")
-    parser.add_argument("--instances", help="ids of the instances, comma-separated; every built one where not given")
+    add_built(parser, Path("results/parity"))
     parser.add_argument("--mutants", type=int, default=MUTANTS, help="mutated gold patches over all instances")
-    parser.add_argument("--workers", type=int, default=os.cpu_count(), help="containers at a time")
-    parser.add_argument("--timeout", type=float, default=600.0, help="seconds for the tests of one patch")
-    parser.add_argument("--output", type=Path, default=Path("results/parity"), help="folder of the records")
     parser.add_check("when anything differs, or fewer patches than wanted were graded")
     given = parser.parse_args()
-    built = {image.instance_id for image in list_images(connect())}
-    wanted = given.instances.split(",") if given.instances else built
-    instances = [i for i in load_instances(str(given.rows)) if i.instance_id in built & set(wanted)]
-    evaluation = EvaluationConfig(workers=given.workers, timeout=given.timeout)
-    with (
-        RunFolder(given.output) as folder,
-        open_images(evaluation) as images,
-        evaluation_session(instances, evaluation, folder, images) as session,
-        Progress() as progress,
-    ):
-        rows = measure(instances, session, given.mutants, progress)
-    report(rows, len(instances))
-    complete = all(rows[kind].graded == len(instances) for kind in ("gold", "empty", "wrong"))
+    with open_built(given) as built:
+        rows = measure(built.instances, built.session, given.mutants, built.progress)
+    report(rows, len(built.instances))
+    complete = all(rows[kind].graded == len(built.instances) for kind in ("gold", "empty", "wrong"))
     enough = complete and rows["mutant"].outcomes.total() >= min(200, given.mutants)
     same = not any(row.differences for row in rows.values())
     return 1 if given.check and not (enough and same) else 0
