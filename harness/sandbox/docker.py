@@ -20,7 +20,7 @@ from harness.errors import InfrastructureError, SandboxError, Stopped
 from harness.sandbox.circumstances import Circumstances
 from harness.sandbox.ending import ended_from_inside, memory_kills
 from harness.sandbox.exec import execute, packed
-from harness.sandbox.limits import cage, keeps_quotas
+from harness.sandbox.limits import cage, filters_calls, keeps_quotas
 from harness.sandbox.removal import remove
 from harness.sandbox.watched_files import WatchedFile, new_moment, read_files, shield, told_files
 
@@ -53,6 +53,9 @@ class DockerSandbox:
         self._client = client
         self._run = run
         self._quota = keeps_quotas(client)
+        self._filtered = filters_calls(client)
+        if not self._filtered:
+            log.warning("the Docker daemon filters no system calls; containers of one image can exchange bits")
         self._circumstances = Circumstances(client)
         self._stopped = False
         self._unremoved = False  # whether a container could not be taken away when its job was over
@@ -152,7 +155,7 @@ class DockerSandbox:
                 working_dir=job.workdir,
                 auto_remove=True,
                 labels={RUN_LABEL: self._run, **job.labels},
-                **cage(job.limits, self._quota),
+                **cage(job.limits, self._quota, self._filtered),
             )
         try:
             with translated("starting a container"):

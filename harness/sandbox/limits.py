@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.core.interfaces import Limits
+from harness.sandbox.system_calls import seccomp_profile
 
 if TYPE_CHECKING:
     from docker import DockerClient
@@ -11,8 +12,10 @@ if TYPE_CHECKING:
 QUOTA_DRIVERS = ("btrfs", "zfs")
 
 
-def cage(limits: Limits, quota: bool) -> dict[str, Any]:
-    """Arguments for creating a container within ``limits``; ``quota``: the storage driver bounds all that is written.
+def cage(limits: Limits, quota: bool, filtered: bool) -> dict[str, Any]:
+    """Arguments for creating a container within ``limits``.
+
+    ``quota``: the storage driver bounds all that is written. ``filtered``: the engine can filter system calls.
 
     The first process's output is not kept: anybody in the container may write to it, past our limit on output.
     """
@@ -22,7 +25,7 @@ def cage(limits: Limits, quota: bool) -> dict[str, Any]:
     return {
         "network_mode": "bridge" if limits.network else "none",
         "cap_drop": ["ALL"],
-        "security_opt": ["no-new-privileges"],
+        "security_opt": ["no-new-privileges", *([f"seccomp={seccomp_profile()}"] if filtered else [])],
         "mem_limit": limits.memory_bytes,
         "memswap_limit": limits.memory_bytes,
         "pids_limit": limits.processes,
@@ -31,6 +34,11 @@ def cage(limits: Limits, quota: bool) -> dict[str, Any]:
         "log_config": LogConfig(type="none"),
         **({"storage_opt": {"size": str(limits.disk_bytes)}} if quota else {}),
     }
+
+
+def filters_calls(client: "DockerClient") -> bool:
+    """Whether the daemon can filter a container's system calls; it refuses a container with a filter if not."""
+    return any(option.startswith("name=seccomp") for option in client.info().get("SecurityOptions") or ())
 
 
 def keeps_quotas(client: "DockerClient") -> bool:

@@ -49,6 +49,69 @@ def test_commands_share_a_container_and_end_with_their_own_status(sandbox, base_
     assert re.match(r"1 of \d+ \w", first.circumstances["cpu"])
 
 
+LOOK_INTO_MEMORY = """
+import ctypes, errno, mmap, os, platform
+libc = ctypes.CDLL(None, use_errno=True)
+file = os.open("/usr/bin/env", os.O_RDONLY)
+pages = mmap.mmap(file, 0, prot=mmap.PROT_READ | mmap.PROT_WRITE, flags=mmap.MAP_PRIVATE)
+address, seen = ctypes.addressof(ctypes.c_char.from_buffer(pages)), ctypes.create_string_buffer(64)
+calls = {
+    "mincore": lambda: libc.mincore(ctypes.c_void_p(address), 4096, seen),
+    "cachestat": lambda: libc.syscall(451, file, (ctypes.c_ulong * 2)(0, 4096), (ctypes.c_ulong * 5)(), 0),
+    "io_uring_setup": lambda: libc.syscall(425, 8, ctypes.create_string_buffer(120)),
+}
+for name, call in calls.items():
+    ctypes.set_errno(0)
+    print(name, call(), errno.errorcode.get(ctypes.get_errno()))
+try:
+    print("preadv2", os.preadv(file, [bytearray(16)], 0, os.RWF_NOWAIT))
+except OSError as error:
+    print("preadv2", errno.errorcode[error.errno])
+print("preadv", os.preadv(file, [bytearray(4)], 0))
+"""
+WORK = """
+import concurrent.futures, ctypes, multiprocessing, os, select, socket, subprocess, tempfile, threading
+libc = ctypes.CDLL(None, use_errno=True)
+if __name__ == "__main__":
+    for kind in ("fork", "spawn", "forkserver"):
+        with multiprocessing.get_context(kind).Pool(2) as pool:
+            assert pool.map(abs, [-1, -2]) == [1, 2], kind
+    with concurrent.futures.ThreadPoolExecutor(4) as pool:
+        assert sum(pool.map(abs, range(-9, 0))) == 45
+    for family in (socket.AF_INET, socket.AF_INET6, socket.AF_UNIX, socket.AF_NETLINK):
+        socket.socket(family, socket.SOCK_RAW if family == socket.AF_NETLINK else socket.SOCK_STREAM).close()
+    for family in (38, 40):
+        try:
+            socket.socket(family, socket.SOCK_SEQPACKET)
+            raise SystemExit(f"a socket of family {family}")
+        except PermissionError:
+            pass
+    with tempfile.TemporaryDirectory() as folder:
+        script = "cp -a /usr/bin/env . && ln -s env other && mkfifo pipe && tar cf e.tar env && sort -R e.tar | sha1sum"
+        subprocess.run(script, shell=True, cwd=folder, check=True)
+    assert libc.personality(ctypes.c_ulong(0xFFFFFFFF)) == 0
+    assert libc.unshare(0x10000000) == -1 and ctypes.get_errno() == 1
+    print("works")
+"""
+
+
+def test_a_container_can_not_see_what_others_read_from_its_image(sandbox, base_image) -> None:
+    script = f"cat > /tmp/look.py <<'EOF'\n{LOOK_INTO_MEMORY}\nEOF\npython3 /tmp/look.py"
+    [result] = run(sandbox, base_image, script)
+    assert result.output.decode().splitlines() == [
+        "mincore -1 ENOSYS",
+        "cachestat -1 ENOSYS",
+        "io_uring_setup -1 ENOSYS",
+        "preadv2 EPERM",
+        "preadv 4",
+    ]
+
+
+def test_programs_find_the_system_calls_that_they_need(sandbox, base_image) -> None:
+    [result] = run(sandbox, base_image, f"cat > /tmp/work.py <<'EOF'\n{WORK}\nEOF\npython3 /tmp/work.py")
+    assert result.output.decode().splitlines()[-1] == "works"
+
+
 def test_a_job_runs_in_the_image_that_its_digest_names(sandbox, base_image) -> None:
     """A tag may be given to another image between the question for its digest and the job."""
     job = Job("harness/no-such-image:latest", {}, (Command(("/bin/true",)),), limits_with(), workdir="/")
