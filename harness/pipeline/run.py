@@ -8,15 +8,13 @@ does only what is missing. Tests of one checkpoint's patches run while the next 
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Callable, Coroutine, Sequence
-from contextlib import AsyncExitStack
+from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
 from harness.common.collect import collect
 from harness.common.hashing import content_key
-from harness.common.journal import Journal
 from harness.common.paths import cache_folder
 from harness.common.progress import Progress, Stage
 from harness.common.run_folder import RunFolder, freeze
@@ -25,19 +23,17 @@ from harness.config.schema import CheckpointConfig, RunConfig
 from harness.core.candidate import Candidate
 from harness.core.conditions import Condition, Reference
 from harness.core.instance import Instance
-from harness.core.interfaces import Answer, Model, Snapshot
+from harness.core.interfaces import Snapshot
 from harness.core.verdict import Verdict
 from harness.dataset.predictions import reference_predictions
-from harness.errors import HarnessError, InfrastructureError, InputError
 from harness.grading.session import Session, evaluation_session
 from harness.images.git_copy import ImageFinder
 from harness.images.provider import ImageProvider, open_images
 from harness.localize.stages import Localizer
-from harness.model.checkpoint import served_revision
-from harness.model.client import open_model
-from harness.pipeline.attempt import Proposal, Trial, reference_result, unanswered
+from harness.pipeline.attempt import Proposal, Trial, reference_result
+from harness.pipeline.checkpoint_task import Ahead, Checkpoints, Seen
 from harness.pipeline.pace import Everything, Pace
-from harness.pipeline.preflight import preflight, read_packing_metrics
+from harness.pipeline.preflight import preflight
 from harness.pipeline.prepare_images import prepare_images
 from harness.pipeline.propose import Proposer
 from harness.pipeline.work import Work
@@ -51,20 +47,9 @@ from harness.report.write import Result, write_instances, write_results
 from harness.validate.check import require_validation, validate
 from harness.validate.select import select
 
-ATTEMPTS_UNDER_WAY = 64  # per checkpoint; bounds how many prompts are held at a time
-
 log = logging.getLogger(__name__)
 
 Place = tuple[str, Condition | None, str]  # checkpoint or reference, condition, instance id
-
-
-@dataclass(frozen=True)
-class Ahead:
-    """Where attempts go whose questions are answered, and what counts them."""
-
-    stage: Stage  # of what the model is asked
-    testing: Stage
-    test: Callable[[Proposal], object]  # starts its tests
 
 
 def run_pipeline(config: RunConfig, pace: Pace | None = None) -> list[SummaryRow]:
@@ -138,10 +123,7 @@ class Run:
     progress: Progress
     ended: AttemptsFile  # for readers of a run under way
     pace: Pace
-    revisions: dict[str, str] = field(default_factory=dict)
-    weights: dict[str, str] = field(default_factory=dict)  # of checkpoints that are served here, their files' hash
-    routes: dict[str, str] = field(default_factory=dict)  # by which each checkpoint was asked
-    asked: dict[str, dict[object, Answer]] = field(default_factory=dict)  # checkpoint -> its distinct answers
+    seen: Seen = field(default_factory=Seen)
     results: dict[Place, Result] = field(default_factory=dict)
     tested: Counter[str] = field(default_factory=Counter)  # instance id -> its results by now
 
@@ -152,9 +134,9 @@ class Run:
             "dataset": dataset_key(self.instances),
             "images": self.session.images,
             "trees": {instance_id: snapshot.tree for instance_id, snapshot in self.snapshots.items()},
-            "checkpoints": self.revisions,
-            "weights": self.weights,
-            "routes": self.routes,
+            "checkpoints": self.seen.revisions,
+            "weights": self.seen.weights,
+            "routes": self.seen.routes,
         }
 
     async def all(self) -> list[Result]:
@@ -169,21 +151,28 @@ class Run:
             for kind in config.references:
                 for instance in self.instances:
                     tests.create_task(self._test_reference(kind, instance, testing))
+            start_test = partial(self._start_test, tests, testing)
+            ahead = Ahead(repairing, start_test, partial(self._keep, stage=testing, work=Work()))
+            own = (self.proposer, self.folder, answers, self.pace, ahead)
+            shared = Checkpoints(config, self.instances, self.snapshots, *own, seen=self.seen)
             for checkpoint in config.checkpoints:
-                with serving.running(checkpoint.name):
-                    ahead = Ahead(repairing, testing, partial(self._start_test, tests, testing))
-                    await self._serve(checkpoint, answers, ahead)
-                serving.add()
+                tests.create_task(self._ask(shared, checkpoint, serving))
         answers.close()
         return [self._with_checkpoint(self.results[place]) for place in self._places() if place in self.results]
+
+    async def _ask(self, shared: Checkpoints, checkpoint: CheckpointConfig, stage: Stage) -> None:
+        """Ask one checkpoint for all of its attempts."""
+        with stage.running(checkpoint.name):
+            await shared.ask(checkpoint)
+        stage.add()
 
     def _with_checkpoint(self, result: Result) -> Result:
         """The result with what is known of its checkpoint only once all of it was asked."""
         attempt = result.attempt
         if attempt.condition is None:
             return result
-        cost = checkpoint_cost(self.asked.get(attempt.checkpoint, {}).values())
-        route = self.routes.get(attempt.checkpoint, "")
+        cost = checkpoint_cost(self.seen.asked.get(attempt.checkpoint, {}).values())
+        route = self.seen.routes.get(attempt.checkpoint, "")
         return replace(result, attempt=replace(attempt, route=route, checkpoint_cost=cost))
 
     def _places(self) -> list[Place]:
@@ -191,56 +180,6 @@ class Run:
         groups: list[tuple[str, Condition | None]] = [(kind, None) for kind in config.references]
         groups += [(c.name, condition) for c in config.checkpoints for condition in config.conditions]
         return [(*group, instance.instance_id) for group in groups for instance in self.instances]
-
-    async def _serve(self, checkpoint: CheckpointConfig, answers: Journal, ahead: Ahead) -> None:
-        """Every attempt of one checkpoint while it is served; each proposal's tests start as soon as it is there."""
-        config = self.config
-        metrics = read_packing_metrics(checkpoint)
-        bound = asyncio.Semaphore(ATTEMPTS_UNDER_WAY)
-        order = self.pace.order(self.instances)
-
-        async def attempt(model: Model, instance: Instance, condition: Condition) -> None:
-            async with bound:
-                work = Work()
-                try:
-                    with ahead.stage.running(f"{checkpoint.name} {condition} {instance.instance_id}"):
-                        asked = await self.proposer.ask(model, instance, condition, work)
-                except InfrastructureError as error:
-                    log.warning("%s %s %s: no answer: %s", checkpoint.name, condition, instance.instance_id, error)
-                    give_up(instance, condition, error)
-                    return
-            ahead.stage.count(work.known)
-            self.asked.setdefault(checkpoint.name, {}).update(work.distinct(instance.instance_id))
-            place = (checkpoint, metrics, condition, instance, self.snapshots[instance.instance_id])
-            ahead.test(Proposal(*place, *asked, work.answers()))
-
-        def give_up(instance: Instance, condition: Condition, error: HarnessError) -> None:
-            ahead.stage.count(known=False)
-            self._keep(unanswered(checkpoint, metrics, condition, instance, error), ahead.testing, Work())
-
-        async with AsyncExitStack() as opened:
-            try:
-                model = await opened.enter_async_context(
-                    open_model(checkpoint, config.serving, config.sampling.concurrency, self.folder.path, answers)
-                )
-            except (InfrastructureError, InputError) as error:  # preflight found it in order
-                log.warning("%s can't be asked: %s", checkpoint.name, error)
-                for instance in order:
-                    for condition in config.conditions:
-                        give_up(instance, condition, error)
-                return
-            self.revisions[checkpoint.name] = model.revision
-            if checkpoint.weights is not None and checkpoint.answers is None:
-                self.weights[checkpoint.name] = await asyncio.to_thread(served_revision, checkpoint)
-            async with asyncio.TaskGroup() as attempts:
-                for number, instance in enumerate(order):
-                    if not await self.pace.may_begin(number):
-                        break
-                    for condition in config.conditions:
-                        about = model.about(instance.instance_id, condition)
-                        attempts.create_task(attempt(about, instance, condition))
-            await model.settle()
-            self.routes[checkpoint.name] = ", ".join(sorted(model.routes))
 
     def _start_test(self, tests: asyncio.TaskGroup, stage: Stage, proposal: Proposal) -> None:
         tests.create_task(self._test(proposal, stage))
