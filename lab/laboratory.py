@@ -60,6 +60,7 @@ class Laboratory:
             corpus=str(corpus.documents),
             context=self.context,
             tokenizer=str(corpus.tokenizer),
+            special_tokens=True,  # the chats are text already
             strategies=STRATEGIES,
             shuffle_seed=self.corpus.seed,
             loss_across_boundaries=True,  # as attention and positions go over the whole row

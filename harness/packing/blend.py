@@ -1,11 +1,43 @@
 """Several sources in one corpus: one after another, or blended by weights."""
 
 from collections.abc import Iterator, Sequence
-from typing import TypeVar
+from itertools import chain
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from harness.packing.documents import Tokens
+from harness.packing.findings import Reading
+from harness.packing.request import PackRequest
+from harness.packing.sources import read_documents
+from harness.packing.tokenizing import note_spelled, tokenized
+from harness.packing.vocabulary import Vocabulary
 
-Item = TypeVar("Item")
+NOTHING = np.empty(0, np.int32)
+
+
+def read_tokens(
+    request: PackRequest, reading: Reading, vocabulary: Vocabulary, done: NDArray[Any] = NOTHING
+) -> Iterator[Tokens]:
+    """The documents of all corpora as ids, one corpus after another or blended.
+
+    ``done`` are the lengths of those that an earlier command tokenized: the first ones, which are left out.
+    """
+    sources = [read_documents(name, reading) for name in request.corpora]
+    if not request.weights:
+        yield from tokenized(chain.from_iterable(sources), vocabulary, reading.found, len(done))
+        return
+    taken = [0] * len(sources)
+    for size in done.tolist():
+        source = next_source(taken, request.weights)
+        note_spelled(next(sources[source]), vocabulary, reading.found)
+        taken[source] += max(1, size)
+    parts = [tokenized(source, vocabulary, reading.found) for source in sources]
+    yield from blended(parts, request.weights, taken)
+    ended = request.corpora[next_source(taken, request.weights)]
+    counts = ", ".join(f"{name} {tokens:,}" for name, tokens in zip(request.corpora, taken, strict=True))
+    reading.found.blend = f"tokens of the blend, which ends with {ended}: {counts}"
 
 
 def blended(sources: Sequence[Iterator[Tokens]], weights: Sequence[float], taken: list[int]) -> Iterator[Tokens]:

@@ -42,6 +42,13 @@ def pack(
     padding: Annotated[
         str | None, typer.Option(help="Token (id without a tokenizer); the tokenizer's, or the separator.")
     ] = None,
+    begin: Annotated[
+        str | None,
+        typer.Option(help="Token put before each document, or `none`; as the tokenizer does where not given."),
+    ] = None,
+    special_tokens: Annotated[
+        bool, typer.Option("--special-tokens", help="Read text as special tokens where it spells them.")
+    ] = False,
     weights: Annotated[
         str | None, typer.Option(help="Blend several corpora: a share of the tokens for each, comma-separated.")
     ] = None,
@@ -89,6 +96,7 @@ def pack(
     """Compare packing strategies on a corpus; with --output write data sets to train on."""
     from harness.common.inert import inert
     from harness.common.inert_console import inert_console
+    from harness.common.steps import shown_steps
     from harness.packing.command import pack_command
     from harness.packing.request import PackRequest
     from harness.packing.table import comparison_table
@@ -104,6 +112,8 @@ def pack(
         threshold=threshold,
         separator=separator,
         padding=padding,
+        begin=begin,
+        special_tokens=special_tokens,
         column=column,
         split=split,
         streaming=streaming,
@@ -125,8 +135,8 @@ def pack(
         figure=figure,
         front=front,
     )
-    with inert_console(stderr=True).status("packing") as status:
-        result = pack_command(request, status.update)
+    with shown_steps("packing") as progress:
+        result = pack_command(request, progress)
     inert_console().print(comparison_table(result.metrics))
     for note in result.notes:
         typer.echo(inert(note))

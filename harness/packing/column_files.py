@@ -8,6 +8,7 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.common.files import sync
 from harness.errors import InputError
 from harness.packing.token_columns import ADVICE, DEFAULTS, TRAINED
 
@@ -17,11 +18,17 @@ BLOCK = 1 << 20  # values of a default written at a time
 class ColumnWriter:
     """Writes the columns of one document after another; a column may first appear late if it has a default."""
 
-    def __init__(self, data: Path) -> None:
-        """``data`` is the file of the ids, whose name the columns' files derive theirs from."""
+    def __init__(self, data: Path, columns: Mapping[str, str] | None = None, tokens: int = 0) -> None:
+        """``data`` is the file of the ids, whose name the columns' files derive theirs from.
+
+        ``columns`` (type by name) hold ``tokens`` values already.
+        """
         self._data = data
+        self._tokens = tokens
         self._files: dict[str, tuple[IO[bytes], np.dtype[Any]]] = {}
-        self._tokens = 0
+        for number, (name, kind) in enumerate((columns or {}).items()):
+            dtype = np.dtype(kind)
+            self._files[name] = opened_at(column_file(data, number), tokens * dtype.itemsize), dtype
 
     def add(self, columns: Mapping[str, NDArray[Any]], size: int, where: str) -> None:
         """Append the columns of a document of ``size`` tokens.
@@ -55,6 +62,13 @@ class ColumnWriter:
         for first in range(0, count, BLOCK):
             file.write(np.full(min(BLOCK, count - first), DEFAULTS[name], dtype).tobytes())
 
+    def saved(self) -> dict[str, str]:
+        """Put the values on the disk for good; returns the columns' types by name."""
+        for number, (file, _) in enumerate(self._files.values()):
+            file.flush()
+            sync(column_file(self._data, number))
+        return {name: str(dtype) for name, (_, dtype) in self._files.items()}
+
     def close(self) -> None:
         """Close the files, without the list that makes them columns."""
         for file, _ in self._files.values():
@@ -65,6 +79,16 @@ class ColumnWriter:
         if self._files:
             listing = [{"name": name, "dtype": str(dtype)} for name, (_, dtype) in self._files.items()]
             columns_list(self._data).write_text(json.dumps(listing), encoding="utf-8")
+
+
+def opened_at(path: Path, size: int) -> IO[bytes]:
+    """A file to append to behind its first ``size`` bytes; what follows them is cut off. Made anew for 0."""
+    if size == 0:
+        return path.open("wb")
+    file = path.open("r+b")
+    file.truncate(size)
+    file.seek(size)
+    return file
 
 
 def column_file(data: Path, number: int) -> Path:

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +12,10 @@ from harness.common.disk_faults import UNFINISHED
 from harness.common.files import finished_file, put_in_place
 from harness.common.hashing import content_key
 from harness.errors import InputError
-from harness.packing.blend import blended, next_source
+from harness.packing.blend import read_tokens
 from harness.packing.compiled import IntArray
-from harness.packing.corpus import Corpus, count, from_store, tokenized, write_store
+from harness.packing.corpus import Corpus, count, from_store, write_store
 from harness.packing.defaults import FORMATS, MEGATRON, SHARD_TOKENS
-from harness.packing.documents import Tokens
 from harness.packing.figure import draw
 from harness.packing.findings import Reading
 from harness.packing.front import Point, draw_front, setting_points
@@ -29,9 +27,10 @@ from harness.packing.overlong import MAX_OVERLAP
 from harness.packing.pieces import Packing, reordered, within_budget
 from harness.packing.request import PackRequest, check_request
 from harness.packing.rows import Gatherer
-from harness.packing.sources import matching, read_documents
+from harness.packing.sources import matching
 from harness.packing.store import read_store, store_paths
 from harness.packing.strategies import THRESHOLD, checked_stride, pack
+from harness.packing.unfinished import load_tokenized
 from harness.packing.vocabulary import Vocabulary, load_vocabulary
 
 SPREAD = "best-fit+spread"
@@ -57,7 +56,9 @@ def pack_command(request: PackRequest, progress: Progress) -> Comparison:
     """
     stride = checked_stride(request.context, request.stride)
     check_request(request)
-    vocabulary = load_vocabulary(request.tokenizer, request.separator, request.padding)
+    vocabulary = load_vocabulary(
+        request.tokenizer, request.separator, request.padding, request.begin, request.special_tokens
+    )
     conditions = _conditions(request, vocabulary, stride)
     reading = request.reading(vocabulary.separator)
     with ExitStack() as stack:
@@ -67,7 +68,7 @@ def pack_command(request: PackRequest, progress: Progress) -> Comparison:
             folder = stack.enter_context(building(request.output, plan))
         named = ", ".join(request.corpora)
         progress(f"reading {named}")
-        corpus = _open_corpus(request, reading, vocabulary, folder)
+        corpus = _open_corpus(request, reading, vocabulary, folder, progress)
         if not corpus.lengths.any():
             raise InputError(f"{named}: the corpus holds no documents" + " with tokens" * len(corpus.lengths))
         result = Comparison(notes=reading.found.notes())
@@ -119,6 +120,8 @@ def _conditions(request: PackRequest, vocabulary: Vocabulary, stride: int) -> di
         "tokenizer": vocabulary.name,
         "tokenizer_content": vocabulary.digest,
         "separator": vocabulary.separator,
+        "begin": vocabulary.begin,
+        "special_tokens": request.special_tokens,
         "context_length": request.context,
         "stride": stride,
         "max_overlap": _overlap(request),
@@ -155,32 +158,22 @@ def _corpus_state(request: PackRequest) -> str:
     return content_key(files=stats, split=request.split, config=request.config, revision=request.revision)
 
 
-def _open_corpus(request: PackRequest, reading: Reading, vocabulary: Vocabulary, folder: Path | None) -> Corpus:
+def _open_corpus(
+    request: PackRequest, reading: Reading, vocabulary: Vocabulary, folder: Path | None, progress: Progress
+) -> Corpus:
     pair = store_paths(request.corpora[0])
     if pair is not None and len(request.corpora) == 1:
         return from_store(read_store(*pair), vocabulary.separator)
-    documents = _documents(request, reading, vocabulary)
     if folder is None:
-        return count(documents, vocabulary.separator)
+        return count(read_tokens(request, reading, vocabulary), vocabulary.separator)
     data, index = folder / f"{STORE}.bin", folder / f"{STORE}.idx"
     if not index.exists():
         unfinished = index.with_name(index.name + UNFINISHED)
-        write_store(documents, vocabulary.size, data, unfinished)
+        done = load_tokenized(data)
+        documents = read_tokens(request, reading, vocabulary, done.sizes)
+        write_store(documents, vocabulary.size, data, unfinished, done, progress)
         put_in_place(unfinished, index)
     return from_store(read_store(data, index), vocabulary.separator)
-
-
-def _documents(request: PackRequest, reading: Reading, vocabulary: Vocabulary) -> Iterator[Tokens]:
-    """The documents of all corpora as ids, one corpus after another or blended."""
-    if not request.weights:
-        yield from tokenized(chain.from_iterable(read_documents(name, reading) for name in request.corpora), vocabulary)
-        return
-    sources = [tokenized(read_documents(name, reading), vocabulary) for name in request.corpora]
-    taken = [0] * len(sources)
-    yield from blended(sources, request.weights, taken)
-    ended = request.corpora[next_source(taken, request.weights)]
-    counts = ", ".join(f"{name} {tokens:,}" for name, tokens in zip(request.corpora, taken, strict=True))
-    reading.found.blend = f"tokens of the blend, which ends with {ended}: {counts}"
 
 
 def _compare(

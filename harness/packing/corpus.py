@@ -5,8 +5,9 @@ end with it is one token longer than its ids, and that token is put in when a ro
 without ids stay empty and get no separator. Nor does one whose separator would stand alone in a sequence (`fitted`).
 """
 
+import time
 from array import array
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -14,16 +15,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.errors import InputError
-from harness.packing.chat import Spans, rendered
-from harness.packing.documents import Completion, Document, Tokens
+from harness.packing.documents import Tokens
 from harness.packing.store import StoreWriter, TokenStore
 from harness.packing.strategies import breaks_every_context, keeps_whole
 from harness.packing.token_columns import TRAINED
-from harness.packing.vocabulary import Vocabulary
+from harness.packing.unfinished import SUFFIX, Tokenized
 
-BATCH_DOCUMENTS = 256  # tokenized at a time
-BATCH_CHARACTERS = 4_000_000  # likewise, so that long documents do not pile up
+SAVE_SECONDS = 20.0  # that a kill may cost while a store is written
+SHOW_SECONDS = 1.0  # between two lines of progress
 
 
 @dataclass(frozen=True)
@@ -95,78 +94,33 @@ class _Masks:
         return np.frombuffer(bytes(self._flat) + b"\1" * (self._tokens - len(self._flat)), np.uint8)
 
 
-def write_store(documents: Iterable[Tokens], size: int | None, data: Path, index: Path) -> None:
+def write_store(
+    documents: Iterable[Tokens],
+    size: int | None,
+    data: Path,
+    index: Path,
+    done: Tokenized | None = None,
+    progress: Callable[[str], None] | None = None,
+) -> None:
     """Write the documents' ids and their columns, without separators, as a token store.
 
-    ``size`` is the number of ids, if it is known. Raises InputError for ids that are none.
+    ``size`` is the number of ids, if it is known. ``done`` is what `data` holds already, of the documents before these.
+    What was written is saved every `SAVE_SECONDS`. ``progress`` is called with a line now and then. Raises InputError
+    for ids that are none.
     """
-    with StoreWriter(data, index, size) as writer:
+    done = done or Tokenized()
+    count, tokens, began = 0, 0, time.monotonic()
+    saved = shown = began
+    with StoreWriter(data, index, size, done) as writer:
         for document in documents:
             writer.add(document.ids, document.columns)
-
-
-def tokenized(documents: Iterable[Document], vocabulary: Vocabulary) -> Iterator[Tokens]:
-    """Every document as ids, in order; no special tokens are added.
-
-    Raises InputError for text without a tokenizer and text that it can't take.
-    """
-    number = 0
-    for batch in _batches(iter(documents)):
-        texts = [_text_of(document, vocabulary, number + place) for place, document in enumerate(batch)]
-        written = [text for text in texts if text is not None]
-        encoded = _encode(written, vocabulary, number)
-        for document in batch:
-            yield document.content if isinstance(document.content, Tokens) else next(encoded)
-        number += len(batch)
-
-
-def _text_of(document: Document, vocabulary: Vocabulary, number: int) -> tuple[str, Spans | None] | None:
-    """A document's text and the stretches of it that are trained (None: all); None for ids."""
-    content = document.content
-    if isinstance(content, Tokens):
-        return None
-    if vocabulary.tokenizer is None:
-        raise InputError(f"document {number}: the corpus holds text; name a tokenizer with --tokenizer")
-    if isinstance(content, str):
-        return content, None
-    if isinstance(content, Completion):
-        return content.prompt + content.completion, [(len(content.prompt), len(content))]
-    if vocabulary.template is None:
-        raise InputError(f"document {number}: a chat, but tokenizer {vocabulary.name} has no chat template")
-    return rendered(content, vocabulary.template, vocabulary.special, f"document {number}")
-
-
-def _encode(texts: list[tuple[str, Spans | None]], vocabulary: Vocabulary, number: int) -> Iterator[Tokens]:
-    if not texts:
-        return
-    plain = all(spans is None for _, spans in texts)
-    encode = vocabulary.tokenizer.encode_batch_fast if plain else vocabulary.tokenizer.encode_batch
-    try:
-        encodings = encode([text for text, _ in texts], add_special_tokens=False)
-    except (TypeError, UnicodeError) as error:
-        raise InputError(f"documents {number}..{number + len(texts) - 1}: some text is not valid Unicode") from error
-    for encoding, (_, spans) in zip(encodings, texts, strict=True):
-        ids = np.array(encoding.ids, np.int32)
-        yield Tokens(ids) if spans is None else Tokens(ids, {TRAINED: _inside(encoding.offsets, spans)})
-
-
-def _inside(offsets: list[tuple[int, int]], spans: Spans) -> NDArray[np.uint8]:
-    """1 for tokens that end inside a stretch: one that reaches over its beginning is trained."""
-    ends = np.array([end for _, end in offsets], np.int64)
-    mask = np.zeros(len(ends), np.uint8)
-    for first, last in spans:
-        mask |= (ends > first) & (ends <= last)
-    return mask
-
-
-def _batches(documents: Iterator[Document]) -> Iterator[list[Document]]:
-    batch: list[Document] = []
-    size = 0
-    for document in documents:
-        batch.append(document)
-        size += len(document)
-        if len(batch) == BATCH_DOCUMENTS or size >= BATCH_CHARACTERS:
-            yield batch
-            batch, size = [], 0
-    if batch:
-        yield batch
+            count, tokens = count + 1, tokens + len(document.ids)
+            now = time.monotonic()
+            if now - saved >= SAVE_SECONDS:
+                writer.save()
+                saved = time.monotonic()
+            if progress is not None and now - shown >= SHOW_SECONDS:
+                shown, all_tokens = now, done.tokens + tokens
+                rate = tokens / (now - began)
+                progress(f"{len(done.sizes) + count:,} documents, {all_tokens:,} tokens ({rate:,.0f} a second)")
+    data.with_suffix(SUFFIX).unlink(missing_ok=True)

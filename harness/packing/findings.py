@@ -17,6 +17,7 @@ class Findings:
     unread_files: list[str] = field(default_factory=list)  # of folders
     bare_files: int = 0  # of ids without an index
     blend: str = ""  # what each source gave
+    spelled_documents: int = 0  # whose text spells a special token of the tokenizer
     padding_tokens: int = 0  # at the documents' ends, by their attention masks
 
     def null_row(self, where: str, column: str, skip: bool) -> None:
@@ -33,6 +34,11 @@ class Findings:
             lines.append(f"null rows left out: {self.null_rows:,} (the first: {self.first_null})")
         if self.padding_tokens:
             lines.append(f"padding left out, as attention_mask says: {self.padding_tokens:,} tokens")
+        if self.spelled_documents:
+            lines.append(
+                f"documents whose text spells a special token, which is text in them: {self.spelled_documents:,} "
+                "(--special-tokens reads it as the token)"
+            )
         if self.blend:
             lines.append(self.blend)
         if self.bare_files:

@@ -22,9 +22,11 @@ from harness.packing.pieces import Packing
 from harness.packing.row_formats import TABLES
 from harness.packing.rows import Gatherer
 from harness.packing.store import StoreWriter
+from harness.packing.unfinished import SUFFIX
 
 PLAN = "plan.json"  # what determines the output's content: only an equal plan may go on with it
 INDEX_ARRAYS = ("document", "offset", "length", "sequence")
+SHARDS, TOKENIZED = "shard-*", ("tokens.idx", f"tokens{SUFFIX}")  # what a command may go on from
 GROUP_TOKENS = 1 << 21  # of a Parquet row group: what is in memory at a time
 
 
@@ -33,8 +35,8 @@ def building(output: Path, plan: dict[str, Any]) -> Iterator[Path]:
     """The folder to build ``output`` in, renamed to it on leaving without an error.
 
     Raises InputError if there is something else at ``output`` or unfinished beside it, and
-    InfrastructureError if the disk fails; nothing half-written stays then. Finished shards do
-    stay, in OUTPUT.partial, and the next run with an equal plan takes them over.
+    InfrastructureError if the disk fails; nothing half-written stays then. Finished shards
+    and tokenized documents do, in OUTPUT.partial, and the next run with an equal plan takes them over.
     """
     if output.exists() and not (output.is_dir() and not any(output.iterdir())):
         raise InputError(f"{output}: there is something already; remove it or choose another --output")
@@ -51,13 +53,13 @@ def building(output: Path, plan: dict[str, Any]) -> Iterator[Path]:
         yield partial
         partial.rename(output)
     except OSError as error:
-        kept = _clean_up(partial)
-        advice = f"; finished shards stay in {partial}: run again to go on" if kept else ""
+        kept = _clean_up(partial, SHARDS, *TOKENIZED)
+        advice = f"; what is finished stays in {partial}: run again to go on" if kept else ""
         raise InfrastructureError(f"{output} was not written: {explained(error)}{advice}") from error
     except _OtherPlanError:
         raise
     except InputError:
-        _clean_up(partial)
+        _clean_up(partial, SHARDS)  # tokens of input that is wrong are of no use
         raise
 
 
@@ -79,10 +81,10 @@ def _discard_unfinished(folder: Path) -> None:
         file.unlink()
 
 
-def _clean_up(partial: Path) -> bool:
-    """Remove what is not finished; whether shards stay."""
+def _clean_up(partial: Path, *finished: str) -> bool:
+    """Remove what is not finished; whether files that go by one of the names ``finished`` stay, and so everything."""
     _discard_unfinished(partial)
-    if any(partial.rglob("shard-*")):
+    if any(file for name in finished for file in partial.rglob(name)):
         return True
     shutil.rmtree(partial)
     return False

@@ -30,6 +30,8 @@ class PackRequest:
     threshold: float | None = None  # of `pad-or-cut`, likewise
     separator: str | None = None  # see `load_vocabulary`
     padding: str | None = None  # likewise
+    begin: str | None = None  # likewise
+    special_tokens: bool = False  # text is read as special tokens where it spells them
     weights: tuple[float, ...] = ()  # of several corpora: shares of the tokens
     column: str | None = None
     split: str | None = None
@@ -147,6 +149,9 @@ def _check_rows(request: PackRequest) -> None:
 
 def _check_reading(request: PackRequest) -> None:
     """What is asked of reading has something to be read."""
+    of_text = {"--begin": request.begin, "--special-tokens": request.special_tokens}
+    if request.tokenizer is None and (given := _given(of_text)):
+        raise InputError(f"{given}: without --tokenizer no text is read; leave out either")
     _check_weights(request)
     of_rows = {"--column": request.column, "--ignore-column": request.ignored, "--skip-null": request.skip_null}
     of_sets = {"--split": request.split, "--config": request.config, "--revision": request.revision}

@@ -19,7 +19,8 @@ from numpy.typing import NDArray
 
 from harness.common.files import sync
 from harness.errors import InputError
-from harness.packing.column_files import ColumnWriter, read_columns
+from harness.packing.column_files import ColumnWriter, opened_at, read_columns
+from harness.packing.unfinished import Tokenized, save_tokenized
 
 MAGIC = b"MMIDIDX\x00\x00"
 HEADER = struct.Struct("<9sQBQQ")
@@ -103,13 +104,17 @@ def _documents(
 class StoreWriter:
     """Writes a token store document by document; the index comes last, on leaving without an error."""
 
-    def __init__(self, data: Path, index: Path, vocabulary: int | None = None) -> None:
-        """``vocabulary`` (number of ids) picks 16 bits for each if that is enough; 32 bits if unknown."""
+    def __init__(self, data: Path, index: Path, vocabulary: int | None = None, done: Tokenized | None = None) -> None:
+        """``vocabulary`` (number of ids) picks 16 bits for each if that is enough; 32 bits if unknown.
+
+        ``done`` is what stands in ``data`` already, to be gone on with.
+        """
         self._data, self._index = data, index
         self._type = np.uint16 if vocabulary is not None and vocabulary <= 1 << 16 else np.int32
-        self._sizes = array("i")
-        self._file = data.open("wb")
-        self._columns = ColumnWriter(data)
+        done = done or Tokenized()
+        self._sizes = array("i", done.sizes.tobytes())
+        self._file = opened_at(data, done.tokens * np.dtype(self._type).itemsize)
+        self._columns = ColumnWriter(data, done.columns, done.tokens)
 
     def add(self, ids: NDArray[Any], columns: Mapping[str, NDArray[Any]] | None = None) -> None:
         """Append one document. Raises InputError for ids that the type does not hold, and as `ColumnWriter.add`."""
@@ -120,8 +125,16 @@ class StoreWriter:
                 f"(here {ids.min()} to {ids.max()}, {len(ids)} of them)"
             )
         self._columns.add(columns or {}, len(ids), f"document {len(self._sizes)}")
-        self._file.write(ids.astype(self._type).tobytes())
+        self._file.write(ids.astype(self._type, copy=False).tobytes())
         self._sizes.append(len(ids))
+
+    def save(self) -> None:
+        """Put what was added on the disk for good, so that a killed command goes on from here."""
+        self._file.flush()
+        sync(self._data)
+        columns = self._columns.saved()
+        sizes = np.array(self._sizes, np.int32)
+        save_tokenized(self._data, Tokenized(np.dtype(self._type).name, columns, sizes))
 
     def __enter__(self) -> Self:
         return self

@@ -1,7 +1,7 @@
 """The tokenizer, and the two ids that packing needs: the separator between documents and the padding."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,8 +12,9 @@ from harness.common.hashing import content_key
 from harness.common.suggest import nearest
 from harness.errors import InputError
 from harness.packing.chat import load_template
+from harness.packing.spelled import Spelling, spelling_of
 
-NO_SEPARATOR = "none"
+NO_TOKEN = "none"
 TEMPLATE = "chat_template.jinja"  # where newer tokenizers keep the template of chats
 MOST_ID = (1 << 31) - 1  # rows hold ids of 32 bits
 CONFIGS = ("tokenizer_config.json", "special_tokens_map.json")  # where a tokenizer names its special tokens
@@ -29,6 +30,10 @@ class Vocabulary:
     padding: int
     template: Template | None = None  # of chats
     special: Mapping[str, str] = field(default_factory=dict)  # special tokens by name, which templates read
+    plain: Any = None  # the tokenizer for text; it takes special tokens that stand there for text
+    reads_special: bool = False  # ... unless they are to be read
+    spelling: Spelling | None = None  # finds special tokens in text
+    begin: int | None = None  # id before each document of text or chat that does not begin with it
     digest: str = ""  # of the tokenizer's content: a changed one under the same name is another
 
     @property
@@ -37,35 +42,74 @@ class Vocabulary:
         return None if self.tokenizer is None else self.tokenizer.get_vocab_size(with_added_tokens=True)
 
 
-def load_vocabulary(tokenizer: str | None, separator: str | None = None, padding: str | None = None) -> Vocabulary:
-    """Load a tokenizer (a folder, a tokenizer.json or a hub id) and resolve the two tokens.
+def load_vocabulary(
+    tokenizer: str | None,
+    separator: str | None = None,
+    padding: str | None = None,
+    begin: str | None = None,
+    reads_special: bool = False,
+) -> Vocabulary:
+    """Load a tokenizer (a folder, a tokenizer.json or a hub id) and resolve its tokens.
 
-    ``separator`` and ``padding`` are tokens of the tokenizer, or ids if there is none; ``separator="none"``
-    means that nothing is put between documents. Where not given the tokenizer's own end-of-text and
-    padding tokens are taken, the separator if it has no padding token; without a tokenizer nothing is
-    put between documents.
+    ``separator``, ``padding`` and ``begin`` are tokens of the tokenizer, or ids if there is none; "none" means
+    that nothing is put between documents, or before them. Where not given the tokenizer's own end-of-text and
+    padding tokens are taken, the separator if it has no padding token, and before documents what the tokenizer itself
+    puts there; without a tokenizer nothing is put between or before documents. ``reads_special`` has text read as
+    special tokens where it spells them.
 
     Raises InputError for a tokenizer that is not there and for tokens that it does not have.
     """
     if tokenizer is None:
-        separator_id = None if separator in (None, NO_SEPARATOR) else _plain_id(str(separator), "separator")
+        separator_id = None if separator in (None, NO_TOKEN) else _plain_id(str(separator), "separator")
         padding_id = _plain_id(padding, "padding") if padding is not None else separator_id or 0
         return Vocabulary("", None, separator_id, padding_id)
     loaded, special = _load(tokenizer)
+    where = f"tokenizer {tokenizer}"
     if separator is None and "eos_token" not in special:
-        raise InputError(
-            f"tokenizer {tokenizer} names no end-of-text token; give --separator TOKEN, or --separator {NO_SEPARATOR}"
-        )
+        raise InputError(f"{where} names no end-of-text token; give --separator TOKEN, or --separator {NO_TOKEN}")
     separator_id = None
-    if separator != NO_SEPARATOR:
-        separator_id = _token_id(loaded, separator or special["eos_token"], f"tokenizer {tokenizer}", "separator")
+    if separator != NO_TOKEN:
+        separator_id = _token_id(loaded, separator or special["eos_token"], where, "separator")
     padding_id = separator_id or 0
     if padding is not None or "pad_token" in special:
-        padding_id = _token_id(loaded, padding or special["pad_token"], f"tokenizer {tokenizer}", "padding")
+        padding_id = _token_id(loaded, padding or special["pad_token"], where, "padding")
     source = special.get("chat_template", "")
-    template = load_template(source, f"tokenizer {tokenizer}") if source else None
-    digest = content_key(tokenizer=loaded.to_str(), template=source)
-    return Vocabulary(tokenizer, loaded, separator_id, padding_id, template, special, digest)
+    marks = {token.content for token in loaded.get_added_tokens_decoder().values() if token.special}
+    marks |= {loaded.id_to_token(separator_id)} if separator_id is not None else set()
+    return Vocabulary(
+        tokenizer,
+        loaded,
+        separator_id,
+        padding_id,
+        load_template(source, where) if source else None,
+        special,
+        loaded if reads_special else _plain(loaded, marks),
+        reads_special,
+        spelling_of(marks),
+        _begin(loaded, special, begin, where),
+        content_key(tokenizer=loaded.to_str(), template=source),
+    )
+
+
+def _plain(tokenizer: Any, marks: Iterable[str]) -> Any:
+    """The tokenizer as one to which these tokens are text."""
+    from tokenizers import AddedToken, Tokenizer
+
+    plain = Tokenizer.from_str(tokenizer.to_str())
+    plain.add_special_tokens([AddedToken(mark, normalized=False, special=True) for mark in marks])
+    plain.encode_special_tokens = True
+    return plain
+
+
+def _begin(tokenizer: Any, special: Mapping[str, str], begin: str | None, where: str) -> int | None:
+    """The id to put before documents: the one named, or the beginning of text if the tokenizer itself puts it there."""
+    if begin == NO_TOKEN:
+        return None
+    if begin is not None:
+        return _token_id(tokenizer, begin, where, "beginning")
+    known = tokenizer.token_to_id(special.get("bos_token", ""))
+    written = tokenizer.encode("a").ids
+    return known if known is not None and written[:1] == [known] else None
 
 
 def _plain_id(text: str, what: str) -> int:
@@ -122,9 +166,17 @@ def _special_tokens(config: Path) -> dict[str, str]:
     for key in ("eos_token", "pad_token", "bos_token", "chat_template"):
         value = fields.get(key)
         text = value.get("content") if isinstance(value, dict) else value
+        if key == "chat_template" and isinstance(value, list):
+            text = _default_template(value)
         if isinstance(text, str):
             tokens[key] = text
     return tokens
+
+
+def _default_template(templates: list[Any]) -> str | None:
+    """Of several named templates the one that is used if none is asked for."""
+    named = (entry for entry in templates if isinstance(entry, dict) and entry.get("name") == "default")
+    return next(named, {}).get("template")
 
 
 def _download(name: str) -> list[Path]:

@@ -114,7 +114,7 @@ def test_packing_onto_a_full_disk_keeps_whole_shards_and_goes_on(corpus: Path, t
         output = disk / "out"
         done = pack(corpus, "--output", output, *options)
         check_line(done, 1, f"{output} was not written: ", ": the disk is full; free some space on it")
-        assert f"finished shards stay in {output}.partial: run again to go on" in done.stderr
+        assert f"what is finished stays in {output}.partial: run again to go on" in done.stderr
         assert [*(disk / "out.partial").rglob("shard-*.parquet")]
         assert not [*disk.rglob("*.tmp")]
         filler.unlink()

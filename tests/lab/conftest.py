@@ -56,6 +56,7 @@ def workshop(tmp_path_factory) -> Workshop:
         *(str(corpus), CONTEXT, str(tokenizer), STRATEGIES),
         output=folder / "packed",
         shard_tokens=10 * CONTEXT,
+        special_tokens=True,
         loss_across_boundaries=True,
     )
     pack_command(request, lambda line: None)

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from harness.errors import InputError
-from harness.packing.corpus import tokenized
-from harness.packing.findings import Reading
+from harness.packing.findings import Findings, Reading
 from harness.packing.sources import read_documents
+from harness.packing.tokenizing import tokenized
 from harness.packing.vocabulary import load_vocabulary
 
 TEMPLATE = (
@@ -16,6 +16,11 @@ TEMPLATE = (
     "{% for message in messages %}<{{ message.role }}>\n{{ message.content }}{{ eos_token }}\n{% endfor %}"
     "{% if add_generation_prompt %}<assistant>\n{% endif %}"
 )
+MARKED = (
+    "{% for message in messages %}<{{ message.role }}>\n{% if message.role == 'assistant' %}"
+    "{% generation %}{{ message.content if loop.last else message.content | upper }}{% endgeneration %}"
+    "{% else %}{{ message.content }}{% endif %}{{ eos_token }}\n{% endfor %}"
+)  # writes earlier turns otherwise
 LAST_ONLY = TEMPLATE.replace("{{ message.content }}", "{{ message.content if loop.last else '...' }}")
 TURNS = [
     {"role": "user", "content": "def f"},
@@ -32,12 +37,12 @@ def folder(tmp_path, tokenizer_folder):
     return tmp_path
 
 
-def trained(folder, lines, template=TEMPLATE):
+def trained(folder, lines, template=TEMPLATE, **settings):
     """Of each document the whole text and the parts of it that are trained."""
     if template:
         (folder / "chat_template.jinja").write_text(template)
     (folder / "c.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
-    vocabulary = load_vocabulary(str(folder))
+    vocabulary = load_vocabulary(str(folder), **settings)
     found = []
     for tokens in tokenized(read_documents(str(folder / "c.jsonl"), Reading()), vocabulary):
         mask = tokens.columns.get("trained", np.ones(len(tokens.ids), np.uint8))
@@ -58,6 +63,56 @@ def test_completions_are_trained_and_prompts_are_not(folder):
     [(_, text), (_, chat)] = trained(folder, lines)
     assert text == ["\n    return 1"]  # the token that reaches over the beginning is trained
     assert chat == ["return 2<|end|>\n"]
+
+
+def test_a_template_that_marks_what_is_generated_is_believed(folder):
+    lines = [{"messages": TURNS}, {"prompt": TURNS[:3], "completion": TURNS[3:]}]
+    [(text, parts), (_, completion)] = trained(folder, lines, MARKED)
+    assert (
+        text
+        == "<user>\ndef f<|end|>\n<assistant>\nRETURN 1<|end|>\n<user>\nagain<|end|>\n<assistant>\nreturn 2<|end|>\n"
+    )
+    assert parts == ["RETURN 1", "return 2"]
+    assert completion == ["return 2"]
+
+
+def test_special_tokens_that_text_spells_are_text(folder):
+    """A `<|end|>` in a source file was a document's end to Megatron, and one in a message ended its turn."""
+    spelled = [{"role": "user", "content": "what is <|end|>?"}, {"role": "assistant", "content": "an <|end|> token"}]
+    lines = [{"text": "a<|end|>b"}, {"messages": spelled}, {"prompt": "<|end|>", "completion": "<|pad|>"}]
+    ends = {True: [1, 4, 1], False: [0, 2, 0]}
+    for reads_special, counts in ends.items():
+        found = Findings()
+        results = trained(folder, lines, reads_special=reads_special)
+        vocabulary = load_vocabulary(str(folder), reads_special=reads_special)
+        documents = list(tokenized(read_documents(str(folder / "c.jsonl"), Reading()), vocabulary, found))
+        assert [int((document.ids == vocabulary.separator).sum()) for document in documents] == counts
+        assert [text for text, _ in results][1].count("<|end|>") == 4
+        assert results[1][1] == ["an <|end|> token<|end|>\n"]
+        assert found.spelled_documents == 3
+
+
+def test_documents_begin_as_the_tokenizer_begins_them(folder):
+    lines = [{"text": "x = 1"}, {"messages": TURNS[:2]}, {"prompt": "a:", "completion": " b"}, {"text": ""}]
+    assert trained(folder, lines)[0][0] == "x = 1"
+    config = json.loads((folder / "tokenizer_config.json").read_text())
+    (folder / "tokenizer_config.json").write_text(json.dumps(config | {"bos_token": "<|pad|>"}))
+    assert trained(folder, lines)[0][0] == "x = 1"  # the tokenizer has such a token, but puts it nowhere
+    tokenizer = json.loads((folder / "tokenizer.json").read_text())
+    first = {"SpecialToken": {"id": "<|pad|>", "type_id": 0}}
+    tokenizer["post_processor"] = {
+        **{"type": "TemplateProcessing", "single": [first, {"Sequence": {"id": "A", "type_id": 0}}]},
+        **{"pair": [{"Sequence": {"id": "A", "type_id": 0}}, {"Sequence": {"id": "B", "type_id": 0}}]},
+        "special_tokens": {"<|pad|>": {"id": "<|pad|>", "ids": [1], "tokens": ["<|pad|>"]}},
+    }
+    (folder / "tokenizer.json").write_text(json.dumps(tokenizer))
+    begun = trained(folder, lines)
+    assert [text[:7] for text, _ in begun] == ["<|pad|>"] * 3 + [""]
+    assert begun[1][1] == ["return 1<|end|>\n"]
+    twice = trained(folder, lines, "{{ bos_token }}" + TEMPLATE)
+    assert twice[1][0].count("<|pad|>") == 1
+    assert trained(folder, lines, begin="none")[0][0] == "x = 1"
+    assert trained(folder, lines, begin="<|end|>")[0][0] == "<|end|>x = 1"
 
 
 def test_several_kinds_of_documents_stand_in_one_corpus(folder):

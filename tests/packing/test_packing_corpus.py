@@ -7,12 +7,13 @@ import pyarrow.parquet
 import pytest
 
 from harness.errors import InputError
-from harness.packing.corpus import count, from_store, tokenized, write_store
+from harness.packing.corpus import count, from_store, write_store
 from harness.packing.documents import Document, Tokens
 from harness.packing.findings import Reading
 from harness.packing.sources import from_dataset
 from harness.packing.sources import read_documents as read_with
 from harness.packing.store import read_store
+from harness.packing.tokenizing import tokenized
 from harness.packing.vocabulary import load_vocabulary
 
 TEXTS = ["def a(): pass", "", "x = 1\n", "Grüße ☃"]
@@ -135,7 +136,7 @@ def test_counting_and_storing_agree(tmp_path, tokenizer_folder):
 
 
 def test_text_that_ends_with_the_separator_gets_no_second_one(tokenizer_folder):
-    vocabulary = load_vocabulary(str(tokenizer_folder))
+    vocabulary = load_vocabulary(str(tokenizer_folder), reads_special=True)
     corpus = counted_texts(["a", "a<|end|>"], vocabulary)
     assert corpus.lengths[0] == corpus.lengths[1]
     assert corpus.separated.tolist() == [True, False]

@@ -1,6 +1,8 @@
+import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
@@ -428,3 +430,45 @@ def test_building_needs_a_place_beside_the_output(tmp_path, monkeypatch, output,
     with pytest.raises(InputError, match=said), building(Path(output), {}):
         pytest.fail("nothing is built")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["empty", "x.partial"]
+
+
+@pytest.mark.parametrize("weights", [(), (1.0, 2.0)])
+def test_a_killed_tokenization_goes_on_where_it_was_saved(tmp_path, tokenizer_folder, monkeypatch, weights):
+    """Its file was begun anew by every command."""
+    for name in "ab":
+        lines = [{"text": f"{name} = {n}\n" * (n % 7 + 1)} for n in range(400)]
+        chats = [{"prompt": f"{n}:", "completion": f" {name} <|end|>"} for n in range(400)]
+        (tmp_path / f"{name}.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines + chats))
+    asked = PackRequest(
+        (str(tmp_path / "a.jsonl"), str(tmp_path / "b.jsonl")),
+        *(32, str(tokenizer_folder), ("concat-then-split",)),
+        weights=weights,
+        output=tmp_path / "whole",
+    )
+    whole = pack_command(asked, silent)
+    again = replace(asked, output=tmp_path / "again")
+    monkeypatch.setattr("harness.packing.corpus.SAVE_SECONDS", 0.0)
+    real = StoreWriter.save
+    saves = []
+
+    def killed(writer):
+        real(writer)
+        saves.append(1)
+        if len(saves) == 500:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(StoreWriter, "save", killed)
+    with pytest.raises(KeyboardInterrupt):
+        pack_command(again, silent)
+    with (tmp_path / "again.partial" / "tokens.bin").open("ab") as file:
+        file.write(b"torn")  # a kill between two saves
+    written = []
+    add = StoreWriter.add
+    monkeypatch.setattr(StoreWriter, "save", real)
+    monkeypatch.setattr(StoreWriter, "add", lambda *arguments: (written.append(1), add(*arguments)))
+    resumed = pack_command(again, silent)
+    total = whole.metrics["concat-then-split"].documents
+    assert 0 < len(written) == total - 500
+    assert (resumed.metrics, resumed.notes) == (whole.metrics, whole.notes)
+    again, whole = (rows(tmp_path / name / "concat-then-split").to_dict() for name in ("again", "whole"))
+    assert again == whole
