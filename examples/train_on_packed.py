@@ -62,7 +62,7 @@ def train_with_transformers(rows: Any, folder: Path) -> list[float]:
     from transformers import Trainer, TrainingArguments, default_data_collator
 
     arguments = TrainingArguments(**common_arguments(folder))
-    rows = rows.remove_columns("seq_lengths")
+    rows = rows.remove_columns(["seq_lengths", "seq_documents", "seq_offsets"])
     trainer = Trainer(tiny_model(), arguments, train_dataset=rows, data_collator=default_data_collator)
     trainer.train()
     return [entry["loss"] for entry in trainer.state.log_history if "loss" in entry]

@@ -61,6 +61,8 @@ class PackedIndex:
             "labels": rows.labels[0],
             "position_ids": rows.position_ids[0],
             "seq_lengths": rows.seq_lengths,
+            "seq_documents": rows.seq_documents,
+            "seq_offsets": rows.seq_offsets,
             **{name: values[0] for name, values in rows.columns.items()},
         }
 

@@ -14,11 +14,16 @@ Columns = dict[str, Any]  # of Arrow's list arrays, by name
 
 
 def rows_table(rows: Rows) -> Columns:
-    """Everything: ids, labels, positions, the pieces' lengths, and what the corpus carries."""
+    """Everything: ids, labels, positions, the pieces' lengths and origins, and what the corpus carries."""
     columns = {"input_ids": rows.input_ids, "labels": rows.labels, "position_ids": rows.position_ids}
-    segments = _ragged(rows.seq_bounds, rows.seq_lengths)
+    pieces: dict[str, NDArray[Any]] = {
+        "seq_lengths": rows.seq_lengths,
+        "seq_documents": rows.seq_documents,
+        "seq_offsets": rows.seq_offsets,
+    }
     carried = {name: _even(values) for name, values in rows.columns.items()}
-    return {**{name: _even(values) for name, values in columns.items()}, "seq_lengths": segments, **carried}
+    segments = {name: _ragged(rows.seq_bounds, values) for name, values in pieces.items()}
+    return {**{name: _even(values) for name, values in columns.items()}, **segments, **carried}
 
 
 def narrow_table(rows: Rows) -> Columns:

@@ -26,6 +26,8 @@ class Rows:
     position_ids: NDArray[np.int32]  # (rows, context): from 0 at every piece, and at the padding
     seq_lengths: NDArray[np.int32]  # flat: tokens of every piece, and of the padding if a row has some
     seq_bounds: NDArray[np.int64]  # (rows + 1,): row i has seq_lengths[seq_bounds[i]:seq_bounds[i + 1]]
+    seq_documents: NDArray[np.int64]  # flat, likewise: numbers of the pieces' documents in the corpus, -1 for padding
+    seq_offsets: NDArray[np.int64]  # flat, likewise: tokens of the document before the piece, 0 for padding
     columns: Mapping[str, NDArray[Any]] = field(default_factory=dict)  # (rows, context) each, carried from the corpus
     filled: NDArray[np.int64] = field(
         default_factory=lambda: np.empty(0, np.int64)
@@ -55,7 +57,7 @@ def _fill(
     """
     document, offset, length, heads = pieces
     tokens, firsts, sizes, trained = source
-    ids, labels, positions, seq_lengths, seq_bounds = rows
+    ids, labels, positions, seq_lengths, seq_bounds, seq_documents, seq_offsets = rows
     segment, lowest, highest = 0, wide(0), wide(0)
     for row in range(len(members)):
         place = 0
@@ -76,11 +78,11 @@ def _fill(
                     labels[row, place + step] = IGNORED
             for step in range(length[piece]):
                 positions[row, place + step] = step
-            seq_lengths[segment] = length[piece]
+            seq_lengths[segment], seq_documents[segment], seq_offsets[segment] = length[piece], index, offset[piece]
             segment += 1
             place = end
         if place < ids.shape[1]:
-            seq_lengths[segment] = ids.shape[1] - place
+            seq_lengths[segment], seq_documents[segment], seq_offsets[segment] = ids.shape[1] - place, -1, 0
             segment += 1
             ids[row, place:] = padding
             labels[row, place:] = IGNORED
@@ -161,15 +163,26 @@ class Gatherer:
         ids, labels, positions = (np.empty(shape, np.int32) for _ in range(3))
         segments = int((self._starts[members + 1] - self._starts[members]).sum()) + len(members)
         seq_lengths = np.empty(segments, np.int32)
+        documents, offsets = (np.empty(segments, np.int64) for _ in range(2))
         bounds = np.zeros(len(members) + 1, np.int64)
         store = self._store
         source = (store.tokens, store.starts, store.lengths, self._trained)
-        rows = (ids, labels, positions, seq_lengths, bounds)
+        rows = (ids, labels, positions, seq_lengths, bounds, documents, offsets)
         if not _fill(members, self._starts, self._pieces, source, self._separator, self._padding, rows):
             raise InputError(f"the corpus holds token ids that are not between 0 and {MOST_ID:,}")
         columns = {name: self._column(name, members, np.zeros(shape, dtype)) for name, dtype in self.columns.items()}
+        end = int(bounds[-1])
         return Rows(
-            ids, labels, positions, seq_lengths[: bounds[-1]], bounds, columns, self._filled[members], self.largest_id
+            ids,
+            labels,
+            positions,
+            seq_lengths[:end],
+            bounds,
+            documents[:end],
+            offsets[:end],
+            columns,
+            self._filled[members],
+            self.largest_id,
         )
 
     def _column(self, name: str, members: NDArray[np.int64], values: NDArray[Any]) -> NDArray[Any]:

@@ -1,6 +1,5 @@
 """Where a corpus lies: files, folders and globs of them, data sets on disk or of the hub, token files, blends."""
 
-import json
 from collections.abc import Iterator
 from itertools import takewhile
 from pathlib import Path
@@ -8,14 +7,14 @@ from typing import Any
 
 from harness.errors import InputError
 from harness.packing.corpus_files import kind, read_file
-from harness.packing.documents import Document, Tokens, row_document
+from harness.packing.documents import Document, Tokens
 from harness.packing.findings import Reading
+from harness.packing.mds import has_shards, read_shards
 from harness.packing.store import read_store, store_paths
 from harness.packing.tables import TABLE_ROWS, table_documents, wanted_columns
 
 SAVED = ("state.json", "dataset_dict.json")  # what identifies a folder that `datasets` saved
 CLONE = (".gitattributes", ".git")  # what identifies a clone of a hub's repository
-SHARDS = "index.json"  # what identifies a folder of MDS shards
 TRAIN = "train"  # the split that is read if none is named
 
 
@@ -37,8 +36,8 @@ def read_documents(corpus: str, reading: Reading) -> Iterator[Document]:
         return from_dataset(_load_saved(path, reading.split or TRAIN), reading, corpus)
     if is_clone(path):
         return from_dataset(_load_hub(corpus, reading), reading, corpus)
-    if _has_shards(path):
-        return _from_shards(path, reading)
+    if has_shards(path):
+        return read_shards(path, reading)
     files = corpus_files(corpus, reading)
     return (document for file in files for document in read_file(file, reading))
 
@@ -156,23 +155,3 @@ def _load_hub(corpus: str, reading: Reading) -> Any:
         raise InputError(
             f"corpus {corpus!r} (split {split!r}) is neither a local path nor available from the hub: {reason}"
         ) from error
-
-
-def _has_shards(path: Path) -> bool:
-    try:
-        return path.is_dir() and "shards" in json.loads((path / SHARDS).read_text(encoding="utf-8"))
-    except (OSError, ValueError, TypeError):
-        return False
-
-
-def _from_shards(path: Path, reading: Reading) -> Iterator[Document]:
-    """The samples of a folder of MDS shards, through the library that writes them."""
-    try:
-        from streaming import LocalDataset
-    except ImportError as error:
-        raise InputError(f"{path}: MDS shards need the package mosaicml-streaming; install it") from error
-    samples = LocalDataset(local=str(path))
-    for number in range(len(samples)):
-        document = row_document(samples[number], reading, f"{path}: sample {number}")
-        if document is not None:
-            yield document

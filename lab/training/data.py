@@ -6,6 +6,7 @@ mask between documents, and positions run from 0 to the row's end (the column ``
 
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,8 @@ from lab import LabError
 IGNORED = -100  # label of a token that takes no part in the loss
 NOTHING, PROMPT, ANSWER = 0, 1, 2  # what a token counts as
 SPECIAL_TOKENS = ("<pad>", "<bos>", "<eos>", "<|system|>", "<|user|>", "<|assistant|>")
+PIECES = ("seq_lengths", "seq_documents", "seq_offsets")  # columns that say where each piece comes from
+DOCUMENT_TOKENS = 1 << 32  # more than any document has
 METRICS = "metrics.json"  # beside the strategies' folders
 
 
@@ -83,26 +86,31 @@ def load_rows(data: Path, specials: Specials) -> PackedRows:
     if not shards:
         raise LabError(f"{data}: no shards there; name one strategy's folder of what `harness pack --output` wrote")
     read = [_read_shard(shard) for shard in shards]
-    lengths = sorted({ids.shape[1] for ids, _ in read})
+    lengths = sorted({ids.shape[1] for ids, *_ in read})
     if len(lengths) > 1:
         raise LabError(f"{data}: shards with rows of {' and '.join(map(str, lengths))} tokens; pack the corpus anew")
-    tokens, labels = (np.concatenate(columns) for columns in zip(*read, strict=True))
+    tokens, labels = (np.concatenate([part[column] for part in read]) for column in (0, 1))
+    known = [part[2] for part in read if part[2] is not None]
+    places = np.concatenate(known) if len(known) == len(read) else None
     if not 0 <= tokens.min() <= tokens.max() < specials.vocabulary:
         raise LabError(f"{data}: ids up to {tokens.max()}, but the tokenizer has {specials.vocabulary}")
     digest = hashlib.sha256(str(tokens.shape).encode())
     for array in (tokens, labels):
         digest.update(array.astype("<i4").tobytes())
-    kinds = token_kinds(tokens, labels, specials)
+    kinds = token_kinds(tokens, labels, specials, places)
     return PackedRows(tokens, kinds, digest.hexdigest(), {"strategy": data.name, **_metrics(data)})
 
 
-def _read_shard(path: Path) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+def _read_shard(path: Path) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.int64] | None]:
+    """Ids, labels and, if the shard says it, the tokens' places; (rows, context) each."""
     import pyarrow
     import pyarrow.compute
     import pyarrow.parquet
 
     try:
-        table = pyarrow.parquet.read_table(path, columns=["input_ids", "labels"])
+        named = set(pyarrow.parquet.read_schema(path).names)
+        origins = [name for name in PIECES if set(PIECES) <= named]
+        table = pyarrow.parquet.read_table(path, columns=["input_ids", "labels", *origins])
         ids, labels = (
             table.column(name).combine_chunks().flatten().to_numpy(zero_copy_only=False).astype(np.int32)
             for name in ("input_ids", "labels")
@@ -115,7 +123,10 @@ def _read_shard(path: Path) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
         raise LabError(f"{path}: holds no tokens; pack the corpus anew")
     if len(lengths) != 1 or ids.shape != labels.shape:
         raise LabError(f"{path}: rows of different lengths; pack the corpus anew")
-    return ids.reshape(rows, -1), labels.reshape(rows, -1)
+    places = token_places(*(table.column(name).to_pylist() for name in origins)) if origins else None
+    if places is not None and places.size != len(ids):
+        raise LabError(f"{path}: its pieces do not add up to its rows; pack the corpus anew")
+    return ids.reshape(rows, -1), labels.reshape(rows, -1), places
 
 
 def _metrics(data: Path) -> dict[str, Any]:
@@ -130,23 +141,68 @@ def _metrics(data: Path) -> dict[str, Any]:
         raise LabError(f"{file}: not a readable metrics file ({error}); remove it or pack the corpus anew") from error
 
 
-def token_kinds(tokens: NDArray[np.int32], labels: NDArray[np.int32], specials: Specials) -> NDArray[np.uint8]:
-    """What each token (rows, context) counts as, read off the stream of tokens alone.
+def token_kinds(
+    tokens: NDArray[np.int32],
+    labels: NDArray[np.int32],
+    specials: Specials,
+    places: NDArray[np.int64] | None = None,
+) -> NDArray[np.uint8]:
+    """What each token (rows, context) counts as.
 
-    An answer is what follows ``<|assistant|>`` and its line break, its ``<eos>`` included. A piece that begins inside
-    a document, at the row's beginning or after another document's ``<eos>``, begins in an answer when the first
-    marker in it is an ``<eos>``, otherwise in a prompt.
+    An answer is what follows ``<|assistant|>`` and its line break, its ``<eos>`` included. ``places`` (see
+    `token_places`) says where each token stands in its document, so that a piece without its head goes on as the piece
+    before it ended, wherever that stands. If the rows do not say it, or the piece before is not there, a piece that
+    begins inside a document begins in an answer when the first marker in it is an ``<eos>``.
     """
+    if places is None:
+        answer = _answers(tokens, np.zeros(len(tokens), bool), specials)
+    else:
+        answer = _answers_by_place(tokens, places, specials)
+    kinds = np.where(answer, ANSWER, PROMPT).astype(np.uint8)
+    kinds[labels == IGNORED] = NOTHING
+    return kinds
+
+
+def _answers(tokens: NDArray[np.int32], whole: NDArray[np.bool_], specials: Specials) -> NDArray[np.bool_]:
+    """Which tokens (rows, context) are answers; a row that is ``whole`` is one document from its head on."""
     markers = np.isin(tokens, specials.markers)
     before, after = _last_marker_before(markers), _first_marker_from(markers)
     speaker = _at(tokens, before, missing=specials.eos)
     ended = _at(tokens, after, missing=specials.pad) == specials.eos
-    answer = (speaker == specials.assistant) | ((speaker == specials.eos) & ended)
+    unknown = (speaker == specials.eos) & ~whole[:, None]
+    answer: NDArray[np.bool_] = (speaker == specials.assistant) | (unknown & ended)
     answer[:, 1:] &= tokens[:, :-1] != specials.assistant  # the line break belongs to the prompt
     answer &= ~markers | (tokens == specials.eos)
-    kinds = np.where(answer, ANSWER, PROMPT).astype(np.uint8)
-    kinds[labels == IGNORED] = NOTHING
-    return kinds
+    return answer
+
+
+def _answers_by_place(tokens: NDArray[np.int32], places: NDArray[np.int64], specials: Specials) -> NDArray[np.bool_]:
+    """Which tokens are answers, by the documents that all pieces together make."""
+    filled = places >= 0
+    known, first, inverse = np.unique(places[filled], return_index=True, return_inverse=True)
+    stream = tokens[filled][first]
+    bounds = np.flatnonzero(np.diff(known) != 1) + 1  # where another document begins, or a stretch is missing
+    answer = np.zeros(len(stream), bool)
+    for part in np.split(np.arange(len(stream)), bounds):
+        if len(part):
+            is_whole = np.array([known[part[0]] % DOCUMENT_TOKENS == 0])
+            answer[part] = _answers(stream[part][None], is_whole, specials)[0]
+    answers = np.zeros(tokens.shape, bool)
+    answers[filled] = answer[inverse]
+    return answers
+
+
+def token_places(lengths: Sequence[Any], documents: Sequence[Any], offsets: Sequence[Any]) -> NDArray[np.int64]:
+    """Where each token stands: `DOCUMENT_TOKENS` times its document's number and its place there, -1 for padding.
+
+    The three have, for each row, its pieces' lengths, documents and offsets. Shape (rows, context).
+    """
+    rows = []
+    for length, document, offset in zip(lengths, documents, offsets, strict=True):
+        begin = np.where(np.asarray(document) < 0, -1, np.asarray(document) * DOCUMENT_TOKENS + np.asarray(offset))
+        within = np.arange(int(np.sum(length))) - np.repeat(np.cumsum(length) - length, length)
+        rows.append(np.where(np.repeat(begin, length) < 0, -1, np.repeat(begin, length) + within))
+    return np.array(rows, np.int64)
 
 
 def whole_questions(tokens: NDArray[np.int32], specials: Specials) -> int:

@@ -7,7 +7,7 @@ import pytest
 
 from harness.packing.rows import IGNORED
 from lab import LabError
-from lab.training.data import Specials, load_rows, load_specials, row_order, token_kinds, whole_questions
+from lab.training.data import Specials, load_rows, load_specials, row_order, token_kinds, token_places, whole_questions
 
 CODES = {"P": 0, "B": 1, "E": 2, "S": 3, "U": 4, "A": 5, ".": 6, "n": 7}  # special tokens, text, line break
 SPECIALS = Specials(0, 1, 2, 3, 4, 5, vocabulary=8)
@@ -69,6 +69,30 @@ def test_what_the_data_set_masks_counts_nothing():
     labels = tokens.copy()
     labels[0, 5] = IGNORED
     assert token_kinds(tokens, labels, SPECIALS)[0].tolist() == [1, 1, 1, 1, 1, 0, 2]
+
+
+def placed(*rows: str) -> list[str]:
+    """The kinds of rows of pieces, each ``document:offset:tokens``."""
+    split = [[piece.split(":") for piece in row.split()] for row in rows]
+    tokens = np.array([[CODES[c] for *_, text in row for c in text] for row in split], np.int32)
+    parts = [[len(text) for *_, text in row] for row in split]
+    documents, offsets = ([[int(piece[at]) for piece in row] for row in split] for at in (0, 1))
+    labels = np.where(tokens == SPECIALS.pad, IGNORED, tokens)
+    found = token_kinds(tokens, labels, SPECIALS, token_places(parts, documents, offsets))
+    return ["".join("npa"[kind] for kind in row) for row in found]
+
+
+def test_the_tail_of_a_plain_document_is_no_answer():
+    """It weighed as one, in arms alone that cut documents."""
+    assert placed("1:4:....E 2:0:B..", "0:0:Un.n 1:0:B...") == ["pppppppp", "pppppppp"]
+
+
+def test_a_piece_goes_on_as_the_piece_before_it_ended():
+    rows = ("0:0:BUn.nAn.. -1:0:PPPP", "1:0:BUn. 0:9:....EnUn.")
+    assert placed(*rows) == ["pppppppaannnn", "ppppaaaaapppp"]
+    assert placed("0:9:..", "0:0:BU") == ["pp", "pp"]  # something is missing between them, and no end follows
+    assert placed("0:9:.E.U") == ["aapp"]  # the piece before it is nowhere: as without places
+    assert placed("0:7:..E....", "0:0:BUn.nAn")[0] == "aaapppp"  # after an answer's end nothing is one
 
 
 def test_packed_rows_come_as_they_were_written(workshop):

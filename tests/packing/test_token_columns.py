@@ -57,7 +57,7 @@ def test_masks_take_tokens_out_of_the_loss(tmp_path, name, form):
     rows, _ = packed(tmp_path, lines, 6, separator="9")
     assert rows["input_ids"] == [[1, 2, 3, 9, 4, 5], [9, 9, 9, 9, 9, 9]]
     assert rows["labels"] == [[-100, 2, -100, -100, -100, 5], [-100] * 6]
-    assert rows.keys() == {"input_ids", "labels", "position_ids", "seq_lengths"}
+    assert rows.keys() == {"input_ids", "labels", "position_ids", "seq_lengths", "seq_documents", "seq_offsets"}
 
 
 def test_a_separator_is_trained_as_its_documents_last_token_is(tmp_path):
