@@ -12,13 +12,13 @@ from harness.common.files import write_whole
 from harness.config.load import load_run_file
 from harness.config.schema import RunConfig
 from harness.core.verdict import Outcome
-from harness.dataset.instances import load_instances
+from harness.dataset.instances import dataset_key, load_instances
 from harness.errors import InputError
 from harness.miniature.generate import generate
 from harness.miniature.split import Split
 from harness.packing.metrics_file import load_numbers
 from harness.pipeline.demo import pipeline_settings
-from harness.pipeline.run import dataset_key, run_pipeline
+from harness.pipeline.run import run_pipeline
 from lab import CARD
 from lab.arms import Arm
 from lab.laboratory import Laboratory

@@ -11,7 +11,7 @@ ROOT = Path(__file__).parent.parent
 FLOORS = (  # from the top; rooms of one floor do not know each other
     ("lab", "harness.cli"),
     ("harness.pipeline",),
-    ("harness.page",),
+    ("harness.page", "harness.exchange"),
     ("harness.compare",),
     ("harness.build", "harness.report", "harness.validate"),
     ("harness.localize", "harness.repair", "harness.grading"),

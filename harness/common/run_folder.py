@@ -95,15 +95,17 @@ class RunFolder:
         os.link(log, target)
 
 
-Kind = Literal["run", "evaluate"]  # the command that makes a folder's records
+IMPORTED = "import.json"  # in a folder that was imported
+Kind = Literal["run", "evaluate", "import"]  # the command that makes a folder's records
 
 
 def require_kind(path: Path, kind: Kind) -> None:
     """Raises InputError if the folder holds the other command's records, whose tables would be lost."""
-    answers, frozen = path / "journal" / "answers.jsonl", path / "frozen.yaml"
-    if not (answers.exists() or frozen.exists()):
+    answers, frozen, imported = path / "journal" / "answers.jsonl", path / "frozen.yaml", path / IMPORTED
+    if not (answers.exists() or frozen.exists() or imported.exists()):
         return
-    found: Kind = "run" if answers.exists() else "evaluate"  # a run opens that journal first of all
+    # a run opens that journal first of all
+    found: Kind = "import" if imported.exists() else "run" if answers.exists() else "evaluate"
     if found != kind:
         raise InputError(f"{path}: holds the records of `harness {found}`; name another output folder")
 

@@ -50,7 +50,8 @@ def read_run(folder: Path) -> FinishedRun:
     parts = {
         name: {c: read_part(place / (c or ""), gold) for c in conditions_of(place)} for name, place in places.items()
     }
-    rows = read_table(folder) if parts and (folder / "table.csv").is_file() else {}
+    ours = any(condition for conditions in parts.values() for condition in conditions)  # not predictions alone
+    rows = read_table(folder) if ours and (folder / "table.csv").is_file() else {}
     metrics = {name: next(iter(conditions.values())).packing_metrics for name, conditions in rows.items()}
     groups = []
     for group in grouped([variant for variant in variants_of(frozen, parts) if folder_name(variant.name) in parts]):

@@ -11,6 +11,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from harness.common.disk_faults import is_full
+from harness.common.hashing import content_key
 from harness.common.suggest import nearest
 from harness.core.instance import Instance
 from harness.errors import InputError
@@ -138,3 +139,8 @@ def _read_hub(dataset: str, split: str) -> Iterable[dict[str, Any]]:
             f"data set {dataset!r} (split {split!r}) is neither a local file nor available from the hub: {reason}"
         ) from error
     return rows
+
+
+def dataset_key(instances: Sequence[Instance]) -> str:
+    """A hash of all that their rows say, as a run freezes it."""
+    return content_key(rows=[instance.model_dump(mode="json") for instance in instances])

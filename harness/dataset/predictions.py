@@ -56,16 +56,20 @@ def reference_predictions(kind: str, instances: Iterable[Instance]) -> list[Pred
     ]
 
 
-def load_predictions(source: str, instances: Sequence[Instance], others: Collection[str] = ()) -> list[Prediction]:
+def load_predictions(
+    source: str, instances: Sequence[Instance], others: Collection[str] = (), unnamed: str = ""
+) -> list[Prediction]:
     """Predictions from a file, or the reference predictions ``gold``, ``empty`` and ``base``.
 
     A file may hold predictions of several models. ``others`` are ids that the data set holds beside these instances:
-    predictions for them are ignored. Raises InputError for a missing or torn file, an unknown instance, two
-    predictions of one model for one instance, and if none is left.
+    predictions for them are ignored. ``unnamed``, if not empty, is the model of predictions that name none. Raises
+    InputError for a missing or torn file, an unknown instance, two predictions of one model for one instance, and if
+    none is left.
     """
     if source in (*REFERENCES, BASE):
         return reference_predictions(source, instances)
-    predictions = [_parse(raw, where) for where, raw in _read(Path(source))]
+    default = {"model_name_or_path": unnamed} if unnamed else {}
+    predictions = [_parse(default | raw if isinstance(raw, dict) else raw, where) for where, raw in _read(Path(source))]
     known = {instance.instance_id for instance in instances}
     seen: set[tuple[str, str]] = set()
     for prediction in predictions:

@@ -43,8 +43,7 @@ def specify(instance: Instance, recipe: "Recipe | None" = None) -> Specification
 
     Raises InputError for a row of which neither is known, or whose log parser nobody knows.
     """
-    if not instance.fail_to_pass:
-        raise InputError(f"{instance.instance_id}: the row names no FAIL_TO_PASS test, so nothing could be resolved")
+    _require_tests(instance)
     if instance.eval_script:
         if START_MARKER not in instance.eval_script or END_MARKER not in instance.eval_script:
             raise InputError(f"{instance.instance_id}: the row's eval_script marks no start and end of the test output")
@@ -55,6 +54,21 @@ def specify(instance: Instance, recipe: "Recipe | None" = None) -> Specification
     except PatchError as error:
         raise InputError(f"{instance.instance_id}: the row's test_patch is {error}") from error
     return _known(instance, Specification(script, _parser_of(instance, recipe), PASS_AND_FAIL))
+
+
+def log_specification(instance: Instance) -> Specification:
+    """How logs of the benchmark's own images are read; without a script, as nothing is going to be run.
+
+    Raises InputError for a row that names no test to fail first, or whose log parser nobody knows.
+    """
+    _require_tests(instance)
+    parser = instance.log_parser or _parser_of(instance, None)
+    return _known(instance, Specification("", parser, instance.eval_type or PASS_AND_FAIL))
+
+
+def _require_tests(instance: Instance) -> None:
+    if not instance.fail_to_pass:
+        raise InputError(f"{instance.instance_id}: the row names no FAIL_TO_PASS test, so nothing could be resolved")
 
 
 def _known(instance: Instance, specification: Specification) -> Specification:

@@ -27,17 +27,34 @@ def _unexecuted(package: str) -> Iterator[None]:
 
 
 with _unexecuted("swebench.harness"):
-    from swebench.harness.constants import EvalType, ResolvedStatus
-    from swebench.harness.grading import SUITE_RAN, get_eval_tests_report, get_resolution_status
+    from swebench.harness.constants import (
+        APPLY_PATCH_FAIL,
+        RESET_FAILED,
+        TESTS_ERROR,
+        TESTS_TIMEOUT,
+        EvalType,
+        ResolvedStatus,
+    )
+    from swebench.harness.grading import (
+        SUITE_RAN,
+        get_eval_tests_report,
+        get_resolution_status,
+        parse_test_exit_code,
+    )
     from swebench.harness.log_parsers import PARSER_REGISTRY
     from swebench.types import TestSpec
 
 __all__ = [
+    "APPLY_PATCH_FAIL",
     "PARSER_REGISTRY",
+    "RESET_FAILED",
     "SUITE_RAN",
+    "TESTS_ERROR",
+    "TESTS_TIMEOUT",
     "EvalType",
     "ResolvedStatus",
     "TestSpec",
     "get_eval_tests_report",
     "get_resolution_status",
+    "parse_test_exit_code",
 ]

@@ -30,8 +30,8 @@ from harness.grading.log_workers import LogWorkers
 from harness.grading.regrade import Stored, regraded, stored_verdicts
 from harness.grading.session import Session, evaluation_session, specifications_of
 from harness.images.provider import open_images
-from harness.pipeline.attempt import not_submitted, reference_result
 from harness.pipeline.prepare_images import prepare_images
+from harness.report.given_results import not_submitted, reference_result
 from harness.report.spread import Spread, spread
 from harness.report.summary import SummaryRow
 from harness.report.write import Result, write_instances, write_results

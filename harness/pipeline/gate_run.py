@@ -19,9 +19,9 @@ from harness.compare.scores import cells, paired
 from harness.config.schema import RunConfig
 from harness.core.conditions import Condition
 from harness.core.instance import Instance
-from harness.dataset.instances import load_instances
+from harness.dataset.instances import dataset_key, load_instances
 from harness.errors import InfrastructureError, InputError
-from harness.pipeline.run import dataset_key, run_pipeline
+from harness.pipeline.run import run_pipeline
 from harness.report.attempt_scores import attempt_scores
 from harness.report.write import Result
 from harness.statistics.betting import table_gate

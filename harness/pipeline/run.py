@@ -14,7 +14,6 @@ from functools import partial
 from typing import Any
 
 from harness.common.collect import collect
-from harness.common.hashing import content_key
 from harness.common.paths import cache_folder
 from harness.common.progress import Progress, Stage
 from harness.common.run_folder import RunFolder, freeze
@@ -25,12 +24,13 @@ from harness.core.conditions import Condition, Reference
 from harness.core.instance import Instance
 from harness.core.interfaces import Snapshot
 from harness.core.verdict import Verdict
+from harness.dataset.instances import dataset_key
 from harness.dataset.predictions import reference_predictions
 from harness.grading.session import Session, evaluation_session
 from harness.images.git_copy import ImageFinder
 from harness.images.provider import ImageProvider, open_images
 from harness.localize.stages import Localizer
-from harness.pipeline.attempt import Proposal, Trial, reference_result
+from harness.pipeline.attempt import Proposal, Trial
 from harness.pipeline.checkpoint_task import Ahead, Checkpoints, Seen
 from harness.pipeline.pace import Everything, Pace
 from harness.pipeline.preflight import preflight
@@ -42,6 +42,7 @@ from harness.repo.image_repository import ImageRepository
 from harness.repo.snapshot import open_repository
 from harness.report.attempts_file import AttemptsFile, attempts_file
 from harness.report.checkpoint_cost import checkpoint_cost
+from harness.report.given_results import reference_result
 from harness.report.summary import SummaryRow
 from harness.report.write import Result, write_instances, write_results
 from harness.validate.check import require_validation, validate
@@ -219,8 +220,3 @@ class Run:
         if self.tested[attempt.instance_id] == wanted:
             self.session.finish(attempt.instance_id)
         stage.count(work.known)
-
-
-def dataset_key(instances: Sequence[Instance]) -> str:
-    """A hash of all that their rows say, as a run freezes it."""
-    return content_key(rows=[instance.model_dump(mode="json") for instance in instances])

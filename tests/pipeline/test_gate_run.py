@@ -19,10 +19,10 @@ from pages import ROOT, wrong_command
 from harness.cli import app
 from harness.config.schema import RunConfig
 from harness.core.verdict import Outcome
+from harness.dataset.instances import dataset_key
 from harness.errors import InfrastructureError, InputError
 from harness.pipeline import gate_run as module
 from harness.pipeline.gate_run import Question, gate_run
-from harness.pipeline.run import dataset_key
 from harness.statistics.requirement import parse_requirement
 
 REQUIREMENT = "resolve_rate >= -5pp @ 95%"
