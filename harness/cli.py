@@ -24,7 +24,7 @@ from harness.common.options import (
 )
 from harness.compare.cli import compare, show, table
 from harness.errors import HarnessError, InputError
-from harness.exchange.cli import import_results
+from harness.exchange.cli import export_results, import_results
 from harness.packing.cli import pack
 from harness.pipeline.gate_cli import gate
 from harness.pipeline.images_cli import images
@@ -40,6 +40,7 @@ app.add_typer(images, name="images")
 for command in (pack, compare, show, gate, table):
     app.command()(command)
 app.command("import")(import_results)
+app.command("export")(export_results)
 
 RequireOption = Annotated[
     list[str] | None, typer.Option("--require", help="The page says whether each checkpoint meets it; repeatable.")

@@ -119,7 +119,7 @@ def _read_part(place: Path, facts: Row, found: dict[str, list[Row]]) -> None:
         key = facts | {"instance_id": instance_id}
         found["attempts"].append(key | _attempt(one))
         found["verdicts"].append(key | _verdict(one.verdict))
-    for line in _lines(place / "trail.jsonl"):
+    for line in json_lines(place / "trail.jsonl"):
         key = facts | {"instance_id": line.get("instance_id")}
         verdicts = line.get("verdicts") or {}
         for candidate in line.get("candidates") or ():
@@ -166,14 +166,14 @@ def _candidate(candidate: Mapping[str, Any], line: Mapping[str, Any], verdicts: 
 
 
 def _instances(folder: Path) -> Iterator[Row]:
-    for row in _lines(folder / "instances.jsonl"):
+    for row in json_lines(folder / "instances.jsonl"):
         yield {name: value for name, value in row.items() if name not in LONG and not isinstance(value, dict | list)}
 
 
 def _calls(folder: Path, frozen: Mapping[str, Any]) -> Iterator[Row]:
     """Every answer that the journal holds, asked for in this run or an earlier one of the folder."""
     names = {revision: name for name, revision in (frozen.get("checkpoints") or {}).items()}
-    for record in _lines(folder / "journal" / "answers.jsonl", torn=True):
+    for record in json_lines(folder / "journal" / "answers.jsonl", torn=True):
         if record.get("kind") == "answer" and isinstance(record.get("answer"), Mapping):
             answer = record["answer"]
             yield {
@@ -185,7 +185,7 @@ def _calls(folder: Path, frozen: Mapping[str, Any]) -> Iterator[Row]:
             }
 
 
-def _lines(path: Path, torn: bool = False) -> Iterator[Row]:
+def json_lines(path: Path, torn: bool = False) -> Iterator[Row]:
     """The objects of a JSON lines file, none if there is no such file; ``torn``: the last line may be cut."""
     if not path.is_file():
         return

@@ -1,5 +1,6 @@
 """The commands that exchange results with other tools: they read arguments, call the one function, and print."""
 
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -38,3 +39,32 @@ def import_results(
     for note in found.notes:
         say(note)
     say(f"records: {output}")
+
+
+class FormChoice(StrEnum):
+    """The tools in whose forms results are written."""
+
+    EXPERIMENTS = "experiments"
+    HUB = "hub"
+    INSPECT = "inspect"
+    WANDB = "wandb"
+    MLFLOW = "mlflow"
+
+
+def export_results(
+    folder: Annotated[Path, typer.Argument(metavar="RUN", help="Output folder of a finished run.")],
+    form: Annotated[FormChoice, typer.Option("--to", help="The tool in whose form the results are written.")],
+    output: Annotated[Path, typer.Option(help="Folder for what is written.")],
+    checkpoint: Annotated[str | None, typer.Option(help="Only this checkpoint; all checkpoints.")] = None,
+    condition: Annotated[str | None, typer.Option(help="Only this condition; all conditions.")] = None,
+    metadata: Annotated[Path | None, typer.Option(help="YAML with a submission's own metadata.")] = None,
+    dataset: Annotated[str | None, typer.Option(help="The benchmark's id on the hub.")] = None,
+    source: Annotated[str | None, typer.Option(help="Address of a page with the run's records, for the hub.")] = None,
+) -> None:
+    """Write a finished run in the form of another tool; nothing is sent anywhere."""
+    from harness.exchange.export_results import Details
+    from harness.exchange.export_results import export_results as write_out
+
+    for note in write_out(folder, form.value, output, checkpoint, condition, Details(metadata, dataset, source)):
+        say(note)
+    say(f"written: {output}")
