@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from harness.core.candidate import Edit
-from harness.reading.endings import next_question
+from harness.reading.endings import Ending
 from harness.reading.path_names import looks_like_path, path_above, path_of_line
 
 _BEFORE, _BEHIND = r"([ \t]*)(?:>[ \t]|\*\*)?", r"\b[ \t]*(.*?)[ \t]*"
@@ -61,12 +61,13 @@ class _Reader:
         self._lines, self._opening, self._closing = lines, opening, closing
         self._edits: list[Edit] = []
         self._problems: list[str] = []
+        self._ending = Ending()
 
     def read(self, cut: bool) -> EditReading:
         """All blocks."""
         lines, path, position, floor, unfinished = self._lines, "", 0, 0, ""
         while position < len(lines):
-            if self._edits and next_question(lines[position]):
+            if self._ending.over(lines[position], bool(self._edits)):
                 break
             opening = self._opening.fullmatch(lines[position])
             position += 1

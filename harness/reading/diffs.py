@@ -7,7 +7,7 @@ from itertools import pairwise
 
 from harness.core.candidate import Edit, EditKind
 from harness.reading.blocks import EditReading
-from harness.reading.endings import next_question
+from harness.reading.endings import Ending
 from harness.reading.path_names import is_fence
 
 NULL = "/dev/null"
@@ -41,10 +41,10 @@ def read_diffs(text: str, cut: bool = False) -> EditReading:
     """The hunks of all diffs in an answer proper, each as an edit of whole lines."""
     lines, state = text.split("\n"), _State()
     edits: list[Edit] = []
-    unfinished, position = "", 0
+    ending, unfinished, position = Ending(), "", 0
     while position < len(lines):
         line = lines[position]
-        if edits and next_question(line):
+        if ending.over(line, bool(edits)):
             break
         following = lines[position + 1] if position + 1 < len(lines) else ""
         if git := _GIT.match(line):

@@ -6,19 +6,50 @@ _QUESTION = re.compile(
     r"""[ \t]*(?:
     \#{1,4}[ \t]*(?:The[ \t]report|The[ \t]source[ \t]code|What[ \t]to[ \t]answer|The[ \t]issue)[ \t]*
     | </?(?:report|issue|problem_statement)>[ \t]*
-    | (?:Issue|Report|Question|Problem)[ \t]*:[ \t]*
-    | \#{2,4}[ \t]*(?:Instruction|Input|Human|User|Question|Issue)[ \t]*:?[ \t]*
-    | (?:User|Human)[ \t]*:.*
+    | \#{2,4}[ \t]*(?:Instruction|Input|Human|User)[ \t]*:?[ \t]*
+    | (?:User|Human|USER|HUMAN)[ \t]*:.* | \[(?:USER|HUMAN)\].*
     | A[ \t]problem[ \t]was[ \t]reported[ \t]in[ \t]a[ \t]software[ \t]repository\..*
     | Fix[ \t]it\.[ \t]Answer[ \t]with[ \t]blocks.*
+    | Which[ \t](?:parts[ \t]matter|files[ \t]must[ \t]change|folders[ \t]have[ \t]nothing|of[ \t]these[ \t]tests)\b.*
+    | Where[ \t]must[ \t]it[ \t]change\?.*
     | <\|(?:im_start|start_header_id|start)\|>[ \t]*(?:user|system).* | <\|(?:user|system|start_of_role)\|>.*
     | <start_of_turn>[ \t]*user.* | \[/?INST\].*
     | (?:<\|(?:im_end|endoftext|end_of_text|eot_id|end)\|>|<end_of_turn>|</s>|<｜end▁of▁sentence｜>).*
     )""",
     re.VERBOSE,
 )
+_ASKED = r"question|task|exercise|instruction|prompt|q|bug[ ]report|example(?=[ ]?[#]?\d)"
+_TOLD = r"issue|problem|report|problem[ ]statement|github[ ]issue"  # also the label of a remark
+_NUMBER, _BEHIND = r"(?:[ \t]*[#]?\d+)?", r"(?:[ \t]*[:.—–-].*)?"
+# A heading of a report, or a label ahead of one. An answer may have such headings of its own.
+_HEADING = re.compile(
+    rf"[ \t]*(?:[#]{{1,6}}[ \t]*(?:\d+[.)][ \t]*)?(?:new[ ])?({_ASKED}|{_TOLD})\b{_NUMBER}{_BEHIND}"
+    rf"|(?:new[ ])?({_ASKED}){_NUMBER}[ \t]*:.*|(?:new[ ])?({_TOLD}){_NUMBER}[ \t]*:"
+    rf"|\*\*(?:new[ ])?({_ASKED}|{_TOLD}){_NUMBER}:?\*\*:?|({_ASKED}|{_TOLD})[ \t]*[#]?\d+[.:]?)[ \t]*",
+    re.IGNORECASE,
+)
+LONGEST = 400  # characters of a line that are looked at
 
 
-def next_question(line: str) -> bool:
-    """Whether a line begins another question, as the prompts and the templates of chats do, or ends the turn."""
-    return bool(_QUESTION.fullmatch(line))
+class Ending:
+    """Says where one answer is over, as its lines outside of edits are told to it in order.
+
+    A line that begins another question ends an answer that holds something. So does the heading of a report, if the
+    answer had none with this word ahead of what it holds: an answer may take up one problem after another.
+    """
+
+    def __init__(self) -> None:
+        self._own: set[str] = set()
+
+    def over(self, line: str, begun: bool) -> bool:
+        """Whether the answer is over at this line; ``begun``: it holds something already."""
+        line = line[:LONGEST]
+        if _QUESTION.fullmatch(line):
+            return begun
+        found = _HEADING.fullmatch(line)
+        if found is None:
+            return False
+        word = next(filter(None, found.groups())).lower()
+        if not begun:
+            self._own.add(word)
+        return begun and word not in self._own

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from harness.core.candidate import Edit, EditKind
 from harness.reading.blocks import EditReading
+from harness.reading.endings import Ending
 from harness.reading.path_names import is_fence
 
 _FILE = re.compile(r"\*\*\* (Update|Add|Delete) File: *(.+?) *")
@@ -22,8 +23,10 @@ def read_envelopes(text: str, cut: bool = False) -> EditReading:
     lines = text.split("\n")
     edits: list[Edit] = []
     problems: list[str] = []
-    position, unfinished = 0, ""
+    ending, position, unfinished = Ending(), 0, ""
     while position < len(lines):
+        if ending.over(lines[position], bool(edits)):
+            break
         found = _FILE.fullmatch(lines[position])
         position += 1
         if not found:

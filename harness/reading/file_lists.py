@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from harness.reading.embedded_json import embedded_json
-from harness.reading.endings import next_question
+from harness.reading.endings import Ending
 from harness.reading.path_names import is_fence, looks_like_path, mentioned_paths, path_of_line, quoted_paths
 
 LONGEST_LINE = 1000  # characters of a line that are looked at
@@ -37,9 +37,11 @@ def read_names(text: str) -> tuple[str, ...]:
 
 def _asked(lines: list[str]) -> list[str]:
     """The lines up to where another question begins, if any before it says something."""
+    ending, begun = Ending(), False
     for number, line in enumerate(lines):
-        if next_question(line) and any(map(_line_names, lines[:number])):
+        if ending.over(line, begun):
             return lines[:number]
+        begun = begun or bool(_line_names(line))
     return lines
 
 

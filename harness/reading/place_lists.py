@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from harness.reading.embedded_json import embedded_json
-from harness.reading.endings import next_question
+from harness.reading.endings import Ending
 from harness.reading.path_names import is_fence, looks_like_path, mentioned_paths, path_of_line, quoted_paths
 
 LINE, NAME, UNREAD = "line", "name", "unread"  # kinds beside class, function, method and variable
@@ -68,9 +68,9 @@ def read_places(text: str) -> tuple[Named, ...]:
     """The places that an answer proper names, in order, each once: under or behind a file's path."""
     if found := list(_json_places(text)):
         return tuple(dict.fromkeys(found))
-    reader = _Reader()
+    reader, ending = _Reader(), Ending()
     for line in text.split("\n"):
-        if reader.places and next_question(line):
+        if ending.over(line, bool(reader.places)):
             break
         reader.read(line[:LONGEST_LINE].rstrip())
     return tuple(dict.fromkeys(reader.places))

@@ -4,7 +4,7 @@ import re
 
 from harness.core.candidate import Edit, EditKind
 from harness.reading.blocks import EditReading
-from harness.reading.endings import next_question
+from harness.reading.endings import Ending
 from harness.reading.path_names import is_headed, looks_like_path, path_above
 
 _FENCE = re.compile(r"(```+|~~~+)[^`]*")
@@ -18,9 +18,9 @@ def read_whole_files(text: str, cut: bool = False, asked: bool = True) -> EditRe
     """
     lines = text.split("\n")
     edits: list[Edit] = []
-    position, floor, unfinished = 0, 0, ""
+    ending, position, floor, unfinished = Ending(), 0, 0, ""
     while position < len(lines):
-        if edits and next_question(lines[position]):
+        if ending.over(lines[position], bool(edits)):
             break
         opening = _FENCE.fullmatch(lines[position])
         position += 1
