@@ -40,7 +40,15 @@ PAIRS = [
     ("<|plamo:begin_think:plamo|>", "<|plamo:end_think:plamo|>"),
     ("[unused16]", "[unused17]"),
     ("Here is my thought process:", "Here is my response:"),
+    ("## Thinking\n\n", "\n## Answer\n"),
+    ("**Thought process:**\n", "\n**Final answer:**\n"),
+    ("Thinking...\n", "\n...done thinking.\n"),
+    ("THOUGHT: ", "\n\nFinal answer:\n"),
+    ("# Analysis\n", "\n### Proposed Changes\n"),
+    ("```thinking\n", "\n```\n"),
 ]
+# words of every day, and fences: they count at the beginning of an answer, and only with their end
+PLAIN = ("analysis", "Here is my thought process:", *(opening for opening, _ in PAIRS[-6:]))
 
 
 @pytest.mark.parametrize(("opening", "closing"), PAIRS)
@@ -52,8 +60,8 @@ def test_a_draft_in_thinking_is_no_part_of_the_answer(opening, closing, between)
 
 @pytest.mark.parametrize(("opening", "closing"), PAIRS)
 def test_the_prompt_may_have_opened_the_thinking(opening, closing):
-    if opening in ("analysis", "Here is my thought process:"):
-        return  # words of every day: they count only after their beginning
+    if opening in PLAIN:
+        return
     text = f"{DRAFT} {closing}{ANSWER}"
     assert without_thinking(text).strip() == ANSWER.strip()
 
@@ -61,7 +69,7 @@ def test_the_prompt_may_have_opened_the_thinking(opening, closing):
 @pytest.mark.parametrize(("opening", "closing"), PAIRS)
 def test_what_never_ends_leaves_nothing_if_tags_say_that_it_is_thinking(opening, closing):
     left = without_thinking(f"{opening}{DRAFT}")
-    assert left == ("" if opening not in ("analysis", "Here is my thought process:") else f"{opening}{DRAFT}")
+    assert left == ("" if opening not in PLAIN else f"{opening}{DRAFT}")
 
 
 def test_every_dialect_of_the_table_is_tried():
@@ -102,6 +110,10 @@ def test_only_the_answer_s_own_block_is_left(text):
         f"{ANSWER}It splits at '</think>' now.\n",
         f"analysis of the report: it is right.\n{ANSWER}",
         f"Analysis: it is right.\n{ANSWER}",
+        f"## Analysis\n\nIt is wrong.\n\n{ANSWER}",
+        f"## Analysis\n\n{ANSWER}\n## Solution\n\nThe sum is right now.\n",
+        f"{ANSWER}\n## Analysis\n\nIt was wrong.\n\n## Answer\n\nSee a.py.\n",
+        ANSWER.replace("old", "## Thinking\n\nx\n\n## Answer\n\na.py"),
     ],
 )
 def test_source_and_prose_about_such_tags_stay(text):
@@ -110,6 +122,6 @@ def test_source_and_prose_about_such_tags_stay(text):
 
 def test_a_long_answer_full_of_tags_is_read_quickly():
     start = process_time()
-    for piece in ("<think>", "</think>", "<think", "<<<<<<< SEARCH\n<think>", "x <think> y ", "analysis"):
+    for piece in ("<think>", "</think>", "<think", "<<<<<<< SEARCH\n<think>", "x <think> y ", "analysis", "## Thinking\n## Answer\n"):
         without_thinking(piece * 50_000)
     assert process_time() - start < 20
