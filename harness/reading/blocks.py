@@ -4,6 +4,7 @@ import html
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from harness.core.candidate import Edit
 from harness.reading.endings import Ending
@@ -14,12 +15,18 @@ _BEFORE, _BEHIND = r"([ \t]*)(?:>[ \t]|\*\*)?", r"\b[ \t]*(.*?)[ \t]*"
 _OPEN = re.compile(rf"{_BEFORE}(<{{3,12}}|-{{5,12}})[ \t]*(?:SEARCH|ORIGINAL){_BEHIND}", re.IGNORECASE)
 _CLOSE = re.compile(
     r"[ \t]*(?:>[ \t]|\*\*)?(?:>{4,12}[ \t]*(?:(?:REPLACE|UPDATED|END|NEW|SEARCH)\b.*|\*\*)?"
-    r"|(?:>{3}|\+{5,12}|<{4,12})[ \t]*(?:REPLACE|UPDATED)\*{0,2})[ \t]*",
+    r"|(?:>{3}|\+{5,12}|<{4,12})[ \t]*(?:REPLACE|UPDATED)(?:\*{0,2}|[ \t]*>{1,12}))[ \t]*",
     re.IGNORECASE,
 )
 _DIVIDE = re.compile(r"([ \t]*)(?:>[ \t]|\*\*)?(={3,12})[ \t]*(?:REPLACE|WITH|UPDATED|\*\*)?[ \t]*", re.IGNORECASE)
 # the markers of a merge conflict, of which some models make blocks: only if an answer has no others
 _OPEN_CONFLICT = re.compile(rf"{_BEFORE}(<{{7}})[ \t]*(?:HEAD|OLD|BEFORE|FIND|CURRENT){_BEHIND}", re.IGNORECASE)
+# between search text and replacement, instead of a divider: the one is closed, and the other opened
+_CLOSE_SEARCH = re.compile(r"[ \t]*>{4,12}[ \t]*(?:SEARCH|ORIGINAL)[ \t]*", re.IGNORECASE)
+_OPEN_REPLACE = re.compile(r"[ \t]*<{4,12}[ \t]*(?:REPLACE|UPDATED)[ \t]*", re.IGNORECASE)
+_BASE = re.compile(r"[ \t]*\|{7}(?:[ \t].*)?")  # of a merge conflict with the common ancestor
+_FENCE = re.compile(r"[ \t]*(`{3,}|~{3,})[\w.+-]*[ \t]*")
+_SIGNS = re.compile(r"[ \t]*[-<>=+|]{3,}[ \t]*|\W*(?:REPLACE|UPDATED|END)\W*", re.IGNORECASE)  # like a closing marker
 _ESCAPED = re.compile(r"(?:&lt;|&#60;|&#x3c;){3}", re.IGNORECASE)
 _QUOTED = re.compile(r"[ \t]*>(?:[ \t]|$)")  # ahead of every line, if an answer is set as a quotation
 _POSITION = re.compile(r":(?:start_line|end_line):[ \t]*(\d*)[ \t]*", re.IGNORECASE)
@@ -46,7 +53,7 @@ def read_blocks(text: str, cut: bool = False) -> EditReading:
     if any(_QUOTED.match(line) and _OPEN.fullmatch(line) for line in lines):
         lines = [_QUOTED.sub("", line) for line in lines]
     markers = (_OPEN, _CLOSE) if any(map(_OPEN.fullmatch, lines)) else (_OPEN_CONFLICT, _CLOSE_CONFLICT)
-    return _Reader(lines, *markers).read(cut)
+    return _Reader(_with_dividers(lines), *markers).read(cut)
 
 
 def holds_blocks(text: str) -> bool:
@@ -74,7 +81,7 @@ class _Reader:
             if not opening:
                 continue
             path = path_of_line(opening[3]) or path_above(lines, floor, position - 1) or path
-            end = self._end(position)
+            end = self._end(position, floor)
             if end == len(lines) and cut:
                 unfinished = f"the block at line {position} was cut"
             else:
@@ -83,25 +90,89 @@ class _Reader:
             floor = end + 1
         return EditReading(tuple(self._edits), tuple(self._problems), unfinished)
 
-    def _end(self, start: int) -> int:
-        """Index of the closing marker, or of whatever stands where it should have come before."""
+    def _end(self, start: int, floor: int) -> int:
+        """Index of the closing marker, or of what ends the block without one.
+
+        That is the end of the fence that the block opens, or what stands where the marker should have come before.
+        """
+        fence = self._fence_around(start - 1, floor)
+        fenced = len(self._lines)
         for position in range(start, len(self._lines)):
             line = self._lines[position]
-            if self._closing.fullmatch(line) or self._opening.fullmatch(line):
+            if self._closing.fullmatch(line):
                 return position
-        return len(self._lines)
+            if self._opening.fullmatch(line):
+                return min(position, fenced)
+            if fence and line.strip() == fence:
+                fenced = min(position, fenced)
+        return fenced
+
+    def _fence_around(self, opening: int, floor: int) -> str:
+        """What ends the fence that begins right above an opening marker, or above the path there; empty without one."""
+        for line in reversed(self._lines[max(floor, opening - 2) : opening]):
+            if found := _FENCE.fullmatch(line):
+                return found[1]
+        return ""
 
     def _add(self, path: str, position: int, end: int, opening: re.Match[str]) -> None:
-        if end == len(self._lines) or not self._closing.fullmatch(self._lines[end]):
-            self._problems.append(f"the block at line {position} has no end")
-            return
         body, line = _positioned(self._lines[position:end])
+        closed = end < len(self._lines) and bool(self._closing.fullmatch(self._lines[end]))
+        if not closed:
+            body = _without_blank_end(body)
         splits = _splits(body, opening[1], len(opening[2]))
-        if not splits:
+        if not closed and not self._ends_by_itself(end, splits):
+            self._problems.append(f"the block at line {position} has no end")
+        elif not splits:
             self._problems.append(f"the block at line {position} has no divider")
         else:
             path = path or _path_within(body)
             self._edits.append(Edit(path, *splits[0], line=line, others=tuple(splits[1:])))
+
+    def _ends_by_itself(self, end: int, splits: Sequence[tuple[str, str]]) -> bool:
+        """Whether a block without its marker is whole: its fence ends, or the answer does, and no prose is in it."""
+        replacement = splits[0][1] if len(splits) == 1 else ""
+        if not replacement or _SIGNS.fullmatch(replacement.splitlines()[-1]):
+            return False
+        if end < len(self._lines):
+            return bool(_FENCE.fullmatch(self._lines[end]))
+        return "\n\n" not in replacement
+
+
+def _without_blank_end(lines: Sequence[str]) -> Sequence[str]:
+    last = max((number for number, line in enumerate(lines) if line.strip()), default=-1)
+    return lines[: last + 1]
+
+
+def _with_dividers(lines: Sequence[str]) -> list[str]:
+    """The lines with one divider in each place where a closed search text, or a divider, meets an opened replacement.
+
+    An opened replacement that nothing closes is a closing marker with its signs the wrong way round.
+    """
+    if not any(map(_OPEN_REPLACE.fullmatch, lines)):
+        return list(lines)
+    kept: list[str] = []
+    for number, line in enumerate(lines):
+        above = next((place for place in reversed(range(len(kept))) if kept[place].strip()), -1)
+        if _OPEN_REPLACE.fullmatch(line) and above >= 0 and _closed_below(lines, number + 1):
+            if _CLOSE_SEARCH.fullmatch(kept[above]):
+                signs = kept[above].strip().count(">")
+                kept[above:] = ["=" * signs]
+                continue
+            if _DIVIDE.fullmatch(kept[above]):
+                del kept[above + 1 :]
+                continue
+        kept.append(line)
+    return kept
+
+
+def _closed_below(lines: Sequence[str], start: int) -> bool:
+    """Whether a closing marker comes before the next opening one."""
+    for line in lines[start:]:
+        if _OPEN.fullmatch(line) or _OPEN_REPLACE.fullmatch(line):
+            return False
+        if _CLOSE.fullmatch(line):
+            return True
+    return False
 
 
 def _positioned(lines: Sequence[str]) -> tuple[Sequence[str], int]:
@@ -123,12 +194,38 @@ def _path_within(lines: Sequence[str]) -> str:
 def _splits(lines: Sequence[str], indent: str, length: int) -> list[tuple[str, str]]:
     """The search text and the replacement at each line that may be the divider.
 
-    That is the one as long as the markers, if one line alone is; headings may be underlined with others.
+    That is the one as long as the markers, if one line alone is; headings may be underlined with others. A divider that
+    is there twice comes first: its search text is the longest that a file can hold only if the second is a heading's.
     """
+    at = _dividers(lines, indent, length)
+    if len(at) > 1 and not any(line.strip() for line in lines[: at[0]]):
+        lines, at = lines[at[0] + 1 :], [number - at[0] - 1 for number in at[1:]]
+    if len(at) > 1 and not any(line.strip() for line in lines[at[-1] + 1 :]) and not _underlined(lines, at[-1]):
+        lines, at = lines[: at[-1]], at[:-1]
+    twice = [
+        (_joined(_searched(lines[:one])), _joined(lines[other + 1 :]))
+        for one, other in pairwise(at)
+        if not any(line.strip() for line in lines[one + 1 : other])
+    ]
+    return twice + [(_joined(_searched(lines[:one])), _joined(lines[one + 1 :])) for one in at]
+
+
+def _dividers(lines: Sequence[str], indent: str, length: int) -> list[int]:
+    """Where the dividers of a block are: those as long as its markers, all others only without one of these."""
     found = [(number, _DIVIDE.fullmatch(line)) for number, line in enumerate(lines)]
     dividers = [(number, len(match[2])) for number, match in found if match and match[1] == indent]
-    same = [number for number, count in dividers if count == length]
-    return [(_joined(lines[:at]), _joined(lines[at + 1 :])) for at in same or [number for number, _ in dividers]]
+    return [number for number, count in dividers if count == length] or [number for number, _ in dividers]
+
+
+def _underlined(lines: Sequence[str], at: int) -> bool:
+    """Whether a line may be what underlines the heading above it."""
+    return len(lines[at - 1].strip()) == len(lines[at].strip())
+
+
+def _searched(lines: Sequence[str]) -> Sequence[str]:
+    """What is searched for: of a conflict with the common ancestor, the side above it."""
+    base = next((number for number, line in enumerate(lines) if _BASE.fullmatch(line)), None)
+    return lines if base is None else lines[:base]
 
 
 def _joined(lines: Sequence[str]) -> str:

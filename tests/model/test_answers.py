@@ -67,7 +67,7 @@ def test_text_keeps_its_white_space_and_odd_line_separators():
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
-        ("a.py\n<<<<<<< SEARCH\nold\n=======\nnew\n", "no end"),
+        ("a.py\n<<<<<<< SEARCH\nold\n=======\nnew\n\nThat is all.\n", "no end"),
         ("a.py\n<<<<<<< SEARCH\nold\nnew\n>>>>>>> REPLACE\n", "no divider"),
         (f"a.py\n<<<<<<< SEARCH\nold\n{BLOCK}", "no end"),
     ],

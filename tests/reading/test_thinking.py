@@ -122,6 +122,14 @@ def test_source_and_prose_about_such_tags_stay(text):
 
 def test_a_long_answer_full_of_tags_is_read_quickly():
     start = process_time()
-    for piece in ("<think>", "</think>", "<think", "<<<<<<< SEARCH\n<think>", "x <think> y ", "analysis", "## Thinking\n## Answer\n"):
+    for piece in (
+        "<think>",
+        "</think>",
+        "<think",
+        "<<<<<<< SEARCH\n<think>",
+        "x <think> y ",
+        "analysis",
+        "## Thinking\n## Answer\n",
+    ):
         without_thinking(piece * 50_000)
     assert process_time() - start < 20

@@ -103,7 +103,7 @@ async def test_several_files_and_a_new_one_with_any_bytes(instance, snapshot, tm
         ("", Reason.NO_EDITS),
         (f"<think>{FIX}", Reason.NO_EDITS),
         (FIX.replace("=======", "-------"), Reason.PARSE_FAILURE),
-        (FIX + FIX.replace(">>>>>>> REPLACE", ""), Reason.PARSE_FAILURE),
+        (FIX.replace(">>>>>>> REPLACE", "") + FIX, Reason.PARSE_FAILURE),
         (block("src/z.py", "x\n", "y\n"), Reason.UNKNOWN_PATH),
         (block("../z.py", "", "y\n"), Reason.FORBIDDEN_PATH),
         (block("/etc/cron.d/x", "", "y\n"), Reason.FORBIDDEN_PATH),

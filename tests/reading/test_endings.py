@@ -1,0 +1,49 @@
+"""Where an answer is over: at another report that the model went on to invent."""
+
+import pytest
+
+from harness.reading.blocks import read_blocks
+from harness.reading.diffs import read_diffs
+from harness.reading.endings import LONGEST, Ending
+from harness.reading.file_lists import read_names
+from harness.reading.place_lists import read_places
+
+BLOCK = "{}\n<<<<<<< SEARCH\nold\n=======\nnew\n>>>>>>> REPLACE\n"
+HEADINGS = [
+    "### Problem", "## Issue", "# Problem 2", "### Example 3:", "## New task", "Question: why is it 0?", "Q: off",
+    "Issue:",
+    "Task: mend off", "**Question:**", "**Problem 2**", "Exercise 4:", "Problem 2:", "[USER] mend it", "USER: mend it",
+    "<|im_start|>user", "<issue>", "### Instruction:", "Prompt: mend off", "## Bug report",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("heading", HEADINGS)
+def test_what_follows_an_invented_report_is_not_read(heading) -> None:
+    more = f"\n{heading}\n\noff is wrong.\n\n"
+    assert [edit.path for edit in read_blocks(BLOCK.format("a.py") + more + BLOCK.format("b.py")).edits] == ["a.py"]
+    assert read_names(f"a.py\n{more}b.py\n") == ("a.py",)
+    assert {place.path for place in read_places(f"a.py\nline: 7\n{more}b.py\nline: 8\n")} == {"a.py"}
+    diff = "--- a/{0}\n+++ b/{0}\n@@ -1 +1 @@\n-old\n+new\n"
+    assert [edit.path for edit in read_diffs(diff.format("a.py") + more + diff.format("b.py")).edits] == ["a.py"]
+
+
+@pytest.mark.parametrize("heading", HEADINGS[:6] + HEADINGS[7:13])
+def test_an_answer_that_takes_up_one_problem_after_another_is_read_whole(heading) -> None:
+    text = f"{heading}\n\nIt is 0.\n\n{BLOCK.format('a.py')}\n{heading}\n\nIt is 1.\n\n{BLOCK.format('b.py')}"
+    assert [edit.path for edit in read_blocks(text).edits] == ["a.py", "b.py"]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "Problem: it was off by one.", "The issue is in b.py.", "# Problems with the cache", "Question marks stay.",
+        "tasks: list[str]", "Examples of it follow.", "## Issues that remain", "issue = 3", "Report the sum.",
+    ],
+)  # fmt: skip
+def test_remarks_and_source_end_nothing(line) -> None:
+    assert not Ending().over(line, begun=True)
+
+
+def test_a_line_without_end_is_looked_at_in_part() -> None:
+    assert not Ending().over("x" * LONGEST + "### Problem", begun=True)
+    assert Ending().over("Question: " + "x" * 1_000_000, begun=True)
