@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from harness.core.location import Interval, Location, merge_intervals, resolve_path
 from harness.model.answers import without_thinking
 from harness.reading import place_lists as reading
-from harness.reading.place_lists import LINE, Named
+from harness.reading.place_kinds import LINE, Named
 from harness.repo.symbols import Element, resolve_element
 
 

@@ -1,72 +1,62 @@
 """Places in files as models write them: labels in many dresses, lists of names and of lines, tables and JSON."""
 
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Iterable, Iterator
 
-from harness.reading.embedded_json import embedded_json
 from harness.reading.endings import Ending
+from harness.reading.line_ranges import (
+    COLUMN,
+    NEXT,
+    RANGE,
+    mentioned_lines,
+    numbered_line,
+    plain_ranges,
+    read_lines,
+)
 from harness.reading.path_names import is_fence, looks_like_path, mentioned_paths, path_of_line, quoted_paths
+from harness.reading.place_json import json_places
+from harness.reading.place_kinds import AHEAD, BEHIND, LINE, NAME, UNREAD, WORDS, Named, kind_of
 
-LINE, NAME, UNREAD = "line", "name", "unread"  # kinds beside class, function, method and variable
 LONGEST_LINE = 1000  # characters of a line that are looked at
 LONGEST = 200  # characters of a place that is kept although it is not understood
 
-_KINDS = (
-    (re.compile(r"class(?:es)?|struct|interface|enum|type", re.IGNORECASE), "class"),
-    (re.compile(r"functions?|funcs?|def|fn|async (?:def|function)|sub|subroutine", re.IGNORECASE), "function"),
-    (re.compile(r"methods?|propert(?:y|ies)|constructor", re.IGNORECASE), "method"),
-    (re.compile(r"variables?|vars?|constants?|const|attributes?|fields?|globals?|global variables?", re.I), "variable"),
-    (re.compile(r"line numbers?|line ranges?|lineno|lines?|ll?\.?|ln\.?|ranges?", re.IGNORECASE), LINE),
-)  # fmt: skip
-_WORDS = "|".join(pattern.pattern for pattern, _ in _KINDS)
 _LEADING = re.compile(r"[ \t>]*(?:(?:[-*+•–]|\(?\d{1,3}[.)]|\*\*\d{1,3}[.)]?\*\*|\[[ xX]\]|#{1,6})[ \t]+)*")
 _QUOTES = "*`_\"'"
 _PLACE = re.compile(
-    rf"[({_QUOTES}]*({_WORDS})(?:\(s\)|\(es\))?[{_QUOTES})]*(?:[ \t]*(?:[:=]|->|→|[-–—](?=[ \t]))[ \t]*|[ \t]+)(.+)",
+    rf"[({_QUOTES}]*{AHEAD}({WORDS})(?:\(s\)|\(es\))?{BEHIND}[{_QUOTES})]*"
+    r"(?:[ \t]*(?:[:=]|->|→|[-–—](?=[ \t]))[ \t]*|[ \t]+)(.+)",
     re.I,
 )
-_LABEL_ONLY = re.compile(rf"[({_QUOTES}]*({_WORDS})(?:\(s\))?[{_QUOTES})]*[ \t]*:?[{_QUOTES}]*", re.IGNORECASE)
-
-_TO = r"[ \t]*(?:->|→|~|-|–|—|\.{2,3}|…|:|\bto\b|\bthrough\b|\bthru\b|\buntil\b|\btill\b)[ \t]*"
-_RANGE = re.compile(
-    rf"[ \t]*(?:(?:lines?|from|L)[ \t]*)?(\d{{1,7}})(?:{_TO}(?:lines?[ \t]*|L)?(\d{{1,7}}))?(?![\w.])", re.IGNORECASE
-)
-_NEXT = re.compile(r"[ \t]*(?:,[ \t]*(?:and|or)?|;|&|\+|/|\band\b|\bor\b)[ \t]*", re.IGNORECASE)
-_AHEAD = re.compile(r"[ \t]*(?:(?:around|about|approximately|approx\.?|near|at|from)[ \t]+|~|\[|\()+", re.IGNORECASE)
-_AT = re.compile(r"(?:(?:starting|beginning|see|around|near|at|on|from)[ \t]+){1,2}(?=lines?[ \t]*\d)", re.IGNORECASE)
-_BETWEEN = re.compile(r"\bbetween[ \t]+(?:lines?[ \t]+)?(\d+)[ \t]+and[ \t]+(\d+)", re.IGNORECASE)
-_LABELLED = re.compile(rf"[,;][ \t]*(?=(?:{_WORDS})\b)", re.IGNORECASE)  # between places that have labels of their own
-_BEHIND = re.compile(rf"[`*\"']+([\w.]+)(?:\([^()]*\))?[`*\"']+[ \t]+({_WORDS})[.:]?", re.IGNORECASE)  # a label behind
-_COLUMN = re.compile(r":(\d+):\d+\b")
+_LABEL_ONLY = re.compile(rf"[({_QUOTES}]*{AHEAD}({WORDS})(?:\(s\))?{BEHIND}[{_QUOTES})]*[ \t]*:?[{_QUOTES}]*", re.I)
+_LABELLED = re.compile(rf"[ \t]*[,;|][ \t]*(?=[{_QUOTES}]*{AHEAD}(?:{WORDS})\b)", re.IGNORECASE)  # each with its label
+_BEHIND = re.compile(
+    rf"(?:the[ \t]+)?[`*\"']*([\w.]+)(?:\([^()]*\))?[`*\"']*[ \t]+({WORDS})[.:]?", re.IGNORECASE
+)  # a label behind
 _REMARK = re.compile(
-    r"[ \t]+(?:[-–—=]+>?|→|#|//)[ \t]+.*|:[ \t]+.*|[ \t]+#.*"
+    r"[ \t]+(?:[-–—=]+>?|→|#|//|@)[ \t]+.*|:[ \t]+.*|[ \t]+#.*|,?[ \t]+\(?(?:lines?|L)[ \t]*\d.*"
     r"|[ \t]+(?:because|since|which|where|that|as|is|needs?|should|must|has|in|of|at|for|on)[ \t].*"
 )
 _HEADED = re.compile(r"(?:file|path)", re.IGNORECASE)
 _BRACKETS = re.compile(r"\([^()]*\)|\[[^\[\]]*\]")
 _IDENTIFIER = re.compile(r"[*&~@$]?[\w$]+(?:(?:\.|::|#|->)[*~$]?[\w$]+)*[!?]?")
-
-_PATH_KEYS = ("file", "path", "file_path", "filepath", "filename", "file_name", "location")
-_FIRST_KEYS, _LAST_KEYS = (
-    ("start_line", "start", "from", "line_start", "first"),
-    ("end_line", "end", "to", "line_end", "last"),
+_INSIDE = re.compile(r"\w+(?:[ \t]+(?:->|→|>|/)[ \t]+\w+)+")  # a member behind its class
+_REASON = re.compile(
+    r"(?:reason|why|explanation|note|issue|problem|changes?|description|rationale|purpose|fix|summary)s?:.*", re.I
 )
-
-
-@dataclass(frozen=True)
-class Named:
-    """A place as the model wrote it."""
-
-    path: str
-    kind: str  # "class", "function", "method", "variable", "line", "name" (of any), "unread" (what was not understood)
-    name: str  # of lines "12" or "12-20"
+_OF_PATH = re.compile(
+    rf"(?:the[ \t]+)?(?:(?:{WORDS})[ \t]+)?[{_QUOTES}]*([\w.]+)(?:\([^()]*\))?[{_QUOTES}]*[ \t]*"
+    rf"(?:\(|[ \t](?:in|of|from|at)(?:[ \t]+(?:the[ \t]+)?file)?)[ \t{_QUOTES}]*",
+    re.IGNORECASE,
+)
+_TAGGED = re.compile(rf"<({WORDS}|file|path)>[ \t]*(.*?)[ \t]*</\1>", re.IGNORECASE)
+_ATTRIBUTE = re.compile(
+    rf"<({WORDS}|file)\b[^<>]*?\b(?:name|path|range)[ \t]*=[ \t]*[\"']([^\"'<>]+)[\"'][^<>]*>", re.I
+)
 
 
 def read_places(text: str) -> tuple[Named, ...]:
     """The places that an answer proper names, in order, each once: under or behind a file's path."""
-    if found := list(_json_places(text)):
+    if found := list(json_places(text, _read_line, _names)):
         return tuple(dict.fromkeys(found))
     reader, ending = _Reader(), Ending()
     for line in text.split("\n"):
@@ -76,34 +66,49 @@ def read_places(text: str) -> tuple[Named, ...]:
     return tuple(dict.fromkeys(reader.places))
 
 
+def _read_line(path: str, line: str) -> Iterable[Named]:
+    reader = _Reader(path)
+    reader.read(line[:LONGEST_LINE])
+    return reader.places
+
+
 class _Reader:
     """Reads line by line, with the path that the lines before named."""
 
-    def __init__(self) -> None:
+    def __init__(self, path: str = "") -> None:
         self.places: list[Named] = []
-        self._path = ""
+        self._path = path
         self._kind = ""  # of a label that stands alone, for the lines below it
         self._columns: dict[int, str] = {}  # kinds that the head of a table names
 
     def read(self, line: str) -> None:
         """One line: a path, places, both, or something else."""
         leading = _LEADING.match(line)
-        body = _BETWEEN.sub(r"\1-\2", _AT.sub("", line[leading.end() if leading else 0 :].strip()))
+        body = _TAGGED.sub(r"\1: \2", _ATTRIBUTE.sub(r"\1: \2", line[leading.end() if leading else 0 :].strip()))
         if not body or is_fence(line):
             return
         if body.count("|") >= 2 and body.startswith("|"):
             self._read_row([cell.strip() for cell in body.strip("|").split("|")])
-        elif label := _LABEL_ONLY.fullmatch(body):
-            self._kind = _kind(label[1])
+            return
+        first, *more = _LABELLED.split(body)
+        if not more or not (_PLACE.fullmatch(first) or looks_like_path(path_of_line(first))):
+            first, more = body, []
+        self._read_part(plain_ranges(first), bool(leading and leading[0].strip(" \t>#")))
+        for part in more:
+            self._read_part(plain_ranges(part), listed=True)
+
+    def _read_part(self, body: str, listed: bool) -> None:
+        if label := _LABEL_ONLY.fullmatch(body):
+            self._kind = kind_of(label[1])
         elif found := _BEHIND.fullmatch(body):
-            self._add(_kind(found[2]), found[1])
+            self._add(kind_of(found[2]), found[1])
         elif not self._read_place(body) and not self._read_path(body):
-            self._read_bare(body, listed=bool(leading and leading[0].strip(" \t>#")))
+            self._read_bare(body, listed)
 
     def _read_row(self, cells: list[str]) -> None:
         paths, labels = [path_of_line(cell) for cell in cells], [_LABEL_ONLY.fullmatch(cell) for cell in cells]
         self._path = next(filter(looks_like_path, paths), self._path)
-        kinds = {number: _kind(label[1]) for number, label in enumerate(labels) if label}
+        kinds = {number: kind_of(label[1]) for number, label in enumerate(labels) if label}
         if kinds and not self._columns and not any(re.search(r"[\d._(]", cell) for cell in cells):
             self._columns = kinds
             return
@@ -111,7 +116,7 @@ class _Reader:
         for number, cell in enumerate(cells):
             if looks_like_path(paths[number]) or labels[number] or not cell.strip("-: "):
                 continue
-            meant = self._columns.get(number) or kind or (LINE if _RANGE.fullmatch(_plain(cell)) else "")
+            meant = self._columns.get(number) or kind or (LINE if RANGE.fullmatch(_plain(cell)) else "")
             if not self._read_place(cell) and meant:
                 self._add(meant, cell)
                 kind = ""
@@ -121,9 +126,9 @@ class _Reader:
         found = _PLACE.fullmatch(body)
         if not found:
             return False
-        kind, rest = _kind(found[1]), found[2].strip()
+        kind, rest = kind_of(found[1]), found[2].strip()
         marked = re.search(r"[:=]|->|→", body[: found.start(2)]) is not None
-        if not marked and not (_RANGE.match(_plain(rest)) if kind == LINE else _single(rest)):
+        if not marked and not (any(read_lines(rest)) if kind == LINE else _single(rest)):
             return False
         behind = next(mentioned_paths(rest), "") if kind == LINE or " in " in rest else ""
         self._path = behind or self._path
@@ -138,46 +143,83 @@ class _Reader:
             path = next(quoted_paths(body), "")
         if not path and looks_like_path(head := re.split(r"[ \t:,(]", body.strip(_QUOTES), maxsplit=1)[0]):
             path = head
+        if not path and _OF_PATH.match(body):
+            path = next(mentioned_paths(body), "")
         if not path:
             return False
         self._path, self._kind = path, ""
-        behind = body.split(path, 1)[1] if path in body else ""
-        behind = _COLUMN.sub(r":\1", behind, count=1) if _COLUMN.match(behind) else behind
-        behind = behind.lstrip(_QUOTES + " \t,:#(-–—→>")
+        before, _, behind = body.partition(path) if path in body else ("", "", "")
+        if of := _OF_PATH.fullmatch(before):
+            self._add(NAME, of[1])
+        behind = COLUMN.sub(r":\1", behind, count=1) if COLUMN.match(behind) else behind
+        self._read_behind(behind.lstrip(_QUOTES + " \t,:#@[(-–—→>|"), body)
+        return True
+
+    def _read_behind(self, behind: str, body: str) -> None:
+        """What stands behind a path on its line."""
         called = re.fullmatch(r"([\w.]+)\([^()]*\)", behind.rstrip(_QUOTES))
-        parts = _LABELLED.split(behind.rstrip(_QUOTES + ")"))
-        behind = parts[0]
-        read = bool(behind) and self._read_place(behind)
-        for part in parts[1:]:
+        first, *more = _LABELLED.split(behind.rstrip(_QUOTES + ")]"))
+        read = bool(first) and self._read_place(plain_ranges(first))
+        for part in more:
             self._read_place(part)
         if called:
             self._add(NAME, called[1])
-        elif behind and not read and _RANGE.match(behind):
-            self._add(LINE, behind)
-        elif behind and not read and "::" in body and (name := _IDENTIFIER.match(behind)):
+        elif first and not read and RANGE.match(first):
+            self._add(LINE, first)
+        elif first and not read and "::" in body and (name := _IDENTIFIER.match(first)):
             self._add(NAME, name[0])
-        return True
+        elif first and not read and all(map(_single, NEXT.split(first))):
+            self._add(NAME, first)
 
     def _read_bare(self, body: str, listed: bool) -> None:
         """A line without a label: lines or a name, under a path or under a label that stands alone."""
-        plain = _plain(body)
         if self._kind:
             self._add(self._kind, body)
-        elif self._path and (found := _RANGE.match(plain)) and not plain[found.end() :].strip(" \t,;:0123456789-–"):
+        elif not self._path or _REASON.fullmatch(body):
+            return
+        elif number := numbered_line(body):
+            self._add(LINE, number)
+        elif _only_lines(body):
             self._add(LINE, body)
-        elif self._path and (listed or (_single(body) and re.search(r"[._(]", body))):
+        elif name := _with_lines(body):
+            self._add(NAME, name[0])
+            self._add(LINE, name[1])
+        elif listed or _single(body):
             single = _single(body)
             self.places.append(Named(self._path, NAME if single else UNREAD, single or body[:LONGEST]))
+            self._add_lines(body)
+        elif mentioned_lines(body):
+            self._add_lines(body)
 
     def _add(self, kind: str, text: str) -> None:
-        names = list(_lines(text) if kind == LINE else _names(text))
-        kind = kind if names else UNREAD
+        names = list(read_lines(text) if kind == LINE else _names(text))
+        known = kind if names else UNREAD
         names = names or [text.strip(_QUOTES + " \t")[:LONGEST]]
-        self.places += [Named(self._path, kind, name) for name in names if name]
+        self.places += [Named(self._path, known, name) for name in names if name]
+        if kind != LINE:
+            self._add_lines(text)
+
+    def _add_lines(self, text: str) -> None:
+        """The lines that stand beside a name: of what it names, or of something else."""
+        self.places += [Named(self._path, LINE, lines) for lines in mentioned_lines(text)]
 
 
-def _kind(word: str) -> str:
-    return next(kind for pattern, kind in _KINDS if pattern.fullmatch(word))
+def _only_lines(body: str) -> bool:
+    """Whether a line without a label holds lines and nothing else."""
+    plain = _plain(body).lstrip("~#")
+    found = RANGE.match(plain)
+    behind = plain[found.end() :].strip(" \t,;:0123456789-–") if found else plain
+    return any(read_lines(body)) and not behind
+
+
+def _with_lines(body: str) -> tuple[str, str] | None:
+    """A name and the lines right behind it."""
+    found = re.fullmatch(
+        rf"[{_QUOTES}]*([A-Za-z_][\w.]*)(?:\(\))?[{_QUOTES}]*[ \t]*[:@([–-][ \t]*([^()\[\]]+)[)\]]?", body
+    )
+    if not found or not RANGE.fullmatch(found[2].strip()):
+        return None
+    return found[1], found[2]
 
 
 def _plain(text: str) -> str:
@@ -187,78 +229,18 @@ def _plain(text: str) -> str:
 
 def _single(text: str) -> str:
     """The one name that a text consists of, but for a remark behind it."""
-    plain = _REMARK.sub("", _plain(text)).strip(" \t:,;.")
+    plain = _plain(text)
+    if _INSIDE.fullmatch(plain):
+        return re.sub(r"[ \t]+\W+[ \t]+", ".", plain)
+    plain = _REMARK.sub("", plain).strip(" \t:,;.")
+    plain = re.sub(r"[ \t]+=[ \t]+\S.*", "", plain)
     return plain if _IDENTIFIER.fullmatch(plain) and not plain.isdigit() else ""
 
 
 def _names(text: str) -> Iterator[str]:
     """The names in a list, without parameters, bases and remarks."""
-    plain = _REMARK.sub("", _plain(text)).strip(" \t:,;.")
-    for part in _NEXT.split(plain):
-        part = re.sub(rf"^(?:{_WORDS})[ \t]+", "", part.strip(" \t:,;."), flags=re.IGNORECASE)
+    plain = _single(text) or _REMARK.sub("", _plain(text)).strip(" \t:,;.")
+    for part in NEXT.split(plain):
+        part = re.sub(rf"^{AHEAD}(?:{WORDS})[ \t]+", "", part.strip(" \t:,;."), flags=re.IGNORECASE)
         if found := _IDENTIFIER.match(part):
             yield found[0]
-
-
-def _lines(text: str) -> Iterator[str]:
-    """The lines and ranges in a list, each as ``12`` or ``12-20``; a remark ends it, or goes on to the next comma."""
-    plain = re.sub(r"[`*\"']", "", text)
-    if not re.match(r"[ \t]*[\[(]", plain):
-        plain = _BRACKETS.sub("", plain)
-    plain = plain.replace("[", "").replace("]", "").replace("(", "").replace(")", "")
-    position = 0
-    if ahead := _AHEAD.match(plain):
-        position = ahead.end()
-    while found := _RANGE.match(plain, position):
-        yield f"{int(found[1])}-{int(found[2])}" if found[2] else str(int(found[1]))
-        following = _NEXT.match(plain, found.end())
-        if following is None:
-            remark = re.compile(r"[ \t]*[:–—-][^,;]*[;,]").match(plain, found.end())
-            if not remark:
-                return
-            position = remark.end()
-        else:
-            position = following.end()
-
-
-def _json_places(text: str) -> Iterator[Named]:
-    """The places in a JSON value, if the text holds one."""
-    stack: list[tuple[str, Any]] = [("", embedded_json(text, ("[{", "{", "[\n")))]
-    while stack:
-        path, one = stack.pop(0)
-        if isinstance(one, list):
-            stack = [(path, member) for member in one] + stack
-        elif isinstance(one, str) and path:
-            reader = _Reader()
-            reader._path = path
-            reader.read(one)
-            yield from reader.places
-        elif isinstance(one, dict):
-            path = next((one[key] for key in _PATH_KEYS if isinstance(one.get(key), str)), path)
-            yield from _json_members(path, one)
-            deeper = [(k if looks_like_path(k) else path, v) for k, v in one.items() if isinstance(v, dict | list)]
-            stack = [(at, v) for at, v in deeper if at and not _is_lines(v)] + stack
-
-
-def _is_lines(value: Any) -> bool:
-    return isinstance(value, list) and bool(value) and all(isinstance(one, int) for one in value)
-
-
-def _json_members(path: str, value: dict[str, Any]) -> Iterator[Named]:
-    first = next((value[key] for key in _FIRST_KEYS if isinstance(value.get(key), int)), None)
-    last = next((value[key] for key in _LAST_KEYS if isinstance(value.get(key), int)), first)
-    if first is not None:
-        yield Named(path, LINE, f"{first}-{last}")
-    for key, content in value.items():
-        label = _LABEL_ONLY.fullmatch(key)
-        if not label and key != "name":
-            continue
-        kind = _kind(label[1]) if label else NAME
-        if kind == LINE and _is_lines(content) and len(content) == 2 and "range" in key:
-            yield Named(path, LINE, f"{content[0]}-{content[1]}")
-            continue
-        for one in content if isinstance(content, list) else [content]:
-            if isinstance(one, int | str):
-                yield from (Named(path, kind, name) for name in (_lines if kind == LINE else _names)(str(one)))
-            elif _is_lines(one) and len(one) == 2:
-                yield Named(path, LINE, f"{one[0]}-{one[1]}")

@@ -1,0 +1,73 @@
+"""Places in a JSON value of an answer."""
+
+import re
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+from harness.reading.embedded_json import embedded_json
+from harness.reading.line_ranges import read_lines
+from harness.reading.path_names import looks_like_path
+from harness.reading.place_kinds import LINE, NAME, WORDS, Named, kind_of
+
+_PATH_KEYS = ("file", "path", "file_path", "filepath", "filename", "file_name", "location")
+_FIRST_KEYS = ("start_line", "start", "from", "line_start", "first", "startline")
+_LAST_KEYS = ("end_line", "end", "to", "line_end", "last", "endline")
+_NAME_KEYS = ("name", "symbol", "element", "identifier", "entity", "element_name", "symbol_name", "qualified_name")
+_LABEL = re.compile(rf"({WORDS})(?:_?names?|_?numbers?)?", re.IGNORECASE)
+
+ReadLine = Callable[[str, str], Iterable[Named]]
+ReadNames = Callable[[str], Iterable[str]]
+
+
+def json_places(text: str, read_line: ReadLine, read_names: ReadNames) -> Iterator[Named]:
+    """The places in a JSON value, if the text holds one.
+
+    ``read_line`` reads a line of text below a path, ``read_names`` a list of names.
+    """
+    stack: list[tuple[str, Any]] = [("", embedded_json(text, ("[{", "{", "[\n")))]
+    while stack:
+        path, one = stack.pop(0)
+        if path and _is_lines(one) and len(one) == 2:
+            yield Named(path, LINE, f"{one[0]}-{one[1]}")
+        elif isinstance(one, list):
+            stack = [(path, member) for member in one] + stack
+        elif isinstance(one, str) and path:
+            yield from read_line(path, one)
+        elif isinstance(one, dict):
+            one = {_snake(key): value for key, value in one.items()}
+            path = next((one[key] for key in _PATH_KEYS if isinstance(one.get(key), str)), path)
+            yield from _members(path, one, read_names)
+            deeper = [
+                (key if looks_like_path(key) else path, value)
+                for key, value in one.items()
+                if isinstance(value, dict) or (isinstance(value, list) and not _LABEL.fullmatch(key))
+            ]
+            stack = [(at, value) for at, value in deeper if at] + stack
+
+
+def _snake(key: str) -> str:
+    return key if looks_like_path(key) else re.sub(r"(?<=[a-z])(?=[A-Z])", "_", key).lower()
+
+
+def _is_lines(value: Any) -> bool:
+    return isinstance(value, list) and bool(value) and all(isinstance(one, int) for one in value)
+
+
+def _members(path: str, value: dict[str, Any], read_names: ReadNames) -> Iterator[Named]:
+    first = next((value[key] for key in _FIRST_KEYS if isinstance(value.get(key), int)), None)
+    last = next((value[key] for key in _LAST_KEYS if isinstance(value.get(key), int)), first)
+    if first is not None:
+        yield Named(path, LINE, f"{first}-{last}")
+    for key, content in value.items():
+        label = _LABEL.fullmatch(key)
+        if not label and key not in _NAME_KEYS:
+            continue
+        kind = kind_of(label[1]) if label else NAME
+        if kind == LINE and _is_lines(content) and len(content) == 2 and "range" in key:
+            yield Named(path, LINE, f"{content[0]}-{content[1]}")
+            continue
+        for one in content if isinstance(content, list) else [content]:
+            if isinstance(one, int | str):
+                yield from (Named(path, kind, name) for name in (read_lines if kind == LINE else read_names)(str(one)))
+            elif _is_lines(one) and len(one) == 2:
+                yield Named(path, LINE, f"{one[0]}-{one[1]}")
