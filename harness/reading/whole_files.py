@@ -32,7 +32,7 @@ def read_whole_files(text: str, cut: bool = False, asked: bool = True) -> EditRe
         path = path_above(lines, floor, position)
         if end == len(lines):
             unfinished = f"the file at line {position} was cut" if cut else ""
-        elif looks_like_path(path):
+        elif looks_like_path(path) and any(map(str.strip, lines[position:end])):  # an empty fence deletes nothing
             content = "".join(f"{line}\n" for line in lines[position:end])
             headed = asked or is_headed(lines[floor:position], path)
             edits.append(Edit(path, "", content, EditKind.WHOLE if headed else EditKind.REWRITTEN))
