@@ -3,7 +3,8 @@
 The instances are those of the SWE-bench Lite rows (HARNESS_SWEBENCH_ROWS, or --rows) whose images are built here.
 On each: the gold patch, no patch at all, a wrong patch, and mutated gold patches - at least 200 over all instances,
 most of them where the tests are short. Every log is graded a second time by swebench's own `get_eval_report`, and
-compared per test id. A run that was stopped goes on where it was. With --check the exit status is 1 when anything
+compared per test id; so is the same log with carriage returns, in colour, and with both, as other terminals and runners
+would have written it. A run that was stopped goes on where it was. With --check the exit status is 1 when anything
 differs, or fewer mutants than wanted were graded. The last line is the figures.
 """
 
@@ -21,14 +22,15 @@ from typing import Any
 
 from parts.arguments import BenchmarkParser
 from parts.built import add_built, open_built
+from parts.log_noise import NOISES
 from parts.mutations import mutants
 
 from harness.common.paths import cache_folder
 from harness.common.progress import Progress
 from harness.core.instance import Instance
-from harness.core.verdict import Phase, Verdict
+from harness.core.verdict import Outcome, Phase, Verdict
 from harness.dataset.recipes import load_recipes
-from harness.grading.log_grading import official_spec
+from harness.grading.log_grading import LogGrade, grade, log_text, official_spec
 from harness.grading.session import Session
 from harness.grading.specification import Specification, specify
 from harness.repo.diff import creation_patch
@@ -52,43 +54,52 @@ class Row:
 
 
 def official(
-    instance: Instance, specification: Specification, verdict: Verdict, log: Path
-) -> tuple[dict[str, Any], bool] | None:
-    """The official verdict on a log: test ids by list, and whether resolved; None where it is not graded at all."""
+    instance: Instance, specification: Specification, text: str, exit_status: int | None
+) -> tuple[dict[str, Any], bool]:
+    """The official verdict on a log: test ids by list, none where it is not graded at all, and whether resolved."""
     from swebench.harness.constants import TEST_EXIT_CODE
     from swebench.harness.grading import get_eval_report
 
     prediction = {"instance_id": instance.instance_id, "model_name_or_path": "parity", "model_patch": "parity"}
     with TemporaryDirectory() as folder:
         path = Path(folder) / "test_output.txt"
-        text = log.read_bytes().decode("utf-8", "replace")
-        path.write_text(f"{text}\n{TEST_EXIT_CODE}: {verdict.exit_status}\n", encoding="utf-8")
+        path.write_text(f"{text}\n{TEST_EXIT_CODE}: {exit_status}\n", encoding="utf-8", newline="")
         reports = get_eval_report(official_spec(instance, specification), prediction, str(path), True)
     report = reports[instance.instance_id]
-    return (report["tests_status"], report["resolved"]) if "tests_status" in report else None
+    return (report["tests_status"], report["resolved"]) if "tests_status" in report else ({}, False)
 
 
-def compare(row: Row, instance: Instance, specification: Specification, verdict: Verdict, log: Path) -> None:
+def compare(rows: dict[str, Row], kind: str, instance: Instance, verdict: Verdict, log: Path) -> None:
     """Count one verdict, with every test id on which the official grading of its log differs."""
-    row.outcomes[verdict.outcome.value] += 1
+    rows[kind].outcomes[verdict.outcome.value] += 1
     if verdict.phase is not Phase.GRADE:
         return
-    theirs = official(instance, specification, verdict, log)
+    specification, status = specification_of(instance), verdict.exit_status
+    text = log.read_bytes().decode("utf-8", "replace")
+    where = f"{verdict.key} {instance.instance_id}"
+    compare_grades(rows[kind], where, verdict, official(instance, specification, text, status))
+    for noise, noisy in NOISES.items():
+        written = noisy(text, SEED)
+        ours = grade(instance, specification, log_text(written.encode()), status)
+        rows[noise].outcomes[ours.outcome.value] += 1
+        compare_grades(rows[noise], f"{where} {noise}", ours, official(instance, specification, written, status))
+
+
+def compare_grades(row: Row, where: str, grade: Verdict | LogGrade, theirs: tuple[dict[str, Any], bool]) -> None:
+    """Count the test ids of one graded log, and those on which it differs from the official grading."""
     ours = {
-        "FAIL_TO_PASS": {"success": verdict.fail_to_pass_success, "failure": verdict.fail_to_pass_failure},
-        "PASS_TO_PASS": {"success": verdict.pass_to_pass_success, "failure": verdict.pass_to_pass_failure},
+        "FAIL_TO_PASS": {"success": grade.fail_to_pass_success, "failure": grade.fail_to_pass_failure},
+        "PASS_TO_PASS": {"success": grade.pass_to_pass_success, "failure": grade.pass_to_pass_failure},
     }
     row.graded += 1
-    statuses, resolved = theirs or ({}, False)
+    statuses, resolved = theirs
     for kind, lists in ours.items():
         for name, ids in lists.items():
             expected = statuses.get(kind, {}).get(name, [])
             row.test_ids += len(ids)
-            row.differences += [f"{verdict.key} {instance.instance_id} {name} {i}" for i in {*ids} ^ {*expected}]
-    if resolved != verdict.resolved:
-        row.differences.append(
-            f"{verdict.key} {instance.instance_id} resolved: {verdict.resolved}, official {resolved}"
-        )
+            row.differences += [f"{where} {name} {i}" for i in {*ids} ^ {*expected}]
+    if resolved != (grade.outcome is Outcome.RESOLVED):
+        row.differences.append(f"{where}: {grade.outcome.value}, official resolved: {resolved}")
 
 
 def shares(instances: Sequence[Instance], gold: Sequence[Verdict], wanted: int) -> list[int]:
@@ -113,11 +124,11 @@ def measure(instances: Sequence[Instance], session: Session, wanted: int, progre
     for instance, count in zip(instances, counts, strict=True):
         for patch in mutants(instance, repository.snapshot(instance), count, SEED):
             pending.append(("mutant", instance, session.submit(instance, patch)))
-    rows = {kind: Row() for kind in KINDS}
+    rows = {kind: Row() for kind in (*KINDS, *NOISES)}
     for kind, instance, future in pending:
         verdict = future.result()
         log = session.evaluator.log_path(verdict)
-        compare(rows[kind], instance, specification_of(instance), verdict, log)
+        compare(rows, kind, instance, verdict, log)
         stage.add()
     return rows
 
@@ -129,11 +140,11 @@ def specification_of(instance: Instance) -> Specification:
 
 def report(rows: dict[str, Row], instances: int) -> None:
     """Print the table, the conditions and the figures."""
-    print(f"{'patch':8} {'evaluated':>9} {'graded':>7} {'test ids':>9} {'different':>9}  outcomes")
+    print(f"{'patch':16} {'evaluated':>9} {'graded':>7} {'test ids':>9} {'different':>9}  outcomes")
     for kind, row in rows.items():
         outcomes = ", ".join(f"{name} {count}" for name, count in row.outcomes.most_common())
         total = row.outcomes.total()
-        print(f"{kind:8} {total:9} {row.graded:7} {row.test_ids:9} {len(row.differences):9}  {outcomes}")
+        print(f"{kind:16} {total:9} {row.graded:7} {row.test_ids:9} {len(row.differences):9}  {outcomes}")
     for difference in [d for row in rows.values() for d in row.differences][:20]:
         print(f"differs: {difference}")
     graded = sum(row.graded for row in rows.values())
