@@ -7,7 +7,7 @@ its name there only when it is finished, so a run that was killed goes on where 
 import json
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 
@@ -140,11 +140,17 @@ def _write_shard(file: IO[bytes], gatherer: Gatherer, form: str, members: Any) -
 
     group = max(1, GROUP_TOKENS // gatherer.packing.context)
     writer = None
-    for first in range(0, len(members), group):
-        columns = TABLES[form](gatherer.rows(members[first : first + group]))
-        table = pyarrow.Table.from_arrays(list(columns.values()), names=list(columns))
-        writer = writer or _writer(file, table.schema, form)
-        writer.write_table(table)
+    try:
+        for first in range(0, len(members), group):
+            columns = TABLES[form](gatherer.rows(members[first : first + group]))
+            table = pyarrow.Table.from_arrays(list(columns.values()), names=list(columns))
+            writer = writer or _writer(file, table.schema, form)
+            writer.write_table(table)
+    except BaseException:
+        with suppress(Exception):  # a writer left open would close itself later, on a closed file, with a traceback
+            if writer is not None:
+                writer.close()
+        raise
     if writer is not None:
         writer.close()
 

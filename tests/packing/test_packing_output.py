@@ -1,3 +1,4 @@
+import gc
 import json
 import os
 import subprocess
@@ -18,6 +19,7 @@ from harness.packing.defaults import COMPARED
 from harness.packing.metrics_file import load_metrics
 from harness.packing.output import building
 from harness.packing.request import PackRequest
+from harness.packing.rows import Gatherer
 from harness.packing.store import StoreWriter, read_store
 from harness.packing.strategies import STRATEGIES
 from harness.packing.token_columns import IGNORED
@@ -386,6 +388,27 @@ def test_a_failing_disk_keeps_finished_shards_and_nothing_else(tmp_path, monkeyp
     monkeypatch.undo()
     pack_command(asked, silent)
     assert len(rows(tmp_path / "out" / "concat-then-split")) == 8
+
+
+def test_an_interrupted_shard_leaves_no_writer_that_complains_later(tmp_path, monkeypatch):
+    """Python printed a traceback when the writer closed itself on a closed file."""
+    complaints = []
+    monkeypatch.setattr(sys, "unraisablehook", complaints.append)
+    monkeypatch.setattr(output_module, "GROUP_TOKENS", 2)
+    real = Gatherer.rows
+    calls = []
+
+    def interrupted(*arguments):
+        calls.append(arguments)
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        return real(*arguments)
+
+    monkeypatch.setattr(Gatherer, "rows", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        pack_command(small(tmp_path, strategies=("concat-then-split",), context=2), silent)
+    gc.collect()
+    assert complaints == []
 
 
 LIMITED = """
