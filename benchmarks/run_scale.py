@@ -1,10 +1,10 @@
-"""What the harness itself costs at the size of real runs: the whole pipeline against a model and tests without duration.
+"""What the harness itself costs at the size of real runs: the whole pipeline, with a model and tests that take no time.
 
     .venv/bin/python benchmarks/run_scale.py [--full] [--profile] [--check]
 
-Sizes are instances x checkpoints x conditions x samples. The instances are commits of the standard library's source. The
-server runs in a process of its own; tests end at once. Every size is run, then begun again twice: as it stands, and with
-the server gone. ``--check`` needs equal tables each time, and the CPU and memory that are written beside each figure.
+Sizes are instances x checkpoints x conditions x samples. The instances are commits of the standard library's source.
+The server runs in a process of its own; tests end at once. Every size is run, then begun again twice: as it stands,
+and with the server gone. ``--check`` needs equal tables each time, and CPU and memory within their targets.
 """
 
 import cProfile
@@ -49,7 +49,7 @@ def run_config(folder: Path, url: str, size: Size) -> dict[str, Any]:
 
 
 def measure(path: Path, profile: bool) -> dict[str, float]:
-    """One run in this process; its wall and CPU seconds, those of its worker processes included, and its peak memory."""
+    """One run in this process: wall and CPU seconds, those of its worker processes, and peak memory."""
     from harness.pipeline.run import run_pipeline
 
     config = RunConfig.model_validate_json(path.read_bytes())

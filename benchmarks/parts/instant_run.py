@@ -32,7 +32,10 @@ PROJECTS = 10
 LEFT_OUT = ("site-packages", "test", "tests", "idlelib", "__pycache__", "lib2to3")
 SIZES = range(4_000, 60_000)  # bytes of a file that a gold patch changes
 TEST = "tests/test_a.py::test_new"
-NEW_TEST = "diff --git a/tests/test_a.py b/tests/test_a.py\nnew file mode 100644\n--- /dev/null\n+++ b/tests/test_a.py\n@@ -0,0 +1 @@\n+pass\n"
+NEW_TEST = (
+    "diff --git a/tests/test_a.py b/tests/test_a.py\nnew file mode 100644\n--- /dev/null\n+++ b/tests/test_a.py\n"
+    "@@ -0,0 +1 @@\n+pass\n"
+)
 INTACT = {"/testbed/tests/test_a.py": "1f"}
 ISSUE = (
     "`{path}` computes a wrong value on line {line}.\n\nThe result changes when the same call is made twice with "

@@ -2,8 +2,8 @@
 
     python instant_server.py MODEL...        (prints its port; ends when its standard input is closed)
 
-An answer follows from prompt and seed alone. Most repairs are edits of lines that the prompt shows, in a few variants, so
-that candidates vote together; the rest are the failures of real answers.
+An answer follows from prompt and seed alone. Most repairs are edits of lines that the prompt shows, in a few variants,
+so that candidates vote together; the rest are the failures of real answers.
 """
 
 import asyncio
@@ -16,10 +16,14 @@ from aiohttp import web
 
 CONTEXT = 32_768
 BYTES_PER_TOKEN = 4
-PIECE = re.compile(r"^File (\S+?)(?:, lines \d+ to \d+ of \d+)?:\n<source>\n(.*?)\n</source>$", re.MULTILINE | re.DOTALL)
+PIECE = re.compile(
+    r"^File (\S+?)(?:, lines \d+ to \d+ of \d+)?:\n<source>\n(.*?)\n</source>$", re.MULTILINE | re.DOTALL
+)
 NAMED = re.compile(r"`(\S+\.py)`")
 STATEMENT = re.compile(r"^( +)(?:return\b|\w+ = ).*[\w)\]]$")
-WHY = "The value is computed before the argument is known, so that the default stands where the caller's choice should. "
+WHY = (
+    "The value is computed before the argument is known, so that the default stands where the caller's choice should. "
+)
 # share of answers: an edit, text that is not there, broken Python, prose
 KINDS, SHARES = ("edit", "absent", "broken", "prose"), (70, 12, 8, 10)
 

@@ -66,10 +66,14 @@ class Evaluator:
     def _evaluate(self, testbed: Testbed, patch: str | None, repeat: int) -> Verdict:
         instance = testbed.instance
         try:
-            return self._runner.run(instance.instance_id, lambda: self._question(testbed, patch, repeat))
+            found = self._runner.run(instance.instance_id, lambda: self._question(testbed, patch, repeat))
         except InfrastructureError as error:
             command = error.command if isinstance(error, SandboxError) else None
             return infrastructure(instance, str(error), command)
+        if found.instance_id == instance.instance_id:
+            return found
+        # two instances may share image, tests and patch, and so one record; each has the verdict under its own id
+        return found.model_copy(update={"instance_id": instance.instance_id})
 
     def _question(self, testbed: Testbed, patch: str | None, repeat: int) -> Question[Verdict]:
         digest = self._sandbox.digest(testbed.image)

@@ -112,9 +112,9 @@ def rank_paths(issue: str, paths: Sequence[str]) -> list[str]:
 
 def common_folder(paths: Sequence[str]) -> str:
     """The deepest folder that holds all the paths, with a slash at its end; empty if that is the root."""
-    folders = [path.split("/")[:-1] for path in paths]
-    parts = takewhile(lambda level: len(set(level)) == 1, zip(*folders, strict=False))
-    return "".join(f"{level[0]}/" for level in parts)
+    first, last = min(paths, default=""), max(paths, default="")  # what these two share, all in between share
+    shared = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(first, last, strict=False)))
+    return first[: first.rfind("/", 0, shared) + 1]
 
 
 def tree(paths: Sequence[str]) -> str:

@@ -117,7 +117,7 @@ def _dialects() -> Dialects:
     first = {len(raw["tags"]) + number for number, d in enumerate(raw["dialects"]) if d.get("first")}
     wrappers = raw["wrappers"]
     return Dialects(
-        any=re.compile("|".join(groups), re.IGNORECASE),
+        any=re.compile(f"(?={raw['begins']})(?:{'|'.join(groups)})", re.IGNORECASE),
         first=frozenset(first),
         brackets=len(raw["tags"]),
         wrapping=re.compile(f"(?:{'|'.join(w['open'] for w in wrappers)})[ \t]*\n?", re.IGNORECASE),

@@ -191,3 +191,15 @@ def test_what_was_applied_may_be_refused(make, instance: Instance) -> None:
     verdict = make(sandbox).evaluate(bed(instance), "  --- a/b.py\n  +++ b/b.py\n  @@ -1 +1 @@\n  -x\n  +y\n")
     assert verdict.outcome is Outcome.PATCH_FAILED
     assert "that nothing applied: b/b.py" in verdict.detail
+
+
+def test_twins_share_a_verdict_and_each_has_it_under_its_own_id(make, row) -> None:
+    """Two instances with one image, the same tests and the same patch: the second had the first one's id."""
+    sandbox = ScriptedSandbox(APPLIED, TESTED)
+    one, other = (Instance.model_validate(row(instance_id=f"owner__name-{n}")) for n in (1, 2))
+    evaluator = make(sandbox)
+    verdicts = [evaluator.evaluate(bed(instance), "a patch") for instance in (one, other)]
+    again = make(sandbox)
+    verdicts += [again.evaluate(bed(instance), "a patch") for instance in (other, one)]
+    assert [verdict.instance_id[-1] for verdict in verdicts] == ["1", "2", "2", "1"]
+    assert len({verdict.key for verdict in verdicts}) == len(sandbox.jobs) == 1
