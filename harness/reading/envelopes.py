@@ -1,5 +1,6 @@
 """The apply-patch envelope: ``*** Begin Patch``, files to update, to add and to delete, ``*** End Patch``."""
 
+import json
 import re
 from collections.abc import Sequence
 
@@ -9,18 +10,20 @@ from harness.reading.endings import Ending
 from harness.reading.path_names import is_fence
 
 _FILE = re.compile(r"\*\*\* (Update|Add|Delete) File: *(.+?) *")
+_PACKED = re.compile(r"\*\*\* Begin Patch\\n")
+_STRING = re.compile(r'"(?:[^"\\]|\\["\\/bfnrtu])*+"')
 _MARK = re.compile(r"\*\*\* .*")
 _ANCHOR = re.compile(r"@@ ?(.*?)(?: @@)?")
 
 
 def holds_envelope(text: str) -> bool:
     """Whether a text has the header of a file in an envelope."""
-    return any(map(_FILE.fullmatch, text.split("\n")))
+    return any(map(_FILE.fullmatch, _unpacked(text).split("\n")))
 
 
 def read_envelopes(text: str, cut: bool = False) -> EditReading:
     """The chunks of all files, each as an edit of whole lines."""
-    lines = text.split("\n")
+    lines = _unpacked(text).split("\n")
     edits: list[Edit] = []
     problems: list[str] = []
     ending, position, unfinished = Ending(), 0, ""
@@ -41,6 +44,14 @@ def read_envelopes(text: str, cut: bool = False) -> EditReading:
         edits += _edits(found[1], found[2], lines[position:end], whole)
         position = end
     return EditReading(tuple(edits), tuple(problems), unfinished)
+
+
+def _unpacked(text: str) -> str:
+    """The envelopes that are strings of JSON, such as a call's parameter; without any, the text."""
+    if not _PACKED.search(text):
+        return text
+    strings = [json.loads(found[0], strict=False) for found in _STRING.finditer(text) if _PACKED.search(found[0])]
+    return "\n".join(strings) if strings else text
 
 
 def _edits(kind: str, path: str, body: Sequence[str], whole: bool) -> list[Edit]:

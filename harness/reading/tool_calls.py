@@ -9,8 +9,14 @@ from harness.core.candidate import Edit, EditKind
 from harness.reading.blocks import EditReading
 
 PATH = ("path", "file_path", "filepath", "target_file", "filename", "file_name", "file")
-OLD = ("old_str", "old_string", "old_text", "oldText", "old_content", "old_code", "old", "search", "find")
-NEW = ("new_str", "new_string", "new_text", "newText", "new_content", "new_code", "new", "replace", "replacement")
+OLD = (
+    "old_str", "old_string", "old_text", "oldText", "old_content", "old_code", "old", "search", "find", "original",
+    "original_code", "original_text",
+)  # fmt: skip
+NEW = (
+    "new_str", "new_string", "new_text", "newText", "new_content", "new_code", "new", "replace", "replacement",
+    "updated", "updated_code", "updated_text", "modified",
+)  # fmt: skip
 CONTENT = ("file_text", "content", "contents", "text")
 
 _KEYS = "|".join((*PATH, *OLD, *NEW, *CONTENT, "command"))
@@ -20,18 +26,26 @@ _CALL = re.compile(
     r"|search_replace)>|\Z)",
     re.DOTALL,
 )
-_PARAMETER = re.compile(rf"<(?:parameter=|parameter name=[\"'])?({_KEYS})[\"']?>(.*?)</(?:parameter|\1)>", re.DOTALL)
+_PARAMETER = re.compile(
+    rf"<(?:parameter=|parameter name=[\"'])?({_KEYS})[\"']?(?:[ \t][^<>]*)?>(.*?)</(?:parameter|\1)>", re.DOTALL
+)
+_DSML = re.compile(r"(?<=[</])[｜|]DSML[｜|]")  # DeepSeek's prefix of every tag
+_ARGUMENT = re.compile(r"<arg_key>\s*(\w+)\s*</arg_key>\s*<arg_value>(.*?)</arg_value>", re.DOTALL)  # GLM's
+_ARGUMENTS = re.compile(r"<tool_call>\s*\w+\s*((?:<parameter=\w+>.*?</parameter>\s*)+)</tool_call>", re.DOTALL)
 _SIGNS = re.compile(r"\"(?:old_str|old_string|old_text|oldText|new_str|new_string|file_text)\\?\"\s*:")
 _MOST = 200  # JSON values that are looked at
 
 
 def holds_calls(text: str) -> bool:
     """Whether a text calls a tool that edits files."""
-    return bool(_SIGNS.search(text)) or any(_parameters(found[2]) for found in _CALL.finditer(text))
+    text = _plain_tags(text)
+    called = any(_edit(_parameters(found[2])) for found in _CALL.finditer(text))
+    return called or bool(_SIGNS.search(text)) or any(_texts(value) for value in _values(text))
 
 
 def read_calls(text: str, cut: bool = False) -> EditReading:
     """The edits of all calls, in order: one text for another, or a file with all of its content."""
+    text = _plain_tags(text)
     edits: list[Edit] = []
     problems: list[str] = []
     unfinished = ""
@@ -45,6 +59,21 @@ def read_calls(text: str, cut: bool = False) -> EditReading:
         elif call.get("command") not in ("view", "undo_edit"):
             problems.append(f"call {number} of a tool names no file, or no text to put in")
     return EditReading(tuple(edits), tuple(problems), unfinished)
+
+
+def _plain_tags(text: str) -> str:
+    """The text with the tags of two dialects in the common form."""
+    if "DSML" in text:
+        text = _DSML.sub("", text)
+    if "<arg_key>" in text:
+        text = _ARGUMENT.sub(r"<parameter=\1>\2</parameter>", text)
+        text = _ARGUMENTS.sub(r"<invoke>\1</invoke>", text)
+    return text
+
+
+def _texts(call: Mapping[str, Any]) -> bool:
+    """Whether a JSON object has one text for another."""
+    return _first(call, OLD) is not None and _first(call, NEW) is not None
 
 
 def _parameters(body: str) -> dict[str, str]:

@@ -1,0 +1,90 @@
+"""An old text and the new one, set apart by tags or by fences with a label above each."""
+
+import re
+from collections.abc import Iterator, Sequence
+
+from harness.core.candidate import Edit
+from harness.reading.blocks import EditReading
+from harness.reading.endings import Ending
+from harness.reading.path_names import path_above, path_of_line
+
+_OLD = r"old_(?:text|code|str|string)|search|original|find|before"
+_NEW = r"new_(?:text|code|str|string)|replace|replacement|patched|modified|updated|after"
+_TAGS = re.compile(rf"<({_OLD})>(.*?)</\1>\s*<({_NEW})>(.*?)</\3>", re.DOTALL)
+_ATTRIBUTE = re.compile(r"<\w+[^<>]*\b(?:file|path|file_path|filename|name)=[\"']([^\"'<>]+)[\"'][^<>]*>")
+_FENCE = re.compile(r"[ \t]*(`{3,}|~{3,})[^`]*")
+_DRESS = r"[ \t>#*_`\d.)-]*"
+_OLDS = "old|original|before|search|current|existing|replace|change|find|from|this"
+_NEWS = "new|updated?|after|replace(?:d|ment)?|modified|fixed|corrected|changed|with|to|by"
+_OLD_LABEL = re.compile(
+    rf"{_DRESS}(?:(?:the|this|from|replace|change|find)[ \t]+)*(?:{_OLDS})\b[^.]{{0,40}}", re.IGNORECASE
+)
+_NEW_LABEL = re.compile(rf"{_DRESS}(?:(?:the|with|to|by|this|and)[ \t]+)*(?:{_NEWS})\b[^.]{{0,40}}", re.IGNORECASE)
+
+
+def read_pairs(text: str, cut: bool = False) -> EditReading:
+    """An edit for each pair, in order; those of tags if there are any. A last pair without its end is not whole."""
+    edits = tuple(_tagged(text)) or tuple(_fenced(text.split("\n")))
+    return EditReading(edits, (), "the last pair was cut" if cut and not edits else "")
+
+
+def holds_pairs(text: str) -> bool:
+    """Whether a text has such a pair."""
+    return bool(read_pairs(text).edits)
+
+
+def _tagged(text: str) -> Iterator[Edit]:
+    path, floor = "", 0
+    for found in _TAGS.finditer(text):
+        ahead = text[floor : found.start()]
+        named = [one[1] for one in _ATTRIBUTE.finditer(ahead)]
+        lines = ahead.split("\n")
+        path = (named[-1] if named else path_above(lines, 0, len(lines))) or path
+        yield Edit(path, _as_lines(found[2]), _as_lines(found[4]))
+        floor = found.end()
+
+
+def _as_lines(content: str) -> str:
+    content = content.removeprefix("\n").rstrip()
+    return f"{content}\n" if content else ""
+
+
+def _fenced(lines: Sequence[str]) -> Iterator[Edit]:
+    ending, begun, path, floor = Ending(), False, "", 0
+    fences = list(_fences(lines))
+    number = 0
+    while number + 1 < len(fences):
+        (start, end), (other, last) = fences[number], fences[number + 1]
+        if any(ending.over(line, begun) for line in lines[floor:start]):
+            return
+        above = [line for line in lines[floor:start] if line.strip()]
+        between = [line for line in lines[end + 1 : other] if line.strip()]
+        number += 1
+        if not above or len(between) != 1 or not _NEW_LABEL.fullmatch(between[0]):
+            floor = end + 1
+            continue
+        if not _OLD_LABEL.fullmatch(_label(above[-1])):
+            floor = end + 1
+            continue
+        path = path_above(lines, floor, start) or path
+        old, new = ("".join(f"{line}\n" for line in lines[a + 1 : b]) for a, b in ((start, end), (other, last)))
+        yield Edit(path, old, new)
+        begun, floor, number = True, last + 1, number + 1
+
+
+def _label(line: str) -> str:
+    """A label without the sentence's beginning that names the file: In `a.py`, replace."""
+    head, comma, rest = line.partition(", ")
+    return rest if comma and not _OLD_LABEL.fullmatch(line) and ("`" in head or path_of_line(head)) else line
+
+
+def _fences(lines: Sequence[str]) -> Iterator[tuple[int, int]]:
+    """The lines at which each closed fence begins and ends."""
+    start, mark = -1, ""
+    for number, line in enumerate(lines):
+        if start < 0:
+            if found := _FENCE.fullmatch(line):
+                start, mark = number, found[1]
+        elif line.strip() == mark:
+            yield start, number
+            start = -1
