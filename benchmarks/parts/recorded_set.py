@@ -46,7 +46,7 @@ def repairs(instance: Instance, snapshot: Snapshot) -> list[Written]:
     whole = answer_text(gold)
     return [
         *[Written("new file, mends nothing", "unresolved", answer_text([NOTE]))] * 3,
-        Written("malformed block", "parse-failure", answer_text(gold).rsplit(">>>>>>>", 1)[0]),
+        Written("malformed block", "parse-failure", answer_text(gold).rsplit("=======", 1)[0]),
         Written("wrong edit", "unresolved", answer_text([marked])),
         Written("right, after thinking", "resolved", thinking(gold)),
         Written("right", "resolved", answer_text(gold)),
