@@ -95,6 +95,14 @@ def evaluate(
     regrade: Annotated[
         bool, typer.Option("--regrade", help="Grade again from the logs in the output folder; needs no Docker.")
     ] = False,
+    whole_suite: Annotated[
+        bool,
+        typer.Option("--whole-suite", help="Run every test file of what is resolved: which tests does it break?"),
+    ] = False,
+    suite_files: Annotated[
+        list[str] | None,
+        typer.Option("--suite-file", help="With --whole-suite: a test file's path, or a pattern; repeatable."),
+    ] = None,
     calibration: Annotated[
         Path | None,
         typer.Option(help="calibration.json of an evaluation of `gold`; reports say which instances it excludes."),
@@ -116,6 +124,8 @@ def evaluate(
         "images.mirror": mirror,
         "image_budget": image_budget,
         "calibration": calibration,
+        "whole_suite": whole_suite or None,
+        "whole_suite_files": suite_files,
     }
     evaluation = load_evaluation(flags, overrides or (), pins)
     known = load_instances(dataset, split)

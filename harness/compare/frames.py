@@ -145,12 +145,24 @@ def _attempt(one: Attempted) -> Row:
 def _verdict(verdict: Verdict) -> Row:
     values = verdict.model_dump(mode="json")
     control = values.pop("control", None) or {}
+    suite = values.pop("whole_suite", None) or {}
     counts = {name: len(values.pop(name)) for name in COUNTED}
     flags = values.pop("flags")
     plain = {
         name: value for name, value in values.items() if not isinstance(value, dict | list) and name != "instance_id"
     }
-    return plain | counts | {"resolved": verdict.resolved, "flags": "; ".join(flags), "control": control.get("state")}
+    return (
+        plain
+        | counts
+        | {
+            "resolved": verdict.resolved,
+            "flags": "; ".join(flags),
+            "control": control.get("state"),
+            "whole_suite": suite.get("state"),
+            "breaks_nothing": verdict.breaks_nothing if suite else None,
+            "breaks": json.dumps(suite["breaks"]) if suite.get("breaks") else None,
+        }
+    )
 
 
 def _candidate(candidate: Mapping[str, Any], line: Mapping[str, Any], verdicts: Mapping[str, str]) -> Row:

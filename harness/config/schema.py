@@ -22,6 +22,7 @@ from harness.config.localization_keys import LocalizationConfig
 from harness.config.path_types import AdapterFolder, CheckpointFolder, DataSource, ExistingFile, LocalPath, PromptSource
 from harness.config.presets import preset_names
 from harness.config.section import Section, Url
+from harness.config.whole_suite_keys import WholeSuiteKeys
 from harness.core.conditions import REFERENCES, Condition, Reference
 from harness.core.groups import Variant, repeated_seed
 from harness.core.image_name import check_registry
@@ -213,7 +214,7 @@ class ImagesConfig(Section):
         return value
 
 
-class EvaluationConfig(Section):
+class EvaluationConfig(WholeSuiteKeys):
     """How a patch is tested."""
 
     workers: int | None = Field(default=None, ge=1)  # containers at a time; from CPUs and memory if not given

@@ -5,6 +5,7 @@ from enum import StrEnum
 from pydantic import BaseModel, ConfigDict, Field
 
 from harness.core.control import Control
+from harness.core.whole_suite import WholeSuite
 
 
 class Outcome(StrEnum):
@@ -58,12 +59,18 @@ class Verdict(BaseModel):
     cut_ids_ambiguous: tuple[str, ...] = ()  # those whose tests do not agree: counted as failed
     circumstances: dict[str, str] = {}  # that may change a result: time zone, hash seed, CPU, memory, kernel
     control: Control | None = None  # of what is resolved without a flag, if it is asked for
+    whole_suite: WholeSuite | None = None  # of what is resolved, if it is asked for
     known: bool = Field(default=False, exclude=True)  # nothing was run for it now; of this process, never written
 
     @property
     def resolved(self) -> bool:
         """Whether the patch fixes the issue by the benchmark's rules."""
         return self.outcome is Outcome.RESOLVED
+
+    @property
+    def breaks_nothing(self) -> bool:
+        """Whether the patch fixes the issue, and every other test passes that passes with the gold patch."""
+        return self.resolved and self.whole_suite is not None and self.whole_suite.breaks_nothing
 
     @property
     def applied(self) -> bool:

@@ -25,10 +25,9 @@ from harness.core.instance import Instance
 from harness.core.verdict import Outcome, Verdict
 from harness.errors import InfrastructureError, PatchError
 from harness.grading.evaluator import Evaluator
-from harness.grading.job import read_log
-from harness.grading.log_grading import PASSING, log_text
+from harness.grading.kept_log import Statuses, kept_statuses
+from harness.grading.log_grading import PASSING
 from harness.grading.scripts import CommandRunner
-from harness.grading.specification import Specification
 from harness.grading.test_files import read_test_files
 from harness.grading.testbed import Testbed
 
@@ -36,8 +35,6 @@ CONTROL_FAILED = "control-failed: "  # how the flag begins
 FAILING = ("FAILED", "ERROR")
 DRAWS = 3  # until a change is found that the gold patch confirms
 VERSION = "1"  # part of every key: raise it when other changes are drawn, or they are judged in another way
-
-Statuses = Callable[[Instance, Specification, str, int | None], Mapping[str, str]]  # as `LogWorkers.statuses`
 
 
 @dataclass
@@ -149,11 +146,7 @@ class CounterEvaluation:
         if verdict.outcome is Outcome.INFRASTRUCTURE:
             raise InfrastructureError(verdict.detail)
         trial.keys.append(verdict.key)
-        log = self._evaluator.log_path(verdict)
-        region = read_log(log.read_bytes(), verdict.nonce) if verdict.nonce and log.is_file() else None
-        statuses: Mapping[str, str] = {}
-        if region is not None:
-            statuses = self._statuses(bed.instance, bed.specification, log_text(region), verdict.exit_status)
+        statuses = kept_statuses(self._evaluator, self._statuses, bed, verdict)
         return {change: has_failed(change, bed.instance, statuses) for change in changes}
 
 

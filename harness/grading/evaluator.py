@@ -15,7 +15,7 @@ from harness.core.verdict import Outcome, Phase, Verdict
 from harness.errors import InfrastructureError, SandboxError
 from harness.grading.applied import Applied, take_changes
 from harness.grading.image_names import ImageNames
-from harness.grading.job import evaluation_job, new_nonce, protocol, watched_files, write_log
+from harness.grading.job import evaluation_job, new_nonce, protocol, write_log
 from harness.grading.journaled import Finished, JournaledRunner, Question
 from harness.grading.judge import Weigh, infrastructure, judge, weigh
 from harness.grading.log_grading import grader_version
@@ -116,11 +116,11 @@ class Evaluator:
         reason = refused_as_applied(patch, applied) if patch is not None and applied else ""
         if reason:
             return refused(testbed.instance, reason)
-        return judge(testbed.instance, testbed.specification, results, nonce, flags, self._weigh)
+        return judge(testbed, results, nonce, flags, self._weigh)
 
     def _flags(self, testbed: Testbed, digest: str, applied: Applied | None) -> tuple[str, ...]:
         """What in the changes could bend the results; the image is asked only of names that are new in the tree."""
-        restored = watched_files(testbed.instance)
+        restored = testbed.watched
         asked = {} if applied is None else newcomers(applied, restored)
         known = self._names.answered(testbed.image, digest, asked.keys()) if asked else frozenset[str]()
         shadows = () if applied is None else shadow_flags(applied, restored, known)

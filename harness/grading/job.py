@@ -11,9 +11,8 @@ from dataclasses import dataclass
 from itertools import takewhile
 
 from harness.common.resources import resource
-from harness.core.instance import Instance
 from harness.core.interfaces import Command, CommandResult, Job, Limits
-from harness.grading.specification import END_MARKER, START_MARKER, files_of
+from harness.grading.specification import END_MARKER, START_MARKER
 from harness.grading.testbed import Testbed
 from harness.sandbox.watched_files import BYTECODE_MODE, EARLIEST, FILE_MODE, FOLDER_MODE, LATEST, OWNER
 
@@ -66,7 +65,7 @@ def evaluation_job(testbed: Testbed, digest: str | None, patch: str | None, limi
     if patch is not None:
         files |= {f"{FOLDER}/{name}": _template(name) for name in ("apply.sh", "changes.sh")}
         files[PATCH_PATH] = patch.encode("utf-8", "surrogateescape")  # as it came, as in the official harness
-    paths = watched_files(instance)
+    paths = testbed.watched
     watched = tuple(f"{ROOT}/{path}" for path in paths)
     commands = (
         Command(("/bin/bash", PREPARE_PATH, instance.base_commit, *paths), watched, tells=True),
@@ -84,12 +83,6 @@ def protocol() -> dict[str, str]:
 
 def _template(name: str) -> bytes:
     return (resource("docker") / name).read_bytes()
-
-
-def watched_files(instance: Instance) -> tuple[str, ...]:
-    """Paths of the row's test files, from the repository's root."""
-    found, added = files_of(instance.test_patch)
-    return tuple(sorted({*found, *added}))
 
 
 def file_ids(preparing: CommandResult) -> FileIds:

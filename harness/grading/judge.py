@@ -5,10 +5,11 @@ from collections.abc import Callable, Mapping, Sequence
 from harness.core.instance import Instance
 from harness.core.interfaces import CommandResult
 from harness.core.verdict import Outcome, Phase, Verdict
-from harness.grading.job import PATCH_REFUSED, ROOT, FileIds, file_ids, marked, watched_files
+from harness.grading.job import PATCH_REFUSED, ROOT, FileIds, file_ids, marked
 from harness.grading.log_flags import run_flags
 from harness.grading.log_grading import LogGrade, grade, log_text
 from harness.grading.specification import Specification
+from harness.grading.testbed import Testbed
 
 # How flags begin.
 TEST_FILE = "test file: "
@@ -20,8 +21,7 @@ Weigh = Callable[[Instance, Specification, str, int | None, Sequence[str]], Weig
 
 
 def judge(
-    instance: Instance,
-    specification: Specification,
+    testbed: Testbed,
     results: Sequence[CommandResult],
     nonce: str,
     flags: Sequence[str],
@@ -32,6 +32,7 @@ def judge(
     ``flags`` are those that the patch itself earned. ``weigh`` reads the log: the function `weigh`, or one that does
     the same within limits (`harness.grading.log_workers`).
     """
+    instance = testbed.instance
     if len(results) == 1:
         return _unprepared(instance, results[0], flags)
     tests = results[1]
@@ -41,8 +42,8 @@ def judge(
         return _stopped(instance, tests, Phase.TESTS, flags)
     log = log_text(marked(tests.output, nonce))
     files = file_ids(results[0])
-    changed = changed_files(watched_files(instance), files, tests.contents)
-    found, evidence = weigh(instance, specification, log, tests.exit_status, changed)
+    changed = changed_files(testbed.watched, files, tests.contents)
+    found, evidence = weigh(instance, testbed.specification, log, tests.exit_status, changed)
     return Verdict(
         instance_id=instance.instance_id,
         phase=Phase.GRADE,

@@ -4,12 +4,13 @@ import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from threading import Event
 
 from harness.common.collect import Value, collect
 from harness.common.journal import Journal
+from harness.common.paths import cache_folder
 from harness.common.run_folder import RunFolder
 from harness.config.schema import EvaluationConfig
 from harness.core.instance import Instance
@@ -21,6 +22,7 @@ from harness.grading.evaluator import Evaluator
 from harness.grading.log_workers import LogWorkers
 from harness.grading.scripts import CommandRun, CommandRunner, Script
 from harness.grading.specification import Specification, specify
+from harness.grading.suite_comparison import SuiteSettings, WholeSuites
 from harness.grading.testbed import Testbed
 from harness.images.names import built_name
 from harness.images.on_demand import SuppliedSandbox
@@ -43,6 +45,7 @@ class Session:
     _supply: ImageProvider
     _pool: ThreadPoolExecutor
     _control: CounterEvaluation | None = None  # None: not asked for
+    _suites: WholeSuites | None = None  # None: not asked for
     closing: Event = field(default_factory=Event)  # set when the session ends by an error or an interrupt
     _finished: set[str] = field(default_factory=set)  # instance ids
 
@@ -65,13 +68,18 @@ class Session:
         """Start evaluating; the verdict comes as a future."""
         return self._start(self.evaluator.evaluate, self.testbeds[instance.instance_id], patch, repeat)
 
-    def submit_checked(self, instance: Instance, patch: str | None) -> "Future[Verdict]":
-        """Start evaluating, and then the counter-evaluation if it is asked for and the verdict needs one."""
-        return self._start(self._checked, self.testbeds[instance.instance_id], patch)
+    def submit_checked(self, instance: Instance, patch: str | None, control: bool = True) -> "Future[Verdict]":
+        """Start evaluating, and then what is asked for and the verdict needs: counter-evaluation, whole suite.
 
-    def _checked(self, testbed: Testbed, patch: str | None) -> Verdict:
+        ``control`` False: no counter-evaluation, as the patch can't be forged.
+        """
+        return self._start(self._checked, self.testbeds[instance.instance_id], patch, control)
+
+    def _checked(self, testbed: Testbed, patch: str | None, control: bool) -> Verdict:
         verdict = self.evaluator.evaluate(testbed, patch)
-        return verdict if self._control is None else self._control.checked(testbed, patch or "", verdict)
+        if control and self._control is not None:
+            verdict = self._control.checked(testbed, patch or "", verdict)
+        return verdict if self._suites is None else self._suites.compared(testbed, patch or "", verdict)
 
     def submit_base(self, instance: Instance, repeat: int = 0) -> "Future[Verdict]":
         """Start testing the base state itself."""
@@ -123,7 +131,17 @@ def evaluation_session(
             controls,
             weigh.statuses,
         )
-        session = Session(evaluator, commands, testbeds, digests, images, pool, control if evaluation.control else None)
+        suites = folder.journal("suites")
+        session = Session(
+            evaluator,
+            commands,
+            testbeds,
+            digests,
+            images,
+            pool,
+            control if evaluation.control else None,
+            _whole_suites(sandbox, suites, folder, evaluation, weigh) if evaluation.whole_suite else None,
+        )
         try:
             yield session
         except BaseException:
@@ -135,6 +153,22 @@ def evaluation_session(
     images.settle()
     journal.close()
     controls.close()
+    suites.close()
+
+
+def _whole_suites(
+    sandbox: Sandbox, journal: Journal, folder: RunFolder, evaluation: EvaluationConfig, weigh: LogWorkers
+) -> WholeSuites:
+    limits = evaluation.limits()
+    limits = replace(limits, seconds=evaluation.whole_suite_timeout, output_bytes=4 * limits.output_bytes)
+    return WholeSuites(
+        Evaluator(sandbox, journal, folder.logs, limits, weigh),
+        CommandRunner(sandbox, journal, folder.command_logs, evaluation.limits()),
+        journal,
+        weigh.statuses,
+        SuiteSettings(limits, evaluation.whole_suite_files, evaluation.whole_suite_repeats),
+        cache_folder() / "whole-suites",
+    )
 
 
 def _testbeds(instances: Sequence[Instance], images: ImageProvider, recipes: Path | None) -> dict[str, Testbed]:

@@ -7,9 +7,9 @@ from harness.common.resources import resource
 from harness.control.test_patch import TestFile
 from harness.core.instance import Instance
 from harness.errors import InfrastructureError
-from harness.grading.job import FOLDER, watched_files
+from harness.grading.job import FOLDER
 from harness.grading.scripts import CommandRunner, Script
-from harness.grading.testbed import Testbed
+from harness.grading.testbed import Testbed, watched_files
 
 
 def read_test_files(commands: CommandRunner, testbed: Testbed) -> dict[str, TestFile]:

@@ -11,6 +11,7 @@ from harness.page.log_parts import excerpts, part_count
 from harness.page.page_texts import shown
 from harness.page.run_attempts import Whole
 from harness.page.run_records import RunRecords
+from harness.report.suite_line import suite_line
 
 TESTS_LISTED = 50  # of each kind; the rest is counted
 
@@ -43,6 +44,8 @@ def _attempt(records: RunRecords, part: Part, whole: Whole) -> dict[str, Any]:
         "detail": one_line(verdict.detail)[:1000],
         "lost": facts.loss.reason if facts.loss else "",
         "flags": [one_line(flag)[:1000] for flag in verdict.flags],
+        "suite": one_line(suite_line(verdict.whole_suite))[:1000] if verdict.whole_suite else "",
+        "breaks": [inert(f"{test}: {how}")[:1000] for test, how in _breaks(verdict)[:TESTS_LISTED]],
         "patch": shown(whole.patch),
         "votes": _votes(trail),
         "candidates": len(candidates),
@@ -66,6 +69,10 @@ def _votes(trail: Mapping[str, Any]) -> str:
         return ""
     of = f"{trail.get('votes')} of {trail.get('voters')} votes"
     return one_line(f"candidate {trail['selected']} is selected: {of}; pool: {trail.get('pool')}")
+
+
+def _breaks(verdict: Verdict) -> list[tuple[str, str]]:
+    return list(verdict.whole_suite.breaks.items()) if verdict.whole_suite else []
 
 
 def _tests(verdict: Verdict) -> list[dict[str, Any]]:

@@ -29,6 +29,7 @@ from harness.grading.exclusions import (
 from harness.grading.log_workers import LogWorkers
 from harness.grading.regrade import Stored, regraded, stored_verdicts
 from harness.grading.session import Session, evaluation_session, specifications_of
+from harness.grading.suite_comparison import recalled_suite
 from harness.images.provider import open_images
 from harness.pipeline.prepare_images import prepare_images
 from harness.report.given_results import not_submitted, reference_result
@@ -120,6 +121,7 @@ def regrade_predictions(submission: Submission) -> Judged:
         RunFolder(submission.output) as folder,
         folder.journal("evaluations") as journal,
         folder.journal("controls") as controls,
+        folder.journal("suites") as suites,
         LogWorkers() as weigh,
     ):
         stored = stored_verdicts(journal)
@@ -140,7 +142,7 @@ def regrade_predictions(submission: Submission) -> Judged:
             ]
             for repeat in range(_stored_runs(submission, submitted, stored))
         ]
-        runs[0] = [recalled(controls, verdict) for verdict in runs[0]]
+        runs[0] = [recalled_suite(suites, recalled(controls, verdict)) for verdict in runs[0]]
         return _write(folder, submission, submitted, runs, soundness)
 
 
@@ -171,7 +173,7 @@ def _run(
     foreign = submission.predictions not in REFERENCES  # the data set's own patches forge nothing
     runs = [
         [
-            _start(session, instance, _patch(submission, prediction), repeat, foreign and not repeat, stage)
+            _start(session, instance, _patch(submission, prediction), repeat, foreign, stage)
             for instance, prediction in submitted
         ]
         for repeat in range(submission.runs)
@@ -194,13 +196,16 @@ def _ended_well(runs: Sequence[Sequence["Future[Verdict]"]]) -> Sequence[Sequenc
 
 
 def _start(
-    session: Session, instance: Instance, patch: str | None, repeat: int, checked: bool, stage: Stage
+    session: Session, instance: Instance, patch: str | None, repeat: int, foreign: bool, stage: Stage
 ) -> "Future[Verdict]":
-    """Start one evaluation, which the display counts when it ends; ``checked``: with a counter-evaluation."""
+    """Start one evaluation, which the display counts when it ends; the first of a patch with all further checks.
+
+    ``foreign``: a counter-evaluation is one of them.
+    """
     if patch is None:
         submitted = session.submit_base(instance, repeat)
-    elif checked:
-        submitted = session.submit_checked(instance, patch)
+    elif not repeat:
+        submitted = session.submit_checked(instance, patch, foreign)
     else:
         submitted = session.submit(instance, patch, repeat)
     submitted.add_done_callback(lambda ended: stage.count(_known(ended)))

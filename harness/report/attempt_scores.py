@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict
 
+from harness.core.whole_suite import SuiteState
 from harness.report.stage_scores import Hits, StageScores
 
 if TYPE_CHECKING:
@@ -30,6 +31,8 @@ class AttemptScores(BaseModel):
     resolving: int = 0  # of these
     localized: dict[str, tuple[int, int, int]] = {}  # "file@1" -> found, meant, named; see `Hits`
     unresolved: dict[str, int] = {}  # stage of localization -> names that stand for nothing
+    breaks_nothing: bool | None = None  # of what is resolved; None if no whole suite was compared
+    breaks: int | None = None  # tests that pass with the gold patch and not with this one; likewise
 
     @property
     def stages(self) -> StageScores | None:
@@ -51,7 +54,15 @@ class AttemptScores(BaseModel):
 
 def attempt_scores(attempt: "Attempt", stages: StageScores | None) -> AttemptScores:
     """What is kept of an attempt; one without stages asked no model."""
-    kept = AttemptScores(instance_id=attempt.instance_id, similarity=attempt.similarity, empty=attempt.empty)
+    suite = attempt.verdict.whole_suite
+    compared = suite is not None and suite.state is SuiteState.COMPARED
+    kept = AttemptScores(
+        instance_id=attempt.instance_id,
+        similarity=attempt.similarity,
+        empty=attempt.empty,
+        breaks_nothing=suite.breaks_nothing if suite and compared else None,
+        breaks=len(suite.breaks) if suite and compared else None,
+    )
     if stages is None:
         return kept
     return kept.model_copy(

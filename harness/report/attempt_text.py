@@ -10,9 +10,11 @@ from harness.common.inert import one_line, quoted
 from harness.core.candidate import Candidate, Edit
 from harness.core.control import Control
 from harness.core.verdict import Verdict
+from harness.core.whole_suite import SuiteState, WholeSuite
 from harness.report.checkpoint_cost import CheckpointCost
 from harness.report.failing_lines import failing_lines
 from harness.report.format import span
+from harness.report.suite_line import suite_line
 
 REPAIR = "repair"
 TESTS_SHOWN = 20
@@ -180,6 +182,7 @@ def _tests(attempt: FinishedAttempt) -> Iterator[str]:
     yield one_line(f"{verdict.outcome.value} in {verdict.phase.value}{detail}")
     yield from (one_line(f"! {flag}") for flag in verdict.flags)
     yield from _control(verdict.control) if verdict.control else ()
+    yield from _whole_suite(verdict.whole_suite) if verdict.whole_suite else ()
     log = attempt.log.split("\n")
     kinds = (("FAIL_TO_PASS", verdict.fail_to_pass_success, verdict.fail_to_pass_failure),
              ("PASS_TO_PASS", verdict.pass_to_pass_success, verdict.pass_to_pass_failure))  # fmt: skip
@@ -199,6 +202,16 @@ def _control(control: Control) -> Iterator[str]:
         ended = "failed, as it must" if change.failed else "passed, though its expectation was changed"
         yield one_line(f"{change.test}, line {change.line}, {change.kind}: {ended}")
         yield from (*quoted(f"-{change.before}"), *quoted(f"+{change.after}"))
+
+
+def _whole_suite(suite: WholeSuite) -> Iterator[str]:
+    yield one_line(suite_line(suite))
+    if suite.state is not SuiteState.COMPARED:
+        return
+    yield f"{suite.files} test files; the gold patch was run {suite.repeats} times: {len(suite.flaky)} tests are flaky"
+    yield from (one_line(f"breaks {test}: {how}") for test, how in list(suite.breaks.items())[:TESTS_SHOWN])
+    yield from (one_line(f"failed once, then passed: {test}") for test in suite.unsteady[:TESTS_SHOWN])
+    yield from (one_line(f"! whole suite: {flag}") for flag in suite.flags)
 
 
 def _failed(log: Sequence[str], failed: Sequence[str]) -> Iterator[str]:

@@ -12,6 +12,7 @@ from typing import Any
 
 from harness.core.control import ControlState
 from harness.core.verdict import Outcome, Verdict
+from harness.core.whole_suite import SuiteState
 from harness.grading.exclusions import Exclusions, Soundness
 from harness.statistics.share import ungraded_bounds, wilson
 
@@ -55,6 +56,7 @@ def official_report(
             "defective_test_ids": _defects_part(list(verdicts.values()), soundness),
             "flagged": _flagged(instance_ids, verdicts),
             "control": _control_part(verdicts),
+            "whole_suite": _suite_part(verdicts, ended),
         },
     }
 
@@ -102,6 +104,26 @@ def _control_part(verdicts: Mapping[str, Verdict]) -> dict[str, Any]:
             if state is not ControlState.PASSED
         },
         "seconds": round(sum(control.seconds for control in found.values()), 3),
+    }
+
+
+def _suite_part(verdicts: Mapping[str, Verdict], ended: Mapping[str, Outcome | str]) -> dict[str, Any] | None:
+    """What of the resolved breaks nothing else, and what breaks which tests; None if no whole suite was asked for."""
+    suites = {i: verdicts[i].whole_suite for i in sorted(verdicts)}
+    found = {i: suite for i, suite in suites.items() if suite is not None}
+    if not found:
+        return None
+    clean = [i for i in found if verdicts[i].breaks_nothing]
+    breaks = {i: suite.breaks for i, suite in found.items() if suite.breaks}
+    stricter = {i: Outcome.UNRESOLVED if i in breaks else NOT_EVALUATED for i in found if i not in clean}
+    return {
+        "states": {state.value: sum(suite.state is state for suite in found.values()) for state in SuiteState},
+        "resolved_and_breaks_nothing_ids": clean,
+        "breaks": breaks,
+        "unsteady": {i: list(suite.unsteady) for i, suite in found.items() if suite.unsteady},
+        "not_compared": {i: suite.detail for i, suite in found.items() if suite.state is not SuiteState.COMPARED},
+        "resolved_and_breaks_nothing": _rate(list({**ended, **stricter}.values())),
+        "seconds": round(sum(suite.seconds for suite in found.values()), 3),
     }
 
 

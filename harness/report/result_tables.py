@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from harness.report.checkpoint_cost import CheckpointCost
 from harness.report.control_columns import control_columns, control_notes
 from harness.report.format import NONE, bounds, counts, interval, percent, ratio, similarity, span, tokens
+from harness.report.suite_columns import BREAKS_NOTHING, suite_cell, suite_columns, suite_notes
 from harness.report.summary import SummaryRow
 
 if TYPE_CHECKING:
@@ -42,7 +43,9 @@ def terminal_table(rows: Sequence[SummaryRow]) -> "RenderableType":
 def _terminal_scores(rows: Sequence[SummaryRow]) -> "Table":
     ungraded = any(row.infrastructure for row in rows)
     limits = ("bounds,\nungraded",) if ungraded else ()
-    heads = ("resolved", "rate %\n95% interval", *limits, "patch\napplied", "empty", "simi-\nlarity")
+    suites = any(row.suites for row in rows)
+    whole = ("breaks\nnothing",) if suites else ()
+    heads = ("resolved", *whole, "rate %\n95% interval", *limits, "patch\napplied", "empty", "simi-\nlarity")
     table = _terminal_empty("Scores", ("checkpoint,\nstrategy", "condition"), heads)
     for group in _by_checkpoint(rows):
         for place, row in enumerate(group):
@@ -51,6 +54,7 @@ def _terminal_scores(rows: Sequence[SummaryRow]) -> "Table":
                 (_label(group, place), _condition(row)),
                 (
                     f"{row.resolved}/{row.instances}",
+                    *((f"{row.clean}/{row.instances}" if row.suites else NONE,) if suites else ()),
                     f"{percent(row.resolve_rate)} {interval(row)}",
                     *((bounds(row),) if ungraded else ()),
                     str(row.applied),
@@ -164,6 +168,7 @@ def _csv_record(row: SummaryRow, metric_names: Iterable[str]) -> dict[str, objec
         "test_seconds": row.test_seconds,
         **_csv_cost(row.checkpoint_cost),
         **control_columns(row),
+        **suite_columns(row),
         "resolve_rate_ungraded_failed": row.bounds.low,
         "resolve_rate_ungraded_resolved": row.bounds.high,
         "infrastructure_failures": row.infrastructure,
@@ -178,12 +183,13 @@ def _csv_cost(cost: CheckpointCost | None) -> dict[str, object]:
 
 
 def _score_records(rows: Sequence[SummaryRow]) -> list[dict[str, str]]:
-    failures = any(row.infrastructure for row in rows)
+    failures, suites = any(row.infrastructure for row in rows), any(row.suites for row in rows)
     return [
         {
             "checkpoint": row.checkpoint,
             "condition": _condition(row),
             "resolved / instances": f"{row.resolved} / {row.instances}",
+            **({BREAKS_NOTHING: suite_cell(row)} if suites else {}),
             "resolve rate %, 95% interval": f"{percent(row.resolve_rate)} {interval(row)}",
             **({BOUNDS: bounds(row)} if failures else {}),
             "patch applied": f"{row.applied} ({percent(row.applied_share)}%)",
@@ -265,6 +271,7 @@ def _notes(rows: Sequence[SummaryRow]) -> list[str]:
     if cut:
         notes.append(f"Repair prompts had no room for all located source in {cut} evaluations; see left_out in trails.")
     notes += control_notes(rows)
+    notes += suite_notes(rows)
     bare = dict.fromkeys(row.checkpoint for row in rows if COMPLETIONS in row.route)
     if bare:
         notes.append(f"Asked by /completions, without a chat template: {', '.join(bare)}.")

@@ -13,6 +13,7 @@ from statistics import fmean
 from harness.core.conditions import Condition
 from harness.core.control import ControlState
 from harness.core.verdict import Outcome, Verdict
+from harness.core.whole_suite import SuiteState
 from harness.errors import InfrastructureError
 from harness.report.checkpoint_cost import CheckpointCost
 from harness.statistics.share import Interval, ungraded_bounds, wilson
@@ -68,6 +69,10 @@ class SummaryRow:
     checkpoint_cost: CheckpointCost | None = None  # of all rows of the checkpoint together
     controls: Mapping[ControlState, int] = field(default_factory=dict)  # counter-evaluations by how they ended
     control_seconds: float = 0.0
+    suites: Mapping[SuiteState, int] = field(default_factory=dict)  # whole suites by how they ended
+    clean: int = 0  # resolved, and a whole suite found nothing that the patch breaks
+    breaking: int = 0  # resolved, and it found something
+    suite_seconds: float = 0.0
 
     @property
     def resolve_rate(self) -> float:
@@ -133,6 +138,7 @@ def _summarise_group(group: Sequence[Attempt]) -> SummaryRow:
     resolved = sum(attempt.verdict.resolved for attempt in group)
     similarities = [attempt.similarity for attempt in group if attempt.similarity is not None]
     controls = [attempt.verdict.control for attempt in group if attempt.verdict.control]
+    suites = [attempt.verdict.whole_suite for attempt in group if attempt.verdict.whole_suite]
     reasons: Counter[str] = Counter()
     before_cut: Counter[str] = Counter()
     for attempt in group:
@@ -163,4 +169,8 @@ def _summarise_group(group: Sequence[Attempt]) -> SummaryRow:
         checkpoint_cost=first.checkpoint_cost,
         controls=Counter(control.state for control in controls),
         control_seconds=round(sum(control.seconds for control in controls), 3),
+        suites=Counter(suite.state for suite in suites),
+        clean=sum(attempt.verdict.breaks_nothing for attempt in group),
+        breaking=sum(bool(suite.breaks) for suite in suites),
+        suite_seconds=round(sum(suite.seconds for suite in suites), 3),
     )

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from harness.common.inert import inert
+from harness.report.suite_line import suite_line
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -36,6 +37,7 @@ def _remarks(verdict: "Verdict") -> list[str]:
         *([verdict.detail] if verdict.detail else []),
         *(f"! {flag}" for flag in verdict.flags),
         *([f"control: {verdict.control.state.replace('-', ' ')}"] if verdict.control and undecided else []),
+        *([suite_line(verdict.whole_suite)] if verdict.whole_suite else []),
     ]
 
 

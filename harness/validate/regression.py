@@ -16,13 +16,14 @@ from harness.core.location import Location
 from harness.errors import InfrastructureError
 from harness.grading.log_grading import read_statuses
 from harness.grading.scripts import CommandRun, Script
+from harness.grading.test_command import Suite, read_suite
 from harness.model.answers import without_thinking
 from harness.model.ask import ask
 from harness.model.fit_prompt import fit_prompt
 from harness.model.prompts import Prompts
 from harness.repo.search import relevance
 from harness.validate.runner import Bench
-from harness.validate.suite import Suite, read_suite, suite_script
+from harness.validate.suite import suite_script
 
 STAGE = "regression"
 HOLDING = ("PASSED", "XFAIL")  # the statuses that the benchmark's grading takes for a pass

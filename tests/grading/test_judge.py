@@ -6,6 +6,7 @@ from harness.core.verdict import Outcome
 from harness.grading.job import FileIds
 from harness.grading.judge import changed_files, judge, weigh
 from harness.grading.specification import Specification
+from harness.grading.testbed import Testbed
 
 SPECIFICATION = Specification("", "parse_log_pytest", "pass_and_fail")
 NEW, OLD = "tests/test_a.py::test_new", "tests/test_a.py::test_old"
@@ -34,6 +35,10 @@ def test_a_progress_line_that_ends_in_a_carriage_return_hides_no_result(instance
     preparing = CommandResult(0, b"expected 100644 1f 0 tests/test_a.py\n", 0.1, contents=contents)
     output = f"working 50%\rPASSED {NEW}\r\nPASSED {OLD}\n{CLOSE}".encode()
     verdict = judge(
-        instance, SPECIFICATION, (preparing, CommandResult(0, output, 1.0, contents=contents)), "n", (), weigh
+        Testbed(instance, SPECIFICATION, "image"),
+        (preparing, CommandResult(0, output, 1.0, contents=contents)),
+        "n",
+        (),
+        weigh,
     )
     assert (verdict.outcome, verdict.flags) == (Outcome.RESOLVED, ())

@@ -9,8 +9,9 @@ import pytest
 from harness.core.instance import Instance
 from harness.errors import InputError
 from harness.grading.specification import END_MARKER, START_MARKER, Specification, render_script
+from harness.grading.test_command import Suite, read_suite
 from harness.grading.testbed import Testbed
-from harness.validate.suite import Suite, marked_region, program_script, read_suite, suite_script
+from harness.validate.suite import marked_region, program_script, suite_script
 
 OFFICIAL = """\
 #!/bin/bash

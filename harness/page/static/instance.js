@@ -61,6 +61,8 @@
       element("p", {}, badge(found.outcome), found.outcome !== found.lost && found.lost ? ` ${found.lost}` : "", element("span.faint", {}, ` in ${found.phase}, ${seconds(found.seconds)}`)),
       found.detail ? element("p.reason", {}, found.detail) : null,
       found.flags.map((flag) => element("p.flag", {}, `! ${flag}`)),
+      found.suite ? element("p", {}, found.suite) : null,
+      found.breaks.length ? element("ul", {}, found.breaks.map((name) => element("li", {}, element("code", {}, name)))) : null,
       patch(found.patch),
       found.votes ? element("p.faint", {}, found.votes, `; ${found.patches} of ${found.candidates} candidates have a patch`) : null,
       tests(found, log),
