@@ -7,6 +7,7 @@ import pytest
 
 from harness.core.control import Control, ControlState
 from harness.core.verdict import Outcome, Phase, Verdict
+from harness.core.whole_suite import SuiteState, WholeSuite
 from harness.grading.exclusions import (
     Quarantine,
     Seen,
@@ -184,3 +185,30 @@ def test_counter_evaluations_are_listed_by_how_they_ended() -> None:
         "undone_ids": [],
         "seconds": 3.0,
     }
+
+
+def test_resolved_and_breaks_nothing_is_a_rate_of_its_own() -> None:
+    ids = ["clean", "breaking", "unknown", "failing"]
+    resolved = {i: Verdict(instance_id=i, outcome=Outcome.RESOLVED, phase=Phase.GRADE) for i in ids[:3]}
+    suites = {
+        "clean": WholeSuite(state=SuiteState.COMPARED, unsteady=("t::c",), seconds=1.5),
+        "breaking": WholeSuite(state=SuiteState.COMPARED, breaks={"t::b": "FAILED"}, seconds=1.0),
+        "unknown": WholeSuite(state=SuiteState.NOT_RUN, detail="timeout"),
+    }
+    verdicts = {i: resolved[i].model_copy(update={"whole_suite": suite}) for i, suite in suites.items()}
+    verdicts["failing"] = Verdict(instance_id="failing", outcome=Outcome.UNRESOLVED, phase=Phase.GRADE)
+    report = official_report(ids, dict.fromkeys(ids, "diff"), verdicts, SOUND)
+    part = report["harness"]["whole_suite"]
+    assert report["resolved_instances"] == 3
+    assert part["states"] == {"compared": 2, "not-run": 1, "undone": 0}
+    assert part["resolved_and_breaks_nothing_ids"] == ["clean"]
+    assert part["breaks"] == {"breaking": {"t::b": "FAILED"}}
+    assert part["not_compared"] == {"unknown": "timeout"}
+    assert part["unsteady"] == {"clean": ["t::c"]}
+    rate = part["resolved_and_breaks_nothing"]
+    assert (rate["resolved"], rate["instances"], rate["ungraded"], rate["bounds"]) == (1, 4, 1, [0.25, 0.5])
+    assert part["seconds"] == 2.5
+
+
+def test_without_whole_suites_the_report_has_none() -> None:
+    assert official_report(IDS, PREDICTIONS, VERDICTS, SOUND)["harness"]["whole_suite"] is None

@@ -9,6 +9,7 @@ from rich.console import Console
 
 from harness.core.conditions import Condition
 from harness.core.control import ControlState
+from harness.core.whole_suite import SuiteState
 from harness.report import result_tables
 from harness.report.checkpoint_cost import CheckpointCost
 from harness.report.summary import SummaryRow
@@ -209,3 +210,21 @@ def test_counter_evaluations_have_columns_and_a_note_that_names_rows_with_failed
     assert "Counter-evaluations of resolved patches: passed 19, failed 2; time 1m 30s." in text
     assert "flagged control-failed and counted as resolved: concat model." in text
     assert "Counter-evaluations" not in result_tables.markdown(ROWS)
+
+
+def test_whole_suites_stand_beside_the_official_number() -> None:
+    suites = {SuiteState.COMPARED: 20, SuiteState.NOT_RUN: 1}
+    rows = [row(resolved=21, suites=suites, clean=18, breaking=2, suite_seconds=90.0), GOLD]
+    first, second = csv.DictReader(io.StringIO(result_tables.csv(rows)))
+    names = ("resolved_and_breaks_nothing", "breaks_something", "whole_suites_compared", "whole_suites_not_run")
+    assert [first[name] for name in names] == ["18.0", "2.0", "20", "1"]
+    assert [second[name] for name in names] == ["", "", "0", "0"]
+    text = result_tables.markdown(rows)
+    assert "| resolved and breaks nothing |" in text
+    assert f"| 18 / {rows[0].instances} (" in text
+    assert "%, 1 unknown)" in text
+    assert "compared 20, not-run 1; 2 break tests that pass with the gold patch" in text
+    assert "breaks nothing" not in result_tables.markdown(ROWS)
+    console = Console(width=100, file=io.StringIO())
+    console.print(result_tables.terminal_table(rows))
+    assert f"18/{rows[0].instances}" in console.file.getvalue()
