@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 
 WORDS = {"PASSED": 32, "ok": 32, "FAILED": 31, "FAIL": 31, "ERROR": 31, "SKIPPED": 33, "XFAIL": 33, "skipped": 33}
 WORD = re.compile(rf"\b({'|'.join(WORDS)})\b")
+PLAIN = 0.7  # share of these words that get no colour
 ENDS = ("\n", "\n", "\r\n", "\r\r\n", "\r", "\rworking  40%\r", "\n\x1b[K\rcollecting ...\r")
 
 
@@ -16,10 +17,12 @@ def with_carriage_returns(log: str, seed: int) -> str:
 
 
 def in_colour(log: str, seed: int) -> str:
-    """The words of results in colour as pytest writes them, some of them bold."""
+    """Some words of results in colour as pytest writes them, a few of them bold; the others stay as they were."""
     draw = random.Random(seed)
 
     def coloured(match: re.Match[str]) -> str:
+        if draw.random() < PLAIN:
+            return match[1]
         bold = draw.choice(("", "", "\x1b[1m"))
         return f"{bold}\x1b[{WORDS[match[1]]}m{match[1]}\x1b[0m"
 

@@ -152,13 +152,13 @@ def _with_dividers(lines: Sequence[str]) -> list[str]:
         return list(lines)
     kept: list[str] = []
     for number, line in enumerate(lines):
-        above = next((place for place in reversed(range(len(kept))) if kept[place].strip()), -1)
-        if _OPEN_REPLACE.fullmatch(line) and above >= 0 and _closed_below(lines, number + 1):
-            if _CLOSE_SEARCH.fullmatch(kept[above]):
+        if _OPEN_REPLACE.fullmatch(line) and _closed_below(lines, number + 1):
+            above = next((place for place in reversed(range(len(kept))) if kept[place].strip()), 0)
+            if kept and _CLOSE_SEARCH.fullmatch(kept[above]):
                 signs = kept[above].strip().count(">")
                 kept[above:] = ["=" * signs]
                 continue
-            if _DIVIDE.fullmatch(kept[above]):
+            if kept and _DIVIDE.fullmatch(kept[above]):
                 del kept[above + 1 :]
                 continue
         kept.append(line)

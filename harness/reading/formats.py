@@ -6,7 +6,7 @@ from enum import StrEnum
 from harness.reading.blocks import EditReading, holds_blocks, read_blocks
 from harness.reading.diffs import holds_diff, read_diffs
 from harness.reading.envelopes import holds_envelope, read_envelopes
-from harness.reading.pairs import holds_pairs, read_pairs
+from harness.reading.pairs import read_pairs
 from harness.reading.tool_calls import holds_calls, read_calls
 from harness.reading.whole_files import read_whole_files
 
@@ -36,8 +36,8 @@ def read_format(text: str, asked: Format, cut: bool = False) -> EditReading:
     if reading.edits or reading.problems or reading.unfinished:
         return reading
     used = _recognised(text)
-    if used is Format.WHOLE_FILE and holds_pairs(text):
-        return read_pairs(text, cut)
+    if used is Format.WHOLE_FILE and (pairs := read_pairs(text)).edits:
+        return pairs
     return read_whole_files(text, cut, asked=False) if used is Format.WHOLE_FILE else _READERS[used](text, cut)
 
 

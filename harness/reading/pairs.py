@@ -10,7 +10,11 @@ from harness.reading.path_names import path_above, path_of_line
 
 _OLD = r"old_(?:text|code|str|string)|search|original|find|before"
 _NEW = r"new_(?:text|code|str|string)|replace|replacement|patched|modified|updated|after"
-_TAGS = re.compile(rf"<({_OLD})>(.*?)</\1>\s*<({_NEW})>(.*?)</\3>", re.DOTALL)
+_TAGS = (
+    re.compile(  # no text may hold what opens another pair: one that never ends is not looked through again and again
+        rf"<({_OLD})>((?:(?!<(?:{_OLD})>).)*?)</\1>\s*<({_NEW})>((?:(?!<(?:{_OLD}|{_NEW})>).)*?)</\3>", re.DOTALL
+    )
+)
 _ATTRIBUTE = re.compile(r"<\w+[^<>]*\b(?:file|path|file_path|filename|name)=[\"']([^\"'<>]+)[\"'][^<>]*>")
 _FENCE = re.compile(r"[ \t]*(`{3,}|~{3,})[^`]*")
 _DRESS = r"[ \t>#*_`\d.)-]*"
@@ -22,15 +26,9 @@ _OLD_LABEL = re.compile(
 _NEW_LABEL = re.compile(rf"{_DRESS}(?:(?:the|with|to|by|this|and)[ \t]+)*(?:{_NEWS})\b[^.]{{0,40}}", re.IGNORECASE)
 
 
-def read_pairs(text: str, cut: bool = False) -> EditReading:
-    """An edit for each pair, in order; those of tags if there are any. A last pair without its end is not whole."""
-    edits = tuple(_tagged(text)) or tuple(_fenced(text.split("\n")))
-    return EditReading(edits, (), "the last pair was cut" if cut and not edits else "")
-
-
-def holds_pairs(text: str) -> bool:
-    """Whether a text has such a pair."""
-    return bool(read_pairs(text).edits)
+def read_pairs(text: str) -> EditReading:
+    """An edit for each whole pair, in order; those of tags if there are any."""
+    return EditReading(tuple(_tagged(text)) or tuple(_fenced(text.split("\n"))))
 
 
 def _tagged(text: str) -> Iterator[Edit]:
@@ -60,10 +58,8 @@ def _fenced(lines: Sequence[str]) -> Iterator[Edit]:
         above = [line for line in lines[floor:start] if line.strip()]
         between = [line for line in lines[end + 1 : other] if line.strip()]
         number += 1
-        if not above or len(between) != 1 or not _NEW_LABEL.fullmatch(between[0]):
-            floor = end + 1
-            continue
-        if not _OLD_LABEL.fullmatch(_label(above[-1])):
+        labelled = len(between) == 1 and _NEW_LABEL.fullmatch(between[0])
+        if not above or not labelled or not _OLD_LABEL.fullmatch(_label(above[-1])):
             floor = end + 1
             continue
         path = path_above(lines, floor, start) or path

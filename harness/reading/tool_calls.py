@@ -30,8 +30,10 @@ _PARAMETER = re.compile(
     rf"<(?:parameter=|parameter name=[\"'])?({_KEYS})[\"']?(?:[ \t][^<>]*)?>(.*?)</(?:parameter|\1)>", re.DOTALL
 )
 _DSML = re.compile(r"(?<=[</])[｜|]DSML[｜|]")  # DeepSeek's prefix of every tag
-_ARGUMENT = re.compile(r"<arg_key>\s*(\w+)\s*</arg_key>\s*<arg_value>(.*?)</arg_value>", re.DOTALL)  # GLM's
-_ARGUMENTS = re.compile(r"<tool_call>\s*\w+\s*((?:<parameter=\w+>.*?</parameter>\s*)+)</tool_call>", re.DOTALL)
+_ARGUMENT = re.compile(
+    r"<arg_key>\s*(\w+)\s*</arg_key>\s*<arg_value>((?:(?!<arg_key>).)*?)</arg_value>", re.DOTALL
+)  # GLM's
+_GLM_CALL = re.compile(r"<tool_call>(?=\s*\w+\s*<arg_key>)((?:(?!</?tool_call>).)*+)</tool_call>", re.DOTALL)
 _SIGNS = re.compile(r"\"(?:old_str|old_string|old_text|oldText|new_str|new_string|file_text)\\?\"\s*:")
 _MOST = 200  # JSON values that are looked at
 
@@ -66,8 +68,7 @@ def _plain_tags(text: str) -> str:
     if "DSML" in text:
         text = _DSML.sub("", text)
     if "<arg_key>" in text:
-        text = _ARGUMENT.sub(r"<parameter=\1>\2</parameter>", text)
-        text = _ARGUMENTS.sub(r"<invoke>\1</invoke>", text)
+        text = _ARGUMENT.sub(r"<parameter=\1>\2</parameter>", _GLM_CALL.sub(r"<invoke>\1</invoke>", text))
     return text
 
 
