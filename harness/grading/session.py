@@ -131,7 +131,7 @@ def evaluation_session(
             controls,
             weigh.statuses,
         )
-        suites = folder.journal("suites")
+        suites = folder.journal("suites") if evaluation.whole_suite else None
         session = Session(
             evaluator,
             commands,
@@ -140,7 +140,7 @@ def evaluation_session(
             images,
             pool,
             control if evaluation.control else None,
-            _whole_suites(sandbox, suites, folder, evaluation, weigh) if evaluation.whole_suite else None,
+            _whole_suites(sandbox, suites, folder, evaluation, weigh) if suites is not None else None,
         )
         try:
             yield session
@@ -153,7 +153,8 @@ def evaluation_session(
     images.settle()
     journal.close()
     controls.close()
-    suites.close()
+    if suites is not None:
+        suites.close()
 
 
 def _whole_suites(

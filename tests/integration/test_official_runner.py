@@ -97,5 +97,5 @@ def test_verdicts_equal_the_official_grading_of_the_same_logs(rows: Path, lite_r
         [*command, "--instances", SOLVED, "--mutants", "6"], capture_output=True, text=True, check=False, timeout=300
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "instances=1 mutants=6 graded=9 test_ids=" in done.stdout.splitlines()[-1]
+    assert "instances=1 mutants=6 graded=36 test_ids=" in done.stdout.splitlines()[-1]
     assert done.stdout.endswith("differences=0\n")
