@@ -154,15 +154,15 @@ def end():
 atexit.register(end)
 """,
     "code that is exchanged in a thread": """
-import gc, threading, time, types
+import sys, threading, time, types
+sys.setswitchinterval(1e-5)
 def swap():
-    for _ in range(2000):
-        for found in gc.get_objects():
-            if isinstance(found, types.FunctionType) and found.__module__ == "test_calc":
-                if found.__name__.startswith("test"):
-                    names = found.__code__.co_varnames[:found.__code__.co_argcount]
-                    found.__code__ = eval(f"lambda {', '.join(names)}: None").__code__
-        time.sleep(0.0005)
+    for _ in range(100000):
+        for name, found in list(vars(sys.modules.get("test_calc", types)).items()):
+            if isinstance(found, types.FunctionType) and name.startswith("test"):
+                names = found.__code__.co_varnames[:found.__code__.co_argcount]
+                found.__code__ = eval(f"lambda {', '.join(names)}: None").__code__
+        time.sleep(0.0001)
 threading.Thread(target=swap, daemon=True).start()
 time.sleep(0.01)
 """,
