@@ -167,6 +167,9 @@ class Repository(Protocol):
         ...
 
 
+PATIENCE = 3.0  # times the limit of time that a patient job has
+
+
 @dataclass(frozen=True)
 class Limits:
     """What one sandboxed job may use; every limit is enforced by the sandbox, not asked of the job."""
@@ -204,6 +207,7 @@ class Job:
     labels: Mapping[str, str] = field(default_factory=dict)
     workdir: str = "/testbed"
     digest: str | None = None  # content id that the image must have, "sha256:..."; any if not given
+    patient: bool = False  # whether commands have PATIENCE times their limit; nothing in the container shows it
 
 
 @dataclass(frozen=True)

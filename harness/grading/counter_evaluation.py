@@ -6,6 +6,9 @@ container says which of the two runs it is: names, paths, owners and times are t
 
 A change may only speak against a patch if its test fails with the gold patch. That is asked when a test did not fail
 that should have: an honest patch costs the price of its tests, and no more.
+
+A run that meets a limit says nothing of its tests: it has a second try with more time. To excuse it would excuse a
+patch that knows a changed test file and sleeps; to count it as not failed would accuse a slow one.
 """
 
 import secrets
@@ -22,6 +25,7 @@ from harness.control.draw import draw, find_changes
 from harness.control.test_patch import TestFile, added_lines, changed_test_patch
 from harness.core.control import Control, ControlState, DrawnChange
 from harness.core.instance import Instance
+from harness.core.interfaces import PATIENCE
 from harness.core.verdict import Outcome, Verdict
 from harness.errors import InfrastructureError, PatchError
 from harness.grading.evaluator import Evaluator
@@ -31,10 +35,14 @@ from harness.grading.scripts import CommandRunner
 from harness.grading.test_files import read_test_files
 from harness.grading.testbed import Testbed
 
-CONTROL_FAILED = "control-failed: "  # how the flag begins
+# How flags begin.
+CONTROL_FAILED = "control-failed: "
+CONTROL_STOPPED = "control-stopped: "
+FLAGS = {ControlState.FAILED: CONTROL_FAILED, ControlState.STOPPED: CONTROL_STOPPED}
+LIMITED = (Outcome.TIMEOUT, Outcome.OUT_OF_MEMORY)
 FAILING = ("FAILED", "ERROR")
 DRAWS = 3  # until a change is found that the gold patch confirms
-VERSION = "1"  # part of every key: raise it when other changes are drawn, or they are judged in another way
+VERSION = "2"  # part of every key: raise it when other changes are drawn, or they are judged in another way
 
 
 @dataclass
@@ -49,6 +57,14 @@ class _Trial:
     def ended(self, state: ControlState, detail: str = "") -> Control:
         keys = tuple(dict.fromkeys(self.keys))
         return Control(state=state, detail=detail, seed=self.seed, changes=tuple(self.changes), keys=keys)
+
+
+@dataclass(frozen=True)
+class _Run:
+    """What one patch did to the changed tests."""
+
+    failed: Mapping[Change, bool]
+    stopped: str = ""  # the limit that it met, in two tries; then no test counts as failed
 
 
 class CounterEvaluation:
@@ -130,24 +146,33 @@ class CounterEvaluation:
     ) -> Control | None:
         """The control that these changes decide; None if the gold patch confirms none of them."""
         instance = testbed.instance
-        fails = self._run(bed, patch, drawn, trial)
+        run = self._run(bed, patch, drawn, trial)
+        fails = run.failed
         silent = [change for change in drawn if not fails[change]]
-        gold = self._run(bed, instance.patch, silent, trial) if silent else {}
+        gold = self._run(bed, instance.patch, silent, trial).failed if silent else {}
         trial.changes += [_drawn(change, texts[change.path], fails[change], gold.get(change)) for change in drawn]
         bent = [change for change in silent if gold[change]]
         trial.spent += [change for change in silent if not gold[change]]
         if bent:
-            return trial.ended(ControlState.FAILED, ", ".join(change.test for change in bent))
+            tests = ", ".join(change.test for change in bent)
+            if run.stopped:
+                return trial.ended(ControlState.STOPPED, f"{tests}: {run.stopped}, and not with the gold patch")
+            return trial.ended(ControlState.FAILED, tests)
         return trial.ended(ControlState.PASSED) if len(silent) < len(drawn) else None
 
-    def _run(self, bed: Testbed, patch: str, changes: Sequence[Change], trial: _Trial) -> dict[Change, bool]:
+    def _run(self, bed: Testbed, patch: str, changes: Sequence[Change], trial: _Trial) -> _Run:
         """Whether the tests of each change failed with a patch."""
-        verdict = self._evaluator.evaluate(bed, patch)
-        if verdict.outcome is Outcome.INFRASTRUCTURE:
-            raise InfrastructureError(verdict.detail)
-        trial.keys.append(verdict.key)
-        statuses = kept_statuses(self._evaluator, self._statuses, bed, verdict)
-        return {change: has_failed(change, bed.instance, statuses) for change in changes}
+        met: list[str] = []
+        for patient in (False, True):
+            verdict = self._evaluator.evaluate(bed, patch, patient=patient)
+            if verdict.outcome is Outcome.INFRASTRUCTURE:
+                raise InfrastructureError(verdict.detail)
+            trial.keys.append(verdict.key)
+            if verdict.outcome not in LIMITED:
+                statuses = kept_statuses(self._evaluator, self._statuses, bed, verdict)
+                return _Run({change: has_failed(change, bed.instance, statuses) for change in changes})
+            met.append(verdict.outcome.value)
+        return _Run(dict.fromkeys(changes, False), f"{met[0]}, then {met[1]} with {PATIENCE:g} times the time")
 
 
 def has_failed(change: Change, instance: Instance, statuses: Mapping[str, str]) -> bool:
@@ -214,8 +239,8 @@ def _recorded(journal: Journal, key: str) -> Control | None:
 
 
 def with_control(verdict: Verdict, control: Control) -> Verdict:
-    """The verdict with its control, and with the flag if that failed."""
-    flags = (f"{CONTROL_FAILED}{control.detail}",) if control.state is ControlState.FAILED else ()
+    """The verdict with its control, and with the flag if that failed or was stopped."""
+    flags = (f"{FLAGS[control.state]}{control.detail}",) if control.state in FLAGS else ()
     return verdict.model_copy(update={"control": control, "flags": (*verdict.flags, *flags)})
 
 

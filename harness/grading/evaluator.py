@@ -52,21 +52,21 @@ class Evaluator:
         """Where the log of a verdict lies (there is none for an empty patch)."""
         return self._runner.log_path(verdict.key)
 
-    def evaluate(self, testbed: Testbed, patch: str | None, repeat: int = 0) -> Verdict:
+    def evaluate(self, testbed: Testbed, patch: str | None, repeat: int = 0, patient: bool = False) -> Verdict:
         """The verdict on a patch; equal questions asked meanwhile by other threads wait for the same one.
 
-        Another ``repeat`` of the same patch is a question of its own.
+        Another ``repeat`` of the same patch is a question of its own, and so is one with more time (``patient``).
         """
-        return untested(testbed.instance, patch or "") or self._evaluate(testbed, patch, repeat)
+        return untested(testbed.instance, patch or "") or self._evaluate(testbed, patch, repeat, patient)
 
     def evaluate_base(self, testbed: Testbed, repeat: int = 0) -> Verdict:
         """The verdict on the base state itself: the tests without any patch."""
         return self._evaluate(testbed, None, repeat)
 
-    def _evaluate(self, testbed: Testbed, patch: str | None, repeat: int) -> Verdict:
+    def _evaluate(self, testbed: Testbed, patch: str | None, repeat: int, patient: bool = False) -> Verdict:
         instance = testbed.instance
         try:
-            found = self._runner.run(instance.instance_id, lambda: self._question(testbed, patch, repeat))
+            found = self._runner.run(instance.instance_id, lambda: self._question(testbed, patch, repeat, patient))
         except InfrastructureError as error:
             command = error.command if isinstance(error, SandboxError) else None
             return infrastructure(instance, str(error), command)
@@ -75,23 +75,24 @@ class Evaluator:
         # two instances may share image, tests and patch, and so one record; each has the verdict under its own id
         return found.model_copy(update={"instance_id": instance.instance_id})
 
-    def _question(self, testbed: Testbed, patch: str | None, repeat: int) -> Question[Verdict]:
+    def _question(self, testbed: Testbed, patch: str | None, repeat: int, patient: bool) -> Question[Verdict]:
         digest = self._sandbox.digest(testbed.image)
-        key = evaluation_key(testbed, patch, digest, self._limits, repeat)
+        key = evaluation_key(testbed, patch, digest, self._limits, repeat, patient)
         seen = {"key": key, "image": testbed.image, "image_digest": digest}
 
         def work() -> Finished[Verdict]:
-            found, log = self._test(testbed, digest, patch)
+            found, log = self._test(testbed, digest, patch, patient)
             verdict = found.model_copy(update=seen)
             record = {"verdict": verdict.model_dump(mode="json"), "patch": patch_key(patch, repeat)}
             return Finished(verdict, record, log)
 
         return Question(key, work)
 
-    def _test(self, testbed: Testbed, digest: str, patch: str | None) -> tuple[Verdict, bytes]:
+    def _test(self, testbed: Testbed, digest: str, patch: str | None, patient: bool) -> tuple[Verdict, bytes]:
         """The verdict of one container, and its log."""
         started = time.monotonic()
-        results = self._sandbox.run(evaluation_job(testbed, digest, patch, self._limits))
+        job = evaluation_job(testbed, digest, patch, self._limits)
+        results = self._sandbox.run(replace(job, patient=patient))
         said, applied = take_changes(results[0])
         results = (replace(results[0], output=said), *results[1:])
         nonce = new_nonce()
@@ -164,7 +165,9 @@ def patch_key(patch: str | None, repeat: int = 0) -> str:
     return content_key(patch=patch, repeat=repeat)
 
 
-def evaluation_key(testbed: Testbed, patch: str | None, digest: str, limits: Limits, repeat: int = 0) -> str:
+def evaluation_key(
+    testbed: Testbed, patch: str | None, digest: str, limits: Limits, repeat: int = 0, patient: bool = False
+) -> str:
     """Hash of everything that determines a verdict, and the number of the repeat."""
     instance, specification = testbed.instance, testbed.specification
     return content_key(
@@ -179,4 +182,5 @@ def evaluation_key(testbed: Testbed, patch: str | None, digest: str, limits: Lim
         protocol=protocol(),
         grader=grader_version(),
         **({"repeat": repeat} if repeat else {}),
+        **({"patient": True} if patient else {}),
     )

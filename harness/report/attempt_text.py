@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict
 
 from harness.common.inert import one_line, quoted
 from harness.core.candidate import Candidate, Edit
-from harness.core.control import Control
+from harness.core.control import Control, DrawnChange
 from harness.core.verdict import Verdict
 from harness.core.whole_suite import SuiteState, WholeSuite
 from harness.report.checkpoint_cost import CheckpointCost
@@ -199,9 +199,15 @@ def _control(control: Control) -> Iterator[str]:
     detail = f": {control.detail}" if control.detail else ""
     yield one_line(f"control: {control.state.value.replace('-', ' ')}{detail}")
     for change in control.changes:
-        ended = "failed, as it must" if change.failed else "passed, though its expectation was changed"
-        yield one_line(f"{change.test}, line {change.line}, {change.kind}: {ended}")
+        yield one_line(f"{change.test}, line {change.line}, {change.kind}: {_ended(change)}")
         yield from (*quoted(f"-{change.before}"), *quoted(f"+{change.after}"))
+
+
+def _ended(change: DrawnChange) -> str:
+    if change.failed:
+        return "failed, as it must"
+    nor = ", nor did it with the gold patch" if change.gold_failed is False else ""
+    return f"did not fail, though its expectation was changed{nor}"
 
 
 def _whole_suite(suite: WholeSuite) -> Iterator[str]:

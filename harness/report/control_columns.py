@@ -15,7 +15,7 @@ def control_columns(row: SummaryRow) -> dict[str, object]:
 
 
 def control_notes(rows: Sequence[SummaryRow]) -> list[str]:
-    """One line on all counter-evaluations, which names the rows with failed ones; none if there are none."""
+    """One line on all counter-evaluations, which names the rows with flagged ones; none if there are none."""
     states: Counter[str] = Counter()
     for row in rows:
         states.update({state.value: number for state, number in row.controls.items()})
@@ -23,9 +23,12 @@ def control_notes(rows: Sequence[SummaryRow]) -> list[str]:
         return []
     time = span(sum(row.control_seconds for row in rows))
     note = f"Counter-evaluations of resolved patches: {counts(dict(states))}; time {time}."
-    failed = [
-        f"{row.checkpoint} {row.condition or 'reference'}" for row in rows if row.controls.get(ControlState.FAILED)
-    ]
-    if failed:
-        note += f" Results that may be forged, flagged control-failed and counted as resolved: {', '.join(failed)}."
+    if failed := _with(rows, ControlState.FAILED):
+        note += f" Results that may be forged, flagged control-failed and counted as resolved: {failed}."
+    if stopped := _with(rows, ControlState.STOPPED):
+        note += f" Neither passed nor failed, flagged control-stopped and counted as resolved: {stopped}."
     return [note]
+
+
+def _with(rows: Sequence[SummaryRow], state: ControlState) -> str:
+    return ", ".join(f"{row.checkpoint} {row.condition or 'reference'}" for row in rows if row.controls.get(state))

@@ -32,7 +32,7 @@ def verdict_list(verdicts: "Iterable[Verdict]") -> "Table":
 
 
 def _remarks(verdict: "Verdict") -> list[str]:
-    undecided = verdict.control is not None and verdict.control.state not in ("passed", "failed")
+    undecided = verdict.control is not None and verdict.control.state not in ("passed", "failed", "stopped")
     return [
         *([verdict.detail] if verdict.detail else []),
         *(f"! {flag}" for flag in verdict.flags),

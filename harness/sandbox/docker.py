@@ -15,7 +15,7 @@ from threading import BoundedSemaphore
 from typing import TYPE_CHECKING
 
 from harness.common.docker_client import RUN_LABEL, translated
-from harness.core.interfaces import Command, CommandResult, Job
+from harness.core.interfaces import PATIENCE, Command, CommandResult, Job, Limits
 from harness.errors import InfrastructureError, SandboxError, Stopped
 from harness.sandbox.circumstances import Circumstances
 from harness.sandbox.ending import ended_from_inside, memory_kills
@@ -167,7 +167,7 @@ class DockerSandbox:
 
     def _execute(self, container: "Container", command: Command, job: Job, files: Mapping[str, bytes]) -> CommandResult:
         with translated(f"running {command.argv[0]} in a container"):
-            result = execute(self._client, container, command.argv, job.workdir, job.limits, files)
+            result = execute(self._client, container, command.argv, job.workdir, _limits(job), files)
         if NO_SPACE in result.output and not self._quota:
             # Under a quota the disk that is full is the container's own share.
             with translated("a command found the disk full"):
@@ -195,6 +195,10 @@ class DockerSandbox:
             self._unremoved = True
 
 
+def _limits(job: Job) -> Limits:
+    return replace(job.limits, seconds=job.limits.seconds * PATIENCE) if job.patient else job.limits
+
+
 def _lifetime(job: Job) -> float:
-    """Seconds after which a job's container ends by itself."""
-    return len(job.commands) * job.limits.seconds * 2 + GRACE_SECONDS
+    """Seconds after which a job's container ends by itself: the same for a patient job, since what runs in it sees it."""
+    return len(job.commands) * job.limits.seconds * (PATIENCE + 1) + GRACE_SECONDS

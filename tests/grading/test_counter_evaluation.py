@@ -148,6 +148,61 @@ def test_a_change_that_gold_does_not_confirm_speaks_against_nobody(make) -> None
     assert all(change.gold_failed is False for change in verdict.control.changes)
 
 
+STOPPED = CommandResult(None, b"", 2.0, timed_out=True)
+OUT_OF_MEMORY = CommandResult(137, b"", 2.0, out_of_memory=True)
+
+
+class Limited(Tests):
+    """Its changed tests end at a limit: always, or unless they have more time."""
+
+    def __init__(self, meets: Callable[[Job], bool], result: CommandResult = STOPPED) -> None:
+        super().__init__(honest)
+        self.meets = meets
+        self.result = result
+
+    def run(self, job: Job) -> tuple[CommandResult, ...]:
+        results = super().run(job)
+        is_changed = b"+    assert x == 2\n" not in job.files.get("/harness/test.diff", b"+    assert x == 2\n")
+        return (results[0], self.result) if is_changed and self.meets(job) else results
+
+
+@pytest.mark.parametrize("result", [STOPPED, OUT_OF_MEMORY])
+def test_a_slow_control_has_a_second_try_with_more_time(make, testbed: Testbed, result: CommandResult) -> None:
+    """An honest patch at its limit used to be flagged control-failed."""
+    sandbox = Limited(lambda job: not job.patient, result)
+    verdict = make(sandbox)(testbed.instance.patch + "\n")
+    assert (verdict.control.state, verdict.flags) == (ControlState.PASSED, ())
+    assert [job.patient for job in sandbox.jobs] == [False, False, False, True]
+    assert len(verdict.control.keys) == 2
+
+
+def test_a_control_that_is_stopped_twice_is_neither_passed_nor_failed(make) -> None:
+    sandbox = Limited(lambda job: not honest(job))
+    verdict = make(sandbox)(FORGED)
+    assert verdict.outcome is Outcome.RESOLVED
+    assert verdict.control.state is ControlState.STOPPED
+    reason = "tests/test_a.py::test_new: timeout, then timeout with 3 times the time, and not with the gold patch"
+    assert (verdict.control.detail, verdict.flags) == (reason, (f"control-stopped: {reason}",))
+    assert [(change.failed, change.gold_failed) for change in verdict.control.changes] == [(False, True)]
+    again = Limited(lambda job: True)
+    assert make(again)(FORGED).control == verdict.control
+    assert again.jobs == []
+
+
+def test_a_change_that_stops_the_gold_patch_speaks_against_nobody(make) -> None:
+    verdict = make(Limited(lambda job: True))(FORGED)
+    assert (verdict.control.state, verdict.flags) == (ControlState.NONE_DRAWN, ())
+
+
+def test_a_second_try_that_passes_the_changed_test_is_forged(make) -> None:
+    sandbox = Limited(lambda job: not job.patient)
+    verdict = make(sandbox)(FORGED)
+    assert (verdict.control.state, verdict.flags) == (
+        ControlState.FAILED,
+        ("control-failed: tests/test_a.py::test_new",),
+    )
+
+
 def test_a_control_is_kept_and_never_made_again(make) -> None:
     first = make(Tests(honest))(FORGED)
     again = Tests(honest)

@@ -152,6 +152,18 @@ def test_time_limit_stops_and_removes_at_once(sandbox, base_image) -> None:
     assert time.monotonic() - started < 8
 
 
+def test_a_patient_job_has_more_time_and_can_not_tell(sandbox, base_image) -> None:
+    command = Command(("/bin/sh", "-c", "sleep 2; tr '\\0' ' ' < /proc/1/cmdline"))
+    job = Job(base_image, {}, (command,), limits_with(seconds=5), workdir="/")
+    [usual] = sandbox.run(job)
+    [patient] = sandbox.run(replace(job, patient=True))
+    assert usual.output.startswith(b"sleep ")
+    assert patient.output == usual.output
+    [stopped] = sandbox.run(replace(job, limits=limits_with(seconds=1)))
+    [ended] = sandbox.run(replace(job, limits=limits_with(seconds=1), patient=True))
+    assert (stopped.timed_out, ended.exit_status) == (True, 0)
+
+
 def test_memory_limit_is_recognised_as_such(sandbox, base_image) -> None:
     [result] = run(sandbox, base_image, "python3 -c 'x = bytearray(600 << 20)'", memory_bytes=100 << 20)
     assert result.out_of_memory

@@ -1,7 +1,12 @@
 """The counter-evaluation in real containers: forged results are caught, honest ones are not."""
 
+import hashlib
 import time
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from forgeries import FORGERIES
@@ -34,6 +39,7 @@ TESTED = (
 )
 HONEST = {"the fix": diff({"calc.py": FIXED}), "another fix": diff({"calc.py": "from operator import add\n"})}
 AT_A_TIME = 3
+SHORT = replace(LIMITS, seconds=6.0)  # of a counter-evaluation
 FAILING = ("test_add", "test_table[1-4-5]", "test_table[2-7-9]", "test_more")
 
 
@@ -55,10 +61,9 @@ def testbed(docker_client, tmp_path_factory):
     remove_images(docker_client, [instance.instance_id])
 
 
-@pytest.fixture(scope="module")
-def checked(docker_client, testbed, tmp_path_factory):
-    """The verdicts on all patches, each resolved one evaluated once more, whatever flags it has."""
-    folder = tmp_path_factory.mktemp("control")
+@contextmanager
+def open_checker(docker_client, testbed, folder: Path, limits=LIMITS) -> Iterator[Callable[[str], Verdict]]:
+    """Makes the verdict on a patch, evaluated once more within these limits, whatever flags it has."""
     with (
         DockerSandbox(docker_client, RUN) as sandbox,
         Journal(folder / "journal.jsonl") as journal,
@@ -71,16 +76,25 @@ def checked(docker_client, testbed, tmp_path_factory):
             return read_statuses(*question)[0]
 
         control = CounterEvaluation(
-            Evaluator(sandbox, controls, folder / "logs", LIMITS, weigh), commands, controls, statuses, lambda: "1"
+            Evaluator(sandbox, controls, folder / "logs", limits, weigh), commands, controls, statuses, lambda: "1"
         )
 
         def checked(patch: str) -> Verdict:
             verdict = evaluator.evaluate(testbed, patch)
             return control.checked(testbed, patch, verdict.model_copy(update={"flags": ()}))
 
-        patches = {**{name: diff(new) for name, new in FORGERIES.items()}, **HONEST}
-        with ThreadPoolExecutor(AT_A_TIME) as pool:
-            yield dict(zip(patches, pool.map(checked, patches.values()), strict=True))
+        yield checked
+
+
+@pytest.fixture(scope="module")
+def checked(docker_client, testbed, tmp_path_factory):
+    """The verdicts on all patches."""
+    patches = {**{name: diff(new) for name, new in FORGERIES.items()}, **HONEST}
+    with (
+        open_checker(docker_client, testbed, tmp_path_factory.mktemp("control")) as check,
+        ThreadPoolExecutor(AT_A_TIME) as pool,
+    ):
+        return dict(zip(patches, pool.map(check, patches.values()), strict=True))
 
 
 @pytest.mark.parametrize("name", FORGERIES)
@@ -99,3 +113,22 @@ def test_an_honest_patch_passes(checked, name: str) -> None:
     assert [change.failed for change in verdict.control.changes] == [True, True]
     assert verdict.control.seed == "1"
     assert len(verdict.control.keys) == 1
+
+
+KNOWS = f"""import hashlib, time
+content = open("tests/test_calc.py", "rb").read()
+if hashlib.sha1(content).hexdigest() != "{hashlib.sha1(TESTED.encode()).hexdigest()}":
+    time.sleep(100)
+def add(a, b):
+    return {{(0, 0): 0, (1, 2): 3, (1, 4): 5, (2, 7): 9, (2, 2): 4}}[a, b]
+"""
+
+
+def test_a_slow_patch_has_a_second_try_and_one_that_waits_is_flagged(docker_client, testbed, tmp_path: Path) -> None:
+    slow = diff({"calc.py": f"import time\ntime.sleep(8)\n{FIXED}"})
+    with open_checker(docker_client, testbed, tmp_path, SHORT) as check, ThreadPoolExecutor(2) as pool:
+        honest, waits = pool.map(check, [slow, diff({"calc.py": KNOWS})])
+    assert (honest.control.state, honest.flags) == (ControlState.PASSED, ())
+    assert len(honest.control.keys) == 2
+    assert (waits.outcome, waits.control.state) == (Outcome.RESOLVED, ControlState.STOPPED)
+    assert [flag.partition(":")[0] for flag in waits.flags] == ["control-stopped"]

@@ -179,8 +179,9 @@ def test_counter_evaluations_are_listed_by_how_they_ended() -> None:
     verdicts = VERDICTS | {i: VERDICTS[i].model_copy(update={"control": control}) for i, control in controls.items()}
     part = official_report(IDS, PREDICTIONS, verdicts, SOUND)["harness"]["control"]
     assert part == {
-        "states": {"passed": 0, "failed": 1, "none-drawn": 1, "undone": 0},
+        "states": {"passed": 0, "failed": 1, "stopped": 0, "none-drawn": 1, "undone": 0},
         "failed_ids": [IDS[0]],
+        "stopped_ids": [],
         "none_drawn_ids": [IDS[1]],
         "undone_ids": [],
         "seconds": 3.0,

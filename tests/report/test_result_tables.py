@@ -212,6 +212,16 @@ def test_counter_evaluations_have_columns_and_a_note_that_names_rows_with_failed
     assert "Counter-evaluations" not in result_tables.markdown(ROWS)
 
 
+def test_a_counter_evaluation_that_was_stopped_is_neither_passed_nor_failed() -> None:
+    rows = [row(controls={ControlState.PASSED: 1, ControlState.STOPPED: 1}, control_seconds=90.0), GOLD]
+    first = next(csv.DictReader(io.StringIO(result_tables.csv(rows))))
+    assert [first[f"controls_{state}"] for state in ("passed", "failed", "stopped")] == ["1", "0", "1"]
+    text = result_tables.markdown(rows)
+    assert "passed 1, stopped 1; time" in text
+    assert "Neither passed nor failed, flagged control-stopped and counted as resolved: concat model." in text
+    assert "may be forged" not in text
+
+
 def test_whole_suites_stand_beside_the_official_number() -> None:
     suites = {SuiteState.COMPARED: 20, SuiteState.NOT_RUN: 1}
     rows = [row(resolved=21, suites=suites, clean=18, breaking=2, suite_seconds=90.0), GOLD]
