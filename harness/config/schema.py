@@ -228,7 +228,7 @@ class EvaluationConfig(WholeSuiteKeys):
     images: ImagesConfig = ImagesConfig()
     # GiB of instances' images; those of finished ones go first
     image_budget: float | None = Field(default=None, gt=0, allow_inf_nan=False)
-    control: bool = True  # whether what is resolved without a flag is tested again, with an expectation changed
+    control: bool = True  # whether what is resolved is tested again, with an expectation changed
     calibration: ExistingFile | None = None  # what the gold patches did here; reports say which instances it excludes
 
     def limits(self) -> Limits:

@@ -58,7 +58,7 @@ class Verdict(BaseModel):
     cut_ids_matched: tuple[str, ...] = ()  # ids cut in the data set, graded by the tests that begin like them
     cut_ids_ambiguous: tuple[str, ...] = ()  # those whose tests do not agree: counted as failed
     circumstances: dict[str, str] = {}  # that may change a result: time zone, hash seed, CPU, memory, kernel
-    control: Control | None = None  # of what is resolved without a flag, if it is asked for
+    control: Control | None = None  # of what is resolved, if it is asked for
     whole_suite: WholeSuite | None = None  # of what is resolved, if it is asked for
     known: bool = Field(default=False, exclude=True)  # nothing was run for it now; of this process, never written
 

@@ -1,4 +1,4 @@
-"""The counter-evaluation: what is resolved without a flag must fail if a test expects something else.
+"""The counter-evaluation: what is resolved must fail if a test expects something else.
 
 The ordinary evaluation once more, in a fresh container, with the row's own test patch in which an expectation of one
 or two FAIL_TO_PASS tests was changed. A patch that bends the runner or the log passes there, too. Nothing in the
@@ -6,6 +6,8 @@ container says which of the two runs it is: names, paths, owners and times are t
 
 A change may only speak against a patch if its test fails with the gold patch. That is asked when a test did not fail
 that should have: an honest patch costs the price of its tests, and no more.
+
+A flag is no reason to leave it out: what a patch is flagged for may be its task, as in the repository of a test runner.
 
 A run that meets a limit says nothing of its tests: it has a second try with more time. To excuse it would excuse a
 patch that knows a changed test file and sleeps; to count it as not failed would accuse a slow one.
@@ -94,7 +96,7 @@ class CounterEvaluation:
 
         A control that the machine ended is not kept: a later run tries again.
         """
-        if not _needs_control(verdict):
+        if not verdict.resolved:
             return verdict
         known = recalled(self._journal, verdict)
         if known.control is not None:
@@ -228,8 +230,8 @@ def control_key(verdict: Verdict) -> str:
 
 
 def recalled(journal: Journal, verdict: Verdict) -> Verdict:
-    """The verdict with its control if a journal holds one, for what is resolved without a flag."""
-    control = _recorded(journal, control_key(verdict)) if _needs_control(verdict) else None
+    """The verdict with its control if a journal holds one, for what is resolved."""
+    control = _recorded(journal, control_key(verdict)) if verdict.resolved else None
     return verdict if control is None else with_control(verdict, control)
 
 
@@ -242,7 +244,3 @@ def with_control(verdict: Verdict, control: Control) -> Verdict:
     """The verdict with its control, and with the flag if that failed or was stopped."""
     flags = (f"{FLAGS[control.state]}{control.detail}",) if control.state in FLAGS else ()
     return verdict.model_copy(update={"control": control, "flags": (*verdict.flags, *flags)})
-
-
-def _needs_control(verdict: Verdict) -> bool:
-    return verdict.resolved and not verdict.flags

@@ -1,6 +1,6 @@
 """Plain lists for the terminal: verdict by verdict, image by image."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from harness.common.inert import inert
@@ -32,13 +32,19 @@ def verdict_list(verdicts: "Iterable[Verdict]") -> "Table":
 
 
 def _remarks(verdict: "Verdict") -> list[str]:
-    undecided = verdict.control is not None and verdict.control.state not in ("passed", "failed", "stopped")
     return [
         *([verdict.detail] if verdict.detail else []),
         *(f"! {flag}" for flag in verdict.flags),
-        *([f"control: {verdict.control.state.replace('-', ' ')}"] if verdict.control and undecided else []),
+        *_control(verdict),
         *([suite_line(verdict.whole_suite)] if verdict.whole_suite else []),
     ]
+
+
+def _control(verdict: "Verdict") -> Iterator[str]:
+    """How a control ended, unless a flag says so: that it passed is news only beside a flag."""
+    state = verdict.control.state if verdict.control else None
+    if state in ("none-drawn", "undone") or (state == "passed" and verdict.flags):
+        yield f"control: {state.replace('-', ' ')}"
 
 
 def judged_notes(

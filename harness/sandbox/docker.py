@@ -200,5 +200,5 @@ def _limits(job: Job) -> Limits:
 
 
 def _lifetime(job: Job) -> float:
-    """Seconds after which a job's container ends by itself: the same for a patient job, since what runs in it sees it."""
+    """Seconds after which a job's container ends by itself; a patient one's too, as what runs in it sees them."""
     return len(job.commands) * job.limits.seconds * (PATIENCE + 1) + GRACE_SECONDS

@@ -109,6 +109,10 @@ def make(tmp_path: Path, monkeypatch, testbed: Testbed):
         journal.close()
 
 
+def counter_evaluation(checked: Callable[[str], Verdict]) -> CounterEvaluation:
+    return next(c.cell_contents for c in checked.__closure__ if isinstance(c.cell_contents, CounterEvaluation))
+
+
 def test_an_honest_patch_passes_at_the_price_of_its_tests(make, testbed: Testbed) -> None:
     sandbox = Tests(honest)
     verdict = make(sandbox)(testbed.instance.patch)
@@ -223,14 +227,27 @@ def test_the_container_can_not_see_which_run_it_is(make) -> None:
 
 
 @pytest.mark.parametrize("flags", [("test hooks: a.py",), ()])
-def test_what_is_flagged_or_not_resolved_needs_none(make, flags, tmp_path: Path) -> None:
+def test_what_is_not_resolved_needs_none(make, flags, tmp_path: Path) -> None:
     sandbox = Tests(honest)
-    checked = make(sandbox).__closure__
-    control = next(cell.cell_contents for cell in checked if isinstance(cell.cell_contents, CounterEvaluation))
-    outcome = Outcome.RESOLVED if flags else Outcome.UNRESOLVED
-    verdict = Verdict(instance_id="i", outcome=outcome, phase=Phase.GRADE, flags=flags)
-    assert control.checked(None, FORGED, verdict) is verdict
+    verdict = Verdict(instance_id="i", outcome=Outcome.UNRESOLVED, phase=Phase.GRADE, flags=flags)
+    assert counter_evaluation(make(sandbox)).checked(None, FORGED, verdict) is verdict
     assert sandbox.jobs == []
+
+
+@pytest.mark.parametrize(
+    ("patch", "state"), [(FORGED, ControlState.FAILED), (FORGED.replace("'forged'", "2"), "passed")]
+)
+def test_what_is_flagged_has_one_and_stays_flagged(make, testbed: Testbed, patch: str, state: str) -> None:
+    """In the repository of a test runner, every patch is flagged: none of them had a counter-evaluation."""
+    verdict = Verdict(
+        instance_id="i", outcome=Outcome.RESOLVED, phase=Phase.GRADE, flags=("test runner: a.py",), key="k"
+    )
+    found = counter_evaluation(make(Tests(honest))).checked(testbed, patch, verdict)
+    assert found.control.state == state
+    assert [flag.partition(":")[0] for flag in found.flags] == [
+        "test runner",
+        *(["control-failed"] * (state == "failed")),
+    ]
 
 
 def test_the_machines_failure_is_not_kept(make) -> None:
