@@ -16,10 +16,11 @@ from harness.common.hashing import content_key
 from harness.common.journal import Journal
 from harness.config.schema import CheckpointConfig, ServingConfig
 from harness.core.interfaces import Answer, Sampling
-from harness.errors import HarnessError, InputError
+from harness.errors import HarnessError, InfrastructureError, InputError
 from harness.model.checkpoint import argument, context_length
 from harness.model.connection import connect
-from harness.model.endpoint import EndpointModel
+from harness.model.endpoint import EndpointModel, require_room
+from harness.model.kept_facts import AbsentEndpoint, Seen, TokenCounts, note_seen, seen_before
 from harness.model.listing import find_model
 from harness.model.manner import read_manner
 from harness.model.orphans import reap_servers
@@ -27,16 +28,21 @@ from harness.model.prompts import Prompt
 from harness.model.recorded import RecordedModel, question
 from harness.model.response import read_record
 from harness.model.served import ServedCheckpoint
+from harness.repo.blob_cache import BlobStore, derived_store
 
 log = logging.getLogger(__name__)
+
+
+Source = ServedCheckpoint | EndpointModel | AbsentEndpoint
 
 
 class JournaledModel:
     """A model whose answers are in a journal before they are returned, and are never asked for again."""
 
-    def __init__(self, source: ServedCheckpoint | EndpointModel, journal: Journal) -> None:
-        """Ask ``source`` only what ``journal`` does not hold."""
+    def __init__(self, source: Source, journal: Journal, store: BlobStore) -> None:
+        """Ask ``source`` only what ``journal`` does not hold, and count only texts of which ``store`` has no count."""
         self.revision = source.revision
+        self._counts = TokenCounts(store, source.revision, source.manner)
         self.routes: set[str] = set()  # by which questions went whose answers were given
         self._source = source
         self._journal = journal
@@ -95,7 +101,8 @@ class JournaledModel:
             task.exception()
 
     async def _ask(self, key: str, asked: dict[str, Any], prompt: str, sampling: Sampling) -> Answer:
-        answer = await self._source.answer(prompt, sampling, asked["index"])
+        require_room(await self.count_tokens(prompt), sampling, await self.context_length())
+        answer = await self._source.ask(prompt, sampling, asked["index"])
         route = self._source.route
         stage = {"stage": prompt.stage} if isinstance(prompt, Prompt) else {}
         about = {**self._about, **stage, "route": route, "in_force": self._source.in_force(sampling)}
@@ -112,7 +119,7 @@ class JournaledModel:
 
     async def count_tokens(self, text: str) -> int:
         """Tokens of ``text`` as one user message, the chat template included."""
-        return await self._source.count_tokens(text)
+        return await self._counts.of(text, self._source.count_tokens)
 
     async def context_length(self) -> int:
         """Tokens that prompt and answer may take together."""
@@ -126,21 +133,40 @@ async def open_model(
     """The model of a checkpoint, answering from ``journal`` first; its server, if any was needed, ends with the block.
 
     A local checkpoint's server logs to ``folder``, where servers that a killed run left are ended first.
-    An endpoint has to be reachable. Recorded answers are looked up as they are, and are not journaled again.
+    An endpoint that can't be reached and could before has the answers and counts of then; to every other question it is
+    an InfrastructureError. Recorded answers are looked up as they are, and are not journaled again.
     Raises InputError for a checkpoint, an endpoint or a recording that can't be used, InfrastructureError for an
-    endpoint that can't be reached.
+    endpoint that can't be reached and never was.
     """
     if checkpoint.answers is not None:
         yield await asyncio.to_thread(RecordedModel, checkpoint, serving)
-    elif checkpoint.endpoint is None:
-        reap_servers(folder)
-        source = await asyncio.to_thread(ServedCheckpoint, checkpoint, serving, concurrency, folder)
-        async with source, JournaledModel(source, journal) as model:
+        return
+    with derived_store(folder) as store:
+        source: Source
+        if checkpoint.endpoint is None:
+            reap_servers(folder)
+            source = await asyncio.to_thread(ServedCheckpoint, checkpoint, serving, concurrency, folder)
+        else:
+            source = await _open_seen(checkpoint, serving, concurrency, store)
+        async with source, JournaledModel(source, journal, store) as model:
             yield model
-    else:
+
+
+async def _open_seen(
+    checkpoint: CheckpointConfig, serving: ServingConfig, concurrency: int, store: BlobStore
+) -> EndpointModel | AbsentEndpoint:
+    """A checkpoint's endpoint, or what is known of it from before if it can't be reached."""
+    try:
         endpoint = await open_endpoint(checkpoint, serving, concurrency)
-        async with endpoint, JournaledModel(endpoint, journal) as model:
-            yield model
+    except InfrastructureError as error:
+        before = seen_before(store, checkpoint)
+        if before is None:
+            raise
+        log.warning("%s: %s; what it answered before is used", checkpoint.name, error)
+        revision = _revision(checkpoint, before.model)
+        return AbsentEndpoint(revision, before.context, read_manner(checkpoint), error)
+    note_seen(store, checkpoint, Seen(endpoint.model, endpoint.context))
+    return endpoint
 
 
 async def open_endpoint(checkpoint: CheckpointConfig, serving: ServingConfig, concurrency: int) -> EndpointModel:
@@ -148,26 +174,27 @@ async def open_endpoint(checkpoint: CheckpointConfig, serving: ServingConfig, co
 
     Raises InfrastructureError if it can't be reached, InputError if it refuses the key or does not serve the model.
     """
-    url = checkpoint.endpoint or ""
     given = argument(checkpoint.server_args, "--max-model-len")
-    context = None if given is None else context_length(Path(), checkpoint.server_args)
-    client = connect(url, api_key(checkpoint), serving.request_seconds)
+    client = connect(checkpoint.endpoint or "", api_key(checkpoint), serving.request_seconds)
     try:
-        model = await find_model(client, checkpoint.model)
+        model, listed = await find_model(client, checkpoint.model)
     except HarnessError:
         await client.close()
         raise
-    # without a revision of the user's, the address is all that distinguishes one set of weights from another
-    revision = f"{model}@{checkpoint.revision or url}"
     return EndpointModel(
         client,
         model,
-        revision,
+        _revision(checkpoint, model),
         concurrency=concurrency,
         request_seconds=serving.request_seconds,
-        context=context,
+        context=listed if given is None else context_length(Path(), checkpoint.server_args),
         manner=read_manner(checkpoint),
     )
+
+
+def _revision(checkpoint: CheckpointConfig, model: str) -> str:
+    # without a revision of the user's, the address is all that distinguishes one set of weights from another
+    return f"{model}@{checkpoint.revision or checkpoint.endpoint}"
 
 
 def api_key(checkpoint: CheckpointConfig) -> str:

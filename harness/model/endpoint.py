@@ -9,11 +9,9 @@ from dataclasses import replace
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from harness.common.hashing import content_hash
 from harness.core.interfaces import Answer, ContextOverflow, Sampling
 from harness.errors import InfrastructureError, InputError
 from harness.model.connection import SIDE_SECONDS
-from harness.model.listing import list_models
 from harness.model.manner import CHAT, COMPLETIONS, PLAIN, Manner
 from harness.model.patience import FIRST_PAUSE, Passing, Standing, with_patience
 from harness.model.refusal import error_in, explain, lacks_template
@@ -65,8 +63,8 @@ class EndpointModel:
     ) -> None:
         """Ask ``model``, at most ``concurrency`` questions at a time; closes ``client`` at the end.
 
-        A question with all its retries takes at most ``request_seconds``. ``context``: tokens, asked of the server if
-        None. ``route``: the one that goes with the model's own template, if that is known here.
+        A question with all its retries takes at most ``request_seconds``. ``context``: tokens for prompt and answer
+        together, if they are known. ``route``: the one that goes with the model's own template, if that is known here.
         """
         self.revision = revision
         self.model = model
@@ -77,12 +75,11 @@ class EndpointModel:
         self._standing = Standing()
         self._slots = asyncio.Semaphore(concurrency)
         self._seconds = request_seconds
-        self._context = context
+        self.context = context
         self.manner = manner
         self._own_template = route is not None
         self.route = route or manner.route(has_template=True)  # until the server says that there is no template
         self._tokenizes: bool | None = None  # not known before the first count
-        self._counts: dict[str, int] = {}  # by the text's hash
         self._ends: set[str] = set()  # words for an answer's end that nobody here knows
 
     async def __aenter__(self) -> Self:
@@ -93,13 +90,8 @@ class EndpointModel:
     ) -> None:
         await self._client.close()
 
-    async def answer(self, prompt: str, sampling: Sampling, index: int) -> Answer:
-        """Sample ``index`` of ``prompt``, once it is counted to fit; see `harness.core.interfaces.Model`."""
-        require_room(await self.count_tokens(prompt), sampling, await self.context_length())
-        return await self.ask(prompt, sampling, index)
-
     async def ask(self, prompt: str, sampling: Sampling, index: int) -> Answer:
-        """The same without counting first.
+        """Sample ``index`` of ``prompt``, which is known to fit; see `harness.core.interfaces.Model`.
 
         Raises ContextOverflow if the server says so or cut the answer short of max_tokens at the context's
         end, InfrastructureError for the rest: also if it refuses the key or the model, which the run's start had
@@ -192,16 +184,7 @@ class EndpointModel:
         return Passing(f"{self.base_url} does not answer as an OpenAI-compatible server does ({error})")
 
     async def count_tokens(self, text: str) -> int:
-        """Tokens of ``text`` as the model is asked it: the server's count, else a conservative estimate by its bytes.
-
-        A text is counted once.
-        """
-        key = content_hash(text)
-        if key not in self._counts:
-            self._counts[key] = await self._count(text)
-        return self._counts[key]
-
-    async def _count(self, text: str) -> int:
+        """Tokens of ``text`` as the model is asked it: the server's count, else a careful estimate by its bytes."""
         for _ in range(0 if self._tokenizes is False else TOKENIZE_TRIES):
             count = await self._try_count(text)
             if count is not None:
@@ -260,16 +243,10 @@ class EndpointModel:
         return count if isinstance(count, int) else None
 
     async def context_length(self) -> int:
-        """Tokens for prompt and answer together, as given, else as the server lists them.
-
-        Raises InputError if it lists none.
-        """
-        if self._context is None:
-            length = (await list_models(self._client)).get(self.model)
-            if length is None:
-                raise InputError(
-                    f"{self.base_url} does not say how long the context of {self.model} is; "
-                    "add server_args: [--max-model-len=N] to the checkpoint"
-                )
-            self._context = length
-        return self._context
+        """Tokens for prompt and answer together. Raises InputError if they are not known."""
+        if self.context is None:
+            raise InputError(
+                f"{self.base_url} does not say how long the context of {self.model} is; "
+                "add server_args: [--max-model-len=N] to the checkpoint"
+            )
+        return self.context

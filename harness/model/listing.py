@@ -65,17 +65,17 @@ async def _answers_below(client: "AsyncOpenAI", address: str) -> bool:
     return True
 
 
-async def find_model(client: "AsyncOpenAI", wanted: str | None) -> str:
-    """The model to ask for: ``wanted``, or the only one that the server lists.
+async def find_model(client: "AsyncOpenAI", wanted: str | None) -> tuple[str, int | None]:
+    """The model to ask for: ``wanted``, or the only one that the server lists; with its context as in `list_models`.
 
     Raises as `list_models`, and InputError for an unknown model and if none is asked for among several.
     """
     known = await list_models(client)
     if wanted is None and len(known) == 1:
-        return next(iter(known))
+        return next(iter(known.items()))
     served = ", ".join(known) or "no model"
     if wanted is None:
         raise InputError(f"{client.base_url}: serves {served}; name one as the checkpoint's model")
     if wanted not in known:
         raise InputError(f"{client.base_url}: serves {served}, not {wanted!r}{nearest(wanted, known)}")
-    return wanted
+    return wanted, known[wanted]

@@ -20,7 +20,7 @@ from harness.model.checkpoint import (
     server_arguments,
 )
 from harness.model.connection import connect
-from harness.model.endpoint import EndpointModel, require_room
+from harness.model.endpoint import EndpointModel
 from harness.model.manner import read_manner
 from harness.model.server import VllmServer
 from harness.model.tokens import PromptTokens
@@ -71,14 +71,13 @@ class ServedCheckpoint:
     ) -> None:
         await self._running.aclose()
 
-    async def answer(self, prompt: str, sampling: Sampling, index: int) -> Answer:
-        """Sample ``index`` of ``prompt``; see `harness.core.interfaces.Model`.
+    async def ask(self, prompt: str, sampling: Sampling, index: int) -> Answer:
+        """Sample ``index`` of ``prompt``, which is known to fit; see `harness.core.interfaces.Model`.
 
         A server that dies before it has answered is started again, a few times in all. Raises ServerError, with
         the reason from its log, if it does not start or dies once more.
         """
         expected = await self.count_tokens(prompt)
-        require_room(expected, sampling, self._context)
         server, answer = await self._ask_until_answered(prompt, sampling, index)
         if answer.prompt_tokens != expected and not self._compared:
             log.warning(

@@ -67,10 +67,19 @@ class BlobStore:
             except sqlite3.Error as error:
                 raise self._failure(error) from error
 
+    def replace(self, items: Mapping[str, bytes]) -> None:
+        """Keep the items in the place of what is held under their keys."""
+        with self._lock:
+            try:
+                with self._database:
+                    self._database.executemany("insert or replace into blobs values (?, ?)", items.items())
+            except sqlite3.Error as error:
+                raise self._failure(error) from error
+
     def _failure(self, error: sqlite3.Error) -> InfrastructureError:
         return InfrastructureError(f"{self.path}: {error}; remove the file, it is only a cache")
 
 
-def derived_store(cache: Path) -> BlobStore:
-    """The store in the cache folder that all runs of this machine share."""
-    return BlobStore(cache / "derived.sqlite3")
+def derived_store(folder: Path) -> BlobStore:
+    """The store in a folder: the cache folder's, which all runs of this machine share, or one run's own."""
+    return BlobStore(folder / "derived.sqlite3")

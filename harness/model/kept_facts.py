@@ -1,0 +1,102 @@
+"""What a run's models said of lengths, kept in its folder: a finished run needs no endpoint."""
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable
+from dataclasses import asdict, dataclass
+from typing import Any, NoReturn, Self
+from weakref import WeakValueDictionary
+
+from harness.common.hashing import content_hash, content_key
+from harness.config.schema import CheckpointConfig
+from harness.core.interfaces import Answer, Sampling
+from harness.errors import InfrastructureError
+from harness.model.manner import Manner
+from harness.repo.blob_cache import BlobStore
+
+
+class TokenCounts:
+    """Tokens of texts, by the text's hash and what counts them. A text is counted once, in this run or an earlier one.
+
+    An estimate of a server that counts nothing is kept like a count: other prompts would have other answers.
+    """
+
+    def __init__(self, store: BlobStore, revision: str, manner: Manner) -> None:
+        """``revision`` and ``manner`` name the model, and how a text is put to it."""
+        self._store = store
+        self._counter = content_key(revision=revision, asked=manner.said())
+        self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()  # of texts being counted
+
+    async def of(self, text: str, count: Callable[[str], Awaitable[int]]) -> int:
+        """Tokens of ``text``, which ``count`` is asked for if nobody has counted it yet."""
+        key = f"tokens {self._counter} {content_hash(text)}"
+        turn = self._turns.setdefault(key, asyncio.Lock())
+        async with turn:
+            if held := self._store.get([key]):
+                return int(held[key])
+            tokens = await count(text)
+            self._store.put({key: b"%d" % tokens})
+            return tokens
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What an endpoint listed when it was last reached."""
+
+    model: str
+    context: int | None  # tokens, None if it did not say
+
+
+def _place(checkpoint: CheckpointConfig) -> str:
+    return f"endpoint {content_key(url=checkpoint.endpoint, model=checkpoint.model)}"
+
+
+def note_seen(store: BlobStore, checkpoint: CheckpointConfig, seen: Seen) -> None:
+    """Keep what a checkpoint's endpoint lists, in the place of what it listed before."""
+    if seen_before(store, checkpoint) != seen:
+        store.replace({_place(checkpoint): json.dumps(asdict(seen)).encode()})
+
+
+def seen_before(store: BlobStore, checkpoint: CheckpointConfig) -> Seen | None:
+    """What a checkpoint's endpoint listed in an earlier run into the same folder; None if there was none."""
+    key = _place(checkpoint)
+    held = store.get([key])
+    return Seen(**json.loads(held[key])) if held else None
+
+
+class AbsentEndpoint:
+    """An endpoint that can't be reached now: what is known of it is as it was, and every question fails."""
+
+    def __init__(self, revision: str, context: int | None, manner: Manner, why: InfrastructureError) -> None:
+        self.revision = revision
+        self.manner = manner
+        self.route = ""
+        self._context = context
+        self._why = why
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """There is nothing to close."""
+
+    async def ask(self, prompt: str, sampling: Sampling, index: int) -> Answer:  # noqa: ARG002 - of nobody
+        """Raise InfrastructureError."""
+        self._fail()
+
+    async def count_tokens(self, text: str) -> int:  # noqa: ARG002 - likewise
+        """Raise InfrastructureError."""
+        self._fail()
+
+    async def context_length(self) -> int:
+        """Tokens that prompt and answer may take together, as the endpoint said. Raises InfrastructureError."""
+        if self._context is None:
+            self._fail()
+        return self._context
+
+    def in_force(self, sampling: Sampling) -> dict[str, Any]:
+        """Every parameter that an answer would be drawn with."""
+        return {**self.manner.extra_body, **sampling.parameters()}
+
+    def _fail(self) -> NoReturn:
+        raise InfrastructureError(str(self._why)) from self._why
