@@ -4,9 +4,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from harness.compare.ablation_values import METRICS, Ablation, AblationRow, Held, View, mean_of
+from harness.compare.group_costs import Costs
 from harness.core.conditions import Condition
 from harness.report.difference_format import bounds, points, probability
 from harness.report.format import NONE, number, percent, span, tokens
+from harness.report.money import amount, each_resolved
 from harness.report.stage_scores import StageRow
 from harness.statistics.compare import THESE_ALONE, Comparison
 from harness.statistics.rate import RATE_METHODS, Rate
@@ -27,6 +29,10 @@ METRIC_WORDS = {
     "headless_percent": "headless %",
     "padding_percent": "padding %",
 }
+COST_NOTE = (
+    "Model time is summed over requests, test and container time over containers. GPU time is that of the servers "
+    "started here. A question that conditions share is counted once."
+)
 SIMILARITY_NOTE = (
     "Similarity to the gold patch: SWE-RL's, difflib's ratio of the two patches' hunks in each file, mean over the "
     "files, 0 for an empty patch."
@@ -211,14 +217,32 @@ def _packing(found: Ablation) -> list[Table]:
 
 
 def _costs(found: Ablation) -> Table:
+    gpus = any(row.costs.gpu_seconds for row in found.rows)
     columns: list[Column] = [
         ("tokens in", lambda row: Cell(_count(row.costs.prompt_tokens))),
         ("tokens out", lambda row: Cell(_count(row.costs.completion_tokens))),
-        ("model time", lambda row: Cell(NONE if row.costs.model_seconds is None else span(row.costs.model_seconds))),
-        ("test time", lambda row: Cell(span(row.costs.test_seconds))),
+        ("GPU time", lambda row: Cell(span(row.costs.gpu_seconds or 0)))
+        if gpus
+        else ("model time", lambda row: Cell(span(row.costs.model_seconds or 0))),
+        ("container time", lambda row: Cell(span(row.costs.container_seconds or 0)))
+        if any(row.costs.container_seconds for row in found.rows)
+        else ("test time", lambda row: Cell(span(row.costs.test_seconds))),
         ("resolved", lambda row: Cell(str(row.costs.resolved))),
     ]
+    if any(row.costs.cost is not None for row in found.rows):
+        columns += [
+            ("cost", lambda row: Cell(_amount(row.costs))),
+            ("per resolved", lambda row: Cell(_each(row.costs))),
+        ]
     return _table(found, "Cost, of all seeds and conditions together", columns)
+
+
+def _amount(costs: Costs) -> str:
+    return amount(costs.cost, costs.currency or "")
+
+
+def _each(costs: Costs) -> str:
+    return each_resolved(costs.cost, costs.resolved, costs.currency or "")
 
 
 def _count(count: int | None) -> str:
@@ -251,7 +275,7 @@ def _beneath(found: Ablation) -> list[str]:
     if any(not held.comparison.trainings for held in found.held.get((None, "resolve_rate"), ())):
         notes.append(f"A difference speaks of other issues of these repositories; {THESE_ALONE}.")
     notes += [f"Not compared: {reason}." for reason in found.apart]
-    return [*notes, SIMILARITY_NOTE, "Model time is summed over requests, test time over containers."]
+    return [*notes, SIMILARITY_NOTE, COST_NOTE]
 
 
 def _smallest(found: Ablation) -> list[str]:

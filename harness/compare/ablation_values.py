@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from harness.compare.finished import Arm, Part
+from harness.compare.finished import Arm
+from harness.compare.group_costs import Costs, group_costs
 from harness.compare.groups_of_run import FinishedGroup, FinishedRun, named_conditions
 from harness.compare.run_changes import require_one_dataset, settings_changes
 from harness.compare.scores import cells, paired
@@ -28,17 +29,6 @@ METRICS: tuple[Metric, ...] = ("resolve_rate", "similarity", "empty_rate")
 BASELINE = "concat-then-split"  # strategy of the group that others are held against, if there is one
 
 View = tuple[Condition | None, Metric]  # None: the mean over all conditions
-
-
-@dataclass(frozen=True)
-class Costs:
-    """What a group took, over all its seeds and conditions; None if the records do not say."""
-
-    prompt_tokens: int | None
-    completion_tokens: int | None
-    model_seconds: float | None  # summed over requests
-    test_seconds: float  # summed over containers
-    resolved: int
 
 
 @dataclass(frozen=True)
@@ -178,22 +168,7 @@ def _row(found: FinishedGroup, conditions: Sequence[Condition | None]) -> Ablati
         packing_metrics=found.packing_metrics,
         rates=rates,
         stages={row.condition: row for row in stages},
-        costs=_costs([part for _, part in parts]),
-    )
-
-
-def _costs(parts: Sequence[Part]) -> Costs:
-    attempts = [one for part in parts for one in part.values()]
-
-    def total(values: list[Any]) -> Any:
-        return None if not values or None in values else sum(values)
-
-    return Costs(
-        prompt_tokens=total([one.scores.prompt_tokens for one in attempts]),
-        completion_tokens=total([one.scores.completion_tokens for one in attempts]),
-        model_seconds=total([one.scores.model_seconds for one in attempts]),
-        test_seconds=sum(one.verdict.test_seconds for one in attempts),
-        resolved=sum(one.verdict.resolved for one in attempts),
+        costs=group_costs(found),
     )
 
 

@@ -16,6 +16,7 @@ from harness.compare.finished import (
     read_part,
     variants_of,
 )
+from harness.compare.run_table import read_table
 from harness.core.conditions import Reference
 from harness.core.groups import Variant
 from harness.core.verdict import Verdict
@@ -41,6 +42,7 @@ class Results:
     candidates: "pd.DataFrame"
     calls: "pd.DataFrame"
     verdicts: "pd.DataFrame"
+    checkpoints: "pd.DataFrame"
     schema: int = SCHEMA
 
 
@@ -55,13 +57,13 @@ def load_results(place: str | Path) -> Results:
     if not folders:
         raise InputError(f"{place}: no results there; name the output folder of a finished run, or a pattern of some")
     read = [_read_run(folder) for folder in folders]
-    instances, attempts, candidates, calls, verdicts = (
+    instances, attempts, candidates, calls, verdicts, checkpoints = (
         _frame([row for run in read for row in run[name]]) for name in _FRAMES
     )
-    return Results(instances, attempts, candidates, calls, verdicts)
+    return Results(instances, attempts, candidates, calls, verdicts, checkpoints)
 
 
-_FRAMES = ("instances", "attempts", "candidates", "calls", "verdicts")
+_FRAMES = ("instances", "attempts", "candidates", "calls", "verdicts", "checkpoints")
 
 
 def _frame(rows: Sequence[Row]) -> "pd.DataFrame":
@@ -77,9 +79,12 @@ def _read_run(folder: Path) -> dict[str, list[Row]]:
     found["instances"] = [run | row for row in _instances(folder)]
     checkpoints = checkpoints_of(folder)
     references = [name for name in get_args(Reference) if (folder / "checkpoints" / name).is_dir()]
+    totals = _totals(folder, checkpoints)
     variants = {folder_name(variant.name): variant for variant in variants_of(frozen, checkpoints)}
     for name in dict.fromkeys((*references, *checkpoints)):
         facts = run | _variant(variants.get(name, Variant(name)))
+        if name in totals:
+            found["checkpoints"].append(facts | totals[name])
         place = folder / "checkpoints" / name
         for condition in conditions_of(place):
             _read_part(place / condition if condition else place, facts | {"condition": condition}, found)
@@ -112,6 +117,18 @@ def _variant(variant: Variant) -> Row:
         "tokens": variant.tokens,
         "labels": json.dumps(dict(variant.labels), sort_keys=True) if variant.labels else None,
     }
+
+
+def _totals(folder: Path, checkpoints: Sequence[str]) -> dict[str, Row]:
+    """What each checkpoint took, by its folder's name; nothing of given predictions."""
+    asked = any(c for name in checkpoints for c in conditions_of(folder / "checkpoints" / name))
+    if not asked or not (folder / "table.csv").is_file():
+        return {}
+    found = {}
+    for name, rows in read_table(folder).items():
+        resolved = sum(row.resolved for row in rows.values())
+        found[folder_name(name)] = next(iter(rows.values())).totals.model_dump() | {"resolved": resolved}
+    return found
 
 
 def _read_part(place: Path, facts: Row, found: dict[str, list[Row]]) -> None:

@@ -16,7 +16,7 @@ from harness.compare.finished import (
     read_part,
     variants_of,
 )
-from harness.compare.run_table import read_table
+from harness.compare.run_table import Totals, read_table
 from harness.core.conditions import Condition, Reference
 from harness.core.groups import Group, grouped
 
@@ -28,6 +28,7 @@ class FinishedGroup:
     group: Group
     arm: Arm
     packing_metrics: Mapping[str, float]  # means over the seeds
+    totals: tuple[Totals, ...] = ()  # of each seed, all conditions together
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,7 @@ def read_run(folder: Path) -> FinishedRun:
     }
     ours = any(condition for conditions in parts.values() for condition in conditions)  # not predictions alone
     rows = read_table(folder) if ours and (folder / "table.csv").is_file() else {}
-    metrics = {name: next(iter(conditions.values())).packing_metrics for name, conditions in rows.items()}
+    firsts = {name: next(iter(conditions.values())) for name, conditions in rows.items()}
     groups = []
     for group in grouped([variant for variant in variants_of(frozen, parts) if folder_name(variant.name) in parts]):
         found = [folder_name(member.name) for member in group.members]
@@ -65,13 +66,15 @@ def read_run(folder: Path) -> FinishedRun:
             frozen=frozen,
             folder=folder,
         )
-        groups.append(FinishedGroup(group, arm, _means([metrics.get(member.name, {}) for member in group.members])))
+        own = [firsts.get(member.name) for member in group.members]
+        metrics = _means([row.packing_metrics if row else {} for row in own])
+        groups.append(FinishedGroup(group, arm, metrics, tuple(row.totals if row else Totals() for row in own)))
     kinds = [kind for kind in get_args(Reference) if (folder / "checkpoints" / kind / "verdicts.jsonl").is_file()]
     references = {kind: read_part(folder / "checkpoints" / kind, gold) for kind in kinds}
     return FinishedRun(folder, tuple(groups), references, frozen)
 
 
-def _means(metrics: list[dict[str, float]]) -> dict[str, float]:
+def _means(metrics: list[Mapping[str, float]]) -> dict[str, float]:
     names = dict.fromkeys(name for found in metrics for name in found)
     values = {name: [found[name] for found in metrics if name in found] for name in names}
     return {name: sum(found) / len(found) for name, found in values.items()}

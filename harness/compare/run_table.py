@@ -16,6 +16,26 @@ log = logging.getLogger(__name__)
 
 OLD_COLUMNS = {"packing_strategy": "strategy"}  # old name -> what it is called now
 PACKING = "packing_"  # prefix of the packing metrics' columns
+TOTAL = "checkpoint_"  # prefix of the columns that say the same of all of a checkpoint's conditions
+
+
+class Totals(BaseModel):
+    """What a checkpoint took under all conditions together, each question once; None for what the table lacks."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    answers: float | None = None
+    prompt_tokens: float | None = None
+    completion_tokens: float | None = None
+    model_seconds: float | None = None
+    wall_seconds: float | None = None
+    server_seconds: float | None = None
+    gpu_seconds: float | None = None
+    container_seconds: float | None = None
+    resolved: float | None = None
+    cost: float | None = None
+    cost_per_resolved: float | None = None
+    currency: str | None = None
 
 
 class TableRow(BaseModel):
@@ -30,6 +50,7 @@ class TableRow(BaseModel):
     completion_tokens: int
     model_seconds: float
     test_seconds: float
+    totals: Totals = Totals()
 
 
 def read_table(run: Path) -> dict[str, dict[Condition, TableRow]]:
@@ -65,4 +86,6 @@ def _table_row(row: Mapping[str, str]) -> TableRow:
     row = {OLD_COLUMNS.get(name, name): text for name, text in row.items()}
     named = {name: text for name, text in row.items() if name and name.startswith(PACKING)}
     metrics = {name.removeprefix(PACKING): text for name, text in named.items() if text}
-    return TableRow.model_validate({**row, "packing_metrics": metrics})
+    totals = {name.removeprefix(TOTAL): text for name, text in row.items() if name and name.startswith(TOTAL) and text}
+    totals |= {"currency": row["currency"]} if row.get("currency") else {}
+    return TableRow.model_validate({**row, "packing_metrics": metrics, "totals": totals})

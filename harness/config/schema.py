@@ -21,6 +21,7 @@ from harness.common.suggest import nearest
 from harness.config.localization_keys import LocalizationConfig
 from harness.config.path_types import AdapterFolder, CheckpointFolder, DataSource, ExistingFile, LocalPath, PromptSource
 from harness.config.presets import preset_names
+from harness.config.price_keys import PricesConfig
 from harness.config.section import Section, Url
 from harness.config.whole_suite_keys import WholeSuiteKeys
 from harness.core.conditions import REFERENCES, Condition, Reference
@@ -256,6 +257,7 @@ class RunConfig(Section):
     validation: ValidationConfig = ValidationConfig()
     serving: ServingConfig = ServingConfig()
     evaluation: EvaluationConfig = EvaluationConfig()
+    prices: PricesConfig | None = None  # what the tables reckon costs with
     evaluate_candidates: bool = False  # every candidate's patch is tested, for pass@k and the best selection possible
     output: LocalPath
 
@@ -295,4 +297,6 @@ class RunConfig(Section):
             raise ValueError("nothing to evaluate: name at least one of checkpoints and references")
         if self.checkpoints and not self.conditions:
             raise ValueError("checkpoints are evaluated under conditions: name at least one, or leave the key out")
+        if self.prices is not None:
+            self.prices.require_known([checkpoint.name for checkpoint in self.checkpoints])
         return self

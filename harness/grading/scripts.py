@@ -36,6 +36,7 @@ class CommandRun:
     output: str  # of the script; empty if it did not run
     seconds: float
     known: bool = field(default=False, compare=False)  # found in the journal, not run now
+    key: str = field(default="", compare=False)  # of its record in the journal
 
 
 class CommandRunner:
@@ -56,20 +57,21 @@ class CommandRunner:
 
     def _question(self, testbed: Testbed, script: Script, patch: str) -> Question[CommandRun]:
         digest = self._sandbox.digest(testbed.image)
+        key = command_key(script, patch, digest, self._limits)
 
         def work() -> Finished[CommandRun]:
             job = replace(_job(testbed.image, script, patch, self._limits), digest=digest)
-            done = _read(self._sandbox.run(job), bool(patch))
+            done = replace(_read(self._sandbox.run(job), bool(patch)), key=key)
             facts = {"applied": done.applied, "exit_status": done.exit_status, "seconds": done.seconds}
             return Finished(done, {"instance_id": testbed.instance.instance_id, "command": facts}, done.output.encode())
 
-        return Question(command_key(script, patch, digest, self._limits), work)
+        return Question(key, work)
 
 
 def _recall(record: Record, log: Path) -> CommandRun | None:
     if not log.is_file():
         return None
-    return CommandRun(output=log.read_bytes().decode("utf-8", "replace"), known=True, **record["command"])
+    return CommandRun(output=log.read_bytes().decode("utf-8", "replace"), known=True, key=log.stem, **record["command"])
 
 
 def command_key(script: Script, patch: str, digest: str, limits: Limits) -> str:

@@ -23,6 +23,7 @@ from harness.model.connection import connect
 from harness.model.endpoint import EndpointModel
 from harness.model.manner import read_manner
 from harness.model.server import VllmServer
+from harness.model.server_times import gpu_count, timed
 from harness.model.tokens import PromptTokens
 
 log = logging.getLogger(__name__)
@@ -53,6 +54,7 @@ class ServedCheckpoint:
             VllmServer, weights, checkpoint.name, args, folder, serving.port, serving.startup_seconds,
             checkpoint.adapter,
         )  # fmt: skip
+        self._timed = partial(timed, folder=folder, revision=self.revision, gpus=gpu_count(args))
         self._concurrency = concurrency
         self._request_seconds = serving.request_seconds
         self._running = AsyncExitStack()
@@ -124,7 +126,7 @@ class ServedCheckpoint:
                 raise self._server.failure(f"{STARTS} times")
             if self._server is not None:
                 log.warning("%s; starting it again", self._server.failure("while answering"))
-            server = await self._running.enter_async_context(self._make_server())
+            server = await self._running.enter_async_context(self._timed(self._make_server()))
         except HarnessError as error:
             self._failure = error
             raise

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from harness.config.schema import CheckpointConfig
@@ -15,6 +15,7 @@ from harness.core.verdict import Outcome, Phase, Verdict
 from harness.errors import HarnessError
 from harness.localize.stages import Localization
 from harness.model.ask import READ_BEFORE_CUT
+from harness.report.checkpoint_cost import total_seconds
 from harness.report.similarity import similarity
 from harness.report.stage_scores import StageScores, count_resolving, localization_hits
 from harness.report.summary import Attempt
@@ -31,6 +32,7 @@ class Trial:
     selection: Selection
     verdict: Verdict  # on the selected patch
     verdicts: Mapping[int, Verdict] | None  # on every patch, by candidate; None if the run file does not ask for it
+    containers: Mapping[str, float] = field(default_factory=dict)  # seconds of what ran for it; see `Work`
 
 
 @dataclass(frozen=True)
@@ -47,6 +49,7 @@ class Proposal:
     candidates: Sequence[Candidate]
     plan: Plan
     answers: Sequence[Mapping[str, Any]] = ()  # where the journal has each: ``stage``, ``index``, ``key``
+    containers: Mapping[str, float] = field(default_factory=dict)  # seconds of what ran for it by now; see `Work`
 
     def result(self, trial: Trial) -> Result:
         """The attempt with its scores, its patch and the trail that led to it."""
@@ -67,6 +70,7 @@ class Proposal:
             model_seconds=cost.seconds,
             cut_prompt=any(candidate.left_out for candidate in self.candidates),
             read_before_cut=self._read_before_cut(),
+            ran_seconds=total_seconds({**self.containers, **trial.containers}),
         )
         return Result(attempt, patch, self._trail(trial), self._scores(trial))
 

@@ -38,6 +38,7 @@ class Seen:
     weights: dict[str, str] = field(default_factory=dict)  # of those that are served here, their files' hash
     routes: dict[str, str] = field(default_factory=dict)  # by which each was asked
     asked: dict[str, dict[object, Answer]] = field(default_factory=dict)  # its distinct answers
+    ran: dict[str, dict[str, float]] = field(default_factory=dict)  # seconds of its distinct containers
 
 
 @dataclass(frozen=True)
@@ -124,7 +125,7 @@ class CheckpointTask:
         ahead.stage.count(work.known)
         self.shared.seen.asked.setdefault(name, {}).update(work.distinct(instance.instance_id))
         place = (self.checkpoint, self.metrics, condition, instance, self.shared.snapshots[instance.instance_id])
-        ahead.test(Proposal(*place, *asked, work.answers()))
+        ahead.test(Proposal(*place, *asked, work.answers(), work.containers))
 
     def give_all_up(self, error: HarnessError) -> None:
         """End every attempt without an answer, for a reason that they share."""

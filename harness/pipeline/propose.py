@@ -74,6 +74,8 @@ class Proposer:
         """Where scripts run on an instance's trees, for one piece of work."""
 
         async def run(script: Script, patch: str) -> CommandRun:
-            return await work.of(asyncio.wrap_future(self.session.submit_script(instance, script, patch)))
+            done = await work.of(asyncio.wrap_future(self.session.submit_script(instance, script, patch)))
+            work.containers[done.key] = done.seconds
+            return done
 
         return Bench(self.session.testbeds[instance.instance_id], run)

@@ -8,7 +8,7 @@ does only what is missing. Tests of one checkpoint's patches run while the next 
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Coroutine, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
@@ -32,6 +32,7 @@ from harness.images.provider import ImageProvider, open_images
 from harness.localize.stages import Localizer
 from harness.pipeline.attempt import Proposal, Trial
 from harness.pipeline.checkpoint_task import Ahead, Checkpoints, Seen
+from harness.pipeline.costs import checkpoint_costs
 from harness.pipeline.pace import Everything, Pace
 from harness.pipeline.preflight import preflight
 from harness.pipeline.prepare_images import prepare_images
@@ -41,7 +42,7 @@ from harness.repo.blob_cache import derived_store
 from harness.repo.image_repository import ImageRepository
 from harness.repo.snapshot import open_repository
 from harness.report.attempts_file import AttemptsFile, attempts_file
-from harness.report.checkpoint_cost import checkpoint_cost
+from harness.report.checkpoint_cost import CheckpointCost
 from harness.report.given_results import reference_result
 from harness.report.summary import SummaryRow
 from harness.report.write import Result, write_instances, write_results
@@ -159,7 +160,13 @@ class Run:
             for checkpoint in config.checkpoints:
                 tests.create_task(self._ask(shared, checkpoint, serving))
         answers.close()
-        return [self._with_checkpoint(self.results[place]) for place in self._places() if place in self.results]
+        return self._finished()
+
+    def _finished(self) -> list[Result]:
+        """The results by now, each with what is known of its checkpoint."""
+        results = [self.results[place] for place in self._places() if place in self.results]
+        costs = checkpoint_costs(self.config, self.folder.path, self.seen, (result.attempt for result in results))
+        return [self._with_checkpoint(result, costs) for result in results]
 
     async def _ask(self, shared: Checkpoints, checkpoint: CheckpointConfig, stage: Stage) -> None:
         """Ask one checkpoint for all of its attempts."""
@@ -167,14 +174,12 @@ class Run:
             await shared.ask(checkpoint)
         stage.add()
 
-    def _with_checkpoint(self, result: Result) -> Result:
-        """The result with what is known of its checkpoint only once all of it was asked."""
+    def _with_checkpoint(self, result: Result, costs: Mapping[str, CheckpointCost]) -> Result:
         attempt = result.attempt
         if attempt.condition is None:
             return result
-        cost = checkpoint_cost(self.seen.asked.get(attempt.checkpoint, {}).values())
         route = self.seen.routes.get(attempt.checkpoint, "")
-        return replace(result, attempt=replace(attempt, route=route, checkpoint_cost=cost))
+        return replace(result, attempt=replace(attempt, route=route, checkpoint_cost=costs[attempt.checkpoint]))
 
     def _places(self) -> list[Place]:
         config = self.config
@@ -190,12 +195,14 @@ class Run:
         work = Work()
         validation = await validate(proposal.plan, config.validation, self.proposer.bench(instance, work), candidates)
         selection = select(candidates, validation.checks)
-        verdict = await work.of(asyncio.wrap_future(self.session.submit_checked(instance, selection.patch)))
+        verdict = await work.judged(asyncio.wrap_future(self.session.submit_checked(instance, selection.patch)))
         verdicts = await self._test_candidates(instance, candidates, work) if config.evaluate_candidates else None
-        self._keep(proposal.result(Trial(validation, selection, verdict, verdicts)), stage, work)
+        ran = self.seen.ran.setdefault(proposal.checkpoint.name, {})
+        ran.update({**proposal.containers, **work.containers})
+        self._keep(proposal.result(Trial(validation, selection, verdict, verdicts, work.containers)), stage, work)
 
     async def _verdict(self, instance: Instance, patch: str | None, work: Work) -> Verdict:
-        return await work.of(asyncio.wrap_future(self.session.submit(instance, patch)))
+        return await work.judged(asyncio.wrap_future(self.session.submit(instance, patch)))
 
     async def _test_candidates(
         self, instance: Instance, candidates: Sequence[Candidate], work: Work

@@ -9,7 +9,9 @@ from dataclasses import asdict, dataclass
 from typing import Any, Protocol, TypeVar
 
 from harness.core.interfaces import Answer, Model, Sampling
+from harness.core.verdict import Verdict
 from harness.model.prompts import Prompt
+from harness.report.checkpoint_cost import container_times
 
 
 class Journaled(Protocol):
@@ -39,6 +41,7 @@ class Work:
     def __init__(self) -> None:
         self.known = True
         self._asked: dict[Asked, Answer] = {}
+        self.containers: dict[str, float] = {}  # seconds of what ran for it, by what makes each distinct
 
     def answers(self) -> list[dict[str, Any]]:
         """Every answer that this work was given, by stage and index, as JSON for a reader."""
@@ -61,6 +64,12 @@ class Work:
             raise
         self.known = self.known and value.known
         return value
+
+    async def judged(self, asked: Awaitable[Verdict]) -> Verdict:
+        """Return a verdict, as `of` does, and keep what its containers took."""
+        verdict = await self.of(asked)
+        self.containers |= container_times(verdict)
+        return verdict
 
     def asking(self, model: Model) -> Model:
         """Return the same model, whose answers count as needed by this work."""

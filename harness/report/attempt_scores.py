@@ -22,6 +22,7 @@ class AttemptScores(BaseModel):
     prompt_tokens: int | None = None
     completion_tokens: int | None = None
     model_seconds: float | None = None  # summed over requests
+    container_seconds: float | None = None  # of evaluations and scripts
     cut_prompt: bool | None = None  # whether a repair prompt had no room for all that was located
     candidates: int | None = None
     reasons: dict[str, int] = {}  # why candidates made no patch -> how many of them
@@ -60,6 +61,7 @@ def attempt_scores(attempt: "Attempt", stages: StageScores | None) -> AttemptSco
         instance_id=attempt.instance_id,
         similarity=attempt.similarity,
         empty=attempt.empty,
+        container_seconds=attempt.container_seconds,
         breaks_nothing=suite.breaks_nothing if suite and compared else None,
         breaks=len(suite.breaks) if suite and compared else None,
     )

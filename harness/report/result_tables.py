@@ -6,8 +6,8 @@ What checkpoints have in common, and how they differ, is in the ablation table (
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from harness.report.checkpoint_cost import CheckpointCost
 from harness.report.control_columns import control_columns, control_notes
+from harness.report.cost_columns import cost_columns, cost_records, money_notes
 from harness.report.format import NONE, bounds, counts, interval, percent, ratio, similarity, span, tokens
 from harness.report.suite_columns import BREAKS_NOTHING, suite_cell, suite_columns, suite_notes
 from harness.report.summary import SummaryRow
@@ -130,7 +130,7 @@ def markdown(rows: Sequence[SummaryRow]) -> str:
     """Scores, notes, costs, and how the attempts ended."""
     parts = [markdown_table(_score_records(rows)), *_notes(rows)]
     parts += ["Costs:", markdown_table(_cost_records(rows))]
-    if costs := _checkpoint_cost_records(rows):
+    if costs := cost_records(rows):
         parts += ["Costs of each checkpoint, a question that conditions share counted once:", markdown_table(costs)]
     parts += ["How the evaluations ended, and why candidates made no patch:", markdown_table(_ending_records(rows))]
     return "\n\n".join(parts) + "\n"
@@ -166,7 +166,8 @@ def _csv_record(row: SummaryRow, metric_names: Iterable[str]) -> dict[str, objec
         "completion_tokens": row.completion_tokens,
         "model_seconds": row.model_seconds,
         "test_seconds": row.test_seconds,
-        **_csv_cost(row.checkpoint_cost),
+        "container_seconds": row.container_seconds,
+        **cost_columns(row.checkpoint_cost),
         **control_columns(row),
         **suite_columns(row),
         "resolve_rate_ungraded_failed": row.bounds.low,
@@ -174,12 +175,6 @@ def _csv_record(row: SummaryRow, metric_names: Iterable[str]) -> dict[str, objec
         "infrastructure_failures": row.infrastructure,
         "resolve_rate_without_infrastructure": row.resolve_rate_graded,
     }
-
-
-def _csv_cost(cost: CheckpointCost | None) -> dict[str, object]:
-    """The cost of all rows of a checkpoint together, the same in each; empty cells for a reference."""
-    names = ("answers", "prompt_tokens", "completion_tokens", "model_seconds", "wall_seconds")
-    return {f"checkpoint_{name}": getattr(cost, name) if cost else None for name in names}
 
 
 def _score_records(rows: Sequence[SummaryRow]) -> list[dict[str, str]]:
@@ -223,20 +218,6 @@ def _failure_cells(row: SummaryRow) -> dict[str, str]:
     }
 
 
-def _checkpoint_cost_records(rows: Sequence[SummaryRow]) -> list[dict[str, str]]:
-    costs = {row.checkpoint: row.checkpoint_cost for row in rows if row.checkpoint_cost}
-    return [
-        {
-            "checkpoint": checkpoint,
-            "answers": f"{cost.answers:,}",
-            "tokens in / out": f"{cost.prompt_tokens:,} / {cost.completion_tokens:,}",
-            "model time": span(cost.model_seconds),
-            "wall time": span(cost.wall_seconds),
-        }
-        for checkpoint, cost in costs.items()
-    ]
-
-
 def _ending_records(rows: Iterable[SummaryRow]) -> list[dict[str, str]]:
     return [
         {
@@ -272,6 +253,7 @@ def _notes(rows: Sequence[SummaryRow]) -> list[str]:
         notes.append(f"Repair prompts had no room for all located source in {cut} evaluations; see left_out in trails.")
     notes += control_notes(rows)
     notes += suite_notes(rows)
+    notes += money_notes(rows)
     bare = dict.fromkeys(row.checkpoint for row in rows if COMPLETIONS in row.route)
     if bare:
         notes.append(f"Asked by /completions, without a chat template: {', '.join(bare)}.")

@@ -15,7 +15,7 @@ from harness.core.control import ControlState
 from harness.core.verdict import Outcome, Verdict
 from harness.core.whole_suite import SuiteState
 from harness.errors import InfrastructureError
-from harness.report.checkpoint_cost import CheckpointCost
+from harness.report.checkpoint_cost import CheckpointCost, container_times, total_seconds
 from harness.statistics.share import Interval, ungraded_bounds, wilson
 
 
@@ -39,6 +39,13 @@ class Attempt:
     cut_prompt: bool = False  # a repair prompt had no room for all that was located
     read_before_cut: Mapping[str, int] = field(default_factory=dict)  # stage -> answers that were cut, and read
     checkpoint_cost: CheckpointCost | None = None  # of all attempts of the checkpoint together
+    ran_seconds: float | None = None  # of all containers that ran for it; those of its verdict if not given
+
+    @property
+    def container_seconds(self) -> float:
+        """Seconds of all containers that ran for it, each counted once."""
+        given = self.ran_seconds
+        return total_seconds(container_times(self.verdict)) if given is None else given
 
 
 @dataclass(frozen=True)
@@ -67,6 +74,7 @@ class SummaryRow:
     cut_prompts: int = 0  # instances with a repair prompt that had no room for all that was located
     read_before_cut: Mapping[str, int] = field(default_factory=dict)  # stage -> answers that were cut, and read
     checkpoint_cost: CheckpointCost | None = None  # of all rows of the checkpoint together
+    container_seconds: float = 0.0  # of evaluations and scripts
     controls: Mapping[ControlState, int] = field(default_factory=dict)  # counter-evaluations by how they ended
     control_seconds: float = 0.0
     suites: Mapping[SuiteState, int] = field(default_factory=dict)  # whole suites by how they ended
@@ -167,6 +175,7 @@ def _summarise_group(group: Sequence[Attempt]) -> SummaryRow:
         cut_prompts=sum(attempt.cut_prompt for attempt in group),
         read_before_cut=dict(before_cut),
         checkpoint_cost=first.checkpoint_cost,
+        container_seconds=round(sum(attempt.container_seconds for attempt in group), 3),
         controls=Counter(control.state for control in controls),
         control_seconds=round(sum(control.seconds for control in controls), 3),
         suites=Counter(suite.state for suite in suites),

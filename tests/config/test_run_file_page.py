@@ -18,6 +18,7 @@ from harness.core.interfaces import Sampling
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "run-file.md").read_text(encoding="utf-8")
 KEYS = "| key | value | default | meaning |"
+REPEATED = {tuple: "N.", dict: "NAME."}  # kind of a field -> what stands for the place of one of its parts
 TEMPLATES = "| template | needed, if there are checkpoints | variables | answer that is read |"
 
 
@@ -34,7 +35,7 @@ def fields(model: type[BaseModel], prefix: str = "") -> Iterator[tuple[str, Fiel
         if inner is not field.annotation:
             yield f"{prefix}{name}", field
         if inner is not None:
-            yield from fields(inner, f"{prefix}{name}." + ("N." if get_origin(field.annotation) is tuple else ""))
+            yield from fields(inner, f"{prefix}{name}." + REPEATED.get(get_origin(field.annotation), ""))
 
 
 def nested(annotation: Any) -> type[Section] | None:

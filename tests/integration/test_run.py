@@ -265,3 +265,45 @@ def test_a_run_with_a_real_server_survives_a_kill(miniature_rows, tmp_path, dock
     finish(run_file, output)
     assert scores(output) == before
     assert time.monotonic() - started < 25, "a finished run must start no server"
+
+
+def test_prices_show_what_a_resolved_instance_cost_and_other_prices_ask_nothing_again(
+    miniature_rows, stub, tmp_path
+) -> None:
+    url, counted = stub
+    output = tmp_path / "out"
+    prices = {"currency": "EUR", "tokens": {"st*": {"input": 1000, "output": 2000}}, "container_hour": 36}
+    keys = {"conditions": ["gt-location", "gt-file"], "references": ["gold"], "prices": prices}
+    run_file = write_run_file(tmp_path / "run.yaml", miniature_rows, {"name": "stub", "endpoint": url}, **keys)
+    finish(run_file, output)
+    asked, tested = len(counted.read_text()), journaled(output, "evaluations")
+    [first, second, gold] = table_rows(output)
+    assert first["checkpoint_cost"] == second["checkpoint_cost"]
+    assert gold["checkpoint_cost"] == ""
+    given = [r["answer"] for r in journaled(output, "answers") if r["kind"] == "answer"]
+    tokens = sum(a["prompt_tokens"] + 2 * a["completion_tokens"] for a in given) / 1000
+    seconds = float(first["checkpoint_container_seconds"])
+    assert float(first["checkpoint_cost_tokens"]) == pytest.approx(tokens)
+    assert float(first["checkpoint_cost"]) == pytest.approx(tokens + seconds / 100)
+    # both conditions make the same patches, whose containers ran once
+    assert float(first["container_seconds"]) == pytest.approx(seconds) == float(second["container_seconds"])
+    assert float(first["checkpoint_cost_per_resolved"]) == pytest.approx(float(first["checkpoint_cost"]) / 4)
+    assert seconds >= sum(r["verdict"]["seconds"] for r in tested if r["key"] in verdict_keys(output)) > 0
+
+    run_file.write_text(run_file.read_text().replace("36", "72").replace("EUR", "USD"))
+    printed = finish(run_file, output)
+    assert (len(counted.read_text()), journaled(output, "evaluations")) == (asked, tested)
+    [again, *_] = table_rows(output)
+    assert float(again["checkpoint_cost_containers"]) == pytest.approx(2 * seconds / 100)
+    assert "USD" in printed
+    assert "EUR" not in printed
+
+
+def table_rows(output: Path) -> list[dict[str, str]]:
+    with (output / "table.csv").open() as table:
+        return sorted(csv.DictReader(table), key=lambda row: row["checkpoint"] == "gold")
+
+
+def verdict_keys(output: Path) -> set[str]:
+    lines = (output / "checkpoints" / "stub" / "gt-file" / "verdicts.jsonl").read_text().splitlines()
+    return {json.loads(line)["key"] for line in lines}

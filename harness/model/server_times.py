@@ -1,0 +1,62 @@
+"""The time of a run's servers, kept in its folder: what a GPU is paid for, whether or not it answers."""
+
+import time
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from math import prod
+from pathlib import Path
+from typing import TypeVar
+
+from harness.common.hashing import content_key
+from harness.common.journal import Journal
+from harness.core.server_time import ServerTime
+from harness.model.checkpoint import argument, serves_on_cpu
+
+# vLLM's arguments that multiply the GPUs of one server, under their long and short names
+PARALLEL = (
+    ("--tensor-parallel-size", "-tp"),
+    ("--pipeline-parallel-size", "-pp"),
+    ("--data-parallel-size", "-dp"),
+)
+SERVERS = "servers"  # name of the journal
+
+Server = TypeVar("Server")
+
+
+def gpu_count(args: Sequence[str]) -> int:
+    """GPUs that a server with these arguments holds; 0 for vLLM's CPU build."""
+    if serves_on_cpu():
+        return 0
+    sizes = (argument(args, name) or argument(args, short) or "1" for name, short in PARALLEL)
+    return prod(int(size) if size.isdecimal() else 1 for size in sizes)
+
+
+@asynccontextmanager
+async def timed(
+    server: AbstractAsyncContextManager[Server], folder: Path, revision: str, gpus: int
+) -> AsyncIterator[Server]:
+    """The server, whose time is written down when it has ended, its start included, and one that failed."""
+    began = time.time()
+    try:
+        async with server as running:
+            yield running
+    finally:
+        ended = {"revision": revision, "began": began, "seconds": round(time.time() - began, 3), "gpus": gpus}
+        with Journal(_place(folder)) as journal:
+            journal.put(content_key(**ended), ended)
+
+
+def server_times(folder: Path) -> dict[str, list[ServerTime]]:
+    """The servers that a run's folder knows to have ended, by the revision that they served."""
+    found: dict[str, list[ServerTime]] = {}
+    if not _place(folder).is_file():
+        return found
+    with Journal(_place(folder)) as journal:
+        for record in journal.records():
+            time_of = ServerTime(record["began"], record["seconds"], record["gpus"])
+            found.setdefault(record["revision"], []).append(time_of)
+    return found
+
+
+def _place(folder: Path) -> Path:
+    return folder / "journal" / f"{SERVERS}.jsonl"
