@@ -42,6 +42,7 @@ class FakeOpenAI:
         self.template = template  # whether the model has a chat template
         self.counted: list[dict[str, Any]] = []
         self.models = ["tiny"]
+        self.refuses = 400  # status of the reply to an empty question
         self.questions: list[dict[str, Any]] = []
         self.most_at_once = 0
         self.base_url = ""
@@ -49,6 +50,8 @@ class FakeOpenAI:
 
     async def _chat(self, request: web.Request) -> web.Response:
         question = await request.json()
+        if not question.get("messages") and not question.get("prompt"):
+            return failure(self.refuses, "nothing was asked")
         self.questions.append(question)
         if "messages" in question and not self.template:
             return failure(400, NO_TEMPLATE)

@@ -53,6 +53,8 @@ def _block(chance: random.Random, pieces: list[tuple[str, str]], kind: str) -> s
 
 async def _chat(request: web.Request) -> web.Response:
     question = await request.json()
+    if not question["messages"]:
+        raise web.HTTPBadRequest
     prompt = question["messages"][-1]["content"]
     text = answer_to(prompt, question["seed"])
     choice = {"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": text}}

@@ -9,6 +9,7 @@ from harness.core.interfaces import Sampling
 
 
 def _check_url(value: str) -> str:
+    value = value.strip()
     parts = urlsplit(value)
     if parts.scheme not in ("http", "https") or not parts.netloc:
         raise ValueError("an endpoint is a URL such as http://host:8000/v1")

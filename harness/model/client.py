@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from copy import copy
@@ -16,9 +15,9 @@ from harness.common.hashing import content_key
 from harness.common.journal import Journal
 from harness.config.schema import CheckpointConfig, ServingConfig
 from harness.core.interfaces import Answer, Sampling
-from harness.errors import HarnessError, InfrastructureError, InputError
+from harness.errors import HarnessError, InfrastructureError
 from harness.model.checkpoint import argument, context_length
-from harness.model.connection import connect
+from harness.model.connection import connect, read_key
 from harness.model.endpoint import EndpointModel, require_room
 from harness.model.kept_facts import AbsentEndpoint, Seen, TokenCounts, note_seen, seen_before
 from harness.model.listing import find_model
@@ -199,9 +198,4 @@ def _revision(checkpoint: CheckpointConfig, model: str) -> str:
 
 def api_key(checkpoint: CheckpointConfig) -> str:
     """The key for a checkpoint's endpoint, ``none`` if it needs none. Raises InputError for an unset variable."""
-    if checkpoint.api_key_env is None:
-        return "none"
-    key = os.environ.get(checkpoint.api_key_env)
-    if not key:
-        raise InputError(f"checkpoint {checkpoint.name}: the environment variable {checkpoint.api_key_env} is not set")
-    return key
+    return read_key(f"checkpoint {checkpoint.name}", checkpoint.api_key_env)

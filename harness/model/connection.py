@@ -1,6 +1,9 @@
 """A client for an OpenAI-compatible server: bounded in time, trying again if that can help."""
 
+import os
 from typing import TYPE_CHECKING
+
+from harness.errors import InputError
 
 if TYPE_CHECKING:
     from openai import AsyncOpenAI
@@ -30,3 +33,18 @@ def for_side_questions(client: "AsyncOpenAI") -> "AsyncOpenAI":
 
     timeout = openai.Timeout(SIDE_SECONDS, connect=CONNECT_SECONDS)
     return client.with_options(max_retries=SIDE_RETRIES, timeout=timeout)
+
+
+def read_key(whose: str, variable: str | None) -> str:
+    """The key in an environment variable, ``none`` if no variable is named.
+
+    Raises InputError, without the key, for a variable that is not set and for a text that no header can hold.
+    """
+    if variable is None:
+        return "none"
+    key = os.environ.get(variable, "").strip()
+    if not key:
+        raise InputError(f"{whose}: the environment variable {variable} is not set")
+    if not key.isascii() or not key.isprintable():
+        raise InputError(f"{whose}: the environment variable {variable} holds characters that no key has; set it again")
+    return key

@@ -1,13 +1,12 @@
 """Embeddings of texts from an OpenAI-compatible endpoint, kept by content."""
 
 import array
-import os
 from collections.abc import Sequence
 from hashlib import sha256
 
 from harness.config.localization_keys import EmbeddingsConfig
-from harness.errors import InfrastructureError, InputError
-from harness.model.connection import connect
+from harness.errors import InfrastructureError
+from harness.model.connection import connect, read_key
 from harness.repo.blob_cache import BlobStore
 
 AT_ONCE = 64  # texts in one request
@@ -47,6 +46,8 @@ async def _ask(config: EmbeddingsConfig, texts: Sequence[str]) -> list[list[floa
                 vectors += [item.embedding for item in sorted(reply.data, key=lambda item: item.index)]
     except OpenAIError as error:
         raise InfrastructureError(f"embeddings at {config.endpoint}: {error}") from error
+    except (AttributeError, TypeError, ValueError) as error:  # the library hands on what it could not read
+        raise InfrastructureError(f"embeddings at {config.endpoint}: the reply holds no vectors") from error
     if len(vectors) != len(texts):
         raise InfrastructureError(f"embeddings at {config.endpoint}: {len(vectors)} vectors for {len(texts)} texts")
     return vectors
@@ -54,8 +55,4 @@ async def _ask(config: EmbeddingsConfig, texts: Sequence[str]) -> list[list[floa
 
 def embeddings_key(config: EmbeddingsConfig) -> str:
     """The endpoint's key, ``none`` if it needs none. Raises InputError for an unset variable."""
-    if config.api_key_env is None:
-        return "none"
-    if config.api_key_env not in os.environ:
-        raise InputError(f"embeddings: the environment variable {config.api_key_env} is not set")
-    return os.environ[config.api_key_env]
+    return read_key("embeddings", config.api_key_env)

@@ -90,6 +90,24 @@ class EndpointModel:
     ) -> None:
         await self._client.close()
 
+    async def check(self) -> None:
+        """Raise InputError if the server refuses the key, the model or the path.
+
+        A list of models may be open to everybody, so this sends a question without a message, which nothing answers.
+        """
+        import openai
+
+        empty: dict[str, Any] = {"prompt": ""} if self.route == COMPLETIONS else {"messages": []}
+        try:
+            body = {"model": self.model, "max_tokens": 1, **empty}
+            await self._counting.post(PATHS[self.route], cast_to=bytes, body=body)
+        except openai.APIStatusError as error:
+            refusal = self._explain(error)
+            if isinstance(refusal, InputError):
+                raise refusal from error
+        except openai.APIError as error:
+            log.debug("%s: %s", self.base_url, error)
+
     async def ask(self, prompt: str, sampling: Sampling, index: int) -> Answer:
         """Sample ``index`` of ``prompt``, which is known to fit; see `harness.core.interfaces.Model`.
 

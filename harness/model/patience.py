@@ -34,16 +34,22 @@ async def with_patience(
 ) -> Value:
     """Return what ``attempt`` returns, which is tried again after a Passing failure for ``seconds`` in all.
 
-    ``worth`` says whether another try is. Raises the last failure, TimeoutError if a try is not over in time, and
-    whatever else ``attempt`` raises.
+    ``worth`` says whether another try is. Raises the last failure, TimeoutError if not even the first try is over in
+    time, and whatever else ``attempt`` raises.
     """
     pause = FIRST_PAUSE
+    failure: Passing | None = None
     while True:
         started = time.monotonic()
         try:
             async with asyncio.timeout(seconds):
                 return await attempt()
+        except TimeoutError:
+            if failure is None:
+                raise
+            raise failure from None
         except Passing as error:
+            failure = error
             wait = max(error.wait, pause * (1 + JITTER * random.random()))
             seconds -= time.monotonic() - started + wait
             if seconds <= 0 or not worth(error):

@@ -14,10 +14,13 @@ WORDS = 300  # characters of a server's words that are shown
 TOO_LONG = re.compile(
     r"context.{0,10}(?:length|window|size|limit)"  # vLLM, SGLang, OpenAI, llama.cpp, LM Studio, LiteLLM, Anthropic
     r"|max_model_len|maximum model length"  # vLLM
-    r"|maximum (?:prompt|input|sequence|allowed) length"  # xAI, SGLang and gateways
+    r"|maximum (?:allowed )?(?:prompt|input|sequence|allowed) length"  # xAI, SGLang and gateways
     r"|`inputs` (?:tokens|must have less)|`max_new_tokens` must be"  # TGI
-    r"|token count.{0,20}exceeds the maximum"  # Gemini
-    r"|(?:prompt|input) is too long|too many tokens"  # Anthropic, Bedrock, Cohere
+    r"|max_seq_len|max_num_tokens|session_len"  # TensorRT-LLM, LMDeploy
+    r"|token count.{0,20}exceeds the (?:maximum|limit)"  # Gemini, GitHub
+    r"|tokens_limit_reached|token limit exceeded|exceeded model token limit"  # GitHub, Moonshot
+    r"|(?:prompt|input) (?:is )?too long|too many tokens"  # Anthropic, Bedrock, Ollama, Cohere
+    r"|range of input length|prompt exceeds max|prompt \u8d85\u957f"  # DashScope, Z.ai
     r"|reduce the length of the (?:messages|prompt)",  # OpenAI, Groq
     re.IGNORECASE,
 )
@@ -27,6 +30,7 @@ NO_TEMPLATE = re.compile(
     r"|(?:not have|not define|without) a chat[ _]template|chat[ _]template is not (?:set|defined)|not support chat",
     re.IGNORECASE,
 )
+MESSAGES = ("message", "msg", "error", "detail", "errors")  # fields that hold an error's words
 OVERFLOW_STATUSES = (200, 400, 413, 422, 500)
 TRANSIENT = (200, 408, 409, 425, 429)  # and every status from 500 on: the same question may fare better
 BUSY = (429, 503, 529)  # too many questions, whatever they are
@@ -36,12 +40,10 @@ def explain(
     address: str, status: int, body: bytes, headers: Mapping[str, str] | None = None
 ) -> HarnessError | ContextOverflow:
     """The exception for an error of the server at ``address``: Passing if the same question may fare better."""
-    said = list(_texts(_value(body)))
-    words = _short(said[0]) if said else "without a word"
-    everything = " ".join(said)
+    words, everything = words_of(body), " ".join(_texts(_value(body)))
     if status in OVERFLOW_STATUSES and TOO_LONG.search(everything):
         return ContextOverflow(words)
-    if status in (401, 403) or (status == 400 and KEY.search(everything)):
+    if status in (401, 403) or (status in (200, 400) and KEY.search(everything)):
         return InputError(
             f"{address} refuses the key: {words}; name the environment variable that holds it as the checkpoint's "
             "api_key_env"
@@ -53,6 +55,11 @@ def explain(
     if status in TRANSIENT or status >= 500:
         return Passing(said_so, asked_wait(headers or {}), busy=status in BUSY)
     return InfrastructureError(said_so)
+
+
+def words_of(body: bytes) -> str:
+    """What a body says in the first place, in one line."""
+    return next((_short(text) for text in _texts(_value(body))), "without a word")
 
 
 def lacks_template(status: int, body: bytes) -> bool:
@@ -69,12 +76,17 @@ def error_in(value: Any) -> tuple[int, bytes] | None:
     choices = value.get("choices")
     first = choices[0] if isinstance(choices, list) and choices else None
     holder = first if isinstance(first, dict) and first.get("error") else value  # OpenRouter puts it into the choice
-    error = holder.get("error") or (value if value.get("object") == "error" else None)
+    error = holder.get("error") or (value if value.get("object") == "error" or _says_no_more(value) else None)
     if not error:
         return None
     code = str(error.get("code")) if isinstance(error, dict) else ""
     status = int(code) if re.fullmatch(r"[45]\d\d", code, re.ASCII) else 200
     return status, json.dumps(error).encode()
+
+
+def _says_no_more(value: dict[str, Any]) -> bool:
+    """Whether an object holds a message in the place of an answer or a list, as gateways word errors of their own."""
+    return not value.keys() & {"choices", "data"} and any(value.get(name) for name in MESSAGES)
 
 
 def _value(body: bytes) -> Any:
@@ -100,7 +112,7 @@ def _texts(value: Any, depth: int = 0) -> Iterator[str]:
     elif isinstance(value, dict):
         metadata = value.get("metadata")
         raw = metadata.get("raw") if isinstance(metadata, dict) else None  # OpenRouter
-        for part in (raw, *(value.get(name) for name in ("message", "msg", "error", "detail", "errors", "error_type"))):
+        for part in (raw, *(value.get(name) for name in (*MESSAGES, "error_type"))):
             yield from _texts(part, depth + 1)
         yield from (str(value[name]) for name in ("type", "code", "status") if isinstance(value.get(name), str | int))
 

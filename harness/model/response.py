@@ -5,22 +5,27 @@ whatever its shape; the rest is an InfrastructureError and may come right when i
 """
 
 import json
+import math
+import re
 from collections.abc import Iterator
 from typing import Any
 
 from harness.core.interfaces import Answer
 from harness.model.called_tools import called_tools
 from harness.model.patience import Passing
+from harness.model.refusal import words_of
+from harness.model.streamed import is_stream, joined
 
 TEXT_PARTS = ("text", "output_text", "refusal")  # kinds of the parts that are the answer itself
 THINKING_PARTS = ("thinking", "reasoning", "reasoning_text")  # kinds of the parts that are set apart from it
-# Words for the same ends: TGI, Mistral, Anthropic, Gemini, Cohere, z.AI and vLLM have their own.
+# Words for the same ends: TGI, Mistral, Anthropic, Bedrock, Gemini, Cohere, z.AI and vLLM have their own.
 ENDS = {
     "eos": "stop",
     "eos_token": "stop",
     "end_turn": "stop",
     "stop_sequence": "stop",
     "complete": "stop",
+    "end": "stop",
     "tool_calls": "stop",  # the calls are the answer
     "tool_call": "stop",
     "function_call": "stop",
@@ -30,9 +35,10 @@ ENDS = {
     "model_length": "length",
     "model_context_window_exceeded": "length",
     "repetition": "length",  # vLLM ends an answer that repeats itself
-    "aborted": "abort",
-    "cancelled": "abort",
+    "error_limit": "length",
     "content_filtered": "content_filter",
+    "guardrail_intervened": "content_filter",
+    "error_toxic": "content_filter",
     "safety": "content_filter",
     "recitation": "content_filter",
     "prohibited_content": "content_filter",
@@ -40,8 +46,9 @@ ENDS = {
     "spii": "content_filter",
     "sensitive": "content_filter",
 }
-FAULTS = ("error", "network_error", "insufficient_system_resource")  # the server gave up; what it wrote is no answer
-KNOWN = {"stop", "length", "abort", "content_filter", *ENDS.values()}
+# The server gave up, or was stopped: what it wrote until then is no answer of the model's.
+FAULTS = ("error", "network_error", "insufficient_system_resource", "abort", "aborted", "cancelled", "timeout")
+KNOWN = {"stop", "length", "content_filter", *ENDS.values()}
 
 
 class BadReply(Passing):
@@ -53,16 +60,24 @@ def read_json(body: bytes) -> Any:
     if not body.strip():
         raise BadReply("the reply is empty")
     try:
-        return json.loads(body)
+        return joined(body) if is_stream(body) else _load(body)
     except (ValueError, RecursionError) as error:
-        raise BadReply(f"the reply is not JSON ({_short(body.decode('utf-8', 'replace'))})") from error
+        what = "is a stream that is cut" if is_stream(body) else "is not JSON"
+        raise BadReply(f"the reply {what} ({_short(words_of(body))})") from error
+
+
+def _load(body: bytes) -> Any:
+    try:
+        return json.loads(body, strict=False)
+    except UnicodeDecodeError:  # an answer whose last token ends within a character
+        return json.loads(body.decode("utf-8", "replace"), strict=False)
 
 
 def read_response(value: Any, max_tokens: int, seconds: float) -> Answer:
     """The answer in a reply of either route; ``seconds`` is what it took. Raises BadReply if there is none."""
     choice = _first_choice(value)
-    message = choice.get("message")
-    if message is None and isinstance(choice.get("text"), str):
+    message = choice.get("message") or choice.get("delta")
+    if not message and isinstance(choice.get("text"), str):
         message = {"content": choice["text"]}
     if not isinstance(message, dict):
         raise BadReply("the reply's choice has no message")
@@ -140,9 +155,13 @@ def read_end(reason: Any) -> str:
 
 
 def read_count(usage: Any, name: str) -> int:
-    """A number of tokens, 0 if the server does not say."""
+    """A number of tokens, 0 if the server does not say; some write ``7.0`` or ``"7"``."""
     count = usage.get(name) if isinstance(usage, dict) else None
-    return count if isinstance(count, int) and not isinstance(count, bool) and count > 0 else 0
+    if isinstance(count, str) and re.fullmatch(r"[0-9]{1,18}", count):
+        return int(count)
+    if isinstance(count, bool) or not isinstance(count, int | float) or not 0 < count < math.inf:
+        return 0
+    return int(count)
 
 
 def read_record(record: Any) -> Answer | None:

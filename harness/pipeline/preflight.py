@@ -95,6 +95,7 @@ async def _check_lengths(checkpoint: CheckpointConfig, config: RunConfig, issues
     check = partial(check_lengths, checkpoint.name, samplings=stage_samplings(config), issues=issues)
     if checkpoint.endpoint is not None:
         async with await open_endpoint(checkpoint, config.serving, config.sampling.concurrency) as endpoint:
+            await endpoint.check()
             await check(endpoint)
     elif checkpoint.answers is not None:
         await check(RecordedModel(checkpoint, config.serving))

@@ -99,6 +99,8 @@ def serve(rows: list[dict[str, str]], count_file: Path, faults: Faults) -> None:
 
     async def complete(request: web.Request) -> web.Response:
         question = await request.json()
+        if not question["messages"]:
+            return faulty(400)
         if wrong := faults.reply("chat", rows, question["messages"][0]["content"]):
             return wrong
         with count_file.open("a") as counted:

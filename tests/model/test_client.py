@@ -335,6 +335,28 @@ async def test_a_key_comes_from_the_environment(journal, monkeypatch):
             pass
 
 
+@pytest.mark.parametrize(("key", "sent"), [("abc\n", "abc"), (" abc ", "abc"), ("  ", None), ("schlüssel", None)])
+async def test_a_key_that_no_header_can_hold_is_told_and_not_shown(journal, monkeypatch, key, sent):
+    """A line break behind a key was an error of the connection, which printed the key."""
+    monkeypatch.setenv("KEY", key)
+    asked = []
+
+    class Keyed(FakeOpenAI):
+        async def _models(self, request):
+            asked.append(request.headers["Authorization"])
+            return await super()._models(request)
+
+    if sent is None:
+        with pytest.raises(InputError, match="environment variable KEY") as refused:
+            async with asking(Keyed(), journal, api_key_env="KEY"):
+                pass
+        assert "schl" not in str(refused.value)
+    else:
+        async with asking(Keyed(), journal, api_key_env="KEY"):
+            pass
+        assert asked == [f"Bearer {sent}"]
+
+
 async def test_the_address_tells_endpoints_apart_that_have_no_revision(journal):
     fake = FakeOpenAI()
     async with asking(fake, journal) as model:

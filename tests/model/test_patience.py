@@ -60,6 +60,22 @@ async def test_pauses_are_as_long_as_the_server_asks_for_and_fit_into_the_time(m
     assert 250 < sum(slept) <= 300
 
 
+async def test_the_end_of_the_time_does_not_hide_why_there_is_no_answer():
+    """A gateway said "model is loading" until the time was over, and the record said "no answer in time"."""
+    tries = []
+
+    async def attempt():
+        tries.append(1)
+        if len(tries) == 1:
+            raise Passing("the model is loading")
+        await asyncio.sleep(5)
+
+    with pytest.raises(Passing, match="the model is loading"):
+        await with_patience(attempt, 0.2)
+    with pytest.raises(TimeoutError):
+        await with_patience(attempt, 0.1)
+
+
 async def test_what_does_not_pass_is_not_tried_again():
     tries = []
 

@@ -29,6 +29,7 @@ def test_too_long_is_recognised_in_the_words_of_each_server(sent):
         (401, {"error": {"message": "Incorrect API key provided"}}, InputError, "refuses the key: Incorrect API key"),
         (401, {"error": "Unauthorized"}, InputError, "api_key_env"),  # vLLM
         (401, "", InputError, "refuses the key: without a word"),
+        (200, {"error": {"message": "Invalid API key", "code": "invalid_api_key"}}, InputError, "refuses the key"),
         (403, {"detail": "Forbidden"}, InputError, "refuses the key: Forbidden"),
         (400, [{"error": {"code": 400, "message": "API key not valid. Please pass one."}}], InputError, "key"),
         (404, {"object": "error", "message": "The model `x` does not exist.", "code": 404}, InputError, "`x` does not"),
@@ -64,6 +65,10 @@ def test_a_path_without_v1_is_named():
         ({"object": "error", "message": "no", "code": 400}, 400),
         ([{"error": {"message": "no", "code": 503}}], 503),
         ({"choices": [{"error": {"message": "no", "code": 502}, "finish_reason": "error"}]}, 502),
+        ({"detail": "no"}, 200),  # FastAPI
+        ({"code": 1113, "msg": "no", "success": False}, 200),
+        ({"success": False, "errors": [{"code": 7003, "message": "no"}], "result": None}, 200),  # Cloudflare
+        ({"code": 429, "message": "no", "choices": None, "object": "error"}, 429),
     ],
 )
 def test_an_error_that_was_sent_as_a_success_is_found(value, status):
@@ -73,7 +78,13 @@ def test_an_error_that_was_sent_as_a_success_is_found(value, status):
     assert "no" in str(explain(URL, *found))
 
 
-@pytest.mark.parametrize("value", [None, [], "x", {}, {"error": None, "choices": [{"message": {"content": "x"}}]}])
+@pytest.mark.parametrize(
+    "value",
+    [
+        None, [], "x", {}, {"error": None, "choices": [{"message": {"content": "x"}}]},
+        {"message": "success", "choices": [{"message": {"content": "x"}}]}, {"message": "success", "data": []},
+    ],
+)  # fmt: skip
 def test_a_reply_without_an_error_has_none(value):
     assert error_in(value) is None
 

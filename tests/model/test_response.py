@@ -49,6 +49,7 @@ def content(value: Any, **fields: Any) -> dict[str, Any]:
         (content([]), "", ""),
         (content("\ud800 patch"), "\ud800 patch", ""),
         (reply(text="patch"), "patch", ""),  # the completions route
+        (reply(delta={"role": "assistant", "content": "patch"}), "patch", ""),  # the piece of a stream that was none
         ({"choices": [None, *content("patch")["choices"]]}, "patch", ""),
         ({"choices": [{"index": 1, "message": {"content": "b"}}, {"index": 0, "message": {"content": "a"}}]}, "a", ""),
     ],
@@ -96,9 +97,11 @@ def test_what_is_no_call_leaves_the_answer_as_it_is(calls):
         reply(text=1), content(1), content({"text": "yes"}), content([1]), content([None]), content([[TEXT]]),
         content([{"type": "text", "text": 1}]),
         reply({"content": "ye"}, "error"), reply({"content": "ye"}, "insufficient_system_resource"),
+        reply({"content": "ye"}, "abort"), reply({"content": "ye"}, {"type": "abort", "message": "out of memory"}),
     ],
 )  # fmt: skip
 def test_what_is_no_answer_is_a_failure(value):
+    """An answer that the server gave up was read as one that the model had cut."""
     with pytest.raises(BadReply):
         read_response(value, 100, 0.5)
 
@@ -111,7 +114,7 @@ def test_an_empty_cut_or_foreign_body_is_a_failure(body):
 
 
 @pytest.mark.parametrize(
-    "usage", [None, {}, [], "7", {"prompt_tokens": None}, {"prompt_tokens": "7"}, {"prompt_tokens": -1}, {"x": True}]
+    "usage", [None, {}, [], "7", {"prompt_tokens": None}, {"prompt_tokens": "many"}, {"prompt_tokens": -1}, {"x": True}]
 )
 def test_tokens_that_are_not_said_are_none(usage):
     answer = read_response(reply({"content": "yes"}, usage=usage), 100, 0.5)
@@ -123,12 +126,91 @@ def test_tokens_that_are_not_said_are_none(usage):
     [
         ("stop", "stop"), ("eos_token", "stop"), ("end_turn", "stop"), ("STOP", "stop"), ({"type": "stop"}, "stop"),
         ("length", "length"), ("max_tokens", "length"), ("MAX_TOKENS", "length"), ({"type": "length"}, "length"),
-        ("model_length", "length"), ("SAFETY", "content_filter"), ("sensitive", "content_filter"), ("abort", "abort"),
+        ("model_length", "length"), ("SAFETY", "content_filter"), ("sensitive", "content_filter"), ("end", "stop"),
+        ("guardrail_intervened", "content_filter"), ("error_limit", "length"),
         ("tool_calls", "stop"), ("tool_use", "stop"), ("a new word", "a new word"), (None, ""), (1, ""), ([], ""),
     ],
 )  # fmt: skip
 def test_the_ends_of_answers_have_one_word_each(said, end):
     assert read_end(said) == end
+
+
+@pytest.mark.parametrize("usage", [{"prompt_tokens": 7.0, "completion_tokens": "3"}, {"prompt_tokens": "7"} | {"x": 1}])
+def test_tokens_are_numbers_however_they_are_written(usage):
+    answer = read_response(reply({"content": "yes"}, usage=usage), 100, 0.5)
+    assert (answer.prompt_tokens, answer.completion_tokens) == (7, 3 if "completion_tokens" in usage else 0)
+
+
+def body(value: Any) -> bytes:
+    return json.dumps(value).encode()
+
+
+@pytest.mark.parametrize(
+    ("sent", "text"),
+    [
+        (b"\xef\xbb\xbf" + body(content("patch")), "patch"),
+        (body(content("patch")).replace(b"patch", b"pat\x01\nch"), "pat\x01\nch"),  # control characters as they are
+        (body(content("patch")).replace(b"patch", b"patch\xe2\x82"), "patch\ufffd"),  # ends within a character
+        (body(content("no"))[:-1] + b', "choices": ' + body(content("patch")["choices"]) + b"}", "patch"),
+        (body(content("patch") | {"created": float("nan")}), "patch"),
+        (json.dumps(content("patch")).encode("utf-16"), "patch"),
+    ],
+)
+def test_an_answer_is_read_however_its_bytes_are_written(sent, text):
+    assert read_response(read_json(sent), 100, 0.5).text == text
+
+
+def stream(*events: Any, end: str = "data: [DONE]\n\n") -> bytes:
+    lines = [event if isinstance(event, str) else f"data: {json.dumps(event)}" for event in events]
+    return ("".join(f"{line}\n\n" for line in lines) + end).encode()
+
+
+def piece(finish: Any = None, **delta: Any) -> dict[str, Any]:
+    return {"choices": [{"index": 0, "delta": delta, "finish_reason": finish}]}
+
+
+CALLS = [{"index": 0, "function": {"name": "edit", "arguments": json.dumps(EDIT)[:20]}}]
+REST = [{"index": 0, "function": {"arguments": json.dumps(EDIT)[20:]}}]
+
+
+@pytest.mark.parametrize(
+    ("sent", "text", "reasoning"),
+    [
+        (stream(piece(role="assistant"), piece(content="pat"), piece(content="ch"), piece("stop")), "patch", ""),
+        (stream(": alive", piece(reasoning_content="h"), piece(reasoning_content="m"), piece("stop", content="patch")),
+         "patch", "hm"),
+        (stream(piece(content=[{"type": "thinking", "thinking": "hm"}]), piece("stop", content="yes")), "yes", "hm"),
+        (stream({"choices": [{"text": "pat"}]}, {"choices": [{"text": "ch", "finish_reason": "stop"}]}), "patch", ""),
+        (stream(piece("stop", content="patch"), {"choices": [], "usage": USAGE}, end=""), "patch", ""),
+        (stream({"choices": [{"index": 1, "delta": {"content": "b"}}]}, piece("stop", content="a")), "a", ""),
+        (stream(piece("stop", content="patch")).replace(b"\n", b"\r\n").replace(b"data: ", b"data:"), "patch", ""),
+        (b"event: message\n" + stream(piece("stop", content="a\u2028b")), "a\u2028b", ""),
+    ],
+)  # fmt: skip
+def test_an_answer_that_was_streamed_unasked_is_put_together(sent, text, reasoning):
+    answer = read_response(read_json(sent), 100, 0.5)
+    assert (answer.text, answer.reasoning, answer.finish_reason) == (text, reasoning, "stop")
+
+
+def test_a_call_that_was_streamed_is_put_together():
+    value = read_json(stream(piece(tool_calls=CALLS), piece(tool_calls=REST), piece("tool_calls")))
+    [edit] = read_edits(read_response(value, 100, 0.5).text, asked=Format.STR_REPLACE).edits
+    assert (edit.path, edit.search, edit.replace) == ("a.py", "x = 1\n", "x = 2\n")
+
+
+def test_tokens_of_a_stream_are_those_it_ends_with():
+    answer = read_response(read_json(stream(piece("stop", content="patch"), {"choices": [], "usage": USAGE})), 100, 0.5)
+    assert (answer.prompt_tokens, answer.completion_tokens) == (7, 3)
+
+
+def test_an_error_in_a_stream_is_the_reply():
+    assert read_json(stream(piece(content="pa"), {"error": {"message": "no"}})) == {"error": {"message": "no"}}
+
+
+@pytest.mark.parametrize("sent", [stream(piece(content="pa"), end=""), stream(end='data: {"choices": ['), b"data:"])
+def test_a_stream_that_is_cut_is_a_failure(sent):
+    with pytest.raises(BadReply, match="stream that is cut"):
+        read_json(sent)
 
 
 @pytest.mark.parametrize(("word", "cut"), [("a new word", True), (None, True), ("stop", False), ("length", True)])

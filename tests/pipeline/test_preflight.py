@@ -94,6 +94,43 @@ async def test_an_endpoint_is_asked_for_its_models_and_its_context(config, fake,
     assert fake.questions == []
 
 
+@pytest.mark.parametrize(
+    ("status", "said"),
+    [
+        (401, "refuses the key: nothing was asked"),
+        (404, "does not know the model or the path"),
+        (400, None),
+        (500, None),
+    ],
+)
+async def test_a_key_is_tried_where_everybody_may_list_the_models(config, status, said):
+    """The list is open at llama.cpp and at gateways: a wrong key was found out by the questions of the run."""
+    async with FakeOpenAI(context=2048).running() as fake:
+        fake.refuses = status
+        made = config({"endpoint": fake.base_url})
+        if said is None:
+            await asyncio.to_thread(preflight, made)
+        else:
+            with pytest.raises(InputError, match=said):
+                await asyncio.to_thread(preflight, made)
+    assert fake.questions == []
+
+
+@pytest.mark.parametrize("chat", ["chat", "completions"])
+async def test_an_endpoint_without_a_list_is_believed_if_model_and_context_are_given(config, chat):
+    class Unlisted(FakeOpenAI):
+        async def _models(self, _):
+            return failure(404, "no such path")
+
+    given = {"chat": chat, "model": "tiny", "server_args": ["--max-model-len=2k"]}
+    async with Unlisted().running() as fake:
+        await asyncio.to_thread(preflight, config({"endpoint": fake.base_url, **given}))
+        for missing, said in (("model", "name one as the checkpoint's model"), ("server_args", "how long the context")):
+            keys = {name: value for name, value in given.items() if name != missing}
+            with pytest.raises(InputError, match=said):
+                await asyncio.to_thread(preflight, config({"endpoint": fake.base_url, **keys}))
+
+
 async def test_an_endpoint_that_is_down_or_closed_is_told_with_all_else(config, monkeypatch):
     class Closed(FakeOpenAI):
         async def _models(self, _):
