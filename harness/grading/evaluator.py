@@ -14,12 +14,12 @@ from harness.core.interfaces import CommandResult, Limits, Sandbox
 from harness.core.verdict import Outcome, Phase, Verdict
 from harness.errors import InfrastructureError, SandboxError
 from harness.grading.applied import Applied, take_changes
-from harness.grading.image_names import ImageNames
-from harness.grading.job import evaluation_job, new_nonce, protocol, write_log
+from harness.grading.image_facts import ImageFacts
+from harness.grading.job import evaluation_job, new_nonce, protocol, split_script, write_log
 from harness.grading.journaled import Finished, JournaledRunner, Question
 from harness.grading.judge import Weigh, infrastructure, judge, weigh
 from harness.grading.log_grading import grader_version
-from harness.grading.patch_checks import change_flags, link_out, refusal
+from harness.grading.patch_checks import change_flags, link_out, may_be_configuration, named_files, refusal
 from harness.grading.shadows import newcomers, shadow_flags
 from harness.grading.testbed import Testbed
 from harness.grading.unapplied import unapplied
@@ -45,7 +45,7 @@ class Evaluator:
         self._weigh = weigh
         self._sandbox = sandbox
         self._limits = limits
-        self._names = ImageNames(sandbox, limits, cache_folder() / "names")
+        self._facts = ImageFacts(sandbox, limits, cache_folder() / "names")
         self._runner = JournaledRunner(journal, logs, _recall)
 
     def log_path(self, verdict: Verdict) -> Path:
@@ -120,12 +120,17 @@ class Evaluator:
         return judge(testbed, results, nonce, flags, self._weigh)
 
     def _flags(self, testbed: Testbed, digest: str, applied: Applied | None) -> tuple[str, ...]:
-        """What in the changes could bend the results; the image is asked only of names that are new in the tree."""
+        """What in the changes could bend the results; the image is asked only where the changes need it."""
         restored = testbed.watched
-        asked = {} if applied is None else newcomers(applied, restored)
-        known = self._names.answered(testbed.image, digest, asked.keys()) if asked else frozenset[str]()
-        shadows = () if applied is None else shadow_flags(applied, restored, known)
-        return (*change_flags(applied, restored), *shadows)
+        if applied is None:
+            return change_flags(applied, restored)
+        asked = newcomers(applied, restored)
+        known = self._facts.answered(testbed.image, digest, asked.keys()) if asked else frozenset[str]()
+        command, read = split_script(testbed.specification.script)[1], frozenset[str]()
+        if may_be_configuration(applied, restored):
+            read = self._facts.configuration(testbed.image, digest, command)
+        flags = change_flags(applied, restored, read, named_files(command))
+        return (*flags, *shadow_flags(applied, restored, known))
 
 
 def _recall(record: Record, _: Path) -> Verdict:

@@ -15,11 +15,10 @@ from harness.grading.applied import Applied, Change
 MAX_PATCH_BYTES = 10 << 20
 UNREADABLE = "changes: what the patch changed could not be read"
 
-TEST_CONFIGURATION = {"conftest.py", "pytest.ini", ".pytest.ini", "pytest.toml", ".pytest.toml", "tox.ini", "setup.cfg"}
-TEST_CONFIGURATION |= {"noxfile.py"}
+CONFTEST = "conftest.py"  # pytest reads it in every folder; the image is not asked for modules of packages
 START_UP = re.compile(r"(^|/)(sitecustomize|usercustomize)(\.[^/]*|/.*)$|\.pth$")
 RUNNERS = re.compile(
-    r"""(^|/)(_pytest|pluggy|unittest)/ | (^|/)pytest\.py$ | ^django/test/ | ^tests/runtests\.py$ | ^bin/test$
+    r"""(^|/)(_pytest|pluggy|unittest)/ | (^|/)pytest\.py$ | ^django/test/
     | ^sympy/(testing/|utilities/runtests\.py$) | ^lib/matplotlib/testing/ | ^astropy/tests/""",
     re.VERBOSE,
 )
@@ -28,9 +27,10 @@ METADATA = re.compile(r"(^|/)[^/]*\.(egg|dist)-info(/|$)")
 TESTING = {"test", "tests", "testing"}  # folders of tests, and of what they rest on
 WORDS = "words of a test result"
 COMMENT = re.compile(r"\s*(#|//)")  # a line that is one prints no result: the parsers would read the sign, too
-PROJECT_FILES = ("pyproject.toml", "setup.py")
+PROJECT_FILES = ("pyproject.toml", "setup.py")  # they hold much else: what is near the change decides
 PROJECT_SECTIONS = re.compile(r"pytest|tool\.tox|ini_options|addopts|testpaths|entry-points|entry_points")
 CONTEXT_LINES = 3
+WORD = re.compile(r"[\w./+-]+")
 ENCODING = re.compile(rb"^[ \t\f]*#.*?coding[:=][ \t]*([-\w.]+)")  # as Python reads it, in a file's first two lines
 READABLE = re.compile(rb"utf[-_]?8.*|(us-)?ascii|latin[-_]?1|iso-8859-1", re.IGNORECASE)  # our words are found in it
 SUSPECT = {
@@ -66,30 +66,51 @@ def link_out(applied: Applied) -> str:
     return ""
 
 
-def change_flags(applied: Applied | None, restored: Collection[str]) -> tuple[str, ...]:
+def may_be_configuration(applied: Applied, restored: Collection[str]) -> bool:
+    """Whether the changes touch a file, other than a module of a package, that a test runner may read by its name."""
+    return any(
+        not change.path.endswith(".py") or posixpath.dirname(change.path) not in applied.packages
+        for change in applied.changes
+        if change.path not in restored
+    )
+
+
+def named_files(command: str) -> frozenset[str]:
+    """Paths from the repository's root that a test command may name."""
+    return frozenset(posixpath.normpath(word) for word in WORD.findall(command))
+
+
+def change_flags(
+    applied: Applied | None,
+    restored: Collection[str],
+    configuration: Collection[str] = (),
+    programs: Collection[str] = (),
+) -> tuple[str, ...]:
     """What in the changes could bend the results, as ``kind: path``, sorted.
 
-    ``restored`` are the test files that are put back before the tests. ``applied`` None could not be read.
+    ``restored`` are the test files that are put back before the tests. ``configuration`` are names of files that the
+    test runners look for, ``programs`` paths that the test command names. ``applied`` None could not be read.
     """
     if applied is None:
         return (UNREADABLE,)
     flags: set[str] = set()
     for change in applied.changes:
         if change.path not in restored:
-            flags |= {f"{kind}: {change.path}" for kind in (*_path_kinds(change), *_line_kinds(change))}
+            kinds = (*_path_kinds(change, configuration, programs), *_line_kinds(change))
+            flags |= {f"{kind}: {change.path}" for kind in kinds}
     return tuple(sorted(flags))
 
 
-def _path_kinds(change: Change) -> Iterator[str]:
+def _path_kinds(change: Change, configuration: Collection[str], programs: Collection[str]) -> Iterator[str]:
     name = posixpath.basename(change.path)
     folders = change.path.split("/")[:-1]
-    if name in TEST_CONFIGURATION:
+    if name == CONFTEST or (name in configuration and name not in PROJECT_FILES):
         yield "test configuration"
     if name in PROJECT_FILES and any(PROJECT_SECTIONS.search(line) for line in _around(change)):
         yield "test configuration"
     if START_UP.search(change.path):
         yield "start-up hook"
-    if RUNNERS.search(change.path):
+    if RUNNERS.search(change.path) or change.path in programs:
         yield "test runner"
     elif change.before is not None and TESTING & set(folders):
         yield "test support"

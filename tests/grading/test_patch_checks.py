@@ -1,7 +1,15 @@
 import pytest
 
 from harness.grading.applied import Applied, Change
-from harness.grading.patch_checks import MAX_PATCH_BYTES, UNREADABLE, change_flags, link_out, refusal
+from harness.grading.patch_checks import (
+    MAX_PATCH_BYTES,
+    UNREADABLE,
+    change_flags,
+    link_out,
+    may_be_configuration,
+    named_files,
+    refusal,
+)
 
 
 def new(path: str, *lines: str) -> Change:
@@ -13,7 +21,8 @@ def changed(path: str, *added: str) -> Change:
 
 
 def flags(*changes: Change, restored: tuple[str, ...] = ()) -> tuple[str, ...]:
-    return change_flags(Applied(frozenset(change.path for change in changes), changes), restored)
+    applied = Applied(frozenset(change.path for change in changes), changes)
+    return change_flags(applied, restored, {"pytest.ini", "tox.ini", "setup.cfg", "pyproject.toml", "setup.py"})
 
 
 def test_only_what_nobody_reads_is_refused_unseen() -> None:
@@ -90,6 +99,38 @@ def test_flagged(change: Change, flag: str) -> None:
 )
 def test_not_flagged(change: Change) -> None:
     assert flags(change) == ()
+
+
+def test_the_image_says_what_is_configuration() -> None:
+    """The names were a list of ours, which knew none of another runner's."""
+    change = changed("odd.rc", "x")
+    applied = Applied(frozenset({"odd.rc"}), (change,))
+    assert change_flags(applied, (), {"odd.rc"}) == ("test configuration: odd.rc",)
+    assert change_flags(applied, (), {"tox.ini"}) == ()
+
+
+@pytest.mark.parametrize(
+    ("change", "asked"),
+    [
+        (changed("odd.rc", "x"), True),
+        (changed("pkg/odd.rc", "x"), True),
+        (changed("noxfile.py", "x"), True),
+        (new("tests/conftest.py", "x"), True),
+        (changed("pkg/a.py", "x"), False),
+        (changed("tests/test_a.cfg", "x"), False),
+    ],
+)
+def test_the_image_is_asked_for_its_configuration_only_if_it_may_be_touched(change: Change, asked: bool) -> None:
+    applied = Applied(frozenset({change.path}), (change,), packages=frozenset({"pkg"}))
+    assert may_be_configuration(applied, {"tests/test_a.cfg"}) is asked
+
+
+def test_a_program_that_the_test_command_names_is_a_test_runner() -> None:
+    files = named_files("export A=b\n./tests/runtests.py --verbosity 2 a.b 'bin/test'")
+    for path in ("tests/runtests.py", "bin/test"):
+        applied = Applied(frozenset({path}), (changed(path, "x"),))
+        assert f"test runner: {path}" in change_flags(applied, (), (), files)
+        assert f"test runner: {path}" not in change_flags(applied, (), ())
 
 
 def test_what_is_put_back_before_the_tests_is_no_sign_of_anything() -> None:

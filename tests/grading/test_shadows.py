@@ -1,14 +1,6 @@
-import subprocess
-import sys
-from pathlib import Path
-
 import pytest
-from doubles import ScriptedSandbox, limits_with
 
-from harness.common.resources import resource
-from harness.core.interfaces import CommandResult
 from harness.grading.applied import Applied, Change
-from harness.grading.image_names import ImageNames
 from harness.grading.shadows import newcomers, shadow_flags
 
 
@@ -63,24 +55,3 @@ def test_a_package_that_is_undone_is_flagged() -> None:
     there = Applied(frozenset({"tests/__init__.py"}), gone, folders=frozenset({"tests"}))
     assert shadow_flags(there, (), ()) == ("import path: tests/__init__.py",)
     assert shadow_flags(Applied(frozenset({"tests/__init__.py"}), gone), (), ()) == ()
-
-
-def test_an_image_is_asked_once_of_each_name(tmp_path: Path) -> None:
-    sandbox = ScriptedSandbox(CommandResult(0, b"shlex\n", 0.1))
-    for _ in range(2):
-        names = ImageNames(sandbox, limits_with(), tmp_path / "names")
-        assert names.answered("image", "sha256:1", ["shlex", "mine"]) == {"shlex"}
-    assert len(sandbox.jobs) == 1
-    assert names.answered("image", "sha256:1", ["mine"]) == frozenset()
-    assert names.answered("image", "sha256:1", ["other", "mine"]) == frozenset()
-    assert [job.files["/harness/wanted"] for job in sandbox.jobs] == [b"mine\nshlex\n", b"other\n"]
-    names.answered("image", "sha256:2", ["mine"])
-    assert len(sandbox.jobs) == 3
-
-
-def test_what_a_python_finds_and_imports() -> None:
-    """pytest asks for argcomplete where it is and where it is not; nothing asks for the last one."""
-    wanted = "shlex\nsys\nxml.dom\npytest.__main__\n_pytest.main\nargcomplete\nxml.nothing\nno_such_module_of_mine\n"
-    script = str(resource("docker") / "names.py")
-    done = subprocess.run([sys.executable, script], input=wanted, capture_output=True, text=True, check=True)
-    assert done.stdout.split() == ["_pytest.main", "argcomplete", "pytest.__main__", "shlex", "sys", "xml.dom"]
