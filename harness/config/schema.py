@@ -23,6 +23,7 @@ from harness.config.path_types import AdapterFolder, CheckpointFolder, DataSourc
 from harness.config.presets import preset_names
 from harness.config.price_keys import PricesConfig
 from harness.config.section import Section, Url
+from harness.config.serving_keys import ServingConfig
 from harness.config.whole_suite_keys import WholeSuiteKeys
 from harness.core.conditions import REFERENCES, Condition, Reference
 from harness.core.groups import Variant, repeated_seed
@@ -79,6 +80,8 @@ class CheckpointConfig(Section):
     base: CheckpointFolder | None = None  # Hugging Face folder that the adapter was trained on
     adapter: AdapterFolder | None = None  # LoRA adapter, served with vLLM on top of its base
     endpoint: Url | None = None  # base URL of an OpenAI-compatible server, ".../v1"
+    endpoints: tuple[Url, ...] | None = None  # several that serve the same weights, in the place of one
+    replicas: int = Field(default=1, ge=1)  # servers of ours that share the instances
     answers: ExistingFile | None = None  # recording looked up instead of asking; a path beside it measures prompts only
     model: str | None = None  # name to ask for at the endpoint; its only model if not given
     revision: str | None = None  # of an endpoint's weights: what distinguishes them from others there or in a recording
@@ -119,9 +122,20 @@ class CheckpointConfig(Section):
     def _one_source(self) -> Self:
         if (self.base is None) != (self.adapter is None) or (self.base is not None and self.path is not None):
             raise ValueError("give base and adapter together, and no path beside them")
-        if (self.weights is None and self.answers is None) == (self.endpoint is None):
+        if self.endpoint is not None and self.endpoints is not None:
+            raise ValueError("give endpoint or endpoints, not both")
+        if (self.weights is None and self.answers is None) == (not self.addresses):
             raise ValueError("give either a path or an endpoint, or recorded answers")
+        if twice := sorted({url for url in self.addresses if self.addresses.count(url) > 1}):
+            raise ValueError(f"endpoints has {', '.join(twice)} more than once")
+        if self.replicas > 1 and (self.weights is None or self.answers is not None):
+            raise ValueError("replicas is for weights that are served here; name several endpoints instead")
         return self
+
+    @property
+    def addresses(self) -> tuple[str, ...]:
+        """Base URLs of the servers elsewhere that have these weights; none if they are served here or recorded."""
+        return (self.endpoint,) if self.endpoint is not None else self.endpoints or ()
 
     @property
     def weights(self) -> Path | None:
@@ -140,7 +154,7 @@ class CheckpointConfig(Section):
                 raise ValueError(f"{name} belongs to the chat route, but chat: completions is given")
         if taken := sorted(set(self.extra_body) & TAKEN):
             raise ValueError(f"extra_body can't set {taken[0]}, which another key of the run file sets")
-        if self.generation_config and self.endpoint is not None:
+        if self.generation_config and self.addresses:
             raise ValueError(
                 "generation_config is for a checkpoint with a path; an endpoint's server decides for itself"
             )
@@ -181,15 +195,6 @@ class ValidationConfig(Section):
 
     regression: RegressionConfig = RegressionConfig()
     reproduction: ReproductionConfig = ReproductionConfig()
-
-
-class ServingConfig(Section):
-    """How vLLM is started for a checkpoint with a path."""
-
-    port: int = Field(default=0, ge=0, le=65535)  # 0: any free port
-    startup_seconds: float = Field(default=900.0, gt=0, allow_inf_nan=False)
-    request_seconds: float = Field(default=600.0, gt=0, allow_inf_nan=False)
-    args: tuple[str, ...] = ()  # for every checkpoint, before its own server_args
 
 
 class ImagesConfig(Section):

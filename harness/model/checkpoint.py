@@ -16,11 +16,17 @@ from harness.common.files import write_whole
 from harness.common.hashing import content_key
 from harness.common.paths import cache_folder
 from harness.config.path_types import ADAPTER
-from harness.config.schema import CheckpointConfig, ServingConfig
+from harness.config.schema import CheckpointConfig
+from harness.config.serving_keys import ServingConfig
 from harness.errors import InputError
 
 RESERVED = (
     "--model", "--served-model-name", "--host", "--port", "--api-key", "--uds", "--enable-lora", "--lora-modules",
+)  # fmt: skip
+# the arguments that divide a model over devices, by all their names
+PARALLEL = (
+    ("--tensor-parallel-size", "-tp"), ("--pipeline-parallel-size", "-pp"),
+    ("--data-parallel-size", "-dp"), ("--prefill-context-parallel-size", "-pcp"),
 )  # fmt: skip
 INDEX = "model.safetensors.index.json"
 # Files of a checkpoint's folder that determine its answers; everything else there (notes, training state) does not.
@@ -176,6 +182,9 @@ def server_arguments(checkpoint: CheckpointConfig, serving: ServingConfig) -> tu
     parameter in it nothing is added: arguments are part of a checkpoint's revision.
     """
     args = (*serving.args, *checkpoint.server_args)
+    divided = any(argument(args, name) is not None for names in PARALLEL for name in names)
+    if (serving.per_checkpoint or 1) > 1 and not divided:
+        args = (*args, f"--tensor-parallel-size={serving.per_checkpoint}")
     if checkpoint.chat_template is not None:
         args = (*args, f"--chat-template={checkpoint.chat_template}")
     if checkpoint.weights is None or checkpoint.generation_config or argument(args, "--generation-config") is not None:

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from copy import copy
 from dataclasses import asdict, replace
 from functools import partial
@@ -13,26 +13,25 @@ from typing import Any, Self
 
 from harness.common.hashing import content_key
 from harness.common.journal import Journal
-from harness.config.schema import CheckpointConfig, ServingConfig
+from harness.config.schema import CheckpointConfig
+from harness.config.serving_keys import ServingConfig
 from harness.core.interfaces import Answer, Sampling
-from harness.errors import HarnessError, InfrastructureError
-from harness.model.checkpoint import argument, context_length
-from harness.model.connection import connect, read_key
 from harness.model.endpoint import EndpointModel, require_room
-from harness.model.kept_facts import AbsentEndpoint, Seen, TokenCounts, note_seen, seen_before
-from harness.model.listing import find_model
-from harness.model.manner import read_manner
+from harness.model.kept_facts import AbsentEndpoint, TokenCounts
 from harness.model.orphans import reap_servers
 from harness.model.prompts import Prompt
 from harness.model.recorded import RecordedModel, question
+from harness.model.remote import open_seen
 from harness.model.response import read_record
 from harness.model.served import ServedCheckpoint
+from harness.model.serving_places import Place
+from harness.model.several_servers import Spread, Toward
 from harness.repo.blob_cache import BlobStore, derived_store
 
 log = logging.getLogger(__name__)
 
 
-Source = ServedCheckpoint | EndpointModel | AbsentEndpoint
+Source = ServedCheckpoint | EndpointModel | AbsentEndpoint | Spread | Toward
 
 
 class JournaledModel:
@@ -69,6 +68,8 @@ class JournaledModel:
         Its answers depend on the question alone, so a question of several conditions has the name of the first.
         """
         bound = copy(self)
+        if isinstance(self._source, Spread):
+            bound._source = self._source.about(instance_id)
         bound._about = {"instance_id": instance_id, "condition": condition}
         return bound
 
@@ -127,75 +128,45 @@ class JournaledModel:
 
 @asynccontextmanager
 async def open_model(
-    checkpoint: CheckpointConfig, serving: ServingConfig, concurrency: int, folder: Path, journal: Journal
+    checkpoint: CheckpointConfig,
+    serving: ServingConfig,
+    concurrency: int,
+    folder: Path,
+    journal: Journal,
+    place: Place | None = None,
 ) -> AsyncIterator[JournaledModel | RecordedModel]:
-    """The model of a checkpoint, answering from ``journal`` first; its server, if any was needed, ends with the block.
+    """The model of a checkpoint, answering from ``journal`` first; its servers, if any was needed, end with the block.
 
-    A local checkpoint's server logs to ``folder``, where servers that a killed run left are ended first.
-    An endpoint that can't be reached and could before has the answers and counts of then; to every other question it is
-    an InfrastructureError. Recorded answers are looked up as they are, and are not journaled again.
-    Raises InputError for a checkpoint, an endpoint or a recording that can't be used, InfrastructureError for an
-    endpoint that can't be reached and never was.
+    A local checkpoint's servers stand at ``place`` and log to ``folder``, where servers that a killed run left are
+    ended first. An endpoint that can't be reached and could before has the answers and counts of then; to every other
+    question it is an InfrastructureError. Of several, one has to be reachable. Recorded answers are looked up as they
+    are, and are not journaled again. Raises InputError for a checkpoint, an endpoint or a recording that can't be used,
+    InfrastructureError for an endpoint that can't be reached and never was.
     """
     if checkpoint.answers is not None:
         yield await asyncio.to_thread(RecordedModel, checkpoint, serving)
         return
     with derived_store(folder) as store:
-        source: Source
-        if checkpoint.endpoint is None:
-            reap_servers(folder)
-            source = await asyncio.to_thread(ServedCheckpoint, checkpoint, serving, concurrency, folder)
-        else:
-            source = await _open_seen(checkpoint, serving, concurrency, store)
-        async with source, JournaledModel(source, journal, store) as model:
-            yield model
+        async with AsyncExitStack() as opened:
+            source: Source
+            if checkpoint.addresses:
+                source = await open_seen(checkpoint, serving, concurrency, store, opened)
+            else:
+                reap_servers(folder)
+                source = await _open_served(checkpoint, serving, concurrency, folder, place or Place(), opened)
+            yield await opened.enter_async_context(JournaledModel(source, journal, store))
 
 
-async def _open_seen(
-    checkpoint: CheckpointConfig, serving: ServingConfig, concurrency: int, store: BlobStore
-) -> EndpointModel | AbsentEndpoint:
-    """A checkpoint's endpoint, or what is known of it from before if it can't be reached."""
-    try:
-        endpoint = await open_endpoint(checkpoint, serving, concurrency)
-    except InfrastructureError as error:
-        before = seen_before(store, checkpoint)
-        if before is None:
-            raise
-        log.warning("%s: %s; what it answered before is used", checkpoint.name, error)
-        revision = _revision(checkpoint, before.model)
-        return AbsentEndpoint(revision, before.context, read_manner(checkpoint), error)
-    note_seen(store, checkpoint, Seen(endpoint.model, endpoint.context))
-    return endpoint
-
-
-async def open_endpoint(checkpoint: CheckpointConfig, serving: ServingConfig, concurrency: int) -> EndpointModel:
-    """The model of a checkpoint with an endpoint.
-
-    Raises InfrastructureError if it can't be reached, InputError if it refuses the key or does not serve the model.
-    """
-    given = argument(checkpoint.server_args, "--max-model-len")
-    client = connect(checkpoint.endpoint or "", api_key(checkpoint), serving.request_seconds)
-    try:
-        model, listed = await find_model(client, checkpoint.model)
-    except HarnessError:
-        await client.close()
-        raise
-    return EndpointModel(
-        client,
-        model,
-        _revision(checkpoint, model),
-        concurrency=concurrency,
-        request_seconds=serving.request_seconds,
-        context=listed if given is None else context_length(Path(), checkpoint.server_args),
-        manner=read_manner(checkpoint),
-    )
-
-
-def _revision(checkpoint: CheckpointConfig, model: str) -> str:
-    # without a revision of the user's, the address is all that distinguishes one set of weights from another
-    return f"{model}@{checkpoint.revision or checkpoint.endpoint}"
-
-
-def api_key(checkpoint: CheckpointConfig) -> str:
-    """The key for a checkpoint's endpoint, ``none`` if it needs none. Raises InputError for an unset variable."""
-    return read_key(f"checkpoint {checkpoint.name}", checkpoint.api_key_env)
+async def _open_served(
+    checkpoint: CheckpointConfig,
+    serving: ServingConfig,
+    concurrency: int,
+    folder: Path,
+    place: Place,
+    opened: AsyncExitStack,
+) -> ServedCheckpoint | Spread:
+    servers = {}
+    for replica in range(len(place.spots)):
+        server = await asyncio.to_thread(ServedCheckpoint, checkpoint, serving, concurrency, folder, place, replica)
+        servers[f"replica {replica + 1}"] = await opened.enter_async_context(server)
+    return Spread(servers) if len(servers) > 1 else server

@@ -26,6 +26,7 @@ PATHS = {CHAT: "/chat/completions", COMPLETIONS: "/completions"}
 # For an endpoint without /tokenize. Code takes 3 to 4 bytes a token with usual vocabularies; this errs to be safe.
 BYTES_PER_TOKEN = 2.5
 TEMPLATE_TOKENS = 32  # allowed for a chat template, likewise
+TRIES_OF_MANY = 3  # of a question at one of several servers
 TOKENIZE_TRIES = 3  # before a server that has counted no text is said to count none
 
 
@@ -60,11 +61,14 @@ class EndpointModel:
         context: int | None = None,
         manner: Manner = PLAIN,
         route: str | None = None,
+        one_of_many: bool = False,
     ) -> None:
         """Ask ``model``, at most ``concurrency`` questions at a time; closes ``client`` at the end.
 
         A question with all its retries takes at most ``request_seconds``. ``context``: tokens for prompt and answer
         together, if they are known. ``route``: the one that goes with the model's own template, if that is known here.
+        ``one_of_many``: others can be asked the same, so a question that fails is left to them soon, and this server is
+        never given up.
         """
         self.revision = revision
         self.model = model
@@ -72,7 +76,8 @@ class EndpointModel:
         self._client = client
         self._asking = client.with_options(max_retries=0)  # patience is ours
         self._counting = client.with_options(max_retries=0, timeout=SIDE_SECONDS)
-        self._standing = Standing()
+        self._standing = Standing(TRIES_OF_MANY, 0, math.inf) if one_of_many else Standing()
+        self._one_of_many = one_of_many
         self._slots = asyncio.Semaphore(concurrency)
         self._seconds = request_seconds
         self.context = context
@@ -81,6 +86,11 @@ class EndpointModel:
         self.route = route or manner.route(has_template=True)  # until the server says that there is no template
         self._tokenizes: bool | None = None  # not known before the first count
         self._ends: set[str] = set()  # words for an answer's end that nobody here knows
+
+    @property
+    def answers(self) -> int:
+        """How many questions it has answered by now."""
+        return self._standing.answers
 
     async def __aenter__(self) -> Self:
         return self
@@ -221,7 +231,8 @@ class EndpointModel:
         """
         seconds = self._seconds if self._tokenizes else min(self._seconds, SIDE_SECONDS)
         try:
-            return await with_patience(lambda: self._tokenize(text), seconds)
+            worth = self._standing.worth() if self._one_of_many else lambda _: True
+            return await with_patience(lambda: self._tokenize(text), seconds, worth)
         except NotCounted as error:
             if self._tokenizes:
                 raise

@@ -48,7 +48,7 @@ class Seen:
 
 
 def _place(checkpoint: CheckpointConfig) -> str:
-    return f"endpoint {content_key(url=checkpoint.endpoint, model=checkpoint.model)}"
+    return f"endpoint {content_key(url=checkpoint.endpoint or checkpoint.name, model=checkpoint.model)}"
 
 
 def note_seen(store: BlobStore, checkpoint: CheckpointConfig, seen: Seen) -> None:

@@ -74,13 +74,17 @@ def asked_wait(headers: Mapping[str, str]) -> float:
 class Standing:
     """Whether a server answers: of all its questions together, where patience looks at one."""
 
-    def __init__(self) -> None:
-        self._answered = 0
+    def __init__(
+        self, tries: int = TRIES_ALONE, beside: int = ANSWERED_BESIDE, in_a_row: float = FAILURES_IN_A_ROW
+    ) -> None:
+        """A question is tried ``tries`` times and until ``beside`` others were answered since its first."""
+        self.answers = 0  # by now
+        self._tries, self._beside, self._in_a_row = tries, beside, in_a_row
         self._failed: dict[str, InfrastructureError] = {}  # by question, since the last answer
 
     def answered(self) -> None:
         """Note that a question was answered."""
-        self._answered += 1
+        self.answers += 1
         self._failed.clear()
 
     def failed(self, question: str, error: InfrastructureError) -> None:
@@ -89,17 +93,17 @@ class Standing:
 
     def require(self) -> None:
         """Raise InfrastructureError if so many questions failed in a row that none is worth asking."""
-        if len(self._failed) >= FAILURES_IN_A_ROW:
+        if len(self._failed) >= self._in_a_row:
             last = list(self._failed.values())[-1]
             raise InfrastructureError(f"not asked after {len(self._failed)} failures in a row: {last}") from last
 
     def worth(self) -> Callable[[Passing], bool]:
         """Whether another try of one question is: not if it keeps failing while the server answers the others."""
-        tries, before = 0, self._answered
+        tries, before = 0, self.answers
 
         def again(error: Passing) -> bool:
             nonlocal tries
             tries += 1
-            return error.busy or tries < TRIES_ALONE or self._answered - before < ANSWERED_BESIDE
+            return error.busy or tries < self._tries or self.answers - before < self._beside
 
         return again

@@ -20,7 +20,8 @@ from typing import Any, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from harness.common.hashing import content_key
-from harness.config.schema import CheckpointConfig, ServingConfig
+from harness.config.schema import CheckpointConfig
+from harness.config.serving_keys import ServingConfig
 from harness.core.interfaces import Answer, Sampling
 from harness.errors import InputError
 from harness.model.checkpoint import argument, context_length, served_revision, server_arguments

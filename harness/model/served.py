@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import os
 from collections.abc import Coroutine
 from contextlib import AsyncExitStack
 from functools import partial
@@ -9,7 +10,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from harness.config.schema import CheckpointConfig, ServingConfig
+from harness.config.schema import CheckpointConfig
+from harness.config.serving_keys import ServingConfig
 from harness.core.interfaces import Answer, Sampling
 from harness.errors import HarnessError, InputError, ServerError
 from harness.model.checkpoint import (
@@ -22,12 +24,15 @@ from harness.model.checkpoint import (
 from harness.model.connection import connect
 from harness.model.endpoint import EndpointModel
 from harness.model.manner import read_manner
+from harness.model.memory import expected_bytes, machine_memory
 from harness.model.server import VllmServer
 from harness.model.server_times import gpu_count, timed
+from harness.model.serving_places import Claim, Place
 from harness.model.tokens import PromptTokens
 
 log = logging.getLogger(__name__)
 
+CACHE_SPACE = "VLLM_CPU_KVCACHE_SPACE"
 STARTS = 3  # of one checkpoint's server in a run: a server that keeps dying is given up
 
 
@@ -37,8 +42,19 @@ class ServedCheckpoint:
     Counting tokens and the context length need no server.
     """
 
-    def __init__(self, checkpoint: CheckpointConfig, serving: ServingConfig, concurrency: int, folder: Path) -> None:
-        """Check and read the checkpoint. Raises InputError if it can't be served."""
+    def __init__(
+        self,
+        checkpoint: CheckpointConfig,
+        serving: ServingConfig,
+        concurrency: int,
+        folder: Path,
+        place: Place | None = None,
+        replica: int = 0,
+    ) -> None:
+        """Check and read the checkpoint, whose server number ``replica`` stands at its ``place``.
+
+        Raises InputError if it can't be served.
+        """
         weights = checkpoint.weights
         if weights is None:
             raise InputError(f"checkpoint {checkpoint.name} has no path to serve")
@@ -50,11 +66,15 @@ class ServedCheckpoint:
         self._tokens = PromptTokens(weights, args, self.manner)
         self.route = self._tokens.route
         self._context = context_length(weights, args)
+        self._place = place or Place()
         self._make_server = partial(
             VllmServer, weights, checkpoint.name, args, folder, serving.port, serving.startup_seconds,
-            checkpoint.adapter,
+            checkpoint.adapter, self._place.spots[replica], f"@{replica + 1}" if replica else "",
         )  # fmt: skip
         self._timed = partial(timed, folder=folder, revision=self.revision, gpus=gpu_count(args))
+        self._expects = partial(expected_bytes, weights, args, os.environ.get(CACHE_SPACE))
+        self._claimed = False
+        self._latest: VllmServer | None = None  # started, or about to be
         self._concurrency = concurrency
         self._request_seconds = serving.request_seconds
         self._running = AsyncExitStack()
@@ -64,6 +84,7 @@ class ServedCheckpoint:
         self._endpoint: EndpointModel | None = None
         self._failure: HarnessError | None = None
         self._compared = False
+        self.answers = 0  # by now
 
     async def __aenter__(self) -> Self:
         return self
@@ -88,6 +109,7 @@ class ServedCheckpoint:
                 server.name, answer.prompt_tokens, expected,
             )  # fmt: skip
         self._compared = True
+        self.answers += 1
         return answer
 
     async def _ask_until_answered(self, prompt: str, sampling: Sampling, index: int) -> tuple[VllmServer, Answer]:
@@ -116,6 +138,7 @@ class ServedCheckpoint:
                 raise self._failure
             if self._server is None or self._endpoint is None or self._server.ended:
                 self._server, self._endpoint = await self._start()
+            await self._place.take_turn()
             return self._server, self._endpoint
 
     async def _start(self) -> tuple[VllmServer, EndpointModel]:
@@ -126,7 +149,7 @@ class ServedCheckpoint:
                 raise self._server.failure(f"{STARTS} times")
             if self._server is not None:
                 log.warning("%s; starting it again", self._server.failure("while answering"))
-            server = await self._running.enter_async_context(self._timed(self._make_server()))
+            server = await self._start_server()
         except HarnessError as error:
             self._failure = error
             raise
@@ -142,6 +165,21 @@ class ServedCheckpoint:
             route=self.route,
         )
         return server, await self._running.enter_async_context(endpoint)
+
+    async def _start_server(self) -> VllmServer:
+        server = self._make_server()
+        if not self._claimed:
+            claim = Claim(self._expects(machine_memory()[0]), lambda: self._latest.resident() if self._latest else 0)
+            await self._place.may_start(server.name, claim)
+            self._claimed = True
+        self._latest = server
+        return await self._running.enter_async_context(self._timed(server, where=self._where(server)))
+
+    def _where(self, server: VllmServer) -> dict[str, Any]:
+        return {
+            "checkpoint": server.name, "log": server.log.name, "devices": list(server.spot.devices),
+            "ahead": self._place.ahead,
+        }  # fmt: skip
 
 
 async def _unless_ended(server: VllmServer, question: Coroutine[Any, Any, Answer]) -> Answer:

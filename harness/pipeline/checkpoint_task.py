@@ -14,8 +14,9 @@ from harness.core.conditions import Condition
 from harness.core.instance import Instance
 from harness.core.interfaces import Answer, Model, Snapshot
 from harness.errors import HarnessError, InfrastructureError, InputError
-from harness.model.checkpoint import served_revision
+from harness.model.checkpoint import served_revision, server_arguments
 from harness.model.client import JournaledModel, open_model
+from harness.model.devices import devices_of_server
 from harness.model.recorded import RecordedModel
 from harness.model.serving_places import Places
 from harness.pipeline.attempt import Proposal, unanswered
@@ -25,7 +26,7 @@ from harness.pipeline.propose import Proposer
 from harness.pipeline.work import Work
 from harness.report.write import Result
 
-ATTEMPTS_UNDER_WAY = 64  # per checkpoint; bounds how many prompts are held at a time
+ATTEMPTS_UNDER_WAY = 64  # per server; bounds how many prompts are held at a time
 
 log = logging.getLogger(__name__)
 
@@ -68,13 +69,16 @@ class Checkpoints:
 
     async def ask(self, checkpoint: CheckpointConfig) -> None:
         """Every attempt of one checkpoint, once its place is free, up to the last answer."""
-        task = CheckpointTask(self, checkpoint, read_packing_metrics(checkpoint))
-        async with self.places.take(checkpoint), AsyncExitStack() as opened:
+        servers = max(checkpoint.replicas, len(checkpoint.addresses))
+        bound = asyncio.Semaphore(ATTEMPTS_UNDER_WAY * servers)
+        task = CheckpointTask(self, checkpoint, read_packing_metrics(checkpoint), bound)
+        devices = devices_of_server(server_arguments(checkpoint, self.config.serving))
+        async with self.places.take(checkpoint, devices) as place, AsyncExitStack() as opened:
             try:
                 model = await opened.enter_async_context(
                     open_model(
                         checkpoint, self.config.serving, self.config.sampling.concurrency, self.folder.path,
-                        self.answers,
+                        self.answers, place,
                     )
                 )  # fmt: skip
             except (InfrastructureError, InputError) as error:  # preflight found it in order
@@ -93,7 +97,7 @@ class CheckpointTask:
     shared: Checkpoints
     checkpoint: CheckpointConfig
     metrics: dict[str, float]  # of its packing
-    bound: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(ATTEMPTS_UNDER_WAY))
+    bound: asyncio.Semaphore  # of the attempts that are under way
 
     async def ask_all(self, model: JournaledModel | RecordedModel) -> None:
         """Ask for every attempt as the run's pace allows it; each one's tests start as soon as it is answered."""

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Callable, Sequence
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -19,11 +20,12 @@ from harness.grading.exclusions import Soundness, open_soundness
 from harness.localize.stages import localization_stages
 from harness.model.adapter import check_adapter
 from harness.model.checkpoint import check_arguments, check_checkpoint, context_length, server_arguments
-from harness.model.client import api_key, open_endpoint
+from harness.model.devices import check_placing, devices_here
 from harness.model.embeddings import embeddings_key
 from harness.model.manner import read_manner
 from harness.model.prompts import Prompts
 from harness.model.recorded import RecordedModel
+from harness.model.remote import api_key, open_endpoints
 from harness.model.tokens import PromptTokens
 from harness.packing.metrics_file import load_metrics
 from harness.pipeline.lengths import LocalLengths, check_lengths, stage_samplings
@@ -88,13 +90,15 @@ def check_source(checkpoint: CheckpointConfig, config: RunConfig, issues: Sequen
     """
     api_key(checkpoint)
     check_arguments((*config.serving.args, *checkpoint.server_args))
+    check_placing(checkpoint, config.serving, devices_here(config.serving))
     asyncio.run(_check_lengths(checkpoint, config, issues))
 
 
 async def _check_lengths(checkpoint: CheckpointConfig, config: RunConfig, issues: Sequence[str]) -> None:
     check = partial(check_lengths, checkpoint.name, samplings=stage_samplings(config), issues=issues)
-    if checkpoint.endpoint is not None:
-        async with await open_endpoint(checkpoint, config.serving, config.sampling.concurrency) as endpoint:
+    if checkpoint.addresses:
+        async with AsyncExitStack() as opened:
+            endpoint = await open_endpoints(checkpoint, config.serving, config.sampling.concurrency, opened)
             await endpoint.check()
             await check(endpoint)
     elif checkpoint.answers is not None:

@@ -30,6 +30,8 @@ from harness.grading.session import Session, evaluation_session
 from harness.images.git_copy import ImageFinder
 from harness.images.provider import ImageProvider, open_images
 from harness.localize.stages import Localizer
+from harness.model.devices import devices_here
+from harness.model.serving_places import Places
 from harness.pipeline.attempt import Proposal, Trial
 from harness.pipeline.checkpoint_task import Ahead, Checkpoints, Seen
 from harness.pipeline.costs import checkpoint_costs
@@ -156,7 +158,8 @@ class Run:
             start_test = partial(self._start_test, tests, testing)
             ahead = Ahead(repairing, start_test, partial(self._keep, stage=testing, work=Work()))
             own = (self.proposer, self.folder, answers, self.pace, ahead)
-            shared = Checkpoints(config, self.instances, self.snapshots, *own, seen=self.seen)
+            places = Places(devices_here(config.serving), config.serving.ahead)
+            shared = Checkpoints(config, self.instances, self.snapshots, *own, places, seen=self.seen)
             for checkpoint in config.checkpoints:
                 tests.create_task(self._ask(shared, checkpoint, serving))
         answers.close()

@@ -6,7 +6,8 @@ from random import Random
 import pytest
 
 from harness.common.journal import Journal
-from harness.config.schema import CheckpointConfig, ServingConfig
+from harness.config.schema import CheckpointConfig
+from harness.config.serving_keys import ServingConfig
 from harness.core.interfaces import Sampling
 from harness.miniature.package import draw_packages
 from harness.miniature.texts import write_texts

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from harness.common.journal import Journal
-from harness.config.schema import CheckpointConfig, ServingConfig
+from harness.config.schema import CheckpointConfig
+from harness.config.serving_keys import ServingConfig
 from harness.core.interfaces import ContextOverflow, Sampling
 from harness.errors import ServerError
 from harness.miniature.checkpoints import write_random_checkpoint

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from harness.config.schema import CheckpointConfig, ServingConfig
+from harness.config.schema import CheckpointConfig
+from harness.config.serving_keys import ServingConfig
 from harness.errors import InputError
 from harness.miniature.checkpoints import write_random_checkpoint
 from harness.model.adapter import adapter_arguments, check_adapter

@@ -12,7 +12,8 @@ from aiohttp import web
 from fake_openai import FakeOpenAI, completion, failure
 
 from harness.common.journal import Journal
-from harness.config.schema import CheckpointConfig, ServingConfig
+from harness.config.schema import CheckpointConfig
+from harness.config.serving_keys import ServingConfig
 from harness.core.interfaces import ContextOverflow, Sampling
 from harness.errors import InfrastructureError, InputError, ServerError
 from harness.miniature.checkpoints import write_random_checkpoint

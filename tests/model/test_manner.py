@@ -10,7 +10,8 @@ from fake_openai import FakeOpenAI
 from pydantic import ValidationError
 
 from harness.common.journal import Journal
-from harness.config.schema import CheckpointConfig, ServingConfig
+from harness.config.schema import CheckpointConfig
+from harness.config.serving_keys import ServingConfig
 from harness.core.interfaces import Sampling
 from harness.errors import InputError
 from harness.miniature.checkpoints import write_random_checkpoint

@@ -10,7 +10,8 @@ from doubles import ScriptedModel
 from fake_openai import FakeOpenAI
 
 from harness.common.journal import Journal
-from harness.config.schema import CheckpointConfig, ServingConfig
+from harness.config.schema import CheckpointConfig
+from harness.config.serving_keys import ServingConfig
 from harness.core.interfaces import Answer, ContextOverflow, Model, Sampling
 from harness.miniature.checkpoints import write_random_checkpoint
 from harness.model.client import open_model

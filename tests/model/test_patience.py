@@ -9,7 +9,8 @@ from aiohttp import web
 from fake_openai import FakeOpenAI, completion, failure
 
 from harness.common.journal import Journal
-from harness.config.schema import CheckpointConfig, ServingConfig
+from harness.config.schema import CheckpointConfig
+from harness.config.serving_keys import ServingConfig
 from harness.core.interfaces import Sampling
 from harness.errors import InfrastructureError
 from harness.model import endpoint, patience

@@ -7,7 +7,8 @@ import pytest
 from fake_openai import FakeOpenAI, completion
 
 from harness.common.journal import Journal
-from harness.config.schema import CheckpointConfig, ServingConfig
+from harness.config.schema import CheckpointConfig
+from harness.config.serving_keys import ServingConfig
 from harness.core.candidate import Reason
 from harness.core.interfaces import Drawing, Sampling
 from harness.core.location import Location

@@ -17,13 +17,16 @@ from harness.miniature.checkpoints import write_random_checkpoint
 from harness.model import server
 from harness.model.checkpoint import serves_on_cpu
 from harness.model.orphans import living, note_server, reap_servers
+from harness.model.port import HeldPort
 from harness.model.server import VllmServer
 from harness.model.server_log import find_reason
+from harness.model.serving_places import Spot
 
 STUB = Path(__file__).with_name("stub_server")
 OWNER = """
 import asyncio, os, sys, time
 from pathlib import Path
+from harness.model.port import HeldPort
 from harness.model.server import VllmServer
 
 async def own():
@@ -47,7 +50,7 @@ def checkpoint(tmp_path):
 @pytest.fixture
 def stub(monkeypatch, tmp_path):
     """Put the stub in vLLM's place; called with the way it shall behave."""
-    monkeypatch.setenv("PYTHONPATH", str(STUB))
+    monkeypatch.setenv("PYTHONPATH", f"{STUB}{os.pathsep}{Path(__file__).parents[2]}")
     monkeypatch.syspath_prepend(str(STUB))  # where the check that vLLM is installed looks
     monkeypatch.chdir(tmp_path)
     return lambda case: monkeypatch.setenv("STUB_VLLM", case)
@@ -95,6 +98,42 @@ async def test_a_taken_port_is_found_before_anything_starts(checkpoint, stub, tm
             async with VllmServer(checkpoint, "tiny", (), tmp_path, port):
                 pass
     assert not (tmp_path / "tiny.server.log").exists()
+
+
+async def test_servers_beside_each_other_have_ports_devices_and_logs_of_their_own(checkpoint, stub, tmp_path):
+    async with (
+        VllmServer(checkpoint, "tiny", (), tmp_path, spot=Spot(0, ("0", "1"))) as one,
+        VllmServer(checkpoint, "tiny", (), tmp_path, spot=Spot(1, ("2", "3")), label="@2") as other,
+    ):
+        assert one.port != other.port
+        assert "devices: 0,1\n" in one.log.read_text()
+        assert "devices: 2,3\n" in other.log.read_text()
+        assert (one.log.name, other.log.name) == ("tiny.server.log", "tiny@2.server.log")
+        assert one.resident() > 0
+    assert one.resident() == 0
+
+
+async def test_a_port_is_kept_for_its_server_from_before_its_start(checkpoint, stub, tmp_path):
+    """The port was found free and then let go for the half minute in which vLLM imports itself."""
+    stub("never-ready")
+    starting = VllmServer(checkpoint, "tiny", (), tmp_path)
+    task = asyncio.create_task(starting.__aenter__())
+    while not (tmp_path / "tiny.server.json").exists():
+        await asyncio.sleep(0.01)
+    with socket.socket() as other, pytest.raises(OSError, match="in use"):
+        other.bind(("127.0.0.1", starting.port))
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", starting.port))
+
+
+async def test_a_fixed_port_is_the_first_of_the_ports_of_all_servers(checkpoint, stub, tmp_path):
+    with HeldPort(0) as free:
+        port = free.number
+    async with VllmServer(checkpoint, "tiny", (), tmp_path, port - 2, spot=Spot(2)) as third:
+        assert third.port == port
 
 
 @pytest.mark.parametrize(
