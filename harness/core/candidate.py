@@ -37,6 +37,7 @@ class EditKind(StrEnum):
     LINES = "lines"  # whole lines, each ended by a line feed; no lines is the empty text
     TEXT = "text"  # any part of the file: what tools for editing take
     WHOLE = "whole"  # the replacement is all of the file, the search text is empty
+    INSERTED = "inserted"  # the replacement goes behind the line ``line``; the search text is empty
     REWRITTEN = "rewritten"  # likewise, of a file that is there: a sentence speaks of it, and no heading names it
 
 
@@ -48,7 +49,7 @@ class Edit:
     search: str  # empty: the file is new
     replace: str  # empty: the lines are deleted
     kind: EditKind = EditKind.LINES
-    line: int = 0  # where the answer says that the search text begins, from 1; 0: it does not say
+    line: int = 0  # where the answer says that the search text begins, from 1; 0: it does not say, or at the beginning
     others: tuple[tuple[str, str], ...] = ()  # other readings of both texts; the file decides between them
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 Interval = tuple[int, int]  # first and last line, counted from 1, both included
 
+_MODULE = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)+")
 _LEADING = re.compile(r"(?:\./+)+")
 
 
@@ -32,12 +33,15 @@ def resolve_path(name: str, paths: Collection[str]) -> str | None:
     """The one path that ``name`` stands for, or None if there is none or more than one.
 
     In this order: the path itself; the only path that ends with the name; the longest ending of the name,
-    of at least two parts, that is itself a path (a name with foreign folders in front); the same in another case.
+    of at least two parts, that is itself a path (a name with foreign folders in front); the same in another case;
+    the file of a module of Python by its name with dots.
     """
     name = _LEADING.sub("", name.strip(), count=1) if name.strip().startswith("./") else name.strip()
     if not name:
         return None
     if found := _ending(name, paths):
+        return found
+    if _MODULE.fullmatch(name) and (found := _ending(name.replace(".", "/") + ".py", paths)):
         return found
     folded: dict[str, list[str]] = {}
     for path in paths:

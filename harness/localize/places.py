@@ -1,12 +1,12 @@
 """Places that a model names in files: elements and lines, read from its answer and resolved against the snapshot."""
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 
 from harness.core.location import Interval, Location, merge_intervals, resolve_path
 from harness.model.answers import without_thinking
 from harness.reading import place_lists as reading
-from harness.reading.place_kinds import LINE, Named
+from harness.reading.place_kinds import LINE, NAME, Named
 from harness.repo.symbols import Element, resolve_element
 
 
@@ -30,9 +30,13 @@ def resolve_places(
     """The lines that the places stand for; ``lengths`` has the number of lines of each file that was shown."""
     spans: dict[str, list[Interval]] = {path: [] for path in lengths}
     names, unresolved = [], []
+    above = Named("", "", "")  # the class that was named last
     for place in places:
         path = resolve_path(place.path, lengths)
         found = _spans(place, lengths[path], elements(path)) if path else []
+        if path and not found and above.path == place.path and place.kind in ("method", "function", NAME):
+            found = _spans(replace(place, name=f"{above.name}.{place.name}"), lengths[path], elements(path))
+        above = place if found and place.kind in ("class", NAME) else above
         if path and found:
             spans[path] += found
             names.append(f"{path}: {place.name}")
@@ -42,9 +46,20 @@ def resolve_places(
     return Resolved(tuple(located), tuple(names), tuple(unresolved))
 
 
+def _unqualified(place: Named) -> Iterator[str]:
+    """The name without its module, if it begins with that or with the end of it."""
+    module = place.path.rsplit(".", 1)[0].split("/")
+    for start in range(len(module)):
+        prefix = ".".join(module[start:]) + "."
+        if place.name.startswith(prefix):
+            yield place.name.removeprefix(prefix)
+
+
 def _spans(place: Named, length: int, elements: Sequence[Element]) -> list[Interval]:
     if place.kind != LINE:
-        return [(element.first, element.last) for element in resolve_element(place.name, elements)]
+        names = (place.name, *_unqualified(place))
+        found = next(filter(None, (resolve_element(name, elements) for name in names)), ())
+        return [(element.first, element.last) for element in found]
     first, _, last = place.name.partition("-")
     begin, end = int(first), min(int(last or first), length)
     return [(begin, end)] if 1 <= begin <= end else []

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from harness.core.candidate import Edit
+from harness.reading.embedded_json import unpacked
 from harness.reading.endings import Ending
 from harness.reading.path_names import looks_like_path, path_above, path_of_line
 
-_BEFORE, _BEHIND = r"([ \t]*)(?:>[ \t]|\*\*)?", r"\b[ \t]*(.*?)[ \t]*"
+_BEFORE, _BEHIND = r"([ \t]*)(?:>[ \t]|\*\*)?", r"\b[ \t]*(.*)"
 # of dashes and plus signs: what some tools for editing ask for, since markers of a conflict confuse models
 _OPEN = re.compile(rf"{_BEFORE}(<{{3,12}}|-{{5,12}})[ \t]*(?:SEARCH|ORIGINAL){_BEHIND}", re.IGNORECASE)
 _CLOSE = re.compile(
@@ -18,7 +19,7 @@ _CLOSE = re.compile(
     r"|(?:>{3}|\+{5,12}|<{4,12})[ \t]*(?:REPLACE|UPDATED)(?:\*{0,2}|[ \t]*>{1,12}))[ \t]*",
     re.IGNORECASE,
 )
-_DIVIDE = re.compile(r"([ \t]*)(?:>[ \t]|\*\*)?(={3,12})[ \t]*(?:REPLACE|WITH|UPDATED|\*\*)?[ \t]*", re.IGNORECASE)
+_DIVIDE = re.compile(r"([ \t]*)(?:>[ \t]|\*\*)?(={3,12})[ \t]*+(?:REPLACE|WITH|UPDATED|\*\*)?[ \t]*", re.IGNORECASE)
 # the markers of a merge conflict, of which some models make blocks: only if an answer has no others
 _OPEN_CONFLICT = re.compile(rf"{_BEFORE}(<{{7}})[ \t]*(?:HEAD|OLD|BEFORE|FIND|CURRENT){_BEHIND}", re.IGNORECASE)
 # between search text and replacement, instead of a divider: the one is closed, and the other opened
@@ -27,10 +28,13 @@ _OPEN_REPLACE = re.compile(r"[ \t]*<{4,12}[ \t]*(?:REPLACE|UPDATED)[ \t]*", re.I
 _BASE = re.compile(r"[ \t]*\|{7}(?:[ \t].*)?")  # of a merge conflict with the common ancestor
 _FENCE = re.compile(r"[ \t]*(`{3,}|~{3,})[\w.+-]*[ \t]*")
 _SIGNS = re.compile(r"[ \t]*[-<>=+|]{3,}[ \t]*|\W*(?:REPLACE|UPDATED|END)\W*", re.IGNORECASE)  # like a closing marker
+_PACKED = re.compile(r"(?:<{5,9}|-{5,9}) SEARCH\\n")  # within a string of JSON
 _ESCAPED = re.compile(r"(?:&lt;|&#60;|&#x3c;){3}", re.IGNORECASE)
 _QUOTED = re.compile(r"[ \t]*>(?:[ \t]|$)")  # ahead of every line, if an answer is set as a quotation
 _POSITION = re.compile(r":(?:start_line|end_line):[ \t]*(\d*)[ \t]*", re.IGNORECASE)
 _CLOSE_CONFLICT = re.compile(r"[ \t]*>{7}(?:[ \t]+\S.*)?[ \t]*")
+_TAG = re.compile(r".*<(diff|content|changes?|edit|patch)>(?:<!\[CDATA\[)?[ \t]*")
+READINGS = 60  # of one block with several dividers; more are no doubt that the file could settle
 
 
 @dataclass(frozen=True)
@@ -48,8 +52,9 @@ def read_blocks(text: str, cut: bool = False) -> EditReading:
     ``cut``: the answer has no end of its own, so that a last block without one is unfinished and no problem.
     """
     lines = text.split("\n")
-    if not any(map(_OPEN.fullmatch, lines)) and _ESCAPED.search(text):
-        lines = html.unescape(text).split("\n")
+    if not any(map(_OPEN.fullmatch, lines)):
+        text = unpacked(text, _PACKED)
+        lines = (html.unescape(text) if _ESCAPED.search(text) else text).split("\n")
     if any(_QUOTED.match(line) and _OPEN.fullmatch(line) for line in lines):
         lines = [_QUOTED.sub("", line) for line in lines]
     markers = (_OPEN, _CLOSE) if any(map(_OPEN.fullmatch, lines)) else (_OPEN_CONFLICT, _CLOSE_CONFLICT)
@@ -103,15 +108,17 @@ class _Reader:
                 return position
             if self._opening.fullmatch(line):
                 return min(position, fenced)
-            if fence and line.strip() == fence:
+            if fence and (line.strip() == fence or (fence[0] == "<" and line.lstrip().startswith(fence))):
                 fenced = min(position, fenced)
         return fenced
 
     def _fence_around(self, opening: int, floor: int) -> str:
-        """What ends the fence that begins right above an opening marker, or above the path there; empty without one."""
+        """What ends the fence or tag that begins right above an opening marker, or its path; empty without."""
         for line in reversed(self._lines[max(floor, opening - 2) : opening]):
             if found := _FENCE.fullmatch(line):
                 return found[1]
+            if found := _TAG.fullmatch(line):
+                return f"</{found[1]}>"
         return ""
 
     def _add(self, path: str, position: int, end: int, opening: re.Match[str]) -> None:
@@ -124,9 +131,12 @@ class _Reader:
             self._problems.append(f"the block at line {position} has no end")
         elif not splits:
             self._problems.append(f"the block at line {position} has no divider")
+        elif len(splits) > READINGS:
+            self._problems.append(f"the block at line {position} has {len(splits)} dividers")
         else:
             path = path or _path_within(body)
-            self._edits.append(Edit(path, *splits[0], line=line, others=tuple(splits[1:])))
+            (search, new), *others = splits
+            self._edits.append(Edit(path, search, new, line=line, others=tuple(others)))
 
     def _ends_by_itself(self, end: int, splits: Sequence[tuple[str, str]]) -> bool:
         """Whether a block without its marker is whole: its fence ends, or the answer does, and no prose is in it."""
@@ -134,7 +144,7 @@ class _Reader:
         if not replacement or _SIGNS.fullmatch(replacement.splitlines()[-1]):
             return False
         if end < len(self._lines):
-            return bool(_FENCE.fullmatch(self._lines[end]))
+            return bool(_FENCE.fullmatch(self._lines[end]) or self._lines[end].lstrip().startswith("</"))
         return "\n\n" not in replacement
 
 
@@ -196,18 +206,18 @@ def _splits(lines: Sequence[str], indent: str, length: int) -> list[tuple[str, s
 
     That is the one as long as the markers, if one line alone is; headings may be underlined with others. A divider that
     is there twice comes first: its search text is the longest that a file can hold only if the second is a heading's.
+    Of more dividers than `READINGS` only the number is told.
     """
     at = _dividers(lines, indent, length)
+    if len(at) > READINGS:
+        return [("", "")] * len(at)
     if len(at) > 1 and not any(line.strip() for line in lines[: at[0]]):
         lines, at = lines[at[0] + 1 :], [number - at[0] - 1 for number in at[1:]]
     if len(at) > 1 and not any(line.strip() for line in lines[at[-1] + 1 :]) and not _underlined(lines, at[-1]):
         lines, at = lines[: at[-1]], at[:-1]
-    twice = [
-        (_joined(_searched(lines[:one])), _joined(lines[other + 1 :]))
-        for one, other in pairwise(at)
-        if not any(line.strip() for line in lines[one + 1 : other])
-    ]
-    return twice + [(_joined(_searched(lines[:one])), _joined(lines[one + 1 :])) for one in at]
+    twice = [(one, other) for one, other in pairwise(at) if not any(line.strip() for line in lines[one + 1 : other])]
+    pairs = [*twice, *((one, one) for one in at)]
+    return [(_joined(_searched(lines[:one])), _joined(_positioned(lines[other + 1 :])[0])) for one, other in pairs]
 
 
 def _dividers(lines: Sequence[str], indent: str, length: int) -> list[int]:

@@ -2,28 +2,35 @@
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from harness.core.candidate import Edit, EditKind
 from harness.reading.blocks import EditReading
 from harness.reading.endings import Ending
-from harness.reading.path_names import is_fence
+from harness.reading.path_names import is_fence, path_above
 
 NULL = "/dev/null"
 
-_OLD, _NEW = re.compile(r"--- (.+)"), re.compile(r"\+\+\+ (.+)")
+_OLD, _NEW = re.compile(r"---[ ]?(?:(?<=[ ])|(?=[ab]/))(.+)"), re.compile(r"\+\+\+[ ]?(?:(?<=[ ])|(?=[ab]/))(.+)")
+_INDENTED = re.compile(r"[ \t]+(?:diff --git |--- (?:a/|/dev/null)|@@ -\d)")
 _GIT = re.compile(r"diff --git (?:a/)?(\S+) (?:b/)?(\S+)")
-_HUNK = re.compile(r"@@(?:[ \t]*-(\d+)(?:,\d+)?[ \t]+\+\d+(?:,\d+)?)?.*")
+_HUNK = re.compile(r"@@(?:[ \t]*-(\d+)(?:,(\d+))?[ \t]+\+\d+(?:,(\d+))?)?.*")
 _HEADER = re.compile(r"(?:index [0-9a-f]+\.\.|(?:new|deleted) file mode|old mode|new mode|similarity index|rename ).*")
+
+
+_MARKED = re.compile(r"@@[ \t]*-\d+(?:,\d+)?[ \t]+\+\d+(?:,\d+)?[ \t]*@@.*")  # a hunk's header that is nothing else
+_FENCE = re.compile(r"[ \t]*(?:```+|~~~+)[ \t]*(?:u?diff|patch)\b.*", re.IGNORECASE)
 
 
 @dataclass
 class _State:
-    """The files that the headers above a hunk name."""
+    """Where the lines that come next belong."""
 
     old: str = ""
     new: str = ""
+    fenced: bool = False  # in a fence for diffs
+    headed: bool = False  # right below the names of files, or in such a fence: signs alone begin a hunk
 
     @property
     def path(self) -> str:
@@ -31,56 +38,108 @@ class _State:
 
 
 def holds_diff(text: str) -> bool:
-    """Whether a text has the headers of a diff."""
-    lines = text.split("\n")
+    """Whether a text has the headers of a diff or of a hunk, or a fence for diffs."""
+    lines = _lines(text)
     named = any(_OLD.match(a) and _NEW.match(b) for a, b in pairwise(lines))
-    return named or any(_GIT.match(line) for line in lines)
+    return named or any(_GIT.match(line) or _MARKED.fullmatch(line) or _FENCE.fullmatch(line) for line in lines)
 
 
 def read_diffs(text: str, cut: bool = False) -> EditReading:
     """The hunks of all diffs in an answer proper, each as an edit of whole lines."""
-    lines, state = text.split("\n"), _State()
+    lines, state = _lines(text), _State()
     edits: list[Edit] = []
-    ending, unfinished, position = Ending(), "", 0
+    ending, unfinished, position, floor = Ending(), "", 0, 0
+    last = max((number for number, line in enumerate(lines) if line.strip()), default=0)
     while position < len(lines):
         line = lines[position]
         if ending.over(line, bool(edits)):
             break
-        following = lines[position + 1] if position + 1 < len(lines) else ""
-        if git := _GIT.match(line):
-            state = _State(git[1], git[2])
-        elif (old := _OLD.match(line)) and (new := _NEW.match(following)):
-            state = _State(_name(old[1]), _name(new[1]))
-            position += 1
-        elif state.path and (hunk := _HUNK.fullmatch(line)):
-            known = len(edits)
-            position = _read(lines, position + 1, state, int(hunk[1] or 0), edits)
-            if cut and position == len(lines):
+        if named := _named(lines, position, state):
+            state, position = named
+            continue
+        hunk = _HUNK.fullmatch(line) if state.path or state.fenced or _MARKED.fullmatch(line) else None
+        if hunk or (state.headed and line[:1] in ("-", "+") and not _HEADER.match(line)):
+            if hunk and not state.path:
+                state = replace(state, new=path_above(lines, floor, position))
+            known, number = len(edits), int(hunk[1] or 0) if hunk and hunk[1] else 0
+            sides = (int(hunk[2] or 1), int(hunk[3] or 1)) if hunk and hunk[1] else None
+            position = floor = _read(lines, position + bool(hunk), state, number, sides, edits)
+            state = replace(state, headed=state.fenced)
+            if cut and position > last:
                 unfinished = f"the hunk that ends at line {position} was cut"
                 del edits[known:]
             continue
-        elif state.path and line[:1] in ("-", "+") and not _HEADER.match(line):
-            position = _read(lines, position, state, 0, edits)
-            continue
+        state = _below(lines, position, floor, state)
         position += 1
     return EditReading(tuple(edits), (), unfinished)
 
 
-def _read(lines: Sequence[str], start: int, state: _State, line: int, edits: list[Edit]) -> int:
-    """Add the edit of the hunk whose lines begin at ``start``, and return where they end."""
+def _named(lines: Sequence[str], position: int, state: _State) -> tuple[_State, int] | None:
+    """The state behind the names of files that stand at a line, and where they end; None if there are none."""
+    line, following = lines[position], lines[position + 1] if position + 1 < len(lines) else ""
+    if git := _GIT.match(line):
+        return _State(git[1], git[2], state.fenced, headed=True), position + 1
+    old, new = _OLD.match(line), _NEW.match(following)
+    if old and new:
+        return _State(_name(old[1]), _name(new[1]), state.fenced, headed=True), position + 2
+    alone = old or _NEW.match(line)
+    if alone and state.fenced and following.startswith("@@"):
+        return _State("", _name(alone[1]), state.fenced, headed=True), position + 1
+    return None
+
+
+def _below(lines: Sequence[str], position: int, floor: int, state: _State) -> _State:
+    """The state behind a line that belongs to no hunk."""
+    line = lines[position]
+    if state.fenced and is_fence(line):
+        return _State()
+    if _FENCE.fullmatch(line):
+        return _State("", path_above(lines, floor, position), fenced=True, headed=True)
+    return replace(state, headed=state.headed and (state.fenced or not line.strip() or bool(_HEADER.match(line))))
+
+
+def _lines(text: str) -> list[str]:
+    """The lines of an answer, without what indents all of its diff."""
+    lines = text.split("\n")
+    first = next((line for line in lines if _INDENTED.match(line)), "")
+    indent = first[: len(first) - len(first.lstrip())]
+    return [line.removeprefix(indent) for line in lines] if indent else lines
+
+
+def _read(
+    lines: Sequence[str], start: int, state: _State, line: int, sides: tuple[int, int] | None, edits: list[Edit]
+) -> int:
+    """Add the edit of the hunk whose lines begin at ``start``, and return where they end.
+
+    ``sides``: how many lines its header says that it has of the old file and of the new one.
+    """
     end = start
     while end < len(lines) and not _ends(lines, end):
         end += 1
     body = list(lines[start:end])
+    if sides and (whole := _of_length(body, *sides)):
+        body, end = body[:whole], start + whole
     while body and not body[-1]:
         body.pop()
     old, new = list(_side(body, "-")), list(_side(body, "+"))
     if old != new:
         if state.new == NULL:
-            edits.append(Edit(state.path, "", "", EditKind.WHOLE))
+            edits.append(Edit(state.path, "".join(old), "", EditKind.WHOLE))
         else:
             edits.append(Edit(state.path, "".join(old), "".join(new), line=line))
     return end
+
+
+def _of_length(body: Sequence[str], old: int, new: int) -> int:
+    """How many lines have so many of the old file and of the new one, if a blank line comes behind them; else 0."""
+    for number, line in enumerate(body):
+        if (old, new) == (0, 0) and not line:
+            return number
+        old -= line[:1] != "+"
+        new -= line[:1] != "-"
+        if old < 0 or new < 0:
+            return 0
+    return 0
 
 
 def _ends(lines: Sequence[str], number: int) -> bool:

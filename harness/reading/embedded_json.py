@@ -1,8 +1,11 @@
-"""A JSON value between other words of an answer."""
+"""JSON between other words of an answer."""
 
 import json
+import re
 from collections.abc import Iterable
 from typing import Any
+
+_STRING = re.compile(r'"(?:[^"\\]|\\["\\/bfnrtu])*+(?:"|\Z)')  # one without an end is looked through once
 
 
 def embedded_json(text: str, openings: Iterable[str]) -> Any:
@@ -15,3 +18,18 @@ def embedded_json(text: str, openings: Iterable[str]) -> Any:
         return json.loads(text[start : end + 1])
     except (ValueError, RecursionError):
         return None
+
+
+def unpacked(text: str, sign: re.Pattern[str]) -> str:
+    """The texts that stand in strings of JSON, such as a call's parameter, and hold ``sign``; without any, the text."""
+    if not sign.search(text):
+        return text
+    strings = [_decoded(found[0]) for found in _STRING.finditer(text) if sign.search(found[0])]
+    return "\n".join(filter(None, strings)) or text
+
+
+def _decoded(string: str) -> str:
+    try:
+        return str(json.loads(string, strict=False)).encode("utf-8", "replace").decode()
+    except ValueError:
+        return ""

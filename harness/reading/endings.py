@@ -28,6 +28,10 @@ _HEADING = re.compile(
     rf"|\*\*(?:new[ ])?({_ASKED}|{_TOLD}){_NUMBER}:?\*\*:?|({_ASKED}|{_TOLD})[ \t]*[#]?\d+[.:]?)[ \t]*",
     re.IGNORECASE,
 )
+# A title behind the label: a report if it is a paragraph of its own, else a remark on the answer.
+_TITLED = re.compile(
+    r"(?:new[ ])?(issue|(?:github|bug)[ ](?:issue|report)|report|problem[ ]statement)[ \t]*:[ \t]*\w.*", re.I
+)
 LONGEST = 400  # characters of a line that are looked at
 
 
@@ -40,16 +44,26 @@ class Ending:
 
     def __init__(self) -> None:
         self._own: set[str] = set()
+        self._blank = True  # whether the line before was
+        self._titled = ""  # the word of a report's title on the line before, if that began a paragraph
 
     def over(self, line: str, begun: bool) -> bool:
         """Whether the answer is over at this line; ``begun``: it holds something already."""
         line = line[:LONGEST]
+        blank, titled = self._blank, self._titled
+        self._blank, self._titled = not line.strip(), ""
+        if self._blank:
+            return self._reports(titled, begun) if titled else False
         if _QUESTION.fullmatch(line):
             return begun
-        found = _HEADING.fullmatch(line)
-        if found is None:
-            return False
-        word = next(filter(None, found.groups())).lower()
+        if found := _HEADING.fullmatch(line):
+            return self._reports(next(filter(None, found.groups())), begun)
+        if blank and (title := _TITLED.fullmatch(line)):
+            self._titled = title[1]
+        return False
+
+    def _reports(self, word: str, begun: bool) -> bool:
+        """Whether the heading of a report ends the answer."""
         if not begun:
-            self._own.add(word)
-        return begun and word not in self._own
+            self._own.add(word.lower())
+        return begun and word.lower() not in self._own

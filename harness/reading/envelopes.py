@@ -1,29 +1,34 @@
 """The apply-patch envelope: ``*** Begin Patch``, files to update, to add and to delete, ``*** End Patch``."""
 
-import json
 import re
 from collections.abc import Sequence
 
 from harness.core.candidate import Edit, EditKind
 from harness.reading.blocks import EditReading
+from harness.reading.embedded_json import unpacked
 from harness.reading.endings import Ending
 from harness.reading.path_names import is_fence
 
-_FILE = re.compile(r"\*\*\* (Update|Add|Delete) File: *(.+?) *")
+_KINDS = {
+    "update": ("Update", "Modify", "Edit", "Change"),
+    "add": ("Add", "Create", "New"),
+    "delete": ("Delete", "Remove"),
+}
+_FILE = re.compile(rf"\*\*\* ({'|'.join(word for words in _KINDS.values() for word in words)}) File: *(\S.*)")
 _PACKED = re.compile(r"\*\*\* Begin Patch\\n")
-_STRING = re.compile(r'"(?:[^"\\]|\\["\\/bfnrtu])*+"')
 _MARK = re.compile(r"\*\*\* .*")
 _ANCHOR = re.compile(r"@@ ?(.*?)(?: @@)?")
+_NUMBERS = re.compile(r"-(\d+)(?:,\d+)? \+\d+(?:,\d+)?(?: @@.*)?")
 
 
 def holds_envelope(text: str) -> bool:
     """Whether a text has the header of a file in an envelope."""
-    return any(map(_FILE.fullmatch, _unpacked(text).split("\n")))
+    return "*** " in text and any(map(_FILE.fullmatch, _lines(text)))
 
 
 def read_envelopes(text: str, cut: bool = False) -> EditReading:
     """The chunks of all files, each as an edit of whole lines."""
-    lines = _unpacked(text).split("\n")
+    lines = _lines(text)
     edits: list[Edit] = []
     problems: list[str] = []
     ending, position, unfinished = Ending(), 0, ""
@@ -41,27 +46,30 @@ def read_envelopes(text: str, cut: bool = False) -> EditReading:
             end += 1
         whole = not (cut and end == len(lines))
         unfinished = unfinished if whole else f"the change that ends at line {end} was cut"
-        edits += _edits(found[1], found[2], lines[position:end], whole)
+        kind = next(kind for kind, words in _KINDS.items() if found[1] in words)
+        edits += _edits(kind, found[2].strip(" \t`*"), lines[position:end], whole)
         position = end
     return EditReading(tuple(edits), tuple(problems), unfinished)
 
 
-def _unpacked(text: str) -> str:
-    """The envelopes that are strings of JSON, such as a call's parameter; without any, the text."""
-    if not _PACKED.search(text):
-        return text
-    strings = [json.loads(found[0], strict=False) for found in _STRING.finditer(text) if _PACKED.search(found[0])]
-    return "\n".join(strings) if strings else text
+def _lines(text: str) -> list[str]:
+    """The lines of an answer, of the envelopes in strings of JSON, or without what indents an envelope."""
+    lines = unpacked(text, _PACKED).split("\n")
+    first = next((line for line in lines if line.lstrip().startswith(("*** Begin Patch", "*** Update File"))), "")
+    indent = first[: len(first) - len(first.lstrip())]
+    return [line.removeprefix(indent) for line in lines] if indent else lines
 
 
 def _edits(kind: str, path: str, body: Sequence[str], whole: bool) -> list[Edit]:
     """What is asked for one file; the last chunk of one that was cut is not."""
-    if kind != "Update" and not whole:
+    if kind != "update" and not whole:
         return []
-    if kind == "Delete":
+    if kind == "delete":
         return [Edit(path, "", "", EditKind.WHOLE)]
-    if kind == "Add":
+    if kind == "add":
         return [Edit(path, "", "".join(f"{line[1:]}\n" for line in body if line[:1] == "+"))]
+    if len(body) > 1 and body[0].startswith("--- ") and body[1].startswith("+++ "):
+        body = body[2:]
     chunks: list[tuple[str, list[str]]] = [("", [])]
     for line in body:
         if anchor := _ANCHOR.fullmatch(line) if line.startswith("@@") else None:
@@ -79,6 +87,9 @@ def _edit(path: str, anchor: str, lines: list[str]) -> Edit | None:
     new = "".join(f"{line[1:]}\n" for line in lines if line[:1] != "-")
     if old == new:
         return None
+    numbers = _NUMBERS.fullmatch(anchor)
+    if numbers:
+        return Edit(path, old, new, line=int(numbers[1]))
     if not old and anchor.strip():
         return Edit(path, f"{anchor}\n", f"{anchor}\n{new}")
     return Edit(path, old, new)

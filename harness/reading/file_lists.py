@@ -1,25 +1,35 @@
 """Lists of files as models write them: fenced, bulleted, in tables, as JSON, in one line or within sentences."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from typing import Any
 
 from harness.reading.embedded_json import embedded_json
 from harness.reading.endings import Ending
-from harness.reading.path_names import is_fence, looks_like_path, mentioned_paths, path_of_line, quoted_paths
+from harness.reading.path_names import (
+    NAMED,
+    is_fence,
+    looks_like_path,
+    mentioned_paths,
+    path_of_line,
+    plain_links,
+    quoted_paths,
+)
 
 LONGEST_LINE = 1000  # characters of a line that are looked at
 LONGEST = 200  # characters of a name that is kept although it is no path
 
+_SIGN = re.compile(rf"[/\\]|\.\w|{NAMED}")  # without one of these a line names no path
 _ITEM = re.compile(r"[ \t>]*(?:[-*+•]|\(?\d+[.)]|\[[ xX]\])[ \t]+(?:\[[ xX]\][ \t]*)?(.*)")
 _RULE = re.compile(r"[ \t|:+=-]*")
 _HEADER = re.compile(
     r"(?:#|no\.?|rank|files?|paths?|file ?names?|file ?paths?|names?|reasons?|why|notes?)", re.IGNORECASE
 )
-_BETWEEN = re.compile(r"[ \t]*(?:,|;|&|\band\b|\bor\b|\+|->|→|\||[ \t])[ \t]*")
+_BETWEEN = re.compile(r"(?<![ \t])[ \t]*(?:,|;|&|\band\b|\bor\b|\+|->|→|\||[ \t])[ \t]*")
 _BEFORE = re.compile(r"([^:]{0,60}):[*_`]*[ \t]+")
-_LINK = re.compile(r"\[[^\[\]]*\]\(([^()\s]+)\)")
-_ATTRIBUTE = re.compile(r"<[^<>]*=[ \t]*[\"'][^<>]*>")
+_ATTRIBUTE = re.compile(r"<[^<>=]*+=[ \t]*+[\"'][^<>]*+>")
+_LINK = re.compile(r"\[([^\[\]]*)\]\(([^()\s]+)\)")
 _MARKUP = re.compile(r"</?[A-Za-z_][^<>]*>|\\(?:boxed|text|texttt)\{|(?<=[\w.])\}+[ \t]*$")  # of HTML, of calls, of TeX
 _FULL_STOP = re.compile(r"(?<=\w)\.[ \t]*$")
 _ONE_WORD = re.compile(r"\S+\.\w+|\S+/\S*")  # a path, or meant as one
@@ -69,12 +79,17 @@ def _unread(line: str, listed: bool) -> list[str]:
     return [words[:LONGEST]] if words and one and not _RULE.fullmatch(words) else []
 
 
-def _line_names(line: str) -> list[str]:
+@lru_cache(maxsize=4096)  # models repeat themselves, and lists are read twice
+def _line_names(line: str) -> Sequence[str]:
     """The paths that one line names, in its order."""
+    return tuple(_paths_in(line)) if _SIGN.search(line) else ()
+
+
+def _paths_in(line: str) -> list[str]:
     if line.count("|") >= 2 and line.strip().startswith("|"):
         cells = [cell.strip() for cell in line.strip().strip("|").split("|")]
         return [path for path in (path_of_line(cell) for cell in cells) if path]
-    line = _LINK.sub(r" \1 ", line)
+    line = _LINK.sub(_target, plain_links(line))
     if not _ATTRIBUTE.search(line):
         line = _MARKUP.sub(" ", line)
     line = _FULL_STOP.sub("", line)
@@ -96,6 +111,11 @@ def _line_names(line: str) -> list[str]:
     if looks_like_path(first := re.split(r"[,;]", word, maxsplit=1)[0]):  # a row of comma-separated values
         return [first]
     return [word] if _ONE_WORD.fullmatch(word) else _spoken(line)
+
+
+def _target(link: re.Match[str]) -> str:
+    """The path that a link shows, or what it leads to."""
+    return f" {link[1] if looks_like_path(link[1].strip('`*_ ')) else link[2]} "
 
 
 def _parts(line: str) -> list[str]:
@@ -122,12 +142,13 @@ def _json_names(text: str) -> Iterator[str]:
 
 
 def _strings(value: Any) -> Iterator[str]:
-    stack = [value]
+    stack = [value]  # the next one at its end
     while stack:
-        one = stack.pop(0)
+        one = stack.pop()
         if isinstance(one, str):
             yield one.strip()
         elif isinstance(one, dict):
-            stack = [*one.keys(), *one.values(), *stack] if all(map(looks_like_path, one)) else [*one.values(), *stack]
+            stack += reversed(one.values())
+            stack += reversed(one.keys()) if all(map(looks_like_path, one)) else ()
         elif isinstance(one, list):
-            stack = [*one, *stack]
+            stack += reversed(one)

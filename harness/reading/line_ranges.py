@@ -7,7 +7,7 @@ _TO = r"[ \t]*(?:->|→|~|-|–|—|\.{2,3}|…|:|\b(?:up[ \t]+)?to\b|\bthrough\
 RANGE = re.compile(
     rf"[ \t]*(?:(?:lines?|from|L)[ \t]*)?(\d{{1,7}})(?:{_TO}(?:lines?[ \t]*|L)?(\d{{1,7}}))?(?!\w|\.\w)", re.IGNORECASE
 )
-NEXT = re.compile(r"[ \t]*(?:,[ \t]*(?:and|or)?|;|&|\+|/|\band\b|\bor\b)[ \t]*", re.IGNORECASE)
+NEXT = re.compile(r"(?<![ \t])[ \t]*(?:,[ \t]*(?:and|or)?|;|&|\+|/|\band\b|\bor\b)[ \t]*", re.IGNORECASE)
 _AHEAD = re.compile(
     r"[ \t]*(?:(?:around|about|approximately|approx\.?|near|at|from|no\.?|number)[ \t]+|~|#|\[|\()+", re.IGNORECASE
 )

@@ -15,9 +15,10 @@ _TAGS = (
         rf"<({_OLD})>((?:(?!<(?:{_OLD})>).)*?)</\1>\s*<({_NEW})>((?:(?!<(?:{_OLD}|{_NEW})>).)*?)</\3>", re.DOTALL
     )
 )
-_ATTRIBUTE = re.compile(r"<\w+[^<>]*\b(?:file|path|file_path|filename|name)=[\"']([^\"'<>]+)[\"'][^<>]*>")
+_ATTRIBUTE = re.compile(r"<\w[^<>]*?\b(?:file|path|file_path|filename|name)=[\"']([^\"'<>]+)[\"'][^<>]*>")
+AHEAD = 2000  # characters ahead of a pair in which a tag may name its file
 _FENCE = re.compile(r"[ \t]*(`{3,}|~{3,})[^`]*")
-_DRESS = r"[ \t>#*_`\d.)-]*"
+_DRESS = r"(?:[^\w\n]|[\d_])*+"
 _OLDS = "old|original|before|search|current|existing|replace|change|find|from|this"
 _NEWS = "new|updated?|after|replace(?:d|ment)?|modified|fixed|corrected|changed|with|to|by"
 _OLD_LABEL = re.compile(
@@ -35,7 +36,7 @@ def _tagged(text: str) -> Iterator[Edit]:
     path, floor = "", 0
     for found in _TAGS.finditer(text):
         ahead = text[floor : found.start()]
-        named = [one[1] for one in _ATTRIBUTE.finditer(ahead)]
+        named = [one[1] for one in _ATTRIBUTE.finditer(ahead[-AHEAD:])]
         lines = ahead.split("\n")
         path = (named[-1] if named else path_above(lines, 0, len(lines))) or path
         yield Edit(path, _as_lines(found[2]), _as_lines(found[4]))

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator, Sequence
+from itertools import islice
 
 # a file's name: with an ending that files have, or one of the names that need none
 ENDINGS = (
@@ -41,14 +42,36 @@ _LABEL = re.compile(
 )
 _BEHIND = re.compile(
     r"""(?: (?:,[ \t]*|[ \t]+|:[ \t]*)? \(?(?:lines?|ll?\.)[ \t]*\d.* | [ \t]*[:#]L?\d+(?:[-–:,][ \t]*L?\d+)*\b.* | ::.*
-    | [ \t]*:[ \t].* | [ \t]+[-–—→=(#|]+.* | [ \t]+//.* | [ \t]+/\*.* | [ \t]*<[-=].* )""",
+    | [ \t]*:[ \t].* | [ \t]+[-–—→=(#|]+.* | [–—]\w.* | [ \t]+//.* | [ \t]+/\*.* | [ \t]*<[-=].* )""",
     re.VERBOSE,
 )
 _QUOTED = re.compile(r"`+([^`\n]+?)`+|\*\*([^*\n]+?)\*\*|\"([^\"\n]+?)\"|(?<!\w)'([^'\n]+?)'(?!\w)|\]\(([^()\s]+)\)")
+_URL = re.compile(
+    r"https?://(?:raw\.githubusercontent\.com/[\w.-]+/[\w.-]+/(?:refs/heads/)?|[\w.-]+/(?:[\w.-]+/){2,4}?(?:-/)?"
+    r"(?:blob|raw|tree|src|edit|blame)/)[\w.-]+/([^\s?#()<>\"'`]+)(?:\?[\w=&]*)?"
+)  # of a file in a repository on the web
+_LINK = re.compile(r"\[([^\[\]\n]{1,300})\]\(([^()\s]{1,400})\)")
 LONGEST = 400  # characters of a line that can be a path with its dress
+DELIMITERS = 30  # in a line that are looked at: what is behind so many is no remark on a path
 _WORD = re.compile(r"\w[\w.+-]*")  # a file such as LICENSE, if a path is expected
-_POSITION = re.compile(r"(?:[:#]L?\d+(?:[-–:,]L?\d+)*|::[\w.]+|\(\))+$")
+_POSITION = re.compile(r"(?:[:#@]L?\d+(?:[-–:,]L?\d+)*|(?:::|#)[A-Za-z_][\w.]*|\(\))+$")
+_TIGHT = re.compile(r"(?:\d{1,3}[.)]|[-*+•–])(?=[A-Za-z_]\S*[/.])")  # a bullet without a space behind it
 _EDGES = " \t*_\"',`:;[](){}<>|"
+
+
+def plain_links(line: str) -> str:
+    """A line with the paths of files for links to them."""
+    if "://" in line:
+        line = _URL.sub(r"\1", line)
+    return _LINK.sub(_target, line) if "](" in line else line
+
+
+def _target(link: re.Match[str]) -> str:
+    """What a link names: the path that it shows, or the one that it leads to; else the link as it is."""
+    shown = link[1].strip("`*_ ")
+    if looks_like_path(shown):
+        return link[1]
+    return link[2] if looks_like_path(link[2].split("#")[0]) else link[0]
 
 
 def looks_like_path(name: str) -> bool:
@@ -72,6 +95,7 @@ def path_of_line(line: str, expected: bool = False) -> str:
     line = line.strip()
     if len(line) > LONGEST:
         return ""
+    line = plain_links(line)
     if found := _ATTRIBUTE.search(line) or _TAGGED.fullmatch(line):
         return _checked(found[found.lastindex or 0], expected, set_apart=True, quoted=True)
     bare, set_apart, quoted = _undressed(line)
@@ -84,7 +108,8 @@ def _undressed(line: str) -> tuple[str, bool, bool]:
     set_apart = in_quotes = False
     for _ in range(4):
         before = line
-        line = line[bullet.end() :] if (bullet := _BULLET.match(line)) else line
+        if bullet := _BULLET.match(line) or _TIGHT.match(line):
+            line = line[bullet.end() :]
         if line.startswith("#"):
             line, set_apart = line.lstrip("#").strip(), True
         if (comment := _COMMENT.fullmatch(line)) and comment[1]:
@@ -106,7 +131,7 @@ def _undressed(line: str) -> tuple[str, bool, bool]:
 
 def _without_remark(line: str) -> str:
     """The line up to a remark behind its first word, or up to the remark behind a path with spaces."""
-    for found in re.finditer(r"(?=[ \t:,#<(])", line):
+    for found in islice(re.finditer(r"(?=[ \t:,#<(–—])", line), DELIMITERS):
         rest = line[found.start() :]
         if found.start() and _BEHIND.fullmatch(rest):
             return line[: found.start()]
@@ -128,7 +153,7 @@ def _checked(name: str, expected: bool, set_apart: bool, quoted: bool) -> str:
 
 def mentioned_paths(line: str) -> Iterator[str]:
     """The paths in a sentence, in order: words that can only be meant as one, quoted or not."""
-    for found in re.finditer(r"[^\s`'\"<>|*()\[\]{},;=]+", line):
+    for found in re.finditer(r"[^\s`'\"<>|*()\[\]{},;=]+", plain_links(line)):
         name = _POSITION.sub("", found[0].strip(_EDGES + ".!?").replace("\\", "/")).split("::")[0]
         if looks_like_path(name):
             yield name

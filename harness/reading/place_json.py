@@ -24,25 +24,25 @@ def json_places(text: str, read_line: ReadLine, read_names: ReadNames) -> Iterat
 
     ``read_line`` reads a line of text below a path, ``read_names`` a list of names.
     """
-    stack: list[tuple[str, Any]] = [("", embedded_json(text, ("[{", "{", "[\n")))]
+    stack: list[tuple[str, Any]] = [("", embedded_json(text, ("[{", "{", "[\n")))]  # the next one at its end
     while stack:
-        path, one = stack.pop(0)
+        path, one = stack.pop()
         if path and _is_lines(one) and len(one) == 2:
             yield Named(path, LINE, f"{one[0]}-{one[1]}")
         elif isinstance(one, list):
-            stack = [(path, member) for member in one] + stack
+            stack += [(path, member) for member in reversed(one)]
         elif isinstance(one, str) and path:
             yield from read_line(path, one)
         elif isinstance(one, dict):
             one = {_snake(key): value for key, value in one.items()}
             path = next((one[key] for key in _PATH_KEYS if isinstance(one.get(key), str)), path)
-            yield from _members(path, one, read_names)
+            yield from _members(path, one, read_names) if path else ()
             deeper = [
                 (key if looks_like_path(key) else path, value)
                 for key, value in one.items()
                 if isinstance(value, dict) or (isinstance(value, list) and not _LABEL.fullmatch(key))
             ]
-            stack = [(at, value) for at, value in deeper if at] + stack
+            stack += reversed(deeper)
 
 
 def _snake(key: str) -> str:

@@ -28,7 +28,9 @@ _PLACE = re.compile(
     re.I,
 )
 _LABEL_ONLY = re.compile(rf"[({_QUOTES}]*{AHEAD}({WORDS})(?:\(s\))?{BEHIND}[{_QUOTES})]*[ \t]*:?[{_QUOTES}]*", re.I)
-_LABELLED = re.compile(rf"[ \t]*[,;|][ \t]*(?=[{_QUOTES}]*{AHEAD}(?:{WORDS})\b)", re.IGNORECASE)  # each with its label
+_LABELLED = re.compile(
+    rf"(?<![ \t])[ \t]*[,;|][ \t]*(?=[{_QUOTES}]*{AHEAD}(?:{WORDS})\b)", re.IGNORECASE
+)  # each with its label
 _BEHIND = re.compile(
     rf"(?:the[ \t]+)?[`*\"']*([\w.]+)(?:\([^()]*\))?[`*\"']*[ \t]+({WORDS})[.:]?", re.IGNORECASE
 )  # a label behind
@@ -48,7 +50,9 @@ _OF_PATH = re.compile(
     rf"(?:\(|[ \t](?:in|of|from|at)(?:[ \t]+(?:the[ \t]+)?file)?)[ \t{_QUOTES}]*",
     re.IGNORECASE,
 )
-_TAGGED = re.compile(rf"<({WORDS}|file|path)>[ \t]*(.*?)[ \t]*</\1>", re.IGNORECASE)
+_TAGS = re.compile(r"(</\w+>)[ \t]*(?=</?\w+>)")  # of XML that stands on one line
+_WIDE = str.maketrans("：，；（）", ":,;()")  # signs of a model that thinks in Chinese
+_TAGGED = re.compile(rf"(?:<\w+>[ \t]*)?<({WORDS}|file|path)>[ \t]*([^<>]*+)</\1>", re.IGNORECASE)
 _ATTRIBUTE = re.compile(
     rf"<({WORDS}|file)\b[^<>]*?\b(?:name|path|range)[ \t]*=[ \t]*[\"']([^\"'<>]+)[\"'][^<>]*>", re.I
 )
@@ -59,7 +63,7 @@ def read_places(text: str) -> tuple[Named, ...]:
     if found := list(json_places(text, _read_line, _names)):
         return tuple(dict.fromkeys(found))
     reader, ending = _Reader(), Ending()
-    for line in text.split("\n"):
+    for line in _TAGS.sub(r"\1\n", text.translate(_WIDE)).split("\n"):
         if ending.over(line, bool(reader.places)):
             break
         reader.read(line[:LONGEST_LINE].rstrip())

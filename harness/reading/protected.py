@@ -1,8 +1,9 @@
-"""What of an answer is source: the inside of whole search/replace blocks, and what stands in quotes."""
+"""What of an answer is source: the inside of whole search/replace blocks and of JSON's strings, and what is quoted."""
 
 import re
 from bisect import bisect_right
 from collections.abc import Iterator
+from itertools import accumulate
 
 from harness.reading.path_names import LONGEST, looks_like_path
 
@@ -10,7 +11,9 @@ OPENING = re.compile(r"[ \t>]*(?:<{3,12}|-{5,12})[ \t]*(?:SEARCH|ORIGINAL|OLD|BE
 CLOSING = re.compile(r"[ \t>]*(?:>{3,12}|\+{5,12})[ \t]*(?:REPLACE|UPDATED?|NEW|AFTER|END)\b.*", re.IGNORECASE)
 
 _LINES = re.compile(r"[^\n]*(?:\n|\Z)")
+_STRINGS = re.compile(r'"\w+"\s*+:\s*+"(?:[^"\\\n]|\\.)*+"')  # of JSON, behind their keys
 _QUOTES = "\"'`"
+_COMMENT = re.compile(r"(?:[ \t]*\S.*|[ \t]+)(?:#|//|/\*|--|;)[ \t]*")  # behind source, or indented as source is
 
 
 class Protected:
@@ -18,8 +21,9 @@ class Protected:
 
     def __init__(self, text: str) -> None:
         self._text = text
-        spans = list(_blocks(text))
-        self._starts, self._ends = [start for start, _ in spans], [end for _, end in spans]
+        spans = sorted([*_blocks(text), *(found.span() for found in _STRINGS.finditer(text))])
+        self._starts = [start for start, _ in spans]
+        self._ends = list(accumulate((end for _, end in spans), max))  # a string may stand within a block
 
     def holds(self, start: int, end: int) -> bool:
         """Whether what stands there is source, or only spoken of."""
@@ -32,6 +36,8 @@ class Protected:
         if (before and before in _QUOTES) or (after and after in "\"'"):
             return True
         ahead = self._text[max(0, start - 40) : start].rsplit("\n", 1)[-1]
+        if _COMMENT.fullmatch(ahead):
+            return True
         behind = self._text[end : end + 40].split("\n", 1)[0]
         spoken = re.search(r"[\w,][ \t]+\Z", ahead) and re.match(r"[.,;:)]|[ \t]+[a-z]|[ \t]*\Z", behind)
         return bool(spoken and behind.strip() and not self._heads(end))

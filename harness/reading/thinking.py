@@ -2,16 +2,21 @@
 
 import re
 import tomllib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from harness.reading.protected import Protected
 
 TABLE = Path(__file__).with_name("thinking.toml")
 MARGIN = 60  # characters of a line that are looked at
 BRACKETS = "tags"  # the dialects of tags in angle brackets, which models also mix
+_SPACE = re.compile(r"\s*")
+
+
+FOLLOWED = 1500  # characters behind an end in which its sign must stand
 
 
 @dataclass(frozen=True)
@@ -22,14 +27,25 @@ class Tag:
     end: int
     dialect: int  # its number in the table
     opens: bool
+    answers: bool = False  # ends thinking, and what was answered before stays
+
+
+@dataclass(frozen=True)
+class Dialect:
+    """One way to set thinking apart."""
+
+    first: bool = False  # it only begins an answer
+    paired: bool = False  # it only counts with its end
+    visible: re.Pattern[str] | None = None  # of an opening that is no thinking without an end
+    followed: re.Pattern[str] | None = None  # what must stand behind an end
 
 
 @dataclass(frozen=True)
 class Dialects:
     """The table, compiled."""
 
-    any: re.Pattern[str]  # every tag; the group that matches is named o or c and the dialect's number
-    first: frozenset[int]  # dialects that only begin an answer
+    any: re.Pattern[str]  # every tag, in a group named by the letter of its kind and the dialect's number
+    each: Sequence[Dialect]
     brackets: int  # so many dialects from 0 are tags in angle brackets
     wrapping: re.Pattern[str]  # what opens the answer proper
     wrapped: re.Pattern[str]  # what ends it
@@ -49,36 +65,77 @@ def without_thinking(text: str) -> str:
     for tag, end in zip(tags, _ends(tags), strict=True):
         if tag.start < position:
             continue
-        if not tag.opens:
+        if tag.answers:
+            kept.append(text[position : tag.start])
+            position = tag.end
+        elif not tag.opens:
             kept, position = [], tag.end
         elif end is not None or _unended(tag, text):
             kept.append(text[position : tag.start])
             opened = _dialects().wrapping.search(text, tag.end) if end is None else None
             position = end or (opened.start() if opened else len(text))
+        elif _visible(tag, text):
+            kept.append(text[position : tag.start])
+            position = tag.end
     return _unwrapped("".join([*kept, text[position:]]))
 
 
 def _unended(tag: Tag, text: str) -> bool:
     """Whether a tag that nothing ends begins thinking all the same: at the beginning of its line."""
+    dialect = _dialects().each[tag.dialect]
     before = text[max(0, tag.start - MARGIN) : tag.start].rsplit("\n", 1)[-1]
-    return tag.dialect not in _dialects().first and not before.strip(" \t>*#-")
+    return not dialect.first and not dialect.paired and not _visible(tag, text) and not before.strip(" \t>*#-")
+
+
+def _visible(tag: Tag, text: str) -> bool:
+    """Whether a tag that nothing ends opens what is meant to be seen."""
+    visible = _dialects().each[tag.dialect].visible
+    return bool(visible and visible.search(text[tag.start : tag.end]))
 
 
 def _tags(text: str) -> Iterator[Tag]:
     """The tags of all dialects, in order, that are neither source nor spoken of."""
     dialects, protected = _dialects(), Protected(text)
     begun = len(text) - len(text.lstrip())
-    leading: int | None = None  # the dialect that only begins an answer, if one does
+    leading: int | None = None  # the dialect that only begins an answer, if one does and has not ended
+    paired: int | None = None  # the dialect that only counts with its end, while one is open
+    signs = _Signs(text)
     for found in dialects.any.finditer(text):
         group = found.lastgroup or ""
-        number, opens = int(group[1:]), group[0] == "o"
-        if number in dialects.first:
-            leading = number if opens and found.start() == begun else leading
-            if leading != number or (opens and found.start() != begun):
+        number, kind = int(group[1:]), group[0]
+        tag = Tag(found.start(), found.end(), number, kind in "ow", kind == "a")
+        dialect = dialects.each[number]
+        if dialect.first:
+            leading = number if tag.opens and tag.start == begun else leading
+            if leading != number or (tag.opens and tag.start != begun):
                 continue
-        elif found.start() != begun and protected.holds(found.start(), found.end()):
+            if not tag.opens:
+                if dialect.followed and not signs.follow(dialect.followed, tag.end):
+                    continue
+                leading = None
+        elif tag.start != begun and protected.holds(tag.start, tag.end):
             continue
-        yield Tag(found.start(), found.end(), number, opens)
+        if dialect.paired:
+            if not tag.opens and paired != number:
+                continue
+            paired = number if tag.opens else None
+        yield tag
+        if kind == "w":
+            yield Tag(tag.end, tag.end, number, False)
+
+
+class _Signs:
+    """Says whether a sign stands behind a place; each part of the text is looked through once."""
+
+    def __init__(self, text: str) -> None:
+        self._text, self._next = text, -1
+
+    def follow(self, sign: re.Pattern[str], place: int) -> bool:
+        """Whether ``sign``, the same at every call, begins so near behind ``place``; places come in order."""
+        if self._next < place:
+            found = sign.search(self._text, place)
+            self._next = found.start() if found else len(self._text) + FOLLOWED + 1
+        return self._next <= place + FOLLOWED
 
 
 def _ends(tags: Sequence[Tag]) -> list[int | None]:
@@ -99,33 +156,43 @@ def _ends(tags: Sequence[Tag]) -> list[int | None]:
 def _unwrapped(text: str) -> str:
     """The answer without what may stand around all of it."""
     dialects = _dialects()
-    begun = len(text) - len(text.lstrip())
-    while found := dialects.wrapping.match(text, begun):
-        text, begun = text[found.end() :], 0
+    begun = start = 0
+    while found := dialects.wrapping.match(text, begun := _SPACE.match(text, begun).end()):  # type: ignore[union-attr]
+        start = begun = found.end()
     end = len(text.rstrip())
-    tail = text[max(0, end - MARGIN) : end]
-    if found := dialects.wrapped.search(tail):
-        text = text[: max(0, end - MARGIN) + found.start()] + "\n"
-    return text
+    tail = max(start, end - MARGIN)
+    if found := dialects.wrapped.search(text[tail:end]):
+        return text[start : tail + found.start()] + "\n"
+    return text[start:]
 
 
 @cache
 def _dialects() -> Dialects:
     raw = tomllib.loads(TABLE.read_text(encoding="utf-8"))
-    pairs = [_bracketed(name) for name in raw["tags"]] + [(d["open"], d["close"]) for d in raw["dialects"]]
-    groups = (f"(?P<o{number}>{opening})|(?P<c{number}>{closing})" for number, (opening, closing) in enumerate(pairs))
-    first = {len(raw["tags"]) + number for number, d in enumerate(raw["dialects"]) if d.get("first")}
+    tags = [_bracketed(name) for name in raw["tags"]]
+    groups = [_groups(number, pair) for number, pair in enumerate([*tags, *raw["dialects"]])]
     wrappers = raw["wrappers"]
     return Dialects(
         any=re.compile(f"(?={raw['begins']})(?:{'|'.join(groups)})", re.IGNORECASE),
-        first=frozenset(first),
-        brackets=len(raw["tags"]),
+        each=[*(Dialect() for _ in tags), *map(_dialect, raw["dialects"])],
+        brackets=len(tags),
         wrapping=re.compile(f"(?:{'|'.join(w['open'] for w in wrappers)})[ \t]*\n?", re.IGNORECASE),
         wrapped=re.compile(f"(?:{'|'.join(w['close'] for w in wrappers)})\\Z", re.IGNORECASE),
     )
 
 
-def _bracketed(name: str) -> tuple[str, str]:
+def _groups(number: int, raw: Mapping[str, str]) -> str:
+    """The patterns of one dialect, each as a group; of calls first, since they begin as an opening does."""
+    kinds = [(key[0], raw[key]) for key in ("answers", "whole", "open", "close") if key in raw]
+    return "|".join(f"(?P<{letter}{number}>{pattern})" for letter, pattern in kinds)
+
+
+def _dialect(raw: Mapping[str, Any]) -> Dialect:
+    visible, followed = (re.compile(raw[key]) if key in raw else None for key in ("visible", "followed"))
+    return Dialect(raw.get("first", False), raw.get("paired", False), visible, followed)
+
+
+def _bracketed(name: str) -> dict[str, str]:
     """The patterns of a tag in angle brackets: with white space, attributes or a suffix (hy_v3) or without."""
     rest = r"(?::[\w-]+)?(?:\s[^<>\n]{0,200})?"
-    return rf"<[ \t]?{re.escape(name)}{rest}>", rf"<[ \t]?/[ \t]?{re.escape(name)}{rest}>"
+    return {"open": rf"<[ \t]?{re.escape(name)}{rest}>", "close": rf"<[ \t]?/[ \t]?{re.escape(name)}{rest}>"}

@@ -1,58 +1,52 @@
-"""Calls of tools that edit files, written into an answer: as XML of several kinds and as JSON."""
+"""Calls of tools that edit files, written into an answer: as XML of several kinds, as JSON and as Python."""
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from harness.core.candidate import Edit, EditKind
 from harness.reading.blocks import EditReading
+from harness.reading.call_keys import CONTENT, LINES, NEW, OLD, PATH, first
+from harness.reading.call_values import called
 
-PATH = ("path", "file_path", "filepath", "target_file", "filename", "file_name", "file")
-OLD = (
-    "old_str", "old_string", "old_text", "oldText", "old_content", "old_code", "old", "search", "find", "original",
-    "original_code", "original_text",
-)  # fmt: skip
-NEW = (
-    "new_str", "new_string", "new_text", "newText", "new_content", "new_code", "new", "replace", "replacement",
-    "updated", "updated_code", "updated_text", "modified",
-)  # fmt: skip
-CONTENT = ("file_text", "content", "contents", "text")
-
-_KEYS = "|".join((*PATH, *OLD, *NEW, *CONTENT, "command"))
-_CALL = re.compile(
-    r"<(function=\w+|invoke\b[^>]*|str_replace(?:_editor|_based_edit_tool)?|edit(?:_file)?|replace(?:_in_file)?|create(?:_file)?"
-    r"|write_file|search_replace)>(.*?)(</(?:function|invoke|str_replace\w*|edit\w*|replace\w*|create\w*|write_file"
-    r"|search_replace)>|\Z)",
-    re.DOTALL,
+_KEYS = "|".join((*PATH, *OLD, *NEW, *CONTENT, *LINES, "command", "insert_text"))
+_NAMES = (
+    r"function=[\w.]+|invoke\b[^<>]{0,200}|str_replace(?:_editor|_based_edit_tool)?|search_replace|search_and_replace"
+    r"|(?:edit|replace|create|change|code_change|modification|update)(?:_in)?(?:_file)?|write(?:_to)?(?:_file)|file_edit"
 )
-_PARAMETER = re.compile(
-    rf"<(?:parameter=|parameter name=[\"'])?({_KEYS})[\"']?(?:[ \t][^<>]*)?>(.*?)</(?:parameter|\1)>", re.DOTALL
-)
-_DSML = re.compile(r"(?<=[</])[｜|]DSML[｜|]")  # DeepSeek's prefix of every tag
+_CALL = re.compile(rf"<({_NAMES})((?:\s[^<>]{{0,400}})?)>")
+_CLOSE = {"function": "</function>", "invoke": "</invoke>"}
+_PARAMETER = re.compile(rf"<(?:parameter=|parameter name=[\"'])?({_KEYS})[\"']?(?:[ \t][^<>]{{0,200}})?>")
+_ATTRIBUTE = re.compile(rf"\b({'|'.join(PATH)})\s*=\s*[\"']([^\"'<>]+)[\"']")
+_SPACED = re.compile(r"(</?)\w{1,20}:(?=(?:invoke|parameter|function_calls)\b)")  # a prefix of every tag
+_DSML = re.compile(r"(?<=[</])[｜|]DSML[｜|]")  # DeepSeek's
 _ARGUMENT = re.compile(
     r"<arg_key>\s*(\w+)\s*</arg_key>\s*<arg_value>((?:(?!<arg_key>).)*?)</arg_value>", re.DOTALL
 )  # GLM's
 _GLM_CALL = re.compile(r"<tool_call>(?=\s*\w+\s*<arg_key>)((?:(?!</?tool_call>).)*+)</tool_call>", re.DOTALL)
-_SIGNS = re.compile(r"\"(?:old_str|old_string|old_text|oldText|new_str|new_string|file_text)\\?\"\s*:")
-_MOST = 200  # JSON values that are looked at
+_KIMI = (
+    (re.compile(r"<\|open\|>argument key=\"(\w+)\"[^<>|]{0,80}<\|sep\|>"), r"<parameter=\1>"),
+    (re.compile(r"<\|open\|>call tool=\"([\w.]+)\"[^<>|]{0,80}<\|sep\|>"), r"<function=\1>"),
+    (re.compile(r"<\|close\|>argument<\|sep\|>"), "</parameter>"),
+    (re.compile(r"<\|close\|>call<\|sep\|>"), "</function>"),
+)
+_GEMMA = re.compile(r"<\|\"\|>((?:(?!<\|\"\|>).)*+)<\|\"\|>", re.DOTALL)
 
 
 def holds_calls(text: str) -> bool:
     """Whether a text calls a tool that edits files."""
-    text = _plain_tags(text)
-    called = any(_edit(_parameters(found[2])) for found in _CALL.finditer(text))
-    return called or bool(_SIGNS.search(text)) or any(_texts(value) for value in _values(text))
+    text = _plain(text)
+    return any(_edit(call) for call, _ in _tagged(text)) or any(map(_replaces, called(text, cut=False)))
 
 
 def read_calls(text: str, cut: bool = False) -> EditReading:
     """The edits of all calls, in order: one text for another, or a file with all of its content."""
-    text = _plain_tags(text)
+    text = _plain(text)
     edits: list[Edit] = []
     problems: list[str] = []
     unfinished = ""
-    calls = [(_parameters(found[2]), bool(found[3])) for found in _CALL.finditer(text)]
-    calls = [call for call in calls if call[0]] or [(value, True) for value in _values(text)]
+    calls = [call for call in _tagged(text) if call[0]] or [(value, True) for value in called(text, cut)]
     for number, (call, whole) in enumerate(calls, 1):
         if not whole and cut:
             unfinished = f"call {number} was cut"
@@ -63,22 +57,50 @@ def read_calls(text: str, cut: bool = False) -> EditReading:
     return EditReading(tuple(edits), tuple(problems), unfinished)
 
 
-def _plain_tags(text: str) -> str:
-    """The text with the tags of two dialects in the common form."""
+def _plain(text: str) -> str:
+    """The text with the tags of other dialects in the common form."""
     if "DSML" in text:
         text = _DSML.sub("", text)
     if "<arg_key>" in text:
         text = _ARGUMENT.sub(r"<parameter=\1>\2</parameter>", _GLM_CALL.sub(r"<invoke>\1</invoke>", text))
-    return text
+    if "<|open|>" in text:
+        for pattern, plain in _KIMI:
+            text = pattern.sub(plain, text)
+    if '<|"|>' in text:
+        text = _GEMMA.sub(lambda found: json.dumps(found[1]), text)
+    return _SPACED.sub(r"\1", text)
 
 
-def _texts(call: Mapping[str, Any]) -> bool:
-    """Whether a JSON object has one text for another."""
-    return _first(call, OLD) is not None and _first(call, NEW) is not None
+def _tagged(text: str) -> list[tuple[dict[str, Any], bool]]:
+    """The parameters of each call between tags, and whether its end is there."""
+    calls, position = [], 0
+    while found := _CALL.search(text, position):
+        name = re.split(r"[=\s]", found[1], maxsplit=1)[0]
+        end = text.find(f"</{name}>", found.end())
+        body = text[found.end() : end if end >= 0 else len(text)]
+        named = _ATTRIBUTE.search(found[0])
+        calls.append(({**({named[1]: named[2]} if named else {}), **_parameters(body)}, end >= 0))
+        position = end + 1 if end >= 0 else len(text)
+    return calls
 
 
-def _parameters(body: str) -> dict[str, str]:
-    return {name: _trimmed(value) for name, value in _PARAMETER.findall(body)}
+def _parameters(body: str) -> dict[str, Any]:
+    """The parameters between tags; each text is looked through once for every tag that may end one."""
+    parameters: dict[str, Any] = {}
+    nearest: dict[str, int] = {}
+    position = 0
+    while found := _PARAMETER.search(body, position):
+        position = found.end()
+        ends = []
+        for close in ("</parameter>", f"</{found[1]}>"):
+            if nearest.get(close, -1) < position:
+                at = body.find(close, position)
+                nearest[close] = at if at >= 0 else len(body)
+            ends.append(nearest[close])
+        if min(ends) < len(body):
+            parameters[found[1]] = _trimmed(body[position : min(ends)])
+            position = min(ends)
+    return parameters
 
 
 def _trimmed(value: str) -> str:
@@ -86,62 +108,21 @@ def _trimmed(value: str) -> str:
     return value.removeprefix("\n").removesuffix("\n")
 
 
+def _replaces(call: Mapping[str, Any]) -> bool:
+    """Whether a call can only be meant as an edit: it has one text for another, or the content of a file."""
+    replaces = first(call, OLD) is not None and first(call, NEW) is not None
+    return replaces or (_edit(call) is not None and call.get("command") in ("create", "insert", None))
+
+
 def _edit(call: Mapping[str, Any]) -> Edit | None:
-    path, old, new, content = (_first(call, keys) for keys in (PATH, OLD, NEW, CONTENT))
+    path, old, new, content = (first(call, keys) for keys in (PATH, OLD, NEW, CONTENT))
     if not path:
         return None
     if old is not None and (new is not None or call.get("command") == "str_replace"):
         return Edit(path.strip(), old, new or "", EditKind.TEXT)
-    if content is not None:
+    place = str(call.get("insert_line", call.get("line", ""))).strip() if call.get("command") == "insert" else ""
+    if place.isdigit() and (text := new or first(call, ("insert_text", *CONTENT))):
+        return Edit(path.strip(), "", text, EditKind.INSERTED, int(place[:9]))
+    if content is not None and not any(call.get(key) is not None for key in LINES):
         return Edit(path.strip(), "", content if content.endswith("\n") else f"{content}\n", EditKind.WHOLE)
     return None
-
-
-def _first(call: Mapping[str, Any], keys: tuple[str, ...]) -> str | None:
-    found = next((call[key] for key in keys if isinstance(call.get(key), str)), None)
-    return (
-        found if found is None else found.encode("utf-8", "replace").decode()
-    )  # escapes of JSON may be half a character
-
-
-def _values(text: str) -> Iterator[dict[str, Any]]:
-    """The JSON objects in a text that are calls, however deep their parameters lie."""
-    decoder, position = json.JSONDecoder(strict=False), 0
-    for _ in range(_MOST):
-        position = text.find("{", position)
-        if position < 0:
-            return
-        try:
-            value, end = decoder.raw_decode(text, position)
-        except (ValueError, RecursionError):
-            position += 1
-            continue
-        yield from _calls_in(value)
-        position = end
-
-
-def _calls_in(value: Any, depth: int = 0) -> Iterator[dict[str, Any]]:
-    if depth > 6:
-        return
-    if isinstance(value, str) and value.lstrip()[:1] == "{":
-        try:
-            value = json.loads(value, strict=False)
-        except (ValueError, RecursionError):
-            return
-    if isinstance(value, dict):
-        if _first(value, PATH) and (_first(value, OLD) is not None or _first(value, CONTENT) is not None):
-            yield value
-            return
-        shared = {key: value[key] for key in PATH if isinstance(value.get(key), str)}
-        for member in value.values():
-            yield from _calls_in(_with(member, shared), depth + 1)
-    elif isinstance(value, list):
-        for member in value:
-            yield from _calls_in(member, depth + 1)
-
-
-def _with(member: Any, shared: Mapping[str, str]) -> Any:
-    """Members of a list of edits have the path that stands beside the list."""
-    if shared and isinstance(member, list):
-        return [{**shared, **one} if isinstance(one, dict) else one for one in member]
-    return member

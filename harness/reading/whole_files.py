@@ -1,21 +1,38 @@
-"""Whole files: a path, and a fence with all that the file shall hold."""
+"""Whole files: a path, and a fence or a tag with all that the file shall hold."""
 
 import re
+from collections.abc import Iterator, Sequence
 
 from harness.core.candidate import Edit, EditKind
 from harness.reading.blocks import EditReading
+from harness.reading.call_keys import PATH
 from harness.reading.endings import Ending
-from harness.reading.path_names import is_headed, looks_like_path, path_above
+from harness.reading.path_names import is_fence, is_headed, looks_like_path, path_above, path_of_line
 
 _FENCE = re.compile(r"(```+|~~~+)[^`]*")
+_KEYS = "|".join((*PATH, "name"))
+_NAMES = r"file|document|boltAction|\w{0,20}(?:create|write|update|full)\w{0,20}file\w{0,20}"
+_TAG = re.compile(
+    rf"(?<![^\n])[ \t]*(?:<boltArtifact[^<>\n]{{0,200}}>\s*)?<({_NAMES})\b"
+    rf"(?:[^<>\n]{{0,200}}?\b(?:{_KEYS})=[\"']([^\"'<>\n]{{1,400}})[\"'][^<>\n]{{0,200}})?>",
+    re.IGNORECASE,
+)
+_COMMENT = re.compile(r"[ \t]*(?:#+|//+|/\*+|<!--|--|%+|;+)[ \t]")
+_PATH = re.compile(rf"\s*<({_KEYS})>[ \t]*([^<>\n]+?)[ \t]*</\1>\s*")
+_CONTENT = re.compile(r"\s*<(contents?|source|code|text)>")
+_DATA = re.compile(r"\s*<!\[CDATA\[")
 
 
 def read_whole_files(text: str, cut: bool = False, asked: bool = True) -> EditReading:
-    """Each fence that a path heads, as the whole content of that file.
+    """Each fence that a path heads, and what stands between tags with one, as the whole content of that file.
 
     ``asked``: the answer was to be whole files. If it was not, a fence below a sentence that speaks of a file may be an
     example: it counts for a file that is there, and makes no new one.
     """
+    tagged = list(_tagged(text))
+    if tagged:
+        whole = tuple(edit for edit, closed in tagged if closed)
+        return EditReading(whole, (), "" if tagged[-1][1] or not cut else f"the file {tagged[-1][0].path} was cut")
     lines = text.split("\n")
     edits: list[Edit] = []
     ending, position, floor, unfinished = Ending(), 0, 0, ""
@@ -29,12 +46,50 @@ def read_whole_files(text: str, cut: bool = False, asked: bool = True) -> EditRe
         end = position
         while end < len(lines) and lines[end].rstrip() != opening[1]:
             end += 1
-        path = path_above(lines, floor, position)
         if end == len(lines):
             unfinished = f"the file at line {position} was cut" if cut else ""
-        elif looks_like_path(path) and any(map(str.strip, lines[position:end])):  # an empty fence deletes nothing
-            content = "".join(f"{line}\n" for line in lines[position:end])
-            headed = asked or is_headed(lines[floor:position], path)
-            edits.append(Edit(path, "", content, EditKind.WHOLE if headed else EditKind.REWRITTEN))
+        elif any(map(str.strip, lines[position:end])):  # an empty fence deletes nothing
+            edits += _fenced(lines, floor, position, end, asked)
         position = floor = end + 1
     return EditReading(tuple(edits), (), unfinished)
+
+
+def _fenced(lines: Sequence[str], floor: int, start: int, end: int, asked: bool) -> Iterator[Edit]:
+    """The file that the lines of a fence are, if a path heads it or a comment with one begins it."""
+    path = path_above(lines, floor, start)
+    headed = asked or is_headed(lines[floor:start], path)
+    if not looks_like_path(path) and _COMMENT.match(lines[start]):
+        path, headed = path_of_line(lines[start]), False
+    if looks_like_path(path):
+        content = "".join(f"{line}\n" for line in lines[start:end])
+        yield Edit(path, "", content, EditKind.WHOLE if headed else EditKind.REWRITTEN)
+
+
+def _tagged(text: str) -> Iterator[tuple[Edit, bool]]:
+    """The files between tags that name them, and whether the end of each is there."""
+    position = 0
+    while opening := _TAG.search(text, position):
+        position = opening.end()
+        path = opening[2]
+        if not path and (named := _PATH.match(text, position)):
+            path, position = named[2], named.end()
+        end = text.find(f"</{opening[1]}>", position)
+        if not path or not looks_like_path(path.strip()):
+            continue
+        content = _content(text[position : end if end >= 0 else len(text)])
+        if content.strip():  # an empty tag deletes nothing
+            yield Edit(path.strip(), "", content, EditKind.WHOLE), end >= 0
+        position = end if end >= 0 else len(text)
+
+
+def _content(body: str) -> str:
+    """What a file holds, without a tag, a fence or the mark of XML around all of it."""
+    if (tag := _CONTENT.match(body)) and (end := body.rfind(f"</{tag[1]}>")) >= 0:
+        body = body[tag.end() : end]
+    if (data := _DATA.match(body)) and (end := body.rfind("]]>")) >= 0:
+        body = body[data.end() : end]
+    body = body.removeprefix("\n")
+    lines = body.rstrip().split("\n")
+    if len(lines) > 1 and is_fence(lines[0]) and lines[-1].strip() in ("```", "~~~"):
+        lines = lines[1:-1]
+    return "".join(f"{line}\n" for line in lines)

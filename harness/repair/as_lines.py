@@ -1,9 +1,15 @@
 """Edits of other kinds as edits of whole lines, which are met with a file and merged."""
 
+import re
+from dataclasses import replace
+
 from harness.core.candidate import Edit, EditKind, Reason
 from harness.repair.match import EditRefused, SourceFile
 
 KEPT = 0.4  # share of a file's distinct lines that a whole file for it must keep; else it is a part, or another file
+_HEAD = re.compile(
+    r"[ \t]*(?:#+|//+|--|/\*+|<!--|%|;+)[ \t]*(\S+)[ \t]*(?:\*/|-->)?[ \t]*\n(?:[ \t]*\n)?"
+)  # a comment with its path
 SHORT = 10  # lines of a file that may be written anew altogether
 
 
@@ -12,6 +18,8 @@ def as_lines(edit: Edit, file: SourceFile) -> Edit:
     lines = file.text()
     if edit.kind in (EditKind.WHOLE, EditKind.REWRITTEN):
         return _whole(edit, lines)
+    if edit.kind is EditKind.INSERTED:
+        return _inserted(edit, lines)
     text, search = "".join(f"{line}\n" for line in lines), edit.search
     count = text.count(search) if search else 0
     if count > 1 and search.split("\n")[0] not in lines:
@@ -30,6 +38,13 @@ def as_lines(edit: Edit, file: SourceFile) -> Edit:
 
 
 def _whole(edit: Edit, lines: list[str]) -> Edit:
+    shown = [line for line in edit.search.split("\n") if line.strip()]
+    if shown and not edit.replace and shown != [line for line in lines if line.strip()]:
+        raise EditRefused(Reason.PARSE_FAILURE, f"a file is deleted, and {len(shown)} of its {len(lines)} lines shown")
+    if edit.replace and not edit.replace.strip() and any(map(str.strip, lines)):
+        raise EditRefused(Reason.PARSE_FAILURE, "a whole file without any text")
+    if (head := _HEAD.match(edit.replace)) and head[1] == edit.path and lines and lines[0] != head[0].split("\n")[0]:
+        edit = replace(edit, replace=edit.replace[head.end() :])
     if edit.replace and len(lines) > SHORT:
         old = {line for line in lines if line.strip()}
         kept = old & set(edit.replace.split("\n"))
@@ -37,6 +52,18 @@ def _whole(edit: Edit, lines: list[str]) -> Edit:
             detail = f"a whole file that keeps {len(kept)} of {len(old)} lines, which is a part of it or another file"
             raise EditRefused(Reason.PARSE_FAILURE, detail)
     return Edit(edit.path, "".join(f"{line}\n" for line in lines), edit.replace)
+
+
+def _inserted(edit: Edit, lines: list[str]) -> Edit:
+    """The lines put in, with the nearest ones that are not blank above or below, by which they are met."""
+    place = edit.line
+    if place > len(lines):
+        raise EditRefused(Reason.NO_MATCH, f"the file has {len(lines)} lines, none of them is line {place}")
+    above = next((number for number in range(place, 0, -1) if lines[number - 1].strip()), 0)
+    below = next((number for number in range(place, len(lines)) if lines[number].strip()), len(lines))
+    first, last = (above - 1, place) if above else (place, min(below + 1, len(lines)))
+    old, new = "".join(f"{line}\n" for line in lines[first:last]), _ended(edit.replace)
+    return Edit(edit.path, old, old + new if above else new + old, line=first + 1)
 
 
 def _ended(text: str) -> str:

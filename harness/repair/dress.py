@@ -4,6 +4,7 @@ import html
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from itertools import takewhile
 
 from harness.core.candidate import Edit
@@ -12,6 +13,7 @@ Lines = Sequence[str]
 
 _FENCE = re.compile(r"[ \t]*(?:```|~~~)[^`]*")
 _NUMBERS = (
+    re.compile(r"[ \t]*\d+[ \t]?[|│](?:[ ]|$)"),
     re.compile(r"[ \t]*\d+[ \t]?[|│]"),
     re.compile(r"[ \t]*\d+\t"),
     re.compile(r"[ \t]*\d+[ \t]*→[ \t]?"),
@@ -24,9 +26,10 @@ _ESCAPED = re.compile(r"&(?:lt|gt|amp|quot|apos|nbsp|#\d+|#x[0-9a-f]+);", re.IGN
 def undressed(edit: Edit) -> Iterator[Edit]:
     """The edit without one of the things that models put around lines, then without all of them."""
     seen = {(edit.search, edit.replace)}
-    stripped = edit
+    stripped = [edit]
     for strip in (_unfenced, _unnumbered, _unescaped, _unspaced, _unsigned, _unheaded, _unpadded):
-        for plain in (strip(edit), stripped := strip(stripped)):
+        stripped = [plain for one in stripped for plain in strip(one)]
+        for plain in (*strip(edit), *stripped):
             if (plain.search, plain.replace) not in seen and plain.search.strip():
                 seen.add((plain.search, plain.replace))
                 yield plain
@@ -41,50 +44,49 @@ def unfenced(text: str) -> str:
     return _joined(lines[marked[0] + 1 : marked[-1]])
 
 
-def _unfenced(edit: Edit) -> Edit:
-    return replace(edit, search=unfenced(edit.search), replace=unfenced(edit.replace))
+def _unfenced(edit: Edit) -> list[Edit]:
+    return [replace(edit, search=unfenced(edit.search), replace=unfenced(edit.replace))]
 
 
-def _unnumbered(edit: Edit) -> Edit:
-    for number in _NUMBERS:
-        lines = _lines(edit.search)
-        if lines and all(number.match(line) for line in lines if line.strip()):
-            return _each(edit, lambda line: number.sub("", line, count=1))  # noqa: B023 - used at once
-    return edit
+def _unnumbered(edit: Edit) -> list[Edit]:
+    """Without line numbers: in each form that all lines have, since a space behind one may be of the line itself."""
+    lines = [line for line in _lines(edit.search) if line.strip()]
+    forms = [number for number in _NUMBERS if lines and all(map(number.match, lines))]
+    return [_each(edit, partial(number.sub, "", count=1)) for number in forms[:2]] or [edit]
 
 
-def _unescaped(edit: Edit) -> Edit:
-    return _each(edit, html.unescape) if _ESCAPED.search(edit.search + edit.replace) else edit
+def _unescaped(edit: Edit) -> list[Edit]:
+    return [_each(edit, html.unescape) if _ESCAPED.search(edit.search + edit.replace) else edit]
 
 
-def _unspaced(edit: Edit) -> Edit:
+def _unspaced(edit: Edit) -> list[Edit]:
     """With plain spaces, and without the marks that no one sees."""
-    return _each(edit, lambda line: line.replace("\u00a0", " ").replace("\u200b", "").replace("\ufeff", ""))
+    return [_each(edit, lambda line: line.replace("\u00a0", " ").replace("\u200b", "").replace("\ufeff", ""))]
 
 
-def _unsigned(edit: Edit) -> Edit:
+def _unsigned(edit: Edit) -> list[Edit]:
     """Without the signs of a diff, if every line has one."""
     old, new = _lines(edit.search), _lines(edit.replace)
     if not all(line[:1] in ("-", " ", "") for line in old) or not all(line[:1] in ("+", " ", "") for line in new):
-        return edit
-    return _each(edit, lambda line: line[1:]) if any(line[:1] == "-" for line in old) else edit
+        return [edit]
+    return [_each(edit, lambda line: line[1:]) if any(line[:1] == "-" for line in old) else edit]
 
 
-def _unheaded(edit: Edit) -> Edit:
+def _unheaded(edit: Edit) -> list[Edit]:
     """Without a first line that names the file, of both texts or of the search text alone."""
     old, new = _lines(edit.search), _lines(edit.replace)
     if len(old) < 2 or not edit.path or old[0].strip(" #/*-<!>;`:").strip() != edit.path:
-        return edit
-    return replace(edit, search=_joined(old[1:]), replace=_joined(new[1:] if new[:1] == old[:1] else new))
+        return [edit]
+    return [replace(edit, search=_joined(old[1:]), replace=_joined(new[1:] if new[:1] == old[:1] else new))]
 
 
-def _unpadded(edit: Edit) -> Edit:
+def _unpadded(edit: Edit) -> list[Edit]:
     """Without blank lines at either end of the search text, and without as many at the replacement's."""
     old, new = _lines(edit.search), _lines(edit.replace)
     for _ in range(2):  # the beginning, then the end
         count = _blank(old)
         old, new = old[count:][::-1], new[min(count, _blank(new)) :][::-1]
-    return replace(edit, search=_joined(old), replace=_joined(new))
+    return [replace(edit, search=_joined(old), replace=_joined(new))]
 
 
 def _blank(lines: Lines) -> int:

@@ -25,7 +25,7 @@ def edited_path(edit: Edit, snapshot: Snapshot, shown: Mapping[str, Sequence[Int
         return known
     if edit.search.strip() or name in paths:
         return resolve_path(name, shown) or resolve_path(name, paths)
-    if edit.kind is EditKind.REWRITTEN:
+    if edit.kind in (EditKind.REWRITTEN, EditKind.INSERTED):
         return resolve_path(name, paths)
     if not name:
         raise EditRefused(Reason.PARSE_FAILURE, "a block without a search text names no file")

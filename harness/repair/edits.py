@@ -84,11 +84,12 @@ class _Placed:
 
 def _placed(files: "_Files", edits: Sequence[Edit]) -> Iterator[_Placed]:
     """All edits with their places; the first that has none is refused."""
-    groups: dict[tuple[str, str], list[Edit]] = {}
+    groups: dict[tuple[str, str, int], list[Edit]] = {}
     for edit in edits:
-        groups.setdefault((edit.path, edit.search), []).append(edit)
+        place = edit.line if edit.kind is EditKind.INSERTED else 0
+        groups.setdefault((edit.path, edit.search, place), []).append(edit)
     lost: dict[str, list[tuple[list[Edit], EditRefused]]] = {}
-    for (name, _), group in groups.items():
+    for (name, *_), group in groups.items():
         path = edited_path(group[0], files.snapshot, files.shown)
         try:
             if path is None:

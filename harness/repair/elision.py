@@ -11,6 +11,8 @@ from harness.core.candidate import Edit, Grade, Reason
 from harness.core.location import Interval
 from harness.repair.match import EditRefused, Match, SourceFile, match_edit
 
+PARTS = 50  # between lines of dots, which are met one by one
+
 _DOTS = re.compile(r"\s*(?:(?:#+|//+|--|/\*+|<!--|%|;+)\s*)?(?:\.\.\.|…).*")
 _COMMENTED_DOTS = re.compile(r"\s*(?:#+|//+|--|/\*+|<!--|%|;+)\s*(?:\.\.\.|…).*")
 
@@ -40,6 +42,8 @@ def _shortened(edit: Edit) -> bool:
 
 def _match_parts(edit: Edit, file: SourceFile, shown: Sequence[Interval]) -> list[Match]:
     searches, replaces = _parts(edit.search), _parts(edit.replace)
+    if len(searches) > PARTS:
+        raise EditRefused(Reason.ELISION, f"the search text has {len(searches) - 1} lines of ...")
     if len(searches) != len(replaces):
         raise EditRefused(Reason.ELISION, "... stands for lines in the search text but not in the replacement")
     matches: list[Match] = []
@@ -90,11 +94,12 @@ def _parts(text: str) -> list[str]:
 
 
 def _joined(lines: list[str], after_dots: bool, before_dots: bool) -> str:
-    while after_dots and lines and not lines[0].strip():
-        lines = lines[1:]
-    while before_dots and lines and not lines[-1].strip():
-        lines = lines[:-1]
-    return "".join(f"{line}\n" for line in lines)
+    start, end = 0, len(lines)
+    while after_dots and start < end and not lines[start].strip():
+        start += 1
+    while before_dots and start < end and not lines[end - 1].strip():
+        end -= 1
+    return "".join(f"{line}\n" for line in lines[start:end])
 
 
 def _lines(text: str) -> list[str]:

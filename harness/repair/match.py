@@ -6,7 +6,7 @@ and so do lines that the edit repeats unchanged.
 
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 from harness.core.candidate import Edit, Grade, Reason
@@ -41,6 +41,7 @@ class SourceFile:
     """A file's bytes, as lines and as text."""
 
     data: bytes
+    _keyed: dict[Grade, list[bytes]] = field(default_factory=dict, compare=False, repr=False)
 
     @property
     def binary(self) -> bool:
@@ -70,6 +71,17 @@ class SourceFile:
     def bare_lines(self) -> list[bytes]:
         """The lines without a byte order mark in front of the first, as models write them."""
         return [self.lines[0].removeprefix(BOM), *self.lines[1:]] if self.lines else []
+
+    @cached_property
+    def words(self) -> frozenset[bytes]:
+        """The lines without white space around them, each once."""
+        return frozenset(self.keyed(Grade.REINDENTED))
+
+    def keyed(self, grade: Grade) -> list[bytes]:
+        """What each line must have in common with another to match it by that grade."""
+        if grade not in self._keyed:
+            self._keyed[grade] = [KEYS[grade](line) for line in self.bare_lines]
+        return self._keyed[grade]
 
     def text(self) -> list[str]:
         """The lines as a model is shown them, without endings."""
@@ -135,14 +147,21 @@ def find_places(edit: Edit, file: SourceFile) -> list[Match]:
             raise EditRefused(Reason.AMBIGUOUS_MATCH, "an empty search text for a file that is not empty")
         return [Match(0, 0, tuple(split_lines(file.encode(edit.replace))), Grade.NEW_FILE)]
     lacking = ""
+    reindented: list[Match] = []  # what is stripped may be of the lines themselves: one that fits as it is comes first
     for plain in (edit, *undressed(edit)):
         try:
             found = _meetings(plain, file)
         except UnicodeEncodeError as error:
             lacking = lacking or f"the file holds no {error.object[error.start]!r}"
             continue
-        if found:
-            return found if plain is edit else [dataclasses.replace(match, grade=Grade.DRESSED) for match in found]
+        if found and plain is edit:
+            return found
+        dressed = [dataclasses.replace(match, grade=Grade.DRESSED) for match in found]
+        if found and found[0].grade is not Grade.REINDENTED:
+            return dressed
+        reindented = reindented or dressed
+    if reindented:
+        return reindented
     raise EditRefused(
         Reason.NO_MATCH, lacking or f"the file does not hold the search text {edit.search.strip()[:80]!r}"
     )
@@ -151,6 +170,9 @@ def find_places(edit: Edit, file: SourceFile) -> list[Match]:
 def _meetings(edit: Edit, file: SourceFile) -> list[Match]:
     """All places by the best grade that meets any."""
     search, replace = split_lines(edit.search.encode(file.encoding)), split_lines(file.encode(edit.replace))
+    exact = _places(file, search, Grade.EXACT)
+    if not exact and not all(line.strip() in file.words for line in search):  # so that it meets by no grade
+        return []
     for grade in KEYS:
         if found := _meet(file, search, replace, grade):
             return found
@@ -164,12 +186,12 @@ def _meetings(edit: Edit, file: SourceFile) -> list[Match]:
 def _meet(file: SourceFile, search: list[bytes], replace: list[bytes], grade: Grade) -> list[Match]:
     """The places by that grade."""
     count = len(search)
-    starts = _places(file.bare_lines, search, KEYS[grade], grade)
+    starts = _places(file, search, grade)
     return [Match(start, start + count, _lines(file, start, search, replace, grade), grade) for start in starts]
 
 
-def _places(lines: list[bytes], search: list[bytes], key: Callable[[bytes], bytes], grade: Grade) -> list[int]:
-    keyed, wanted, count = [key(line) for line in lines], [key(line) for line in search], len(search)
+def _places(file: SourceFile, search: list[bytes], grade: Grade) -> list[int]:
+    keyed, wanted, count = file.keyed(grade), [KEYS[grade](line) for line in search], len(search)
     starts = [
         start
         for start in range(len(keyed) - count + 1)
@@ -177,7 +199,7 @@ def _places(lines: list[bytes], search: list[bytes], key: Callable[[bytes], byte
     ]
     if grade is not Grade.REINDENTED:
         return starts
-    return [start for start in starts if shift_between(lines[start : start + count], search)]
+    return [start for start in starts if shift_between(file.bare_lines[start : start + count], search)]
 
 
 def _reindented(file: SourceFile, start: int, search: list[bytes], replace: list[bytes]) -> list[bytes]:

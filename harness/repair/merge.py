@@ -14,6 +14,7 @@ from harness.repair.match import Match, SourceFile, opcodes
 from harness.repo.diff import Replacement
 
 Lines = Sequence[bytes]
+MOST = 200  # edits that share lines; each is held against each
 WORD = re.compile(rb"\w+")
 
 
@@ -75,6 +76,8 @@ def _meeting(ordered: Sequence[Match]) -> list[list[Match]]:
 
 
 def _merged(lines: Lines, group: Sequence[Match]) -> list[Replacement]:
+    if len(group) > MOST:
+        raise Overlap(f"{len(group)} edits share line {group[-1].start + 1} and those around it")
     blocks = [(match, list(_pieces(lines, match))) for match in group]
     for (first, ours), (second, theirs) in combinations(blocks, 2):
         mine, others = [p for p in ours if p not in theirs], [p for p in theirs if p not in ours]
