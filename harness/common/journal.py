@@ -1,8 +1,9 @@
 """Append-only records of finished work: what is in the journal is never done again.
 
-A record is one JSON line with its key, a hash of everything that determines it. A line is on disk
-(written in one call, then fsync) before `put` returns, so a process killed at any moment loses at
-most the record it had not yet reported. A torn last line, left by such a death, is cut off on opening.
+A record is one JSON line with its key, a hash of everything that determines it. A line is on disk (written, then
+fsync) before `put` returns, so a process killed at any moment loses at most the records it had not yet reported. Lines
+that come while the disk is busy are written together: a slow disk costs time, not records a second. A torn last line,
+left by a death, is cut off on opening. In memory is where each record lies, not the record.
 """
 
 import errno
@@ -10,6 +11,11 @@ import json
 import logging
 import os
 import threading
+import zlib
+from collections.abc import Iterator
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Self
 
@@ -20,52 +26,114 @@ log = logging.getLogger(__name__)
 
 Record = dict[str, Any]
 
+OPENING, CLOSING = b'{"key": "', b"}\n"  # of every line that a journal writes
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a record lies in its file, and what tells it from any other of its key."""
+
+    offset: int  # bytes
+    length: int
+    checksum: int  # CRC-32 of the line
+
+
+@dataclass(frozen=True)
+class _Line:
+    """A line on its way to the disk."""
+
+    key: str
+    data: bytes
+    written: "Future[None]" = field(default_factory=Future)
+
 
 class Journal:
-    """One JSONL file of records, held in memory by key while open. Safe for threads, not for processes."""
+    """One JSONL file of records, found by key while open. Safe for threads, not for processes."""
 
     def __init__(self, path: Path) -> None:
         """Open or create the file. Raises InputError if a line before the last is damaged."""
         self.path = path
-        self._lock = threading.Lock()
-        self._records: dict[str, Record] = {}
+        self._lock = threading.Lock()  # of the places, and of the lines that wait
+        self._places: dict[str, Place] = {}
+        self._waiting: list[_Line] = []
+        self._writing = False  # whether a thread writes now
+        self._written = threading.Condition(self._lock)
         path.parent.mkdir(parents=True, exist_ok=True)
         self._load()
-        self._file = path.open("ab", buffering=0)
+        self._file = path.open("a+b", buffering=0)
 
     def _load(self) -> None:
         if not self.path.exists():
             return
-        data = self.path.read_bytes()
-        whole = data.rfind(b"\n") + 1
-        if whole < len(data):
-            log.warning("%s: dropped a torn last line of %d bytes", self.path, len(data) - whole)
-            os.truncate(self.path, whole)
-        for number, line in enumerate(data[:whole].splitlines(), 1):
-            try:
-                record = json.loads(line)
-                self._records[record["key"]] = record
-            except (ValueError, KeyError, TypeError) as error:
-                raise InputError(
-                    f"{self.path}: line {number} is damaged ({error}); remove that line and run again"
-                ) from error
+        offset = 0
+        with self.path.open("rb") as file:
+            for number, line in enumerate(file, 1):
+                if not line.endswith(b"\n"):
+                    log.warning("%s: dropped a torn last line of %d bytes", self.path, len(line))
+                    os.truncate(self.path, offset)
+                    break
+                self._places[self._key(line, number)] = Place(offset, len(line), zlib.crc32(line))
+                offset += len(line)
+
+    def _key(self, line: bytes, number: int) -> str:
+        """The key of a line; what its form does not rule out is not parsed before it is used."""
+        end = line.find(b'"', len(OPENING))
+        if line.startswith(OPENING) and line.endswith(CLOSING) and b"\\" not in line[:end]:
+            return line[len(OPENING) : end].decode("utf-8", "replace")
+        key = self._parsed(line, number)["key"]
+        return str(key)
+
+    def _parsed(self, line: bytes, number: int) -> Record:
+        try:
+            record: Record = json.loads(line)
+            hash(record["key"])
+        except (ValueError, KeyError, TypeError) as error:
+            raise InputError(
+                f"{self.path}: line {number} is damaged ({error}); remove that line and run again"
+            ) from error
+        return record
+
+    def __contains__(self, key: object) -> bool:
+        return key in self._places
+
+    def checksum(self, key: str) -> int | None:
+        """What tells the record of that key from any other that it had or will have; None if there is no record."""
+        place = self._places.get(key)
+        return None if place is None else place.checksum
 
     def get(self, key: str) -> Record | None:
-        """The record of that key, or None."""
-        return self._records.get(key)
+        """The record of that key, or None. Raises InputError for a damaged one."""
+        place = self._places.get(key)
+        return None if place is None else self._read(place)
 
-    def records(self) -> list[Record]:
+    def _read(self, place: Place) -> Record:
+        line = os.pread(self._file.fileno(), place.length, place.offset)
+        try:
+            return self._parsed(line, 0)
+        except InputError:
+            before = os.pread(self._file.fileno(), place.offset, 0)  # the number of its line, for the user
+            return self._parsed(line, before.count(b"\n") + 1)
+
+    def records(self) -> Iterator[Record]:
         """Every record that counts, oldest key first."""
         with self._lock:
-            return list(self._records.values())
+            places = list(self._places.values())
+        return map(self._read, places)
 
     def put(self, key: str, record: Record) -> None:
         """Write the record under its key and return when it is on disk. A later record of one key wins.
 
         Raises OSError if the disk is full; what was written of the line is then taken back.
         """
+        self.put_all({key: record})
+
+    def put_all(self, records: dict[str, Record]) -> None:
+        """The same for several records, which one wait for the disk is enough for."""
+        lines = [_Line(key, _line(key, record)) for key, record in records.items()]
         with self._lock:
-            self._write(key, record)
+            self._waiting += lines
+        for line in lines:
+            self._wait(line)
 
     def add(self, key: str, record: Record) -> None:
         """Write the record unless one of that key is there, and return when it is on disk; see `put`.
@@ -73,18 +141,58 @@ class Journal:
         Several threads that add the same record at once write it once.
         """
         with self._lock:
-            if key not in self._records:
-                self._write(key, record)
+            if key in self._places:
+                return
+            line = next((line for line in self._waiting if line.key == key), None)
+            if line is None:
+                self._waiting.append(line := _Line(key, _line(key, record)))
+        self._wait(line)
 
-    def _write(self, key: str, record: Record) -> None:
-        line = (json.dumps({"key": key, **record}, ensure_ascii=True) + "\n").encode()
+    def _wait(self, line: _Line) -> None:
+        """Return when the line is on disk: who finds the disk free writes all lines that wait."""
+        with self._written:
+            while self._writing and not line.written.done():
+                self._written.wait()
+            mine = not line.written.done()
+            self._writing = self._writing or mine
+        if mine:
+            try:
+                self._write_waiting()
+            finally:
+                with self._written:
+                    self._writing = False
+                    self._written.notify_all()
+        line.written.result()
+
+    def _write_waiting(self) -> None:
+        with self._lock:
+            lines = list(self._waiting)
+        failure = None
+        try:
+            places = self._write([line.data for line in lines])
+        except OSError as error:
+            failure, places = error, []
+        with self._lock:
+            self._places |= {line.key: place for line, place in zip(lines, places, strict=False)}
+            del self._waiting[: len(lines)]  # until now, so that nobody adds one of them again
+        for line in lines:
+            line.written.set_exception(failure) if failure else line.written.set_result(None)
+
+    def _write(self, lines: list[bytes]) -> list[Place]:
+        begin, data = os.fstat(self._file.fileno()).st_size, b"".join(lines)
         with naming(self.path):
-            written = self._file.write(line)
-            if written != len(line):
-                self._file.truncate(self._file.tell() - written)
+            written = self._file.write(data)
+            if written != len(data):
+                self._file.truncate(begin)
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
             os.fsync(self._file.fileno())
-        self._records[key] = {"key": key, **record}
+        offsets = [begin]
+        for line in lines:
+            offsets.append(offsets[-1] + len(line))
+        return [
+            Place(start, end - start, zlib.crc32(line))
+            for (start, end), line in zip(pairwise(offsets), lines, strict=True)
+        ]
 
     def __enter__(self) -> Self:
         return self
@@ -93,8 +201,12 @@ class Journal:
         self.close()
 
     def __len__(self) -> int:
-        return len(self._records)
+        return len(self._places)
 
     def close(self) -> None:
-        """Close the file; the records stay readable."""
+        """Close the file; its records can't be read any more."""
         self._file.close()
+
+
+def _line(key: str, record: Record) -> bytes:
+    return (json.dumps({"key": key, **record}, ensure_ascii=True) + "\n").encode()

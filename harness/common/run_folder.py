@@ -86,13 +86,23 @@ class RunFolder:
     def write_attempt(self, folder: Path, instance_id: str, patch: str, log: Path | None) -> None:
         """One instance's patch and test log below a checkpoint's folder; equal logs are one file on the disk."""
         place = folder / "instances" / instance_id
-        write_whole(place / "patch.diff", patch)
+        if not _holds(place / "patch.diff", patch):
+            write_whole(place / "patch.diff", patch)
         target = place / "test.log"
         if log is None or not log.is_file():
             target.unlink(missing_ok=True)
             return
-        target.unlink(missing_ok=True)
-        os.link(log, target)
+        if not target.is_file() or not log.samefile(target):
+            target.unlink(missing_ok=True)
+            os.link(log, target)
+
+
+def _holds(path: Path, text: str) -> bool:
+    """Whether a file is there and holds just that: what an earlier run wrote needs no wait for the disk."""
+    try:
+        return path.read_bytes() == text.encode("utf-8", "surrogateescape")
+    except FileNotFoundError:
+        return False
 
 
 IMPORTED = "import.json"  # in a folder that was imported

@@ -52,6 +52,14 @@ class Evaluator:
         """Where the log of a verdict lies (there is none for an empty patch)."""
         return self._runner.log_path(verdict.key)
 
+    def checksum(self, key: str) -> int | None:
+        """What tells a record of the journal from any other that had or will have its key; None if there is none."""
+        return self._runner.checksum(key)
+
+    def circumstances(self, testbed: Testbed, digest: str) -> str:
+        """Hash of everything beside the patch that determines a verdict in the image of that digest."""
+        return content_key(tests=evaluation_key(testbed, None, digest, self._limits), restored=testbed.restored)
+
     def evaluate(self, testbed: Testbed, patch: str | None, repeat: int = 0, patient: bool = False) -> Verdict:
         """The verdict on a patch; equal questions asked meanwhile by other threads wait for the same one.
 

@@ -51,6 +51,10 @@ class JournaledRunner(Generic[Value]):
         """Return the path of the log of the job with that key."""
         return self._logs / f"{key}.log"
 
+    def checksum(self, key: str) -> int | None:
+        """Return what tells the job's record from any other of its key; None if there is none."""
+        return self._journal.checksum(key)
+
     def run(self, name: str, ask: Callable[[], Question[Value]]) -> Value:
         """Return the result of ``ask``'s question; equal questions under way wait for the same one.
 

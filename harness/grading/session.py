@@ -54,6 +54,14 @@ class Session:
         """Instance id -> digest of its image, of all that were looked at by now."""
         return {i: self._digests[bed.image] for i, bed in self.testbeds.items() if bed.image in self._digests}
 
+    def digest(self, instance_id: str) -> str | None:
+        """Digest of one instance's image; None if nobody looked at it by now."""
+        return self._digests.get(self.testbeds[instance_id].image)
+
+    def circumstances(self, instance_id: str, digest: str) -> str:
+        """Hash of everything beside the patch that determines an instance's verdicts in the image of that digest."""
+        return self.evaluator.circumstances(self.testbeds[instance_id], digest)
+
     def finish(self, instance_id: str) -> None:
         """No further work on this instance is going to come: under a budget its image may go, in the background."""
         if self.closing.is_set():

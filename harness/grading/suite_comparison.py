@@ -6,7 +6,7 @@ run several times: a test that does not pass in all of these runs says nothing. 
 
 import json
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -216,12 +216,17 @@ def _tampering(flags: Sequence[str], known: Sequence[str]) -> str:
     return next((flag for flag in flags if flag.startswith((TEST_FILE, TOUCHED)) and flag not in known), "")
 
 
-def recalled_suite(journal: Journal, verdict: Verdict) -> Verdict:
-    """The verdict with the latest comparison that a journal holds for it, whatever its settings were."""
-    if not verdict.resolved:
-        return verdict
-    found = [record["whole_suite"] for record in journal.records() if record.get("of") == verdict.key]
-    return verdict.model_copy(update={"whole_suite": WholeSuite.model_validate(found[-1])}) if found else verdict
+def latest_suites(journal: Journal) -> dict[str, WholeSuite]:
+    """The latest comparison of each verdict that a journal has one for, by its key, whatever the settings were."""
+    return {
+        record["of"]: WholeSuite.model_validate(record["whole_suite"]) for record in journal.records() if "of" in record
+    }
+
+
+def recalled_suite(suites: Mapping[str, WholeSuite], verdict: Verdict) -> Verdict:
+    """A resolved verdict with its comparison, if it is among `latest_suites`; any other as it is."""
+    found = suites.get(verdict.key) if verdict.resolved else None
+    return verdict.model_copy(update={"whole_suite": found}) if found else verdict
 
 
 def _recorded(journal: Journal, key: str) -> WholeSuite | None:

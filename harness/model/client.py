@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager
 from copy import copy
 from dataclasses import asdict, replace
@@ -31,6 +32,9 @@ from harness.repo.blob_cache import BlobStore, derived_store
 log = logging.getLogger(__name__)
 
 
+# that many answers are kept by one wait for the disk; the threads do nothing but wait
+WRITERS = ThreadPoolExecutor(64, "journal")
+
 Source = ServedCheckpoint | EndpointModel | AbsentEndpoint | Spread | Toward
 
 
@@ -40,7 +44,8 @@ class JournaledModel:
     def __init__(self, source: Source, journal: Journal, store: BlobStore) -> None:
         """Ask ``source`` only what ``journal`` does not hold, and count only texts of which ``store`` has no count."""
         self.revision = source.revision
-        self._counts = TokenCounts(store, source.revision, source.manner)
+        self.identity = content_key(revision=source.revision, asked=source.manner.said())  # of what answers are from
+        self._counts = TokenCounts(store, self.identity)
         self.routes: set[str] = set()  # by which questions went whose answers were given
         self._source = source
         self._journal = journal
@@ -106,16 +111,17 @@ class JournaledModel:
         route = self._source.route
         stage = {"stage": prompt.stage} if isinstance(prompt, Prompt) else {}
         about = {**self._about, **stage, "route": route, "in_force": self._source.in_force(sampling)}
-        await asyncio.to_thread(self._write, key, asked | about, prompt, answer)
+        writing = asyncio.get_running_loop().run_in_executor(WRITERS, self._write, key, asked | about, prompt, answer)
+        await writing
         self.routes.add(route)
         return replace(answer, key=key)
 
     def _write(self, key: str, asked: dict[str, Any], prompt: str, answer: Answer) -> None:
-        # a prompt's text is kept once, under its own hash, however many samples it has
-        self._journal.add(asked["prompt"], {"kind": "prompt", "text": prompt})
         kept = asdict(answer)
         del kept["known"], kept["key"]
-        self._journal.put(key, {"kind": "answer", **asked, "answer": kept})
+        # a prompt's text is kept once, under its own hash, however many samples it has
+        prompts = {} if asked["prompt"] in self._journal else {asked["prompt"]: {"kind": "prompt", "text": prompt}}
+        self._journal.put_all({**prompts, key: {"kind": "answer", **asked, "answer": kept}})
 
     async def count_tokens(self, text: str) -> int:
         """Tokens of ``text`` as one user message, the chat template included."""

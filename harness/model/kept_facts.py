@@ -21,10 +21,10 @@ class TokenCounts:
     An estimate of a server that counts nothing is kept like a count: other prompts would have other answers.
     """
 
-    def __init__(self, store: BlobStore, revision: str, manner: Manner) -> None:
-        """``revision`` and ``manner`` name the model, and how a text is put to it."""
+    def __init__(self, store: BlobStore, counter: str) -> None:
+        """``counter`` names the model, and how a text is put to it."""
         self._store = store
-        self._counter = content_key(revision=revision, asked=manner.said())
+        self._counter = counter
         self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()  # of texts being counted
 
     async def of(self, text: str, count: Callable[[str], Awaitable[int]]) -> int:
@@ -54,7 +54,7 @@ def _place(checkpoint: CheckpointConfig) -> str:
 def note_seen(store: BlobStore, checkpoint: CheckpointConfig, seen: Seen) -> None:
     """Keep what a checkpoint's endpoint lists, in the place of what it listed before."""
     if seen_before(store, checkpoint) != seen:
-        store.replace({_place(checkpoint): json.dumps(asdict(seen)).encode()})
+        store.overwrite({_place(checkpoint): json.dumps(asdict(seen)).encode()})
 
 
 def seen_before(store: BlobStore, checkpoint: CheckpointConfig) -> Seen | None:

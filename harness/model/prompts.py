@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from harness.common.files import LOADER
+from harness.common.hashing import content_key
 from harness.common.resources import resource, templates
 from harness.common.suggest import nearest
 from harness.errors import InputError
@@ -58,6 +59,12 @@ class Prompts:
         """The stages that this set has a prompt for."""
         folders = [self.folder, *([self._base] if self._base else [])]
         return sorted({path.name.removesuffix(SUFFIX) for folder in folders for path in folder.glob(f"*{SUFFIX}")})
+
+    def digest(self) -> str:
+        """Hash of every template and setting of the set, and of the one that it extends."""
+        folders = [self.folder, *([self._base] if self._base else [])]
+        paths = [path for folder in folders for path in sorted(folder.iterdir()) if path.is_file()]
+        return content_key(files=[[path.name, path.read_bytes().hex()] for path in paths])
 
     def require(self, stages: Iterable[str]) -> None:
         """Raises InputError if the set lacks a prompt for one of the stages, or one is no template."""

@@ -15,6 +15,7 @@ from harness.core.verdict import Outcome, Phase, Verdict
 from harness.errors import HarnessError
 from harness.localize.stages import Localization
 from harness.model.ask import READ_BEFORE_CUT
+from harness.pipeline.work import Work
 from harness.report.checkpoint_cost import total_seconds
 from harness.report.similarity import similarity
 from harness.report.stage_scores import StageScores, count_resolving, localization_hits
@@ -48,8 +49,8 @@ class Proposal:
     localization: Localization | None  # what the model localized; None under the ground-truth conditions
     candidates: Sequence[Candidate]
     plan: Plan
-    answers: Sequence[Mapping[str, Any]] = ()  # where the journal has each: ``stage``, ``index``, ``key``
-    containers: Mapping[str, float] = field(default_factory=dict)  # seconds of what ran for it by now; see `Work`
+    asking: Work = field(default_factory=Work)  # what was asked for it, and ran by now
+    kept_as: str = ""  # see `KeptAttempts`; empty: it is not kept
 
     def result(self, trial: Trial) -> Result:
         """The attempt with its scores, its patch and the trail that led to it."""
@@ -70,7 +71,7 @@ class Proposal:
             model_seconds=cost.seconds,
             cut_prompt=any(candidate.left_out for candidate in self.candidates),
             read_before_cut=self._read_before_cut(),
-            ran_seconds=total_seconds({**self.containers, **trial.containers}),
+            ran_seconds=total_seconds({**self.asking.containers, **trial.containers}),
         )
         return Result(attempt, patch, self._trail(trial), self._scores(trial))
 
@@ -112,7 +113,7 @@ class Proposal:
             "voters": selected.voters,
             "validation": trial.validation.trail(),
             "verdicts": {index: verdict.outcome.value for index, verdict in (trial.verdicts or {}).items()},
-            "answers": list(self.answers),
+            "answers": self.asking.answers(),
         }
 
 

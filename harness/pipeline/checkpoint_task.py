@@ -12,7 +12,7 @@ from harness.common.run_folder import RunFolder
 from harness.config.schema import CheckpointConfig, RunConfig
 from harness.core.conditions import Condition
 from harness.core.instance import Instance
-from harness.core.interfaces import Answer, Model, Snapshot
+from harness.core.interfaces import Answer, Snapshot
 from harness.errors import HarnessError, InfrastructureError, InputError
 from harness.model.checkpoint import served_revision, server_arguments
 from harness.model.client import JournaledModel, open_model
@@ -20,6 +20,7 @@ from harness.model.devices import devices_of_server
 from harness.model.recorded import RecordedModel
 from harness.model.serving_places import Places
 from harness.pipeline.attempt import Proposal, unanswered
+from harness.pipeline.kept_attempts import KeptAttempt, KeptAttempts, renamed
 from harness.pipeline.pace import Pace
 from harness.pipeline.preflight import read_packing_metrics
 from harness.pipeline.propose import Proposer
@@ -61,6 +62,7 @@ class Checkpoints:
     proposer: Proposer
     folder: RunFolder
     answers: Journal
+    kept: KeptAttempts
     pace: Pace
     ahead: Ahead
     places: Places = field(default_factory=Places)
@@ -115,21 +117,36 @@ class CheckpointTask:
         await model.settle()
         shared.seen.routes[checkpoint.name] = ", ".join(sorted(model.routes))
 
-    async def _attempt(self, model: Model, instance: Instance, condition: Condition) -> None:
+    async def _attempt(self, model: JournaledModel | RecordedModel, instance: Instance, condition: Condition) -> None:
         name, ahead = self.checkpoint.name, self.shared.ahead
+        snapshot = self.shared.snapshots[instance.instance_id]
         async with self.bound:
             work = Work()
             try:
+                key = await self.shared.kept.key(model, instance, condition, snapshot)
+                if kept := self.shared.kept.find(key):
+                    model.routes |= kept.routes
+                    self._recall(kept)
+                    return
                 with ahead.stage.running(f"{name} {condition} {instance.instance_id}"):
                     asked = await self.shared.proposer.ask(model, instance, condition, work)
             except InfrastructureError as error:
                 log.warning("%s %s %s: no answer: %s", name, condition, instance.instance_id, error)
                 self._give_up(instance, condition, error)
                 return
+        work.routes = frozenset(model.routes)
         ahead.stage.count(work.known)
         self.shared.seen.asked.setdefault(name, {}).update(work.distinct(instance.instance_id))
-        place = (self.checkpoint, self.metrics, condition, instance, self.shared.snapshots[instance.instance_id])
-        ahead.test(Proposal(*place, *asked, work.answers(), work.containers))
+        place = (self.checkpoint, self.metrics, condition, instance, snapshot)
+        ahead.test(Proposal(*place, *asked, work, key))
+
+    def _recall(self, kept: KeptAttempt) -> None:
+        """Take over an attempt of an earlier run."""
+        name, seen = self.checkpoint.name, self.shared.seen
+        seen.asked.setdefault(name, {}).update(kept.asked)
+        seen.ran.setdefault(name, {}).update(kept.containers)
+        self.shared.ahead.stage.skip()
+        self.shared.ahead.keep(renamed(kept.result, self.checkpoint, self.metrics))
 
     def give_all_up(self, error: HarnessError) -> None:
         """End every attempt without an answer, for a reason that they share."""

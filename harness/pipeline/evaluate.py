@@ -29,7 +29,7 @@ from harness.grading.exclusions import (
 from harness.grading.log_workers import LogWorkers
 from harness.grading.regrade import Stored, regraded, stored_verdicts
 from harness.grading.session import Session, evaluation_session, specifications_of
-from harness.grading.suite_comparison import recalled_suite
+from harness.grading.suite_comparison import latest_suites, recalled_suite
 from harness.images.provider import open_images
 from harness.pipeline.prepare_images import prepare_images
 from harness.report.given_results import not_submitted, reference_result
@@ -142,7 +142,8 @@ def regrade_predictions(submission: Submission) -> Judged:
             ]
             for repeat in range(_stored_runs(submission, submitted, stored))
         ]
-        runs[0] = [recalled_suite(suites, recalled(controls, verdict)) for verdict in runs[0]]
+        compared = latest_suites(suites)
+        runs[0] = [recalled_suite(compared, recalled(controls, verdict)) for verdict in runs[0]]
         return _write(folder, submission, submitted, runs, soundness)
 
 

@@ -76,6 +76,7 @@ class Proposer:
         async def run(script: Script, patch: str) -> CommandRun:
             done = await work.of(asyncio.wrap_future(self.session.submit_script(instance, script, patch)))
             work.containers[done.key] = done.seconds
+            work.records.add(done.key)
             return done
 
         return Bench(self.session.testbeds[instance.instance_id], run)

@@ -1,7 +1,7 @@
 """The pipeline: the only module that knows the order of the stages.
 
 For every checkpoint and condition each instance goes localize -> repair -> validate -> select -> evaluate. Answers
-and verdicts are journaled; everything between them is recomputed from those, so a run that is started again
+and verdicts are journaled; attempts that follow from them are kept as a whole, so a run that is started again
 does only what is missing. Tests of one checkpoint's patches run while the next checkpoint is served.
 """
 
@@ -14,6 +14,7 @@ from functools import partial
 from typing import Any
 
 from harness.common.collect import collect
+from harness.common.journal import Journal
 from harness.common.paths import cache_folder
 from harness.common.progress import Progress, Stage
 from harness.common.run_folder import RunFolder, freeze
@@ -35,6 +36,7 @@ from harness.model.serving_places import Places
 from harness.pipeline.attempt import Proposal, Trial
 from harness.pipeline.checkpoint_task import Ahead, Checkpoints, Seen
 from harness.pipeline.costs import checkpoint_costs
+from harness.pipeline.kept_attempts import KeptAttempts
 from harness.pipeline.pace import Everything, Pace
 from harness.pipeline.preflight import preflight
 from harness.pipeline.prepare_images import prepare_images
@@ -46,6 +48,7 @@ from harness.repo.snapshot import open_repository
 from harness.report.attempts_file import AttemptsFile, attempts_file
 from harness.report.checkpoint_cost import CheckpointCost
 from harness.report.given_results import reference_result
+from harness.report.packed_trail import PackedTrail
 from harness.report.summary import SummaryRow
 from harness.report.write import Result, write_instances, write_results
 from harness.validate.check import require_validation, validate
@@ -72,6 +75,8 @@ def run_pipeline(config: RunConfig, pace: Pace | None = None) -> list[SummaryRow
         with (
             RunFolder(config.output) as folder,
             derived_store(cache_folder()) as store,
+            derived_store(folder.path) as kept,
+            folder.journal("answers") as answers,
             evaluation_session(instances, config.evaluation, folder, images, recipes) as session,
             Progress() as progress,
         ):
@@ -81,8 +86,9 @@ def run_pipeline(config: RunConfig, pace: Pace | None = None) -> list[SummaryRow
             with attempts_file(folder.path) as ended:
                 proposer = Proposer(config, snapshots, prompts, localizer, session)
                 run = Run(
-                    config, instances, snapshots, proposer, folder, session, progress, ended, pace or Everything()
-                )
+                    config, instances, snapshots, proposer, folder, session, progress, ended, pace or Everything(),
+                    answers, KeptAttempts(config, prompts, session, kept, answers),
+                )  # fmt: skip
                 results = run_async(run.all())
                 freeze(folder.path / "frozen.yaml", config.model_dump(mode="json"), run.facts())
                 rows = write_results(folder, results, session.evaluator.log_path, named.soundness)
@@ -127,6 +133,8 @@ class Run:
     progress: Progress
     ended: AttemptsFile  # for readers of a run under way
     pace: Pace
+    answers: Journal
+    kept: KeptAttempts
     seen: Seen = field(default_factory=Seen)
     results: dict[Place, Result] = field(default_factory=dict)
     tested: Counter[str] = field(default_factory=Counter)  # instance id -> its results by now
@@ -150,19 +158,17 @@ class Run:
         repairing = self.progress.stage("repair", attempts)
         testing = self.progress.stage("tests", attempts + len(config.references) * len(self.instances))
         serving = self.progress.stage("checkpoints", len(config.checkpoints))
-        answers = self.folder.journal("answers")
         async with asyncio.TaskGroup() as tests:
             for kind in config.references:
                 for instance in self.instances:
                     tests.create_task(self._test_reference(kind, instance, testing))
             start_test = partial(self._start_test, tests, testing)
             ahead = Ahead(repairing, start_test, partial(self._keep, stage=testing, work=Work()))
-            own = (self.proposer, self.folder, answers, self.pace, ahead)
+            own = (self.proposer, self.folder, self.answers, self.kept, self.pace, ahead)
             places = Places(devices_here(config.serving), config.serving.ahead)
             shared = Checkpoints(config, self.instances, self.snapshots, *own, places, seen=self.seen)
             for checkpoint in config.checkpoints:
                 tests.create_task(self._ask(shared, checkpoint, serving))
-        answers.close()
         return self._finished()
 
     def _finished(self) -> list[Result]:
@@ -201,8 +207,11 @@ class Run:
         verdict = await work.judged(asyncio.wrap_future(self.session.submit_checked(instance, selection.patch)))
         verdicts = await self._test_candidates(instance, candidates, work) if config.evaluate_candidates else None
         ran = self.seen.ran.setdefault(proposal.checkpoint.name, {})
-        ran.update({**proposal.containers, **work.containers})
-        self._keep(proposal.result(Trial(validation, selection, verdict, verdicts, work.containers)), stage, work)
+        ran.update({**proposal.asking.containers, **work.containers})
+        result = proposal.result(Trial(validation, selection, verdict, verdicts, work.containers))
+        result = replace(result, trail=PackedTrail.of(result.trail))
+        self.kept.keep(proposal.kept_as, result, proposal.asking, work)
+        self._keep(result, stage, work)
 
     async def _verdict(self, instance: Instance, patch: str | None, work: Work) -> Verdict:
         return await work.judged(asyncio.wrap_future(self.session.submit(instance, patch)))
@@ -222,6 +231,7 @@ class Run:
 
     def _keep(self, result: Result, stage: Stage, work: Work) -> None:
         attempt, config = result.attempt, self.config
+        result = replace(result, trail=PackedTrail.of(result.trail))
         self.results[attempt.checkpoint, attempt.condition, attempt.instance_id] = result
         self.ended.add(result)
         self.pace.ended(result)

@@ -5,11 +5,11 @@ in the display only if all of them are.
 """
 
 from collections.abc import Awaitable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Protocol, TypeVar
 
 from harness.core.interfaces import Answer, Model, Sampling
-from harness.core.verdict import Verdict
+from harness.core.verdict import Outcome, Verdict
 from harness.model.prompts import Prompt
 from harness.report.checkpoint_cost import container_times
 
@@ -41,6 +41,9 @@ class Work:
     def __init__(self) -> None:
         self.known = True
         self._asked: dict[Asked, Answer] = {}
+        self.whole = True  # nothing of it failed
+        self.routes: frozenset[str] = frozenset()  # by which the model was asked
+        self.records: set[str] = set()  # keys of the verdicts and of what scripts did
         self.containers: dict[str, float] = {}  # seconds of what ran for it, by what makes each distinct
 
     def answers(self) -> list[dict[str, Any]]:
@@ -52,15 +55,15 @@ class Work:
         return {asked.key or (owner, asked): answer for asked, answer in self._asked.items()}
 
     def note(self, asked: Asked, answer: Answer) -> None:
-        """Keep which answer this work was given."""
-        self._asked[asked] = answer
+        """Keep which answer this work was given, without its text."""
+        self._asked[asked] = replace(answer, text="", reasoning="")
 
     async def of(self, asked: Awaitable[Value]) -> Value:
         """Return the value of ``asked``, which this work needs. What fails was not known."""
         try:
             value = await asked
         except BaseException:
-            self.known = False
+            self.known = self.whole = False
             raise
         self.known = self.known and value.known
         return value
@@ -69,6 +72,8 @@ class Work:
         """Return a verdict, as `of` does, and keep what its containers took."""
         verdict = await self.of(asked)
         self.containers |= container_times(verdict)
+        self.records |= {verdict.key} if verdict.key else set()
+        self.whole = self.whole and verdict.outcome is not Outcome.INFRASTRUCTURE
         return verdict
 
     def asking(self, model: Model) -> Model:

@@ -67,7 +67,7 @@ class BlobStore:
             except sqlite3.Error as error:
                 raise self._failure(error) from error
 
-    def replace(self, items: Mapping[str, bytes]) -> None:
+    def overwrite(self, items: Mapping[str, bytes]) -> None:
         """Keep the items in the place of what is held under their keys."""
         with self._lock:
             try:

@@ -9,6 +9,7 @@ from typing import IO, Any
 
 from harness.common.hashing import content_key
 from harness.core.verdict import Verdict
+from harness.report.packed_trail import trail_text
 from harness.report.summary import Attempt
 from harness.report.write import Result
 
@@ -30,8 +31,8 @@ class AttemptsFile:
         """Write one attempt, for readers to see at once."""
         attempt = {**asdict(result.attempt), "verdict": result.attempt.verdict.model_dump(mode="json")}
         key = attempt_key(result.attempt.checkpoint, result.attempt.condition, result.attempt.instance_id)
-        self._file.write(json.dumps({"key": key, "attempt": attempt, "patch": result.patch, "trail": result.trail}))
-        self._file.write("\n")
+        line = json.dumps({"key": key, "attempt": attempt, "patch": result.patch})
+        self._file.write(f'{line[:-1]}, "trail": {trail_text(result.trail)}}}\n')
         self._file.flush()
 
 

@@ -5,13 +5,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from harness.common.files import write_json, write_jsonl, write_whole
+from harness.common.files import finished_file, write_json, write_jsonl, write_whole
 from harness.common.run_folder import RunFolder
 from harness.core.instance import Instance
 from harness.core.verdict import Outcome, Verdict
 from harness.grading.exclusions import Soundness
 from harness.report.attempt_scores import attempt_scores
 from harness.report.official import official_report
+from harness.report.packed_trail import trail_line
 from harness.report.result_tables import csv, markdown
 from harness.report.stage_scores import StageScores, summarise_stages
 from harness.report.stage_tables import stages_csv, stages_markdown
@@ -81,7 +82,8 @@ def _write_group(
     )
     scores = (attempt_scores(result.attempt, result.stages) for result in group)
     write_jsonl(part / "scores.jsonl", (line.model_dump(mode="json") for line in scores))
-    write_jsonl(part / "trail.jsonl", ({"instance_id": r.attempt.instance_id, **r.trail} for r in group))
+    with finished_file(part / "trail.jsonl") as file:
+        file.writelines(trail_line(result.attempt.instance_id, result.trail).encode() for result in group)
     write_jsonl(part / "verdicts.jsonl", (v.model_dump(mode="json") for v in verdicts.values()))
     write_json(part / "report.json", official_report(ids, patches, verdicts, soundness))
     for result in group:

@@ -1,3 +1,4 @@
+import errno
 import json
 import os
 import resource
@@ -5,6 +6,7 @@ import signal
 import subprocess
 import sys
 import textwrap
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -96,3 +98,58 @@ def test_a_line_that_the_disk_has_no_room_for_is_taken_back(tmp_path: Path) -> N
         journal.put("third", {"n": 3})
     with Journal(path) as journal:
         assert [record["key"] for record in journal.records()] == ["first", "third"]
+
+
+def test_lines_that_come_while_the_disk_is_busy_share_its_next_wait(tmp_path: Path, monkeypatch) -> None:
+    syncs = []
+
+    def slow(descriptor: int) -> None:
+        syncs.append(descriptor)
+        time.sleep(0.02)
+
+    monkeypatch.setattr(os, "fsync", slow)
+    with Journal(tmp_path / "j.jsonl") as journal, ThreadPoolExecutor(32) as threads:
+        began = time.monotonic()
+        list(threads.map(lambda n: journal.put(str(n), {"n": n}), range(640)))
+        seconds = time.monotonic() - began
+        assert all(journal.get(str(n)) == {"key": str(n), "n": n} for n in range(640))
+    assert len(syncs) < 128
+    assert 640 / seconds > 150  # one by one it is 50 a second
+
+
+def test_what_waits_beside_a_line_that_has_no_room_is_refused_with_it_and_can_come_again(tmp_path, monkeypatch):
+    full = [True]
+
+    def sync(_: int) -> None:
+        time.sleep(0.01)
+        if full[0]:
+            raise OSError(errno.ENOSPC, "full")
+
+    monkeypatch.setattr(os, "fsync", sync)
+    with Journal(tmp_path / "j.jsonl") as journal, ThreadPoolExecutor(8) as threads:
+        tried = [threads.submit(journal.put, str(n), {}) for n in range(8)]
+        assert all(isinstance(future.exception(), OSError) for future in tried)
+        assert len(journal) == 0
+        full[0] = False
+        list(threads.map(lambda n: journal.put(str(n), {}), range(8)))
+        assert len(journal) == 8
+
+
+def test_records_are_read_where_they_lie_and_damage_inside_a_line_is_named_when_it_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "j.jsonl"
+    path.write_bytes(b'{"key": "a", "value": 1}\n{"key": "b", "value": ]}\n')
+    with Journal(path) as journal:
+        assert journal.get("a") == {"key": "a", "value": 1}
+        with pytest.raises(InputError, match="line 2 is damaged"):
+            journal.get("b")
+
+
+def test_another_record_of_a_key_has_another_checksum_and_the_same_one_keeps_it(tmp_path: Path) -> None:
+    with Journal(tmp_path / "j.jsonl") as journal:
+        journal.put("a", {"value": 1})
+        first = journal.checksum("a")
+    with Journal(tmp_path / "j.jsonl") as again:
+        assert again.checksum("a") == first
+        again.put("a", {"value": 2})
+        assert again.checksum("a") != first
+        assert again.checksum("b") is None

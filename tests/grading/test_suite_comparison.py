@@ -16,7 +16,7 @@ from harness.grading.evaluator import Evaluator
 from harness.grading.log_grading import read_statuses
 from harness.grading.scripts import CommandRunner
 from harness.grading.specification import Specification, render_script
-from harness.grading.suite_comparison import SuiteSettings, WholeSuites, recalled_suite
+from harness.grading.suite_comparison import SuiteSettings, WholeSuites, latest_suites, recalled_suite
 from harness.grading.suite_testbed import NoSuiteError, TrackedFiles, suite_testbed
 from harness.grading.testbed import Testbed
 
@@ -290,5 +290,5 @@ def test_a_log_that_is_gone_breaks_nothing(make, testbed: Testbed, tmp_path: Pat
 def test_regrading_recalls_the_latest_comparison(make, testbed: Testbed, tmp_path: Path) -> None:
     make(Suites(breaks_b)).compared(testbed, OTHER, resolved(testbed))
     with Journal(tmp_path / "run" / "suites.jsonl") as journal:
-        assert recalled_suite(journal, resolved(testbed)).whole_suite.breaks == {B: "FAILED"}
-        assert recalled_suite(journal, resolved(testbed, "v2")).whole_suite is None
+        assert recalled_suite(latest_suites(journal), resolved(testbed)).whole_suite.breaks == {B: "FAILED"}
+        assert recalled_suite(latest_suites(journal), resolved(testbed, "v2")).whole_suite is None

@@ -4,12 +4,13 @@ import json
 
 from harness.config.schema import CheckpointConfig
 from harness.core.candidate import Candidate, Reason
-from harness.core.interfaces import Cost
+from harness.core.interfaces import Answer, Cost
 from harness.core.verdict import Outcome, Phase, Verdict
 from harness.localize.lines import LineLocalization, LineSample
 from harness.localize.named_files import FileLocalization, LocalizationReason
 from harness.localize.stages import Localization
 from harness.pipeline.attempt import Proposal, Trial
+from harness.pipeline.work import Asked, Work
 from harness.repo.memory_snapshot import MemorySnapshot
 from harness.validate.check import Plan, Validation
 from harness.validate.regression import Regression
@@ -32,9 +33,11 @@ def test_costs_are_summed_over_every_stage_and_stay_in_their_columns(instance):
         cost=Cost(16, 160, 0.5),
         notes=("read-before-cut",),
     )
+    asking = Work()
+    asking.note(Asked("repair", 0, "k"), Answer("text", "stop", 1, 2, 0.5))
     proposal = Proposal(
         CheckpointConfig(name="a", endpoint="http://localhost/v1"), {}, "model", instance, MemorySnapshot({}), (),
-        Localization((), files, lines=lines), [candidate], plan, [{"stage": "repair", "index": 0, "key": "k"}],
+        Localization((), files, lines=lines), [candidate], plan, asking,
     )  # fmt: skip
     verdict = Verdict(instance_id=instance.instance_id, outcome=Outcome.EMPTY_PATCH, phase=Phase.PATCH)
     validation = Validation(plan, plan.reproductions)

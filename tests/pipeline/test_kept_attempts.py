@@ -1,0 +1,145 @@
+"""A run that is started again derives only what changed: on a real repository, with answers and tests at once."""
+
+import json
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from harness.config.schema import RunConfig
+from harness.pipeline.propose import Proposer
+from harness.pipeline.run import run_pipeline
+
+ROOT = Path(__file__).parent.parent.parent
+FILES = ("table.csv", "stages.csv", "checkpoints/c/model/trail.jsonl", "checkpoints/c/gt-file/scores.jsonl")
+ATTEMPTS = 2 * 3
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory) -> Iterator[SimpleNamespace]:
+    """A finished run of two instances, its server, and what it takes to start it again."""
+    folder = tmp_path_factory.mktemp("run")
+    with pytest.MonkeyPatch.context() as patched:
+        patched.syspath_prepend(str(ROOT / "benchmarks"))
+        patched.setenv("HARNESS_CACHE", str(folder / "cache"))
+        from parts.instant_run import instant_server, make_instances, without_docker
+
+        rows = make_instances(folder / "cache", 2)
+        (folder / "rows.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in rows))
+        with instant_server(["m"]) as url:
+            document = {
+                "dataset": {"path": str(folder / "rows.jsonl")},
+                "checkpoints": [{"name": "c", "endpoint": url, "model": "m", "revision": "1"}],
+                "sampling": {"samples": 3},
+                "references": ["gold"],
+                "evaluation": {"workers": 2},
+            }
+
+            def run(output: Path, checkpoint: dict | None = None, **changes: object) -> dict[str, bytes]:
+                checkpoints = [document["checkpoints"][0] | (checkpoint or {})]
+                changed = {**document, **changes, "checkpoints": checkpoints, "output": str(output)}
+                config = RunConfig.model_validate(changed)
+                with without_docker():
+                    run_pipeline(config)
+                return {name: (output / name).read_bytes() for name in FILES}
+
+            first = run(folder / "first")
+            yield SimpleNamespace(folder=folder / "first", files=first, run=run)
+
+
+@pytest.fixture
+def again(finished, tmp_path) -> SimpleNamespace:
+    """A copy of the finished run, to be changed."""
+    shutil.copytree(finished.folder, tmp_path / "run")
+    return SimpleNamespace(folder=tmp_path / "run", files=finished.files, run=finished.run)
+
+
+@pytest.fixture
+def derived(monkeypatch) -> list[tuple[str, str]]:
+    """Instance and condition of every attempt that is derived from its answers."""
+    made: list[tuple[str, str]] = []
+    ask = Proposer.ask
+
+    async def noted(self, model, instance, condition, work):
+        made.append((instance.instance_id, condition))
+        return await ask(self, model, instance, condition, work)
+
+    monkeypatch.setattr(Proposer, "ask", noted)
+    return made
+
+
+def lines_of(path: Path) -> list[dict]:
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def without_lines(path: Path, gone) -> int:
+    lines = path.read_text().splitlines(keepends=True)
+    kept = [line for line in lines if not gone(json.loads(line))]
+    path.write_text("".join(kept))
+    return len(lines) - len(kept)
+
+
+def test_a_finished_run_derives_nothing_again_and_writes_the_same_bytes(again, derived):
+    assert again.run(again.folder) == again.files
+    assert derived == []
+
+
+def test_without_what_was_kept_everything_is_derived_to_the_same_bytes(again, derived):
+    (again.folder / "derived.sqlite3").unlink()
+    assert again.run(again.folder) == again.files
+    assert len(derived) == ATTEMPTS
+
+
+def test_an_attempt_of_which_an_answer_is_gone_is_derived_again(again, derived):
+    trail = lines_of(again.folder / "checkpoints/c/gt-file/trail.jsonl")
+    key = next(answer["key"] for answer in trail[0]["answers"])
+    assert without_lines(again.folder / "journal/answers.jsonl", lambda record: record["key"] == key) == 1
+    tables = again.run(again.folder)["table.csv"]
+    assert (trail[0]["instance_id"], "gt-file") in derived
+    assert len({instance for instance, _ in derived}) == 1
+    assert len(tables.splitlines()) == len(again.files["table.csv"].splitlines())
+
+
+def test_an_attempt_of_which_an_answer_is_another_is_derived_from_that(again, derived):
+    """The journal's later record of a key wins: what was derived from the earlier one must not stand."""
+    trail = lines_of(again.folder / "checkpoints/c/gt-file/trail.jsonl")
+    key = trail[0]["answers"][0]["key"]
+    journal = again.folder / "journal/answers.jsonl"
+    record = next(line for line in lines_of(journal) if line["key"] == key)
+    record["answer"]["text"] = "I can't say."
+    with journal.open("a") as file:
+        file.write(json.dumps(record) + "\n")
+    again.run(again.folder)
+    assert (trail[0]["instance_id"], "gt-file") in derived
+    new = lines_of(again.folder / "checkpoints/c/gt-file/trail.jsonl")
+    assert new[0]["candidates"][trail[0]["answers"][0]["index"]]["reason"] == "no-edits"
+
+
+def test_an_attempt_of_which_the_verdict_is_gone_is_tested_again(again, derived):
+    verdicts = [
+        verdict
+        for condition in ("model", "gt-file", "gt-location")
+        for verdict in lines_of(again.folder / f"checkpoints/c/{condition}/verdicts.jsonl")
+    ]
+    key = next(verdict["key"] for verdict in verdicts if verdict["key"])
+    assert without_lines(again.folder / "journal/evaluations.jsonl", lambda record: record["key"] == key) == 1
+    again.run(again.folder)
+    assert derived
+    assert len(derived) < ATTEMPTS
+
+
+@pytest.mark.parametrize(
+    "changes", [{"sampling": {"samples": 3, "context_lines": 3}}, {"evaluate_candidates": True}, {"prompts": "compact"}]
+)
+def test_what_a_changed_run_file_bears_on_is_derived_again(again, derived, changes):
+    again.run(again.folder, **changes)
+    assert len(derived) == ATTEMPTS
+
+
+def test_what_bears_on_no_answer_keeps_the_attempts_and_shows_in_the_tables(again, derived):
+    files = again.run(again.folder, {"strategy": "best-fit"}, sampling={"samples": 3, "concurrency": 3})
+    assert derived == []
+    assert b"best-fit" in files["table.csv"]
+    assert files["checkpoints/c/model/trail.jsonl"] == again.files["checkpoints/c/model/trail.jsonl"]
