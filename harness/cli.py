@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from harness.common.disk_faults import explained, is_for_the_user
-from harness.common.inert import one_line, set_up_log
+from harness.common.inert import one_line, set_up_log, set_up_output
 from harness.common.options import (
     DatasetOption,
     EvaluationArgument,
@@ -220,6 +220,7 @@ def main() -> None:
     """
     signal.signal(signal.SIGTERM, _interrupt)
     set_up_log()
+    set_up_output()
     try:
         app()
     except HarnessError as error:

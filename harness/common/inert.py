@@ -1,7 +1,9 @@
 """Text of models and tests as a terminal may show it: whatever is no letter or sign is spelled out."""
 
+import io
 import logging
 import re
+import sys
 
 PREFIX = "  | "
 
@@ -39,3 +41,9 @@ def set_up_log() -> None:
     handler = logging.StreamHandler()
     handler.setFormatter(_InertFormatter("%(message)s"))
     logging.basicConfig(handlers=[handler])
+
+
+def set_up_output() -> None:
+    """Let stdout spell out the signs that the terminal's encoding lacks, as stderr does already."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")

@@ -53,8 +53,11 @@ def _as_text(value: Any) -> Any:
 
 Labels = Annotated[dict[str, str], BeforeValidator(_as_text)]
 Fields = Annotated[dict[str, Any], AfterValidator(_as_json)]
-# fields of a request that other keys set
-TAKEN = {"model", "messages", "prompt", "n", "stream", "chat_template", "chat_template_kwargs", *Sampling.model_fields}
+# fields of a request that other keys set, or that would make another answer of what the server writes
+TAKEN = {
+    "model", "messages", "prompt", "n", "stream", "stream_options", "chat_template", "chat_template_kwargs", "echo",
+    "best_of", "max_completion_tokens", *Sampling.model_fields,
+}  # fmt: skip
 Columns = dict[str, Annotated[float, Field(allow_inf_nan=False)]]
 ColumnsOrFile = Annotated[
     Annotated[Columns, Tag("(columns)")] | Annotated[ExistingFile, Tag("(file)")],

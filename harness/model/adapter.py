@@ -5,7 +5,7 @@ from typing import Any
 
 from harness.config.path_types import ADAPTER
 from harness.errors import InputError
-from harness.model.checkpoint import read_json
+from harness.model.checkpoint import read_json, tensors_in
 
 WEIGHTS = "adapter_model.safetensors"
 RANKS = (1, 8, 16, 32, 64, 128, 256, 320, 512)  # that vLLM has room for
@@ -26,6 +26,7 @@ def check_adapter(folder: Path) -> None:
         raise InputError(f"{folder}: an adapter with {unserved[0]} is not served; {MERGE}")
     if not (folder / WEIGHTS).is_file():
         raise InputError(f"{folder}: an adapter's weights are in {WEIGHTS}, which is missing")
+    tensors_in(folder / WEIGHTS)
     _rank(folder, config)
 
 

@@ -106,7 +106,7 @@ def _check_weights(path: Path) -> None:
     else:
         expected = {name: set[str]() for name in _unindexed_shards(path)}
     for name, tensors in expected.items():
-        absent = tensors - _tensors(path / name)
+        absent = tensors - tensors_in(path / name)
         if absent:
             raise InputError(f"{path / name}: lacks {len(absent)} tensors that {INDEX} says it holds ({min(absent)})")
 
@@ -135,7 +135,7 @@ def _unindexed_shards(path: Path) -> list[str]:
     return names
 
 
-def _tensors(shard: Path) -> set[str]:
+def tensors_in(shard: Path) -> set[str]:
     """Names in a safetensors header. Raises InputError unless the file is exactly as long as it says."""
     try:
         with shard.open("rb") as file:
@@ -198,8 +198,26 @@ def drawing_defaults(path: Path) -> dict[str, Any]:
     Temperature, top_p and the number of tokens are left out, since every request says them.
     """
     file = path / "generation_config.json"
-    config = read_json(file) if file.is_file() else {}
+    return _drawing(read_json(file) if file.is_file() else {})
+
+
+def _drawing(config: dict[str, Any]) -> dict[str, Any]:
     return {name: config[name] for name, off in DRAWING.items() if config.get(name) not in (None, off)}
+
+
+def defaults_in_force(path: Path, args: Sequence[str]) -> dict[str, Any]:
+    """The same of a server with these arguments: which file holds, if any, and what is put over it.
+
+    Raises InputError for an argument that can't be read.
+    """
+    source = argument(args, "--generation-config") or "auto"
+    held = {} if source == "vllm" else drawing_defaults(path if source == "auto" else Path(source))
+    over = argument(args, "--override-generation-config") or "{}"
+    try:
+        given = json.loads(over)
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"server argument --override-generation-config={over}: not JSON ({error})") from error
+    return _drawing({**held, **given}) if isinstance(given, dict) else held
 
 
 def check_arguments(args: Sequence[str]) -> None:

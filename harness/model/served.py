@@ -17,7 +17,7 @@ from harness.errors import HarnessError, InputError, ServerError
 from harness.model.checkpoint import (
     check_checkpoint,
     context_length,
-    drawing_defaults,
+    defaults_in_force,
     served_revision,
     server_arguments,
 )
@@ -62,7 +62,7 @@ class ServedCheckpoint:
         args = server_arguments(checkpoint, serving)
         self.revision = served_revision(checkpoint, args)
         self.manner = read_manner(checkpoint)
-        self._defaults = drawing_defaults(weights) if checkpoint.generation_config else {}
+        self._defaults = defaults_in_force(weights, args)
         self._tokens = PromptTokens(weights, args, self.manner)
         self.route = self._tokens.route
         self._context = context_length(weights, args)

@@ -135,7 +135,7 @@ def _candidate(
     yield from ("", f"--- candidate {candidate.index}{chosen} ---")
     if answer is not None:
         yield from _answer(attempt, answer, shown)
-    elif not attempt.trail.answers:
+    elif "answers" not in attempt.trail.model_fields_set:
         yield "answer: the trail holds no keys; the same `harness run` writes them, and asks nothing again"
     else:
         yield "answer: none was asked for"

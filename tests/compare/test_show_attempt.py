@@ -1,6 +1,9 @@
 """One attempt of a finished run as a text: what it shows, what it makes inert, and what it refuses."""
 
 import json
+import os
+import subprocess
+import sys
 
 import pytest
 from typer.testing import CliRunner
@@ -108,6 +111,26 @@ def test_a_folder_of_an_earlier_version_shows_what_it_has(run):
     trail.unlink()
     (run / "journal" / "answers.jsonl").unlink()
     assert "+x = 2" in show_attempts(run, NAME, None, None)
+
+
+def test_a_candidate_that_was_asked_nothing_says_so(run):
+    """Prompts that did not fit passed for the trail of an earlier version."""
+    trail = run / "checkpoints" / "team__tiny" / "gt-file" / "trail.jsonl"
+    trail.write_text(json.dumps(json.loads(trail.read_text()) | {"answers": []}) + "\n")
+    text = show_attempts(run, NAME, None, "gt-file")
+    assert text.count("answer: none was asked for") == len(CANDIDATES)
+    assert "holds no keys" not in text
+
+
+@pytest.mark.parametrize(("encoding", "shown"), [("latin-1", "\xe9 \\u2192 \\u6f22"), ("utf-8", "\xe9 \u2192 \u6f22")])
+def test_signs_that_the_terminal_lacks_are_spelled_out(run, encoding, shown):
+    """On a terminal of Latin-1 the command ended with a traceback."""
+    with Journal(run / "journal" / "answers.jsonl") as journal:
+        journal.put("b1", journal.get("b1") | {"answer": {"text": "\xe9 \u2192 \u6f22", "finish_reason": "stop"}})
+    command = [sys.executable, "-m", "harness.cli", "show", str(run), NAME, "--condition", "model"]
+    done = subprocess.run(command, capture_output=True, env=os.environ | {"PYTHONIOENCODING": encoding}, timeout=60)
+    assert done.returncode == 0, done.stderr
+    assert f"  | {shown}\n" in done.stdout.decode(encoding)
 
 
 def test_the_answers_of_a_recording_are_found_there(run, tmp_path):

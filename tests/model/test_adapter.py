@@ -18,7 +18,10 @@ from harness.model.server import VllmServer
 STUB = Path(__file__).with_name("stub_server")
 
 
-def write_adapter(folder: Path, weights: bytes = b"weights", **config: object) -> Path:
+WEIGHTS = (2).to_bytes(8, "little") + b"{}"  # a file of safetensors without a tensor
+
+
+def write_adapter(folder: Path, weights: bytes = WEIGHTS, **config: object) -> Path:
     folder.mkdir(exist_ok=True)
     (folder / "adapter_config.json").write_text(json.dumps({"peft_type": "LORA", "r": 16, **config}))
     (folder / "adapter_model.safetensors").write_bytes(weights)
@@ -56,6 +59,11 @@ def test_an_adapter_without_weights_is_told(tmp_path):
     (folder / "adapter_model.safetensors").unlink()
     with pytest.raises(InputError, match=r"adapter_model\.safetensors, which is missing"):
         check_adapter(folder)
+
+
+def test_an_adapter_whose_weights_are_cut_is_told_before_the_start(tmp_path):
+    with pytest.raises(InputError, match=r"adapter_model\.safetensors: .*truncated"):
+        check_adapter(write_adapter(tmp_path / "adapter", WEIGHTS[:9]))
 
 
 async def test_the_server_has_the_adapter_under_the_checkpoints_name(tmp_path, monkeypatch):

@@ -15,7 +15,7 @@ from harness.config.serving_keys import ServingConfig
 from harness.core.interfaces import Sampling
 from harness.errors import InputError
 from harness.miniature.checkpoints import write_random_checkpoint
-from harness.model.checkpoint import checkpoint_revision, server_arguments
+from harness.model.checkpoint import checkpoint_revision, defaults_in_force, server_arguments
 from harness.model.client import open_model
 from harness.model.manner import Manner
 from harness.model.recorded import question
@@ -143,6 +143,7 @@ async def test_a_prompt_is_counted_once_however_many_samples_it_has(journal):
         ({"chat": "completions", "system": "x"}, "system belongs to the chat route"),
         ({"extra_body": {"top_k": 1}}, "extra_body can't set top_k"),
         ({"extra_body": {"messages": []}}, "extra_body can't set messages"),
+        ({"extra_body": {"max_completion_tokens": 9}}, "extra_body can't set max_completion_tokens"),
         ({"extra_body": {"x": float("nan")}}, "JSON can't hold it"),
         ({"generation_config": True}, "generation_config is for a checkpoint with a path"),
         ({"chat": "caht"}, "chat"),
@@ -198,7 +199,34 @@ def test_a_checkpoints_own_generation_config_holds_only_if_the_run_file_says_so(
     assert server_arguments(checkpoint, SERVING) == started_with
     served = ServedCheckpoint(checkpoint, SERVING, 1, tmp_path)
     assert served.revision == checkpoint_revision(tmp_path, started_with)
-    held = {"repetition_penalty": 1.1} if generation_config else {}
+    held = {"top_k": 20} if "auto" in args else {"repetition_penalty": 1.1} if generation_config else {}
     assert served.in_force(SAMPLING) == held | SAMPLING.parameters()
     said = SAMPLING.model_copy(update={"repetition_penalty": 1.3})
     assert served.in_force(said)["repetition_penalty"] == 1.3
+
+
+@pytest.mark.parametrize(
+    ("args", "held"),
+    [
+        ((), {"top_k": 20}),
+        (("--generation-config=vllm",), {}),
+        (("--generation-config", "auto"), {"top_k": 20}),
+        (("--generation-config=OTHER",), {"min_p": 0.1}),
+        (('--override-generation-config={"top_k": 5, "presence_penalty": 0.5, "temperature": 1}',),
+         {"top_k": 5, "presence_penalty": 0.5}),
+        (("--generation-config=vllm", '--override-generation-config={"min_p": 0.2}'), {"min_p": 0.2}),
+        (('--override-generation-config={"top_k": 0}',), {}),
+    ],
+)  # fmt: skip
+def test_what_is_in_force_follows_from_the_servers_arguments(tmp_path, args, held):
+    """Arguments that bring back a generation config, or another, drew with parameters that no record named."""
+    for name, config in (("own", {"top_k": 20}), ("other", {"min_p": 0.1})):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "generation_config.json").write_text(json.dumps(config))
+    given = [arg.replace("OTHER", str(tmp_path / "other")) for arg in args]
+    assert defaults_in_force(tmp_path / "own", given) == held
+
+
+def test_an_override_that_is_not_json_is_told(tmp_path):
+    with pytest.raises(InputError, match="--override-generation-config=top_k: not JSON"):
+        defaults_in_force(tmp_path, ["--override-generation-config=top_k"])
