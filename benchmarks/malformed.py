@@ -1,9 +1,10 @@
-"""Malformed answers: python benchmarks/malformed.py [--answers N] [--check].
+"""Malformed answers and replies: python benchmarks/malformed.py [--answers N] [--replies N] [--check].
 
 Answers in every format that models give, of parts that are each unlikely to be right, are damaged further: cut, joined,
 escaped, with tags of thinking, with other endings. Each is read as a repair answer, as a list of files and as a list of
 places. Each has a patch or a reason in one line; none may raise, and none may take longer than a second of CPU time.
-With --check the exit status is 1 when that does not hold.
+Replies of servers are damaged likewise, down to their bytes: each is an answer, which a journal keeps and gives again,
+or a failure with a reason in one line. With --check the exit status is 1 when that does not hold.
 """
 
 import asyncio
@@ -15,6 +16,7 @@ from collections import Counter
 from time import process_time
 
 from parts.arguments import BenchmarkParser
+from parts.malformed_replies import measure_replies
 
 from harness.core.candidate import Candidate
 from harness.core.interfaces import CUT, Answer
@@ -129,15 +131,22 @@ async def measure(count: int) -> tuple[Counter[str], list[str]]:
 def main() -> int:
     parser = BenchmarkParser(__doc__)
     parser.add_argument("--answers", type=int, default=20_000, help="how many answers are made")
-    parser.add_check("when an answer raises, has no reason, or takes longer than a second")
+    parser.add_argument("--replies", type=int, default=2_000, help="how many replies are made")
+    parser.add_check("when an answer or a reply raises, has no reason, or takes longer than a second")
     given = parser.parse_args()
-    outcomes, problems = asyncio.run(measure(given.answers))
-    for name, number in outcomes.most_common():
-        print(f"{name:20}{number:7}")
-    for problem in problems[:20]:
-        print(f"missed: {problem}")
-    print(f"answers {given.answers}, of these {sum(outcomes.values())} read, {len(problems)} against the rules")
-    return 1 if given.check and problems else 0
+    missed = 0
+    for what, count, measured in (
+        ("answers", given.answers, asyncio.run(measure(given.answers))),
+        ("replies", given.replies, measure_replies(given.replies)),
+    ):
+        outcomes, problems = measured
+        for name, number in outcomes.most_common():
+            print(f"{name:20}{number:7}")
+        for problem in problems[:20]:
+            print(f"missed: {problem}")
+        print(f"{what} {count}, of these {sum(outcomes.values())} read, {len(problems)} against the rules")
+        missed += len(problems)
+    return 1 if given.check and missed else 0
 
 
 if __name__ == "__main__":

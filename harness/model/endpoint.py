@@ -14,8 +14,8 @@ from harness.errors import InfrastructureError, InputError
 from harness.model.connection import SIDE_SECONDS
 from harness.model.manner import CHAT, COMPLETIONS, PLAIN, Manner
 from harness.model.patience import FIRST_PAUSE, Passing, Standing, with_patience
-from harness.model.refusal import error_in, explain, lacks_template
-from harness.model.response import KNOWN, BadReply, read_json, read_response
+from harness.model.refusal import explain, lacks_template
+from harness.model.response import KNOWN, BadReply, read_reply
 
 if TYPE_CHECKING:
     from openai import AsyncOpenAI
@@ -178,11 +178,9 @@ class EndpointModel:
     async def _send(self, prompt: str, common: dict[str, Any]) -> Answer:
         """The answer in one reply. Raises Passing if it may come at another try."""
         start = time.monotonic()
-        value = read_json(await self._post(prompt, common))
-        if refusal := error_in(value):
-            raise explain(self.base_url, *refusal)
+        body = await self._post(prompt, common)
         seconds = time.monotonic() - start
-        answer = read_response(value, common["max_tokens"], seconds)
+        answer = read_reply(self.base_url, body, common["max_tokens"], seconds)
         return replace(answer, began=round(time.time() - seconds, 3))
 
     async def _post(self, prompt: str, common: dict[str, Any]) -> bytes:

@@ -101,7 +101,7 @@ def _texts(value: Any, depth: int = 0) -> Iterator[str]:
     if depth > 6:
         return
     if isinstance(value, str):
-        inner = _value(value.encode()) if value.lstrip()[:1] in ("{", "[") else None
+        inner = _value(value.encode("utf-8", "replace")) if value.lstrip()[:1] in ("{", "[") else None
         if isinstance(inner, dict | list):  # a gateway passes the error behind it on as text
             yield from _texts(inner, depth + 1)
         elif value.strip():
@@ -118,5 +118,5 @@ def _texts(value: Any, depth: int = 0) -> Iterator[str]:
 
 
 def _short(text: str) -> str:
-    text = " ".join(text.split())
+    text = " ".join(text.encode("utf-8", "replace").decode().split())  # a record can't hold half a character
     return text if len(text) <= WORDS else f"{text[:WORDS]}..."

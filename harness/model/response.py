@@ -13,7 +13,7 @@ from typing import Any
 from harness.core.interfaces import Answer
 from harness.model.called_tools import called_tools
 from harness.model.patience import Passing
-from harness.model.refusal import words_of
+from harness.model.refusal import error_in, explain, words_of
 from harness.model.streamed import is_stream, joined
 
 TEXT_PARTS = ("text", "output_text", "refusal")  # kinds of the parts that are the answer itself
@@ -53,6 +53,14 @@ KNOWN = {"stop", "length", "content_filter", *ENDS.values()}
 
 class BadReply(Passing):
     """A reply that holds no answer although the server said that all went well."""
+
+
+def read_reply(address: str, body: bytes, max_tokens: int, seconds: float) -> Answer:
+    """The answer in the body of a reply from ``address``, as `read_response`. Raises what an error in it means."""
+    value = read_json(body)
+    if refusal := error_in(value):
+        raise explain(address, *refusal)
+    return read_response(value, max_tokens, seconds)
 
 
 def read_json(body: bytes) -> Any:

@@ -40,6 +40,7 @@ def test_too_long_is_recognised_in_the_words_of_each_server(sent):
         (529, {"error": {"type": "overloaded_error", "message": "Overloaded"}}, Passing, "Over"),
         (500, {"a": {"b": 1}}, Passing, "answered 500: without a word"),
         (500, "x" * 10_000, Passing, "xxx"),
+        (500, {"error": {"message": "[\ud800 is half a character"}}, Passing, "[? is half"),
     ],
 )  # fmt: skip
 def test_every_other_error_says_what_the_server_says(status, body, kind, words):
