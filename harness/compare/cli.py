@@ -32,7 +32,7 @@ def compare(
 
 
 def show(
-    folder: Annotated[Path, typer.Argument(metavar="RUN", help="Output folder of a finished run.")],
+    folder: Annotated[Path, typer.Argument(metavar="RUN", help="Output folder of a run, finished or under way.")],
     instance: Annotated[str, typer.Argument(help="Instance id.")],
     checkpoint: Annotated[str | None, typer.Option(help="Of this checkpoint or reference; all checkpoints.")] = None,
     condition: Annotated[str | None, typer.Option(help="Under this condition; all if not given.")] = None,

@@ -1,8 +1,8 @@
-"""One instance of a finished run, read from its files for a reader; nothing in the folder is changed."""
+"""One instance of a run, finished or under way, read from its files; nothing in the folder is changed."""
 
 import json
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,9 @@ from harness.errors import InputError
 from harness.grading.log_grading import log_text
 from harness.model.response import read_record
 from harness.report.attempt_text import FinishedAttempt, Trail, attempt_text, costs_text
+from harness.report.attempts_file import ATTEMPTS, read_attempt
 from harness.report.checkpoint_cost import checkpoint_cost
+from harness.report.summary import Attempt
 
 _KEY = re.compile(rb'\{"key": "(\w+)"')
 
@@ -24,10 +26,24 @@ Records = dict[str, dict[str, Any]]
 def show_attempts(folder: Path, instance_id: str, checkpoint: str | None, condition: str | None) -> str:
     """Every attempt at the instance in a run's folder, or those of one checkpoint or condition, as text.
 
-    Raises InputError for a folder without results and for a name that it does not hold.
+    Of a run under way these are the attempts that have ended. Raises InputError for a folder without results and for a
+    name that it does not hold.
     """
     if not folder.is_dir():
-        raise InputError(f"{folder}: no such folder; name the output folder of a finished run")
+        raise InputError(f"{folder}: no such folder; name the output folder of a run")
+    if (folder / ATTEMPTS).is_file():
+        seen = _under_way(folder, instance_id, checkpoint, condition)
+        if seen or not (folder / "checkpoints").is_dir():
+            return _text(seen)
+    return _text(_finished(folder, instance_id, checkpoint, condition))
+
+
+def _text(attempts: Sequence[FinishedAttempt]) -> str:
+    return "\n".join([*(attempt_text(attempt) for attempt in attempts), *_costs(attempts)])
+
+
+def _finished(folder: Path, instance_id: str, checkpoint: str | None, condition: str | None) -> list[FinishedAttempt]:
+    """The attempts that a run wrote at its end."""
     known = checkpoints_of(folder)
     everything = [path.name for path in (folder / "checkpoints").iterdir() if path.is_dir()]
     names = known if checkpoint is None else [_chosen("checkpoint", checkpoint.replace("/", "__"), everything, folder)]
@@ -41,7 +57,44 @@ def show_attempts(folder: Path, instance_id: str, checkpoint: str | None, condit
     if not seen:
         ids = {i for attempt in attempts if not isinstance(attempt, FinishedAttempt) for i in attempt}
         _chosen("instance", instance_id, ids, folder)
-    return "\n".join([*(attempt_text(attempt) for attempt in seen), *_costs(seen)])
+    return seen
+
+
+def _under_way(folder: Path, instance_id: str, checkpoint: str | None, condition: str | None) -> list[FinishedAttempt]:
+    """The attempts that have ended so far, in a run under way or one that was ended before its tables.
+
+    Raises InputError for a name that none of them has, unless the folder holds the results of an earlier run.
+    """
+    noted = list(_noted(folder / ATTEMPTS))
+    chosen = [
+        (attempt, patch, trail)
+        for attempt, patch, trail in noted
+        if attempt.instance_id == instance_id
+        and checkpoint in (None, attempt.checkpoint)
+        and condition in (None, attempt.condition)
+    ]
+    if not chosen and not (folder / "checkpoints").is_dir():
+        hint = nearest(instance_id, {attempt.instance_id for attempt, *_ in noted} - {instance_id})
+        raise InputError(f"{folder}: no such attempt has ended yet in this run, of which {len(noted)} have{hint}")
+    own = [found for found in chosen if found[0].condition or checkpoint] or chosen  # references by name alone
+    return [_noted_attempt(folder, *found) for found in own]
+
+
+def _noted(path: Path) -> Iterator[tuple[Attempt, str, dict[str, Any]]]:
+    with path.open("rb") as lines:
+        for line in lines:
+            try:
+                yield read_attempt(json.loads(line))
+            except (ValueError, TypeError, KeyError):  # torn, or of another version
+                continue
+
+
+def _noted_attempt(folder: Path, attempt: Attempt, patch: str, noted: Mapping[str, Any]) -> FinishedAttempt:
+    trail = Trail.model_validate({**noted, "instance_id": attempt.instance_id})
+    log = folder / "logs" / "evaluations" / f"{attempt.verdict.key}.log"
+    text = log_text(log.read_bytes()) if log.is_file() else ""
+    records = _records([folder / "journal" / "answers.jsonl"], {answer.key for answer in trail.answers})
+    return FinishedAttempt(attempt.checkpoint, attempt.condition, attempt.verdict, patch, trail, text, records)
 
 
 def _costs(attempts: Iterable[FinishedAttempt]) -> Iterator[str]:

@@ -17,6 +17,7 @@ from harness.core.interfaces import with_cost_columns
 from harness.core.verdict import Outcome, Phase, Verdict
 from harness.errors import InputError
 from harness.grading.exclusions import open_soundness
+from harness.report.attempts_file import AttemptsFile
 from harness.report.summary import Attempt
 from harness.report.write import Result, write_results
 
@@ -165,6 +166,48 @@ def test_a_journal_that_a_run_writes_just_now_is_left_as_it_is(run):
     before = journal.read_bytes()
     assert "answer b2, ended by stop:" in show_attempts(run, NAME, None, "model")
     assert journal.read_bytes() == before
+
+
+@pytest.fixture
+def under_way(run, tmp_path):
+    """The same run before its tables: attempts that have ended, the journal, and a log."""
+    folder = tmp_path / "under-way"
+    (folder / "logs" / "evaluations").mkdir(parents=True)
+    (folder / "logs" / "evaluations" / "v.log").write_text(LOG)
+    (run / "journal").rename(folder / "journal")
+    made = {"candidates": [c.model_dump(mode="json", exclude={"vote"}) for c in CANDIDATES], "selected": 0}
+    with (folder / "attempts.jsonl").open("w") as file:
+        noted = AttemptsFile(file)
+        noted.add(result("gold", None))
+        noted.add(result("team/tiny", "model", answers=ANSWERS, **made))
+        file.write('{"key": "torn')
+    return folder
+
+
+def test_a_run_under_way_shows_the_attempts_that_have_ended(under_way):
+    before = sorted((path, path.stat().st_size) for path in under_way.rglob("*"))
+    text = show_attempts(under_way, NAME, None, None)
+    assert text.startswith("=== owner__a-1 | team/tiny model | unresolved ===")
+    for line in ("  | mend it!", "answer b2, ended by stop:", "no patch: no-edits", "  | E   assert 2 == 3"):
+        assert line in text
+    assert "gold" not in text
+    assert show_attempts(under_way, NAME, "gold", None).startswith("=== owner__a-1 | gold | unresolved ===")
+    assert sorted((path, path.stat().st_size) for path in under_way.rglob("*")) == before
+
+
+@pytest.mark.parametrize(
+    ("instance", "condition", "said"), [("owner__a-2", None, "; did you mean owner__a-1?"), (NAME, "gt-file", "have")]
+)
+def test_an_attempt_that_has_not_ended_is_told(under_way, instance, condition, said):
+    with pytest.raises(InputError, match="no such attempt has ended yet in this run, of which 2 have") as refused:
+        show_attempts(under_way, instance, None, condition)
+    assert str(refused.value).endswith(said)
+
+
+def test_what_an_earlier_run_left_is_shown_until_its_attempt_has_ended_again(run, under_way):
+    (under_way / "attempts.jsonl").rename(run / "attempts.jsonl")
+    assert "team/tiny model" in show_attempts(run, NAME, "team/tiny", "model")
+    assert "team__tiny gt-file" in show_attempts(run, NAME, "team/tiny", "gt-file")
 
 
 @pytest.mark.parametrize(
