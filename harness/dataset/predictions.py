@@ -66,6 +66,26 @@ def load_predictions(
     InputError for a missing or torn file, an unknown instance, two predictions of one model for one instance, and if
     none is left.
     """
+    known = {instance.instance_id for instance in instances}
+    predictions = _all_predictions(source, instances, others, unnamed)
+    kept = [prediction for prediction in predictions if prediction.instance_id in known]
+    if not kept and source not in (*REFERENCES, BASE):
+        raise InputError(f"{source}: holds no prediction{' for the chosen instances' if predictions else ''}")
+    return kept
+
+
+def predicting_models(source: str, instances: Sequence[Instance], others: Collection[str] = ()) -> list[str]:
+    """The models that predictions are of, in their order: those, too, that have none for these instances.
+
+    Arguments and errors are those of `load_predictions`.
+    """
+    predictions = _all_predictions(source, instances, others, "")
+    return list(dict.fromkeys(prediction.model_name_or_path for prediction in predictions))
+
+
+def _all_predictions(
+    source: str, instances: Sequence[Instance], others: Collection[str], unnamed: str
+) -> list[Prediction]:
     if source in (*REFERENCES, BASE):
         return reference_predictions(source, instances)
     default = {"model_name_or_path": unnamed} if unnamed else {}
@@ -80,10 +100,7 @@ def load_predictions(
         if prediction.instance_id not in known and prediction.instance_id not in others:
             hint = nearest(prediction.instance_id, known.union(others))
             raise InputError(f"{source}: prediction for unknown instance {prediction.instance_id}{hint}")
-    kept = [prediction for prediction in predictions if prediction.instance_id in known]
-    if not kept:
-        raise InputError(f"{source}: holds no prediction{' for the chosen instances' if predictions else ''}")
-    return kept
+    return predictions
 
 
 def _read(path: Path) -> list[tuple[str, Any]]:

@@ -66,7 +66,8 @@ def run_flags(
     # ids that are no test's name ("[100%]" is one) mean nothing here
     expected = [i for i in (*instance.fail_to_pass, *instance.pass_to_pass) if not i.startswith("[")]
     statuses, _ = read_statuses(instance, specification, log, exit_status)
-    backwards = "\n".join([*(lines := log.splitlines())[:1], *reversed(lines[1:-1]), *lines[-1:]])
+    lines = log.rstrip("\n").split("\n")  # as the parsers do: other signs end no line
+    backwards = "\n".join([*lines[:1], *reversed(lines[1:-1]), *lines[-1:]])
     first, _ = read_statuses(instance, specification, backwards, exit_status)
     twice = [i for i in expected if i in statuses and i in first and (statuses[i] in PASSING) != (first[i] in PASSING)]
     if twice and (twice := sorted(set(twice) - shared_ids(log), key=twice.index)):

@@ -20,7 +20,7 @@ from harness.grading.swebench_rules import (
     get_resolution_status,
 )
 
-GRADER = "3"  # part of every verdict's key: raise it when the same log may get another verdict
+GRADER = "4"  # part of every verdict's key: raise it when the same log may get another verdict
 PASSING = ("PASSED", "XFAIL")
 
 

@@ -8,7 +8,9 @@ code, ending the process, printing what a parser takes for results.
 
 import posixpath
 import re
-from collections.abc import Collection, Iterator
+import tomllib
+from collections.abc import Collection, Iterator, Mapping
+from typing import Any
 
 from harness.grading.applied import Applied, Change
 
@@ -27,8 +29,10 @@ METADATA = re.compile(r"(^|/)[^/]*\.(egg|dist)-info(/|$)")
 TESTING = {"test", "tests", "testing"}  # folders of tests, and of what they rest on
 WORDS = "words of a test result"
 COMMENT = re.compile(r"\s*(#|//)")  # a line that is one prints no result: the parsers would read the sign, too
-PROJECT_FILES = ("pyproject.toml", "setup.py")  # they hold much else: what is near the change decides
+PROJECT, SETUP = "pyproject.toml", "setup.py"
+PROJECT_FILES = (PROJECT, SETUP)  # they hold much else
 PROJECT_SECTIONS = re.compile(r"pytest|tool\.tox|ini_options|addopts|testpaths|entry-points|entry_points")
+PROJECT_KEYS = re.compile(rf"^(no|to)x$|{PROJECT_SECTIONS.pattern}")
 CONTEXT_LINES = 3
 WORD = re.compile(r"[\w./+-]+")
 ENCODING = re.compile(rb"^[ \t\f]*#.*?coding[:=][ \t]*([-\w.]+)")  # as Python reads it, in a file's first two lines
@@ -106,7 +110,7 @@ def _path_kinds(change: Change, configuration: Collection[str], programs: Collec
     folders = change.path.split("/")[:-1]
     if name == CONFTEST or (name in configuration and name not in PROJECT_FILES):
         yield "test configuration"
-    if name in PROJECT_FILES and any(PROJECT_SECTIONS.search(line) for line in _around(change)):
+    if name in PROJECT_FILES and _configures_tests(name, change):
         yield "test configuration"
     if START_UP.search(change.path):
         yield "start-up hook"
@@ -128,6 +132,32 @@ def _line_kinds(change: Change) -> Iterator[str]:
     for kind, pattern in SUSPECT.items():
         if any(pattern.search(line) for line in added if kind != WORDS or not COMMENT.match(line)):
             yield kind
+
+
+def _configures_tests(name: str, change: Change) -> bool:
+    """Whether a change of a project's file is one of its tests' configuration.
+
+    TOML has many spellings of one key, so it is read. Python, and what can't be read, is judged by lines nearby.
+    """
+    if name == PROJECT:
+        try:
+            before, after = (tomllib.loads((side or b"").decode()) for side in (change.before, change.after))
+        except (ValueError, RecursionError):
+            pass
+        else:
+            return _configuration(before) != _configuration(after)
+    return any(PROJECT_SECTIONS.search(line) for line in _around(change))
+
+
+def _configuration(table: Mapping[str, Any]) -> dict[str, Any]:
+    """The parts of a TOML document under keys that tests are configured by."""
+    found: dict[str, Any] = {}
+    for key, value in table.items():
+        if PROJECT_KEYS.search(key):
+            found[key] = value
+        elif isinstance(value, dict) and (inner := _configuration(value)):
+            found[key] = inner
+    return found
 
 
 def _around(change: Change) -> Iterator[str]:

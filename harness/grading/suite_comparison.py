@@ -28,7 +28,7 @@ from harness.grading.scripts import CommandRunner
 from harness.grading.suite_testbed import NoSuiteError, suite_testbed, tracked_files
 from harness.grading.testbed import Testbed
 
-VERSION = "1"  # part of every key: raise it when the same logs may be compared in another way
+VERSION = "2"  # part of every key: raise it when the same logs may be compared in another way
 GRADED = (Outcome.RESOLVED, Outcome.UNRESOLVED)
 NO_RESULT = "no result"
 

@@ -4,6 +4,7 @@ All test files are those of the row's base commit and its test patch, whatever t
 """
 
 import hashlib
+import posixpath
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
@@ -11,6 +12,7 @@ from fnmatch import fnmatchcase
 from harness.common.resources import resource
 from harness.errors import HarnessError, InfrastructureError
 from harness.grading.job import FOLDER, split_script
+from harness.grading.patch_checks import CONFTEST
 from harness.grading.scripts import CommandRunner, Script
 from harness.grading.specification import END_MARKER, START_MARKER
 from harness.grading.test_command import read_suite
@@ -59,15 +61,27 @@ def suite_testbed(testbed: Testbed, tracked: TrackedFiles, named: Sequence[str])
     if command.end and not chosen:
         among = f"none of its {len(eligible)} test files is among the named ones" if eligible else "it has no test file"
         raise NoSuiteError(among)
-    tests = command.over(chosen)
-    if len(tests.encode()) > LONGEST_COMMAND:
+    commands = [command.over(group) for group in _groups(chosen, tracked.paths)] if command.end else [command.over(())]
+    if max(len(text.encode()) for text in commands) > LONGEST_COMMAND:
         raise NoSuiteError(f"{len(chosen)} test files are more than one command takes; name some of them")
+    # of several, no status says anything: a test without a result is one that does not pass
+    tests = "\n".join([*commands, "true"] if len(commands) > 1 else commands)
     restored = tuple(path for path in eligible if path not in own)
     setup, _ = split_script(testbed.specification.script)
     script = f"{setup}{_restoring(tracked.tree, restored)}{COLLECT_ON}"
     script += f": '{START_MARKER}'\n{tests}\n: '{END_MARKER}'\n"
     bed = replace(testbed, specification=replace(testbed.specification, script=script), restored=restored)
     return bed, len(chosen) or len(eligible)
+
+
+def _groups(chosen: Sequence[str], paths: Sequence[str]) -> list[list[str]]:
+    """Test files that pytest loads the same configuration for: one that can't be loaded ends a run without results."""
+    folders = {posixpath.dirname(path) for path in paths if posixpath.basename(path) == CONFTEST}
+    groups: dict[tuple[str, ...], list[str]] = {}
+    for path in chosen:
+        above = ("", *(path[:place] for place, sign in enumerate(path) if sign == "/"))
+        groups.setdefault(tuple(folder for folder in above if folder in folders), []).append(path)
+    return list(groups.values())
 
 
 def _restoring(tree: str, paths: Sequence[str]) -> str:

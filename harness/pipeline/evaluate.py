@@ -14,7 +14,7 @@ from harness.config.schema import EvaluationConfig
 from harness.core.conditions import GOLD, REFERENCES
 from harness.core.instance import Instance
 from harness.core.verdict import Outcome, Verdict
-from harness.dataset.predictions import BASE, Prediction, load_predictions
+from harness.dataset.predictions import BASE, Prediction, load_predictions, predicting_models
 from harness.errors import InputError
 from harness.grading.counter_evaluation import recalled
 from harness.grading.evaluator import patch_key
@@ -230,7 +230,8 @@ def _write(
     soundness: Soundness,
 ) -> Judged:
     write_instances(folder, submission.instances)
-    results = _results(submission.instances, submitted, runs[0])
+    models = predicting_models(submission.predictions, submission.instances, submission.others)
+    results = _results(models, submission.instances, submitted, runs[0])
     rows = write_results(folder, results, lambda verdict: folder.logs / f"{verdict.key}.log", soundness)
     if submission.predictions == GOLD:
         write_calibration(folder.path / CALIBRATION_NAME, calibrate(runs))
@@ -241,16 +242,19 @@ def _write(
 
 
 def _results(
-    instances: Sequence[Instance], submitted: Sequence[tuple[Instance, Prediction]], verdicts: Sequence[Verdict]
+    models: Sequence[str],
+    instances: Sequence[Instance],
+    submitted: Sequence[tuple[Instance, Prediction]],
+    verdicts: Sequence[Verdict],
 ) -> list[Result]:
-    """Model by model, in the order in which they first come, one result for every instance of the selection."""
+    """Model by model one result for every instance of the selection."""
     found = {
         (prediction.model_name_or_path, instance.instance_id): reference_result(instance, prediction, verdict)
         for (instance, prediction), verdict in zip(submitted, verdicts, strict=True)
     }
     return [
         found.get((model, instance.instance_id)) or not_submitted(model, instance)
-        for model in dict.fromkeys(model for model, _ in found)
+        for model in models
         for instance in instances
     ]
 

@@ -140,7 +140,8 @@ def csv(rows: Sequence[SummaryRow]) -> str:
     """One line for each checkpoint and condition with raw numbers: shares from 0 to 1, times in seconds."""
     import pandas as pd
 
-    text: str = pd.DataFrame([_csv_record(row, _metric_names(rows)) for row in rows]).to_csv(index=False)
+    records = [_csv_record(row, _metric_names(rows)) for row in rows]
+    text: str = pd.DataFrame(records, dtype=object).to_csv(index=False)  # a number that is missing makes no floats
     return text
 
 

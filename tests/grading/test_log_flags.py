@@ -19,6 +19,9 @@ def flags(instance: Instance, text: str, outcome: Outcome = Outcome.RESOLVED) ->
 def test_honest_logs_earn_no_flag(instance: Instance) -> None:
     assert flags(instance, f"PASSED {NEW}\nPASSED {OLD}\n{CLOSE}") == []
     assert flags(instance, f"PASSED {NEW}\nPASSED {NEW}\nXFAIL {NEW}\nPASSED {OLD}\n{CLOSE}") == []
+    # what ends no line for the parsers ends none here
+    for sign in "\x0b\x0c\x1c\x1d\x1e\x85\u2028\u2029":
+        assert flags(instance, f"page{sign}FAILED {NEW} - one of a log\nPASSED {NEW}\nPASSED {OLD}\n{CLOSE}") == []
 
 
 @pytest.mark.parametrize(

@@ -59,6 +59,14 @@ def test_links_out_of_the_repository(path: str, target: bytes, out: bool) -> Non
             ),
             "test configuration: pyproject.toml",
         ),
+        # another spelling of the same keys
+        (
+            new("pyproject.toml", r'["\u0074ool"."\u0070ytest"."\u0069ni_options"]', r'"\u0061ddopts" = "-p bend"'),
+            "test configuration: pyproject.toml",
+        ),
+        (new("pyproject.toml", "tool = {pytest={x={addopts='-p bend'}}}"), "test configuration: pyproject.toml"),
+        (new("pyproject.toml", "pytest [not TOML"), "test configuration: pyproject.toml"),
+        (changed("pyproject.toml", "[tool.tox]", "x = 1"), "test configuration: pyproject.toml"),
         (changed("setup.py", 'entry_points={"pytest11": ["a"]}'), "test configuration: setup.py"),
         (new("sitecustomize.py", "x"), "start-up hook: sitecustomize.py"),
         (new("usercustomize/__init__.py"), "start-up hook: usercustomize/__init__.py"),
@@ -87,6 +95,8 @@ def test_flagged(change: Change, flag: str) -> None:
         changed("a.py", "return passed"),
         changed("a.py", "    # status FAILED", "// PASSED"),
         changed("pyproject.toml", 'name = "x"'),
+        # a word of it near the change
+        new("pyproject.toml", "[project]", 'dependencies = ["pytest"]'),
         Change(
             "pyproject.toml", b"[tool.pytest]\na = 1\n[x]\n\n\n\nb = 2\n", b"[tool.pytest]\na = 1\n[x]\n\n\n\nb = 3\n"
         ),

@@ -119,6 +119,21 @@ def test_the_suite_is_every_test_file_as_the_data_set_has_it(testbed: Testbed) -
     assert bed.watched == ("tests/deep/test_c.py", "tests/test_a.py", "tests/test_b.py")
 
 
+def test_files_under_other_configuration_are_run_by_themselves(testbed: Testbed) -> None:
+    """Flask's examples have a conftest.py that imports a package of theirs: no test of Flask's had a result."""
+    conftests = ("tests/conftest.py", "examples/x/conftest.py", "examples/x/tests/conftest.py")
+    tests = ("tests/test_a.py", "examples/x/tests/test_x.py", "examples/test_y.py", "tests/deep/test_c.py")
+    bed, files = suite_testbed(testbed, TrackedFiles(TREE, (*conftests, *tests)), ())
+    assert files == 4
+    commands = [line for line in bed.specification.script.splitlines() if "pytest -rA" in line]
+    assert [command.split(" -rA ")[1] for command in commands] == [
+        "examples/test_y.py",
+        "examples/x/tests/test_x.py",
+        "tests/deep/test_c.py tests/test_a.py",
+    ]
+    assert f"{commands[-1]}\ntrue\n: '" in bed.specification.script
+
+
 @pytest.mark.parametrize(
     ("named", "run"),
     [

@@ -4,7 +4,8 @@ Asked for a test of the issue it gives the row's own, asked which tests must cha
 
 Run as ``answering_stub.py ROWS COUNT_FILE [FAULTS_FILE]``; prints its port. Every generation is counted in COUNT_FILE.
 FAULTS_FILE is read at every request: a JSON object with ``refuse`` (a list of [number of an instance, status], for
-ever) and ``once`` (what the next requests are answered with, one after another; see `FAULTS`).
+ever), ``once`` (what the next requests are answered with, one after another; see `FAULTS`) and ``before`` (by the
+number of an instance, statements that its right answers put before the changed lines).
 """
 
 import asyncio
@@ -17,13 +18,13 @@ from aiohttp import web
 SECONDS = 0.25  # an answer takes this long, so that a kill finds some under way
 
 
-def edit_answer(row: dict[str, str], right: bool) -> str:
+def edit_answer(row: dict[str, str], right: bool, before: str = "") -> str:
     """The gold patch's one hunk as a search/replace block; or one that adds a statement and mends nothing."""
     lines = row["patch"].splitlines()
     start = next(number for number, line in enumerate(lines) if line.startswith("@@"))
     hunk = lines[start + 1 :]
     search = "\n".join(line[1:] for line in hunk if line[:1] in " -")
-    replace = "\n".join(line[1:] for line in hunk if line[:1] in " +")
+    replace = before + "\n".join(line[1:] for line in hunk if line[:1] in " +")
     if not right:
         last = search.rstrip().splitlines()[-1]
         replace = f"{search.rstrip()}\n{last[: len(last) - len(last.lstrip())]}assert True"
@@ -44,7 +45,7 @@ def reproduction(row: dict[str, str]) -> str:
     )
 
 
-def answer(rows: list[dict[str, str]], prompt: str, seed: int) -> str:
+def answer(rows: list[dict[str, str]], prompt: str, seed: int, before: dict[str, str]) -> str:
     if "must fail once" in prompt:
         return "none"
     number, row = next((n, row) for n, row in enumerate(rows) if row["problem_statement"].strip() in prompt)
@@ -54,7 +55,7 @@ def answer(rows: list[dict[str, str]], prompt: str, seed: int) -> str:
         return f"```\n{gold_file(row)}\n```"
     if seed % 2:
         return "I can't say."
-    return edit_answer(row, right=number < len(rows) - 1)
+    return edit_answer(row, right=number < len(rows) - 1, before=before.get(str(number), ""))
 
 
 def faulty(status: int, text: str = "", **headers: str) -> web.Response:
@@ -79,6 +80,10 @@ class Faults:
         self._path = path
         self._said = ""
         self._once: dict[str, list[str]] = {}
+
+    def before(self) -> dict[str, str]:
+        """By the number of an instance, what its answers put before the changed lines."""
+        return json.loads(self._path.read_text()).get("before", {}) if self._path and self._path.exists() else {}
 
     def reply(self, route: str, rows: list[dict[str, str]], prompt: str) -> web.Response | None:
         """A faulty reply to this request, or None if it is to be answered."""
@@ -106,7 +111,7 @@ def serve(rows: list[dict[str, str]], count_file: Path, faults: Faults) -> None:
         with count_file.open("a") as counted:
             counted.write("x")
         await asyncio.sleep(SECONDS)
-        text = answer(rows, question["messages"][0]["content"], question.get("seed", 0))
+        text = answer(rows, question["messages"][0]["content"], question.get("seed", 0), faults.before())
         message = {"role": "assistant", "content": text}
         return web.json_response(
             {

@@ -30,7 +30,7 @@ def stub(miniature_rows: Path, tmp_path: Path) -> Iterator[tuple[str, Path]]:
     counted = tmp_path / "counted"
     counted.touch()
     script = Path(__file__).with_name("answering_stub.py")
-    command = [sys.executable, str(script), str(miniature_rows), str(counted)]
+    command = [sys.executable, str(script), str(miniature_rows), str(counted), str(tmp_path / "faults.json")]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout
         yield f"http://127.0.0.1:{int(process.stdout.readline())}/v1", counted
@@ -150,6 +150,38 @@ def test_a_run_reaches_known_outcomes_and_leaves_its_records(miniature_rows, stu
     assert (output / "table.md").read_text() == before
     assert len(counted.read_text()) == asked
     assert len(keys(output, "evaluations")) == 4
+
+
+# Module-level statements before the changed function: they leave the row's own tests alone, which load no other module.
+BREAKING = "import {package}.grid\n{package}.grid.adjust_pier.__code__ = (lambda numbers: None).__code__\n"
+
+
+def test_a_run_states_what_is_resolved_and_what_of_it_breaks_nothing(miniature_rows, stub, tmp_path) -> None:
+    url, _ = stub
+    instances = [json.loads(line)["instance_id"] for line in miniature_rows.read_text().splitlines()]
+    package = instances[0].removeprefix("miniature__").rpartition("-")[0]
+    (tmp_path / "faults.json").write_text(json.dumps({"before": {"0": BREAKING.format(package=package)}}))
+    output = tmp_path / "out"
+    evaluation = {"timeout": 60, "memory": 512, "workers": 1, "whole_suite": True}
+    run_file = write_run_file(
+        tmp_path / "run.yaml",
+        miniature_rows,
+        {"name": "stub", "endpoint": url},
+        conditions=["gt-file"],
+        evaluation=evaluation,
+    )
+    finish(run_file, output)
+    rows = {row["checkpoint"]: row for row in scores(output)}
+    columns = ("resolved", "resolved_and_breaks_nothing", "breaks_something", "whole_suites_compared")
+    assert [rows["gold"][name] for name in columns] == ["3", "3", "0", "3"]
+    assert [rows["stub"][name] for name in columns] == ["2", "1", "1", "2"]
+    assert rows["stub"]["controls_passed"] == "2"
+    report = json.loads((output / "checkpoints/stub/gt-file/report.json").read_text())["harness"]["whole_suite"]
+    assert report["breaks"] == {instances[0]: {"tests/test_grid.py::test_adjust_pier": "FAILED"}}
+    assert report["resolved_and_breaks_nothing_ids"] == [instances[1]]
+    assert "| 2 / 3 | 1 / 3 (33.3%) |" in (output / "table.md").read_text()
+    shown = show_attempts(output, instances[0], "stub", "gt-file")
+    assert "breaks tests/test_grid.py::test_adjust_pier: FAILED" in shown
 
 
 def test_a_run_killed_in_every_stage_ends_as_an_undisturbed_one(miniature_rows, stub, tmp_path, docker_client) -> None:

@@ -29,6 +29,9 @@ TREE = {
     "tests/test_flaky.py": "import os\nimport pytest\n\n\n"
     '@pytest.mark.parametrize("name", [os.urandom(8).hex()])\ndef test_named(name):\n    assert name\n',
     "tests/deep/test_uncollected.py": "import no_such_module\n\n\ndef test_never():\n    pass\n",
+    # a folder whose configuration can't be loaded, as that of examples with a package of their own
+    "examples/conftest.py": "import no_such_module\n",
+    "examples/test_example.py": "def test_example():\n    pass\n",
 }
 SPECIAL = "def add(a, b):\n    return {(1, 2): 3}.get((a, b), a - b)\n"
 EASY = "def test_negative(): pass\ndef test_large(): pass\n"
@@ -137,7 +140,7 @@ def verdicts(compare) -> dict[str, Verdict]:
 def test_an_honest_patch_breaks_nothing(verdicts: dict[str, Verdict], name: str) -> None:
     verdict = verdicts[name]
     assert verdict.breaks_nothing, verdict.whole_suite
-    assert verdict.whole_suite.files == 4
+    assert verdict.whole_suite.files == 5
 
 
 def test_gold_breaks_nothing_in_a_run_of_its_own(compare) -> None:

@@ -77,6 +77,15 @@ def test_a_selection_by_id_is_the_whole(regrade, tmp_path: Path) -> None:
     assert report(tmp_path, "m")["incomplete_ids"] == IDS[1:4]
 
 
+def test_a_model_with_no_prediction_for_the_chosen_instances_is_scored_too(regrade, tmp_path: Path) -> None:
+    """It used to be left out without a word."""
+    judged = regrade(("a", IDS[0], Outcome.RESOLVED), ("b", IDS[7], Outcome.RESOLVED), ids=IDS[:4], repeats=2)
+    assert [(row.checkpoint, row.resolved, row.instances) for row in judged.rows] == [("a", 1, 4), ("b", 0, 4)]
+    assert judged.missing == {"a": (3, 4), "b": (4, 4)}
+    assert report(tmp_path, "b")["incomplete_ids"] == IDS[:4]
+    assert judged.spreads["b"].rates == (0.0, 0.0)
+
+
 def test_repeats_spread_over_the_whole_selection_model_by_model(regrade, tmp_path: Path) -> None:
     judged = regrade(("a", IDS[0], Outcome.RESOLVED), ("b", IDS[1], Outcome.UNRESOLVED), repeats=2)
     assert {model: spread.rates for model, spread in judged.spreads.items()} == {
