@@ -9,6 +9,7 @@ from harness.core.conditions import Condition
 from harness.report.difference_format import bounds, points, probability
 from harness.report.format import NONE, number, percent, span, tokens
 from harness.report.money import amount, each_resolved
+from harness.report.repeatability import repeatability_notes
 from harness.report.stage_scores import StageRow
 from harness.statistics.compare import THESE_ALONE, Comparison
 from harness.statistics.rate import RATE_METHODS, Rate
@@ -257,6 +258,8 @@ def _references(found: Ablation) -> tuple[str, ...]:
 def _beneath(found: Ablation) -> list[str]:
     rates = [row.of("resolve_rate") for row in found.rows]
     notes = [f"Intervals: 95%, {method}." for method in dict.fromkeys(RATE_METHODS[r.method] for r in rates if r)]
+    if any(found.conditions):
+        notes += repeatability_notes((row.group.name for row in found.rows), found.repeatable)
     ungraded = [r for r in rates if r and r.bounds.high > r.bounds.low]
     if ungraded:
         most = max(r.bounds.high - r.bounds.low for r in ungraded)

@@ -72,6 +72,7 @@ class Ablation:
     baseline: str  # name of a group
     held: Mapping[View, tuple[Held, ...]] = field(default_factory=dict)
     apart: tuple[str, ...] = ()  # why groups can't be held against each other
+    repeatable: tuple[str, ...] = ()  # groups whose answers depend on nothing that was asked beside them
 
     @property
     def views(self) -> tuple[View, ...]:
@@ -137,7 +138,12 @@ def ablation(runs: Sequence[FinishedRun], baseline: str | None = None) -> Ablati
         baseline=baseline or usual,
     )
     held, apart = _all_held([group.arm for group in groups], found.views)
-    return replace(found, held=held, apart=apart)
+    repeatable = tuple(found.group.name for found in groups if _is_repeatable(found.arm))
+    return replace(found, held=held, apart=apart, repeatable=repeatable)
+
+
+def _is_repeatable(arm: Arm) -> bool:
+    return set(arm.checkpoints) <= set(arm.frozen.get("batch_invariant") or ())
 
 
 def _place(found: FinishedGroup) -> tuple[int, float]:

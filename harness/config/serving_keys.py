@@ -40,6 +40,7 @@ class ServingConfig(Section):
     gpus: Annotated[tuple[str, ...], BeforeValidator(_devices)] | None = None  # CUDA_VISIBLE_DEVICES if not given
     per_checkpoint: int | None = Field(default=None, ge=1)  # GPUs of one server; from vLLM's arguments if not given
     ahead: int = Field(default=0, ge=0)  # servers that may load beside the one that is asked, without GPUs
+    batch_invariant: bool = False  # whether answers may not depend on what else a server is asked at the time
     port: int = Field(default=0, ge=0, le=65535)  # of the first server, the others follow; 0: any free ones
     startup_seconds: float = Field(default=900.0, gt=0, allow_inf_nan=False)
     request_seconds: float = Field(default=600.0, gt=0, allow_inf_nan=False)

@@ -247,7 +247,7 @@ def context_length(path: Path, args: Sequence[str]) -> int:
     return int(min(lengths))
 
 
-def served_revision(checkpoint: CheckpointConfig, args: Sequence[str] = ()) -> str:
+def served_revision(checkpoint: CheckpointConfig, args: Sequence[str] = (), batch_invariant: bool = False) -> str:
     """Hash of everything that determines the answers of a checkpoint's weights, its adapter's among them.
 
     Raises InputError for a checkpoint without weights.
@@ -256,6 +256,8 @@ def served_revision(checkpoint: CheckpointConfig, args: Sequence[str] = ()) -> s
         raise InputError(f"checkpoint {checkpoint.name} has no path to serve")
     if checkpoint.adapter is not None:
         args = (*args, f"--adapter={checkpoint.adapter}", f"--adapter-config={checkpoint.adapter / ADAPTER}")
+    if batch_invariant:  # other kernels, other answers
+        args = (*args, "--batch-invariant")
     return checkpoint_revision(checkpoint.weights, args)
 
 

@@ -2,7 +2,9 @@
 
 import os
 from collections.abc import Mapping, Sequence
+from importlib.util import find_spec
 from math import prod
+from pathlib import Path
 
 from harness.config.schema import CheckpointConfig
 from harness.config.serving_keys import ServingConfig
@@ -10,6 +12,7 @@ from harness.errors import InputError
 from harness.model.checkpoint import PARALLEL, argument, server_arguments, serves_on_cpu
 
 VISIBLE = "CUDA_VISIBLE_DEVICES"
+BATCH_INVARIANT = "VLLM_BATCH_INVARIANT"
 
 
 def devices_here(serving: ServingConfig, environment: Mapping[str, str] = os.environ) -> tuple[str, ...]:
@@ -22,6 +25,11 @@ def devices_here(serving: ServingConfig, environment: Mapping[str, str] = os.env
     if serves_on_cpu():
         return ()
     return tuple(filter(None, (device.strip() for device in environment.get(VISIBLE, "").split(","))))
+
+
+def served_here(checkpoint: CheckpointConfig) -> bool:
+    """Whether a server of ours answers for it."""
+    return checkpoint.weights is not None and checkpoint.answers is None
 
 
 def devices_of_server(args: Sequence[str]) -> int:
@@ -39,9 +47,24 @@ def _size(args: Sequence[str], names: Sequence[str]) -> int:
     return 1
 
 
+def check_batch_invariance(serving: ServingConfig) -> None:
+    """Raises InputError if the run file asks for a mode that the vLLM installed here does not have."""
+    if not serving.batch_invariant:
+        return
+    spec = find_spec("vllm")
+    settings = Path(spec.origin).with_name("envs.py") if spec is not None and spec.origin else None
+    if settings is None or not settings.is_file() or BATCH_INVARIANT not in settings.read_text(encoding="utf-8"):
+        raise InputError("serving.batch_invariant: the vLLM installed here has no such mode; install one that has it")
+    if serves_on_cpu():
+        raise InputError(
+            "serving.batch_invariant: vLLM's CPU build has no such mode; it needs a GPU (NVIDIA of compute capability "
+            "8.0, 9.0 or newer); leave the key out, and the tables say that answers are not bitwise repeatable"
+        )
+
+
 def check_placing(checkpoint: CheckpointConfig, serving: ServingConfig, devices: Sequence[str]) -> None:
     """Raises InputError if the servers of a checkpoint can't be placed on this machine's ``devices``."""
-    if checkpoint.weights is None or checkpoint.answers is not None:
+    if not served_here(checkpoint):
         return
     wanted = devices_of_server(server_arguments(checkpoint, serving))
     if serving.per_checkpoint not in (None, wanted):

@@ -159,7 +159,7 @@ class RecordedModel:
         self._manner = read_manner(checkpoint)
         if path is not None:
             self._tokens = PromptTokens(path, args, self._manner)
-            wanted = wanted or served_revision(checkpoint, args)
+            wanted = wanted or served_revision(checkpoint, args, serving.batch_invariant)
         if path is not None or argument(args, "--max-model-len"):
             self._context = context_length(path or Path(), args)
         self._of = self._recording.choose_revision(wanted)

@@ -22,6 +22,7 @@ from harness.model.checkpoint import (
     server_arguments,
 )
 from harness.model.connection import connect
+from harness.model.devices import BATCH_INVARIANT
 from harness.model.endpoint import EndpointModel
 from harness.model.manner import read_manner
 from harness.model.memory import expected_bytes, machine_memory
@@ -60,7 +61,7 @@ class ServedCheckpoint:
             raise InputError(f"checkpoint {checkpoint.name} has no path to serve")
         check_checkpoint(weights)
         args = server_arguments(checkpoint, serving)
-        self.revision = served_revision(checkpoint, args)
+        self.revision = served_revision(checkpoint, args, serving.batch_invariant)
         self.manner = read_manner(checkpoint)
         self._defaults = defaults_in_force(weights, args)
         self._tokens = PromptTokens(weights, args, self.manner)
@@ -70,6 +71,7 @@ class ServedCheckpoint:
         self._make_server = partial(
             VllmServer, weights, checkpoint.name, args, folder, serving.port, serving.startup_seconds,
             checkpoint.adapter, self._place.spots[replica], f"@{replica + 1}" if replica else "",
+            {BATCH_INVARIANT: "1"} if serving.batch_invariant else {},
         )  # fmt: skip
         self._timed = partial(timed, folder=folder, revision=self.revision, gpus=gpu_count(args))
         self._expects = partial(expected_bytes, weights, args, os.environ.get(CACHE_SPACE))

@@ -5,8 +5,9 @@ from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
-from harness.config.schema import CheckpointConfig, RunConfig
+from harness.config.schema import RunConfig
 from harness.model.checkpoint import server_arguments
+from harness.model.devices import served_here
 from harness.model.server_times import gpu_count, server_times
 from harness.pipeline.checkpoint_task import Seen
 from harness.report.checkpoint_cost import CheckpointCost, checkpoint_cost, total_seconds, with_servers
@@ -33,8 +34,3 @@ def checkpoint_costs(
             cost = replace(cost, money=money(cost, config.prices, checkpoint.name))
         found[checkpoint.name] = cost
     return found
-
-
-def served_here(checkpoint: CheckpointConfig) -> bool:
-    """Whether a server of ours answers for it."""
-    return checkpoint.weights is not None and checkpoint.answers is None

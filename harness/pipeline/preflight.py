@@ -20,7 +20,7 @@ from harness.grading.exclusions import Soundness, open_soundness
 from harness.localize.stages import localization_stages
 from harness.model.adapter import check_adapter
 from harness.model.checkpoint import check_arguments, check_checkpoint, context_length, server_arguments
-from harness.model.devices import check_placing, devices_here
+from harness.model.devices import check_batch_invariance, check_placing, devices_here, served_here
 from harness.model.embeddings import embeddings_key
 from harness.model.manner import read_manner
 from harness.model.prompts import Prompts
@@ -73,6 +73,8 @@ def preflight(config: RunConfig) -> Named:
             tried(partial(check_source, checkpoint, config, issues))
         except InfrastructureError as error:
             unreachable.append(f"checkpoint {checkpoint.name}: {error}")
+    if any(map(served_here, config.checkpoints)):
+        tried(partial(check_batch_invariance, config.serving))
     if config.localization.retrieval.embeddings:
         tried(partial(embeddings_key, config.localization.retrieval.embeddings))
     nothing_to_do = len(unreachable) == len(config.checkpoints) and not (config.output / "journal").exists()

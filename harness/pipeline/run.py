@@ -31,7 +31,7 @@ from harness.grading.session import Session, evaluation_session
 from harness.images.git_copy import ImageFinder
 from harness.images.provider import ImageProvider, open_images
 from harness.localize.stages import Localizer
-from harness.model.devices import devices_here
+from harness.model.devices import devices_here, served_here
 from harness.model.serving_places import Places
 from harness.pipeline.attempt import Proposal, Trial
 from harness.pipeline.checkpoint_task import Ahead, Checkpoints, Seen
@@ -149,6 +149,9 @@ class Run:
             "checkpoints": self.seen.revisions,
             "weights": self.seen.weights,
             "routes": self.seen.routes,
+            "batch_invariant": [
+                checkpoint.name for checkpoint in self.config.checkpoints if self._invariant(checkpoint)
+            ],
         }
 
     async def all(self) -> list[Result]:
@@ -188,7 +191,14 @@ class Run:
         if attempt.condition is None:
             return result
         route = self.seen.routes.get(attempt.checkpoint, "")
-        return replace(result, attempt=replace(attempt, route=route, checkpoint_cost=costs[attempt.checkpoint]))
+        [checkpoint] = [one for one in self.config.checkpoints if one.name == attempt.checkpoint]
+        cost, invariant = costs[attempt.checkpoint], self._invariant(checkpoint)
+        attempt = replace(attempt, route=route, batch_invariant=invariant, checkpoint_cost=cost)
+        return replace(result, attempt=attempt)
+
+    def _invariant(self, checkpoint: CheckpointConfig) -> bool:
+        """Whether its answers do not depend on what else was asked at the time, as far as it was served here."""
+        return self.config.serving.batch_invariant and served_here(checkpoint)
 
     def _places(self) -> list[Place]:
         config = self.config

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from harness.report.control_columns import control_columns, control_notes
 from harness.report.cost_columns import cost_columns, cost_records, money_notes
 from harness.report.format import NONE, bounds, counts, interval, percent, ratio, similarity, span, tokens
+from harness.report.repeatability import repeatability_notes
 from harness.report.suite_columns import BREAKS_NOTHING, suite_cell, suite_columns, suite_notes
 from harness.report.summary import SummaryRow
 
@@ -256,6 +257,10 @@ def _notes(rows: Sequence[SummaryRow]) -> list[str]:
     notes += suite_notes(rows)
     notes += money_notes(rows)
     bare = dict.fromkeys(row.checkpoint for row in rows if COMPLETIONS in row.route)
+    asked = [row for row in rows if row.condition is not None]
+    notes += repeatability_notes(
+        (row.checkpoint for row in asked), {row.checkpoint for row in asked if row.batch_invariant}
+    )
     if bare:
         notes.append(f"Asked by /completions, without a chat template: {', '.join(bare)}.")
     return notes

@@ -36,6 +36,7 @@ class Attempt:
     completion_tokens: int
     model_seconds: float
     route: str = ""  # by which the model was asked: "chat", "completions", both, or not known
+    batch_invariant: bool = False  # whether its answers do not depend on what else was asked at the time
     cut_prompt: bool = False  # a repair prompt had no room for all that was located
     read_before_cut: Mapping[str, int] = field(default_factory=dict)  # stage -> answers that were cut, and read
     checkpoint_cost: CheckpointCost | None = None  # of all attempts of the checkpoint together
@@ -71,6 +72,7 @@ class SummaryRow:
     outcomes: Mapping[str, int]
     reasons: Mapping[str, int]
     route: str = ""  # by which the model was asked: "chat", "completions", both, or not known
+    batch_invariant: bool = False  # whether its answers do not depend on what else was asked at the time
     cut_prompts: int = 0  # instances with a repair prompt that had no room for all that was located
     read_before_cut: Mapping[str, int] = field(default_factory=dict)  # stage -> answers that were cut, and read
     checkpoint_cost: CheckpointCost | None = None  # of all rows of the checkpoint together
@@ -172,6 +174,7 @@ def _summarise_group(group: Sequence[Attempt]) -> SummaryRow:
         outcomes=dict(outcomes.most_common()),
         reasons=dict(reasons.most_common()),
         route=first.route,
+        batch_invariant=first.batch_invariant,
         cut_prompts=sum(attempt.cut_prompt for attempt in group),
         read_before_cut=dict(before_cut),
         checkpoint_cost=first.checkpoint_cost,

@@ -212,3 +212,15 @@ def test_the_command_prints_every_form_and_writes_them(folder, tmp_path, found):
     assert json.loads((tmp_path / "out" / "ablation.json").read_text())["baseline"] == "best-fit"
     done = CliRunner().invoke(app, ["table", str(folder), "--format", "json"])
     assert json.loads(done.stdout)["schema"] == 1
+
+
+def test_the_table_says_whose_answers_are_not_repeatable(tmp_path) -> None:
+    run = write_ablation_run(tmp_path / "run", CHECKPOINTS, by_skill)
+    note = "not bitwise repeatable, not even greedy ones"
+    assert f"{note}: they depend" in as_markdown(printed(read_ablation([run])))
+    frozen, names = run / "frozen.yaml", [checkpoint["name"] for checkpoint in CHECKPOINTS]
+    before = frozen.read_text()
+    frozen.write_text(f"{before}\nbatch_invariant: {json.dumps(names[:-1])}\n")
+    assert f"{note} (best-fit): they depend" in as_markdown(printed(read_ablation([run])))
+    frozen.write_text(f"{before}\nbatch_invariant: {json.dumps(names)}\n")
+    assert "repeatable" not in as_markdown(printed(read_ablation([run])))

@@ -8,7 +8,7 @@ from harness.config.serving_keys import ServingConfig
 from harness.errors import InputError
 from harness.model import devices
 from harness.model.checkpoint import server_arguments
-from harness.model.devices import check_placing, devices_here, devices_of_server
+from harness.model.devices import check_batch_invariance, check_placing, devices_here, devices_of_server
 
 
 @pytest.mark.parametrize(
@@ -99,6 +99,18 @@ def test_servers_that_find_no_place_are_said(tmp_path, keys, serving, said):
     with pytest.raises(InputError, match=f"checkpoint a: .*{said}") as caught:
         check_placing(served(tmp_path, **keys), configured, devices_here(configured))
     assert "\n" not in str(caught.value)
+
+
+def test_the_batch_invariant_mode_is_refused_where_vllm_does_not_have_it(tmp_path, monkeypatch):
+    monkeypatch.setattr(devices, "serves_on_cpu", lambda: True)
+    check_batch_invariance(ServingConfig())
+    with pytest.raises(InputError, match=r"vLLM's CPU build has no such mode; it needs a GPU .*leave the key out"):
+        check_batch_invariance(ServingConfig(batch_invariant=True))
+    monkeypatch.setattr(devices, "serves_on_cpu", lambda: False)
+    check_batch_invariance(ServingConfig(batch_invariant=True))
+    monkeypatch.setattr(devices, "find_spec", lambda _: None)
+    with pytest.raises(InputError, match="the vLLM installed here has no such mode"):
+        check_batch_invariance(ServingConfig(batch_invariant=True))
 
 
 def test_loading_ahead_is_not_for_the_gpus_of_the_environment(tmp_path):

@@ -12,10 +12,15 @@ from pathlib import Path
 
 import pytest
 
+from harness.common.journal import Journal
+from harness.config.schema import CheckpointConfig
+from harness.config.serving_keys import ServingConfig
+from harness.core.interfaces import Sampling
 from harness.errors import InputError, ServerError
 from harness.miniature.checkpoints import write_random_checkpoint
 from harness.model import server
 from harness.model.checkpoint import serves_on_cpu
+from harness.model.client import open_model
 from harness.model.orphans import living, note_server, reap_servers
 from harness.model.port import HeldPort
 from harness.model.server import VllmServer
@@ -316,3 +321,16 @@ def test_the_reason_is_the_first_cause_in_this_starts_part_of_the_log(tmp_path, 
     log = tmp_path / "log"
     log.write_text("ValueError: of an earlier start\n" + "\n".join(lines))
     assert reason in find_reason(log, start=len("ValueError: of an earlier start\n"))
+
+
+async def test_the_batch_invariant_mode_is_vllms_own_and_part_of_the_revision(checkpoint, stub, tmp_path):
+    config, journal = CheckpointConfig(name="tiny", path=checkpoint), Journal(tmp_path / "answers.jsonl")
+    revisions = []
+    for serving in (ServingConfig(), ServingConfig(batch_invariant=True)):
+        async with open_model(config, serving, 4, tmp_path, journal) as model:
+            await model.answer("why?", Sampling(max_tokens=4), 0)
+            revisions.append(model.revision)
+    journal.close()
+    said = [line for line in (tmp_path / "tiny.server.log").read_text().splitlines() if line.startswith("batch inv")]
+    assert said == ["batch invariant: None", "batch invariant: 1"]
+    assert len(set(revisions)) == 2

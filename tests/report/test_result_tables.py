@@ -238,3 +238,13 @@ def test_whole_suites_stand_beside_the_official_number() -> None:
     console = Console(width=100, file=io.StringIO())
     console.print(result_tables.terminal_table(rows))
     assert f"18/{rows[0].instances}" in console.file.getvalue()
+
+
+def test_every_table_says_whose_answers_are_not_repeatable() -> None:
+    note = "not bitwise repeatable, not even greedy ones"
+    plain, invariant = row("plain"), row("invariant", batch_invariant=True)
+    assert f"{note}: they depend" in result_tables.markdown([plain, GOLD])
+    assert f"{note} (plain): they depend" in result_tables.markdown([plain, invariant, GOLD])
+    assert note in " ".join(shown([plain], 80).split())
+    for rows in ([invariant, GOLD], [GOLD]):
+        assert "repeatable" not in result_tables.markdown(rows)

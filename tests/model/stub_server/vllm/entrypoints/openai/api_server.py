@@ -55,6 +55,7 @@ class Handler(BaseHTTPRequestHandler):
 
 def main():
     say(f"arguments: {sys.argv[1:]} offline: {os.environ.get('HF_HUB_OFFLINE')}")
+    say(f"batch invariant: {os.environ.get('VLLM_BATCH_INVARIANT')}")
     say(f"devices: {os.environ.get('CUDA_VISIBLE_DEVICES')}")
     # an engine process of its own, as vLLM has
     subprocess.Popen([sys.executable, "-c", STUBBORN if CASE == "stubborn" else SLEEP, "vllm engine"])
