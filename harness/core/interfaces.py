@@ -154,6 +154,10 @@ class Snapshot(Protocol):
         """Git's hash of one file's bytes. Raises KeyError likewise."""
         ...
 
+    def release(self) -> None:
+        """Let go what can be read again: nothing of it is needed for a while."""
+        ...
+
     def check_applies(self, patch: str) -> str:
         """Empty when ``git apply`` takes the patch on this snapshot, else git's message."""
         ...

@@ -3,6 +3,7 @@
 import os
 from typing import TYPE_CHECKING
 
+from harness.common.open_files import open_files
 from harness.errors import InputError
 
 if TYPE_CHECKING:
@@ -18,12 +19,14 @@ def connect(base_url: str, key: str = "none", seconds: float = 600.0, own: bool 
     """A client for an OpenAI-compatible server; ``seconds`` bounds each request, ``own`` keeps out proxies."""
     import openai
 
+    most = open_files() // 2  # the other half is for Docker, git and files
+    limits = type(openai.DEFAULT_CONNECTION_LIMITS)(max_connections=most, max_keepalive_connections=most)
     return openai.AsyncOpenAI(
         base_url=base_url,
         api_key=key,
         max_retries=RETRIES,
         timeout=openai.Timeout(seconds, connect=CONNECT_SECONDS),
-        http_client=openai.DefaultAsyncHttpxClient(trust_env=not own),
+        http_client=openai.DefaultAsyncHttpxClient(trust_env=not own, limits=limits),
     )
 
 

@@ -1,5 +1,6 @@
 """Making a prompt fit into the context of the model that is asked."""
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -17,13 +18,14 @@ class Fitted:
 async def fit_prompt(model: Model, sampling: Sampling, render: Callable[[int], str], parts: int) -> Fitted | None:
     """The prompt with the most parts, of at most ``parts``, that leaves ``sampling.max_tokens`` for the answer.
 
-    ``render(n)`` is the prompt with the first n parts; it grows with n. None if not even ``render(0)`` fits.
+    ``render(n)`` is the prompt with the first n parts; it grows with n, and is made in a thread.
+    None if not even ``render(0)`` fits.
     """
     room = await model.context_length() - sampling.max_tokens
     fitting: Fitted | None = None
     low, high, count = 0, parts, parts  # try all of it first: it mostly fits
     while low <= high:
-        prompt = render(count)
+        prompt = await asyncio.to_thread(render, count)
         if await model.count_tokens(prompt) <= room:
             fitting, low = Fitted(prompt, count), count + 1
         else:

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import math
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
@@ -27,7 +28,8 @@ from harness.pipeline.propose import Proposer
 from harness.pipeline.work import Work
 from harness.report.write import Result
 
-ATTEMPTS_UNDER_WAY = 64  # per server; bounds how many prompts are held at a time
+ATTEMPTS_UNDER_WAY = 64  # at least, per server; bounds how many prompts are held at a time
+PREPARING = 1.25  # attempts for each request that a server takes: some are being prepared or read meanwhile
 
 log = logging.getLogger(__name__)
 
@@ -72,7 +74,7 @@ class Checkpoints:
     async def ask(self, checkpoint: CheckpointConfig) -> None:
         """Every attempt of one checkpoint, once its place is free, up to the last answer."""
         servers = max(checkpoint.replicas, len(checkpoint.addresses))
-        bound = asyncio.Semaphore(ATTEMPTS_UNDER_WAY * servers)
+        bound = asyncio.Semaphore(attempts_under_way(self.config.sampling.concurrency) * servers)
         task = CheckpointTask(self, checkpoint, read_packing_metrics(checkpoint), bound)
         devices = devices_of_server(server_arguments(checkpoint, self.config.serving))
         async with self.places.take(checkpoint, devices) as place, AsyncExitStack() as opened:
@@ -90,6 +92,11 @@ class Checkpoints:
             # checkpoints of one revision have the same questions: the second finds the answers of the first
             async with self.turns.setdefault(model.revision, asyncio.Lock()):
                 await task.ask_all(model)
+
+
+def attempts_under_way(concurrency: int) -> int:
+    """How many attempts one server needs under way to be busy, if each asks a single question at a time."""
+    return max(ATTEMPTS_UNDER_WAY, math.ceil(PREPARING * concurrency))
 
 
 @dataclass(frozen=True)
@@ -124,7 +131,7 @@ class CheckpointTask:
             work = Work()
             try:
                 key = await self.shared.kept.key(model, instance, condition, snapshot)
-                if kept := self.shared.kept.find(key):
+                if key and (kept := await asyncio.to_thread(self.shared.kept.find, key)):
                     model.routes |= kept.routes
                     self._recall(kept)
                     return

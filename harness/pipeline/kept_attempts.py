@@ -110,8 +110,6 @@ class KeptAttempts:
 
     def find(self, key: str) -> KeptAttempt | None:
         """The attempt of that key, if everything that it rests on is as it was."""
-        if not key:
-            return None
         names = (f"attempt {key}", f"trail {key}")
         held = self._store.get(names)
         if len(held) < len(names):

@@ -53,9 +53,9 @@ class Proposer:
         """What the model located, None under the ground-truth conditions, and the sets of locations to repair."""
         snapshot, sampling = self.snapshots[instance.instance_id], self.config.sampling
         if condition == "gt-file":
-            return None, [gold_files(instance, snapshot)]
+            return None, [await asyncio.to_thread(gold_files, instance, snapshot)]
         if condition == "gt-location":
-            return None, [gold_locations(instance, snapshot, sampling.context_lines)]
+            return None, [await asyncio.to_thread(gold_locations, instance, snapshot, sampling.context_lines)]
         found = await self.localizer.localize(model, instance, snapshot)
         return found, found.sets
 

@@ -15,6 +15,7 @@ from typing import Any
 
 from harness.common.collect import collect
 from harness.common.journal import Journal
+from harness.common.open_files import allow_open_files
 from harness.common.paths import cache_folder
 from harness.common.progress import Progress, Stage
 from harness.common.run_folder import RunFolder, freeze
@@ -66,6 +67,7 @@ def run_pipeline(config: RunConfig, pace: Pace | None = None) -> list[SummaryRow
     Attempts for which the machine failed are rows' `infrastructure`, and are all that the same run does next time.
     Raises InputError for what the user must mend.
     """
+    allow_open_files()
     named = preflight(config)
     instances, prompts = named.instances, named.prompts
     recipes = config.dataset.recipes
@@ -218,10 +220,15 @@ class Run:
         verdicts = await self._test_candidates(instance, candidates, work) if config.evaluate_candidates else None
         ran = self.seen.ran.setdefault(proposal.checkpoint.name, {})
         ran.update({**proposal.asking.containers, **work.containers})
-        result = proposal.result(Trial(validation, selection, verdict, verdicts, work.containers))
+        trial = Trial(validation, selection, verdict, verdicts, work.containers)
+        self._keep(await asyncio.to_thread(self._result, proposal, trial, work), stage, work)
+
+    def _result(self, proposal: Proposal, trial: Trial, testing: Work) -> Result:
+        """The attempt's result, kept for later runs."""
+        result = proposal.result(trial)
         result = replace(result, trail=PackedTrail.of(result.trail))
-        self.kept.keep(proposal.kept_as, result, proposal.asking, work)
-        self._keep(result, stage, work)
+        self.kept.keep(proposal.kept_as, result, proposal.asking, testing)
+        return result
 
     async def _verdict(self, instance: Instance, patch: str | None, work: Work) -> Verdict:
         return await work.judged(asyncio.wrap_future(self.session.submit(instance, patch)))
@@ -250,4 +257,6 @@ class Run:
         wanted = len(config.references) + len(config.checkpoints) * len(config.conditions)
         if self.tested[attempt.instance_id] == wanted:
             self.session.finish(attempt.instance_id)
+            if snapshot := self.snapshots.get(attempt.instance_id):
+                snapshot.release()
         stage.count(work.known)

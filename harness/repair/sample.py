@@ -1,7 +1,9 @@
 """Sampling repairs: the located source is shown, several answers are drawn, each becomes a candidate."""
 
 import asyncio
+import os
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,6 +22,7 @@ from harness.repair.patch import make_patch, normalise, read_effect, syntax_prob
 from harness.repair.source import LocatedSource
 
 STAGE = "repair"
+READERS = ThreadPoolExecutor(2 * (os.cpu_count() or 1) + 2, "read")  # git, which they wait for, runs beside them
 
 
 async def repair(
@@ -65,7 +68,7 @@ class _Repair:
 
     async def candidates(self, number: int, locations: Sequence[Location]) -> list[Candidate]:
         """The candidates of set ``number``."""
-        source = LocatedSource(self.instance.problem_statement, self.snapshot, locations)
+        source = await asyncio.to_thread(LocatedSource, self.instance.problem_statement, self.snapshot, locations)
         if not source.ranked:
             detail = "the located files hold no text to show" if locations else "nothing was localized"
             return self._unasked(number, Reason.NO_LOCATION, detail)
@@ -108,7 +111,14 @@ def _with(candidate: Candidate, **fields: Any) -> Candidate:
 async def read_answer(
     reply: Reply, snapshot: Snapshot, shown: Sequence[Location], asked: Format = Format.SEARCH_REPLACE
 ) -> dict[str, Any]:
-    """A candidate's fields that follow from the answer's text: its patch, or the reason that it makes none."""
+    """A candidate's fields that follow from the answer's text: its patch, or the reason that it makes none.
+
+    The work is done in a thread: meanwhile other answers come in.
+    """
+    return await asyncio.get_running_loop().run_in_executor(READERS, _read, reply, snapshot, shown, asked)
+
+
+def _read(reply: Reply, snapshot: Snapshot, shown: Sequence[Location], asked: Format) -> dict[str, Any]:
     reading = read_edits(reply.text, reply.cut, asked)
     if reply.reason and not reading.edits:
         return {"reason": Reason(reply.reason.value), "detail": reply.detail}
@@ -122,8 +132,7 @@ async def read_answer(
         if problem := syntax_problem(applied.changes):
             raise EditRefused(Reason.SYNTAX_ERROR, problem)
         patch = make_patch(applied.changes)
-        # git runs in its own process meanwhile; answers of other instances are read
-        if problem := await asyncio.to_thread(snapshot.check_applies, patch):
+        if problem := snapshot.check_applies(patch):
             raise EditRefused(Reason.DOES_NOT_APPLY, " ".join(problem.split()))
     except EditRefused as refused:
         return fields | {"reason": refused.reason, "detail": refused.detail}

@@ -31,6 +31,9 @@ class MemorySnapshot:
         """A hash of one file's bytes. Raises KeyError for an unknown path."""
         return sha1(self.read(path), usedforsecurity=False).hexdigest()
 
+    def release(self) -> None:
+        """There is nothing that could be read again."""
+
     def check_applies(self, patch: str) -> str:  # noqa: ARG002 - the seam names it
         """Empty: nothing is checked."""
         return ""

@@ -42,7 +42,7 @@ STALLED = {
 }
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Entry:
     """One blob of a tree."""
 
@@ -57,6 +57,7 @@ class BareRepository:
         """``path`` is the repository's folder, which must exist (`create` makes it)."""
         self.path = path
         self._reading = threading.Lock()
+        self._lines: dict[bytes, tuple[str, Entry] | None] = {}  # of trees: commits of one project share most of them
 
     @classmethod
     def create(cls, path: Path) -> Self:
@@ -132,13 +133,10 @@ class BareRepository:
     def entries(self, commit: str) -> dict[str, Entry]:
         """The blobs of a commit by path, in git's order (submodules have none and are left out)."""
         listing: bytes = self.git("ls-tree", "-r", "-z", "--full-tree", commit, decode=False)
-        entries = {}
-        for line in listing.split(b"\0")[:-1]:
-            facts, _, path = line.partition(b"\t")
-            mode, kind, name = facts.decode("ascii").split(" ")
-            if kind == "blob":
-                entries[path.decode("utf-8", "surrogateescape")] = Entry(mode, name)
-        return entries
+        found = (
+            self._lines.get(line) or self._lines.setdefault(line, _entry(line)) for line in listing.split(b"\0")[:-1]
+        )
+        return dict(entry for entry in found if entry is not None)
 
     def read(self, name: str) -> bytes:
         """The bytes of one blob, through one ``cat-file --batch`` process that stays alive."""
@@ -238,6 +236,13 @@ class BareRepository:
     def repack(self) -> None:
         """Pack all objects together, as deltas of each other."""
         self.git("repack", "-a", "-d", "--quiet")
+
+
+def _entry(line: bytes) -> tuple[str, Entry] | None:
+    """Path and entry of a line of ``ls-tree``; None for what is no blob."""
+    facts, _, path = line.partition(b"\t")
+    mode, kind, name = facts.decode("ascii").split(" ")
+    return (path.decode("utf-8", "surrogateescape"), Entry(mode, name)) if kind == "blob" else None
 
 
 def _message(error: Any) -> str:

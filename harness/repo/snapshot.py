@@ -54,6 +54,11 @@ class GitSnapshot:
         """Git's hash of one file's bytes. Raises KeyError for an unknown path."""
         return self._entries[path].object
 
+    def release(self) -> None:
+        """Let the list of files go; it is read again if it is wanted."""
+        for name in ("_entries", "_paths"):
+            self.__dict__.pop(name, None)
+
     def check_applies(self, patch: str) -> str:
         """Empty when ``git apply`` takes the patch on this snapshot, else git's message."""
         return self._repository.apply_problem(self._entries, patch)
