@@ -29,6 +29,9 @@ _BASE = re.compile(r"[ \t]*\|{7}(?:[ \t].*)?")  # of a merge conflict with the c
 _FENCE = re.compile(r"[ \t]*(`{3,}|~{3,})[\w.+-]*[ \t]*")
 _SIGNS = re.compile(r"[ \t]*[-<>=+|]{3,}[ \t]*|\W*(?:REPLACE|UPDATED|END)\W*", re.IGNORECASE)  # like a closing marker
 _PACKED = re.compile(r"(?:<{5,9}|-{5,9}) SEARCH\\n")  # within a string of JSON
+_SIGN = re.compile(  # without one of these a text has no block; it is looked for in a hundredth of the time
+    r"[<-]{3}[ \t]*+(?:SEARCH|ORIGINAL|HEAD|OLD|BEFORE|FIND|FIRST|CURRENT)|(?:&lt;|&#60;|&#x3c;){3}", re.IGNORECASE
+)
 _ESCAPED = re.compile(r"(?:&lt;|&#60;|&#x3c;){3}", re.IGNORECASE)
 _QUOTED = re.compile(r"[ \t]*>(?:[ \t]|$)")  # ahead of every line, if an answer is set as a quotation
 _POSITION = re.compile(r":(?:start_line|end_line):[ \t]*(\d*)[ \t]*", re.IGNORECASE)
@@ -51,6 +54,8 @@ def read_blocks(text: str, cut: bool = False) -> EditReading:
 
     ``cut``: the answer has no end of its own, so that a last block without one is unfinished and no problem.
     """
+    if not _SIGN.search(text):
+        return EditReading(())
     lines = text.split("\n")
     if not any(map(_OPEN.fullmatch, lines)):
         text = unpacked(text, _PACKED)
@@ -63,7 +68,7 @@ def read_blocks(text: str, cut: bool = False) -> EditReading:
 
 def holds_blocks(text: str) -> bool:
     """Whether a text has the marker that opens a block."""
-    return any(map(_OPEN.fullmatch, text.split("\n")))
+    return bool(_SIGN.search(text)) and any(map(_OPEN.fullmatch, text.split("\n")))
 
 
 class _Reader:

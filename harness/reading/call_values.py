@@ -7,6 +7,7 @@ from typing import Any
 
 from harness.reading.call_keys import CONTENT, NEW, OLD, PATH, first, looks_like_files
 from harness.reading.lenient_json import NoValue, read_string, read_value, skipped
+from harness.reading.path_names import looks_like_path
 
 MOST = 400  # objects, and calls, that are looked at
 DEEPEST = 8  # parameters within parameters
@@ -65,8 +66,9 @@ def _calls_in(value: Any, depth: int = 0) -> Iterator[dict[str, Any]]:
             yield from ({"path": path, "content": content} for path, content in value.items())
             return
         shared = {key: value[key] for key in (*PATH, "command") if isinstance(value.get(key), str)}
-        for member in value.values():
-            yield from _calls_in(_with(member, shared), depth + 1)
+        for key, member in value.items():
+            path = {PATH[0]: key} if looks_like_path(str(key)) else {}
+            yield from _calls_in(_with(member, {**shared, **path}), depth + 1)
     elif isinstance(value, list):
         for member in value:
             yield from _calls_in(member, depth + 1)

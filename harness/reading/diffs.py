@@ -21,6 +21,7 @@ _HEADER = re.compile(r"(?:index [0-9a-f]+\.\.|(?:new|deleted) file mode|old mode
 
 _MARKED = re.compile(r"@@[ \t]*-\d+(?:,\d+)?[ \t]+\+\d+(?:,\d+)?[ \t]*@@.*")  # a hunk's header that is nothing else
 _FENCE = re.compile(r"[ \t]*(?:```+|~~~+)[ \t]*(?:u?diff|patch)\b.*", re.IGNORECASE)
+_SIGN = re.compile(r"^[ \t]*+(?:diff |---|@@|```|~~~)", re.MULTILINE)  # without one of these a text has no diff
 
 
 @dataclass
@@ -39,6 +40,8 @@ class _State:
 
 def holds_diff(text: str) -> bool:
     """Whether a text has the headers of a diff or of a hunk, or a fence for diffs."""
+    if not _SIGN.search(text):
+        return False
     lines = _lines(text)
     named = any(_OLD.match(a) and _NEW.match(b) for a, b in pairwise(lines))
     return named or any(_GIT.match(line) or _MARKED.fullmatch(line) or _FENCE.fullmatch(line) for line in lines)

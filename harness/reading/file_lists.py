@@ -27,6 +27,7 @@ _HEADER = re.compile(
     r"(?:#|no\.?|rank|files?|paths?|file ?names?|file ?paths?|names?|reasons?|why|notes?)", re.IGNORECASE
 )
 _BETWEEN = re.compile(r"(?<![ \t])[ \t]*(?:,|;|&|\band\b|\bor\b|\+|->|→|\||[ \t])[ \t]*")
+_REMARK = re.compile(r"(?<=\S)[ \t]+\([^()]*\)")
 _BEFORE = re.compile(r"([^:]{0,60}):[*_`]*[ \t]+")
 _ATTRIBUTE = re.compile(r"<[^<>=]*+=[ \t]*+[\"'][^<>]*+>")
 _LINK = re.compile(r"\[([^\[\]]*)\]\(([^()\s]+)\)")
@@ -96,9 +97,10 @@ def _paths_in(line: str) -> list[str]:
     path = path_of_line(line)
     if re.search(r"\s", path):
         return [path]
-    several = [path_of_line(part) for part in _parts(line)]
-    if len(several) > 1 and all(map(looks_like_path, several)):
-        return several
+    for whole in (line, _REMARK.sub("", line)):
+        several = [path_of_line(part) for part in _parts(whole)]
+        if len(several) > 1 and all(map(looks_like_path, several)):
+            return several
     if looks_like_path(path):
         return [path]
     if quoted := list(quoted_paths(line)):
@@ -146,7 +148,7 @@ def _strings(value: Any) -> Iterator[str]:
     while stack:
         one = stack.pop()
         if isinstance(one, str):
-            yield one.strip()
+            yield from map(str.strip, one.split("\n"))
         elif isinstance(one, dict):
             stack += reversed(one.values())
             stack += reversed(one.keys()) if all(map(looks_like_path, one)) else ()

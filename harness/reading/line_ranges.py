@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator
 
-_TO = r"[ \t]*(?:->|→|~|-|–|—|\.{2,3}|…|:|\b(?:up[ \t]+)?to\b|\bthrough\b|\bthru\b|\buntil\b|\btill\b)[ \t]*"
+_TO = r"[ \t]*(?:->|→|~|--?|–|—|\.{2,3}|…|:|\b(?:up[ \t]+)?to\b|\bthrough\b|\bthru\b|\buntil\b|\btill\b)[ \t]*"
 RANGE = re.compile(
     rf"[ \t]*(?:(?:lines?|from|L)[ \t]*)?(\d{{1,7}})(?:{_TO}(?:lines?[ \t]*|L)?(\d{{1,7}}))?(?!\w|\.\w)", re.IGNORECASE
 )

@@ -17,10 +17,11 @@ _TAGS = (
 )
 _ATTRIBUTE = re.compile(r"<\w[^<>]*?\b(?:file|path|file_path|filename|name)=[\"']([^\"'<>]+)[\"'][^<>]*>")
 AHEAD = 2000  # characters ahead of a pair in which a tag may name its file
+_MARK = re.compile(r"```|~~~")
 _FENCE = re.compile(r"[ \t]*(`{3,}|~{3,})[^`]*")
 _DRESS = r"(?:[^\w\n]|[\d_])*+"
-_OLDS = "old|original|before|search|current|existing|replace|change|find|from|this"
-_NEWS = "new|updated?|after|replace(?:d|ment)?|modified|fixed|corrected|changed|with|to|by"
+_OLDS = "修改前|原代码|原始代码|old|original|before|search|current|existing|replace|change|find|from|this"
+_NEWS = "修改后的代码|修改后|新代码|new|updated?|after|replace(?:d|ment)?|modified|fixed|corrected|changed|with|to|by"
 _OLD_LABEL = re.compile(
     rf"{_DRESS}(?:(?:the|this|from|replace|change|find)[ \t]+)*(?:{_OLDS})\b[^.]{{0,40}}", re.IGNORECASE
 )
@@ -29,7 +30,7 @@ _NEW_LABEL = re.compile(rf"{_DRESS}(?:(?:the|with|to|by|this|and)[ \t]+)*(?:{_NE
 
 def read_pairs(text: str) -> EditReading:
     """An edit for each whole pair, in order; those of tags if there are any."""
-    return EditReading(tuple(_tagged(text)) or tuple(_fenced(text.split("\n"))))
+    return EditReading(tuple(_tagged(text)) or tuple(_fenced(text.split("\n") if _MARK.search(text) else ())))
 
 
 def _tagged(text: str) -> Iterator[Edit]:

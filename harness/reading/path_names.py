@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from itertools import islice
 
 # a file's name: with an ending that files have, or one of the names that need none
@@ -52,6 +53,7 @@ _URL = re.compile(
 )  # of a file in a repository on the web
 _LINK = re.compile(r"\[([^\[\]\n]{1,300})\]\(([^()\s]{1,400})\)")
 LONGEST = 400  # characters of a line that can be a path with its dress
+_UNSEEN = str.maketrans({"\u200b": None, "\u200c": None, "\u200d": None, "\u2060": None, "\ufeff": None, "\u00a0": " "})
 DELIMITERS = 30  # in a line that are looked at: what is behind so many is no remark on a path
 _WORD = re.compile(r"\w[\w.+-]*")  # a file such as LICENSE, if a path is expected
 _POSITION = re.compile(r"(?:[:#@]L?\d+(?:[-–:,]L?\d+)*|(?:::|#)[A-Za-z_][\w.]*|\(\))+$")
@@ -87,12 +89,13 @@ def _ratio(name: str) -> bool:
     )
 
 
+@lru_cache(maxsize=4096)  # models repeat themselves, and a line may be asked for twice
 def path_of_line(line: str, expected: bool = False) -> str:
     """The path that a line consists of, whatever stands around it, or an empty string.
 
     ``expected``: a path is due here, so that any name of a file's form counts.
     """
-    line = line.strip()
+    line = line.translate(_UNSEEN).strip()
     if len(line) > LONGEST:
         return ""
     line = plain_links(line)

@@ -50,7 +50,12 @@ _OF_PATH = re.compile(
     rf"(?:\(|[ \t](?:in|of|from|at)(?:[ \t]+(?:the[ \t]+)?file)?)[ \t{_QUOTES}]*",
     re.IGNORECASE,
 )
-_TAGS = re.compile(r"(</\w+>)[ \t]*(?=</?\w+>)")  # of XML that stands on one line
+_TAGS = re.compile(r"(?<=>)[ \t]*(?=</?\w)")  # between tags of XML that stands on one line
+_NAME = r"`[\w.]+(?:\([^()]*\))?`"
+_QUOTED_NAMES = re.compile(rf"{_NAME}(?:(?:,[ \t]*(?:and[ \t]+)?|[ \t]+(?:and|or|&)[ \t]+){_NAME})+[.:]?")
+_OF_CLASS = re.compile(
+    r"[`*\"']*(\w+)(?:\([^()]*\))?[`*\"']*[ \t]+(?:of|in|from)[ \t]+(?:the[ \t]+)?class[ \t]+[`*\"']*(\w+)[`*\"']*"
+)
 _WIDE = str.maketrans("：，；（）", ":,;()")  # signs of a model that thinks in Chinese
 _TAGGED = re.compile(rf"(?:<\w+>[ \t]*)?<({WORDS}|file|path)>[ \t]*([^<>]*+)</\1>", re.IGNORECASE)
 _ATTRIBUTE = re.compile(
@@ -63,7 +68,7 @@ def read_places(text: str) -> tuple[Named, ...]:
     if found := list(json_places(text, _read_line, _names)):
         return tuple(dict.fromkeys(found))
     reader, ending = _Reader(), Ending()
-    for line in _TAGS.sub(r"\1\n", text.translate(_WIDE)).split("\n"):
+    for line in _TAGS.sub("\n", text.translate(_WIDE)).split("\n"):
         if ending.over(line, bool(reader.places)):
             break
         reader.read(line[:LONGEST_LINE].rstrip())
@@ -84,9 +89,18 @@ class _Reader:
         self._path = path
         self._kind = ""  # of a label that stands alone, for the lines below it
         self._columns: dict[int, str] = {}  # kinds that the head of a table names
+        self._seen: dict[tuple[str, str, str, int], tuple[str, str]] = {}  # a line and what it was read with, and left
 
     def read(self, line: str) -> None:
-        """One line: a path, places, both, or something else."""
+        """One line: a path, places, both, or something else; one that was read already adds nothing."""
+        known = (line, self._path, self._kind, len(self._columns))
+        if known in self._seen:
+            self._path, self._kind = self._seen[known]
+        else:
+            self._read(line)
+            self._seen[known] = (self._path, self._kind)
+
+    def _read(self, line: str) -> None:
         leading = _LEADING.match(line)
         body = _TAGGED.sub(r"\1: \2", _ATTRIBUTE.sub(r"\1: \2", line[leading.end() if leading else 0 :].strip()))
         if not body or is_fence(line):
@@ -188,6 +202,8 @@ class _Reader:
         elif name := _with_lines(body):
             self._add(NAME, name[0])
             self._add(LINE, name[1])
+        elif not listed and _QUOTED_NAMES.fullmatch(body):
+            self._add(NAME, body)
         elif listed or _single(body):
             single = _single(body)
             self.places.append(Named(self._path, NAME if single else UNREAD, single or body[:LONGEST]))
@@ -196,6 +212,7 @@ class _Reader:
             self._add_lines(body)
 
     def _add(self, kind: str, text: str) -> None:
+        text = _OF_CLASS.sub(r"\2.\1", text)
         names = list(read_lines(text) if kind == LINE else _names(text))
         known = kind if names else UNREAD
         names = names or [text.strip(_QUOTES + " \t")[:LONGEST]]

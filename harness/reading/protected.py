@@ -7,10 +7,11 @@ from itertools import accumulate
 
 from harness.reading.path_names import LONGEST, looks_like_path
 
-OPENING = re.compile(r"[ \t>]*(?:<{3,12}|-{5,12})[ \t]*(?:SEARCH|ORIGINAL|OLD|BEFORE|FIND|HEAD)\b.*", re.IGNORECASE)
-CLOSING = re.compile(r"[ \t>]*(?:>{3,12}|\+{5,12})[ \t]*(?:REPLACE|UPDATED?|NEW|AFTER|END)\b.*", re.IGNORECASE)
-
-_LINES = re.compile(r"[^\n]*(?:\n|\Z)")
+_MARKERS = re.compile(
+    r"^[ \t>]*(?:(?P<opens>(?:<{3,12}|-{5,12})[ \t]*(?:SEARCH|ORIGINAL|OLD|BEFORE|FIND|HEAD))"
+    r"|(?:>{3,12}|\+{5,12})[ \t]*(?:REPLACE|UPDATED?|NEW|AFTER|END))\b.*$",
+    re.IGNORECASE | re.MULTILINE,
+)
 _STRINGS = re.compile(r'"\w+"\s*+:\s*+"(?:[^"\\\n]|\\.)*+"')  # of JSON, behind their keys
 _QUOTES = "\"'`"
 _COMMENT = re.compile(r"(?:[ \t]*\S.*|[ \t]+)(?:#|//|/\*|--|;)[ \t]*")  # behind source, or indented as source is
@@ -51,10 +52,9 @@ class Protected:
 def _blocks(text: str) -> Iterator[tuple[int, int]]:
     """From behind each opening marker to the closing one, if no other opening one stands between."""
     start = -1
-    for found in _LINES.finditer(text):
-        line = found[0].rstrip("\r\n")
-        if OPENING.fullmatch(line):
+    for found in _MARKERS.finditer(text):
+        if found["opens"]:
             start = found.end()
-        elif start >= 0 and CLOSING.fullmatch(line):
+        elif start >= 0:
             yield start, found.start()
             start = -1

@@ -33,6 +33,8 @@ def read_whole_files(text: str, cut: bool = False, asked: bool = True) -> EditRe
     if tagged:
         whole = tuple(edit for edit, closed in tagged if closed)
         return EditReading(whole, (), "" if tagged[-1][1] or not cut else f"the file {tagged[-1][0].path} was cut")
+    if "```" not in text and "~~~" not in text:
+        return EditReading(())
     lines = text.split("\n")
     edits: list[Edit] = []
     ending, position, floor, unfinished = Ending(), 0, 0, ""

@@ -5,7 +5,8 @@ and so do lines that the edit repeats unchanged.
 """
 
 import dataclasses
-from collections.abc import Callable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -17,6 +18,11 @@ from harness.repair.indentation import retabbed, shift_between, shifted
 from harness.repo.diff import Replacement, split_lines
 
 BOM, MARK = b"\xef\xbb\xbf", "\ufeff"  # a byte order mark, in a file and in a text
+
+REPEATED, MOST_REPEATED = 100_000, 3_000_000  # equal pairs of two texts' lines, of few different ones and of many
+DISTINCT = 20  # times as many lines as different ones make these few
+
+DRESS = 4  # lines that models put around those of a block, blank ones not counted
 
 # what two lines must have in common to match, by grade, best first
 KEYS: Mapping[Grade, Callable[[bytes], bytes]] = {
@@ -146,6 +152,10 @@ def find_places(edit: Edit, file: SourceFile) -> list[Match]:
         if file.lines:
             raise EditRefused(Reason.AMBIGUOUS_MATCH, "an empty search text for a file that is not empty")
         return [Match(0, 0, tuple(split_lines(file.encode(edit.replace))), Grade.NEW_FILE)]
+    if sum(1 for line in edit.search.split("\n") if line.strip()) > len(file.lines) + DRESS:
+        raise EditRefused(
+            Reason.NO_MATCH, f"the search text is longer than the file, which has {len(file.lines)} lines"
+        )
     lacking = ""
     reindented: list[Match] = []  # what is stripped may be of the lines themselves: one that fits as it is comes first
     for plain in (edit, *undressed(edit)):
@@ -230,10 +240,37 @@ def _lines(file: SourceFile, start: int, search: list[bytes], replace: list[byte
 
 
 def opcodes(old: Sequence[bytes], new: Sequence[bytes]) -> list[tuple[str, int, int, int, int]]:
-    """How one sequence of lines becomes the other, as difflib puts it."""
+    """How one sequence of lines becomes the other, as difflib puts it.
+
+    Long ones that repeat few lines become each other in one piece between their common beginning and end: difflib takes
+    cubic time for them.
+    """
     from cydifflib import SequenceMatcher  # difflib itself takes 15 s for 1,000 lines of an answer that repeats itself
 
+    if len(old) * len(new) > REPEATED and _repeat(old, new):
+        return list(_in_one_piece(old, new))
     return list(SequenceMatcher(None, old, new, autojunk=False).get_opcodes())
+
+
+def _repeat(old: Sequence[bytes], new: Sequence[bytes]) -> bool:
+    """Whether so many pairs of lines are equal that comparing all would take seconds."""
+    before, after = Counter(old), Counter(new)
+    pairs = sum(count * after[line] for line, count in before.items())
+    few = DISTINCT * len(before.keys() | after.keys()) < len(old) + len(new)
+    return pairs > (REPEATED if few else MOST_REPEATED)
+
+
+def _in_one_piece(old: Sequence[bytes], new: Sequence[bytes]) -> Iterator[tuple[str, int, int, int, int]]:
+    shorter = min(len(old), len(new))
+    first = next((number for number in range(shorter) if old[number] != new[number]), shorter)
+    left = shorter - first
+    last = next((number for number in range(left) if old[-1 - number] != new[-1 - number]), left)
+    pieces = [
+        ("equal", 0, first, 0, first),
+        ("replace", first, len(old) - last, first, len(new) - last),
+        ("equal", len(old) - last, len(old), len(new) - last, len(new)),
+    ]
+    yield from ((tag, a, b, c, d) for tag, a, b, c, d in pieces if a < b or c < d)
 
 
 def _newline(lines: Sequence[bytes]) -> bytes:

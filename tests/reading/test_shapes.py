@@ -76,6 +76,7 @@ CALLS = [
     f"  \"new_str\": {json.dumps(NEW)},\n}}\n```\n",
     json.dumps({"files": [{"path": P, "content": FIXED}]}),
     json.dumps({P: FIXED}),
+    json.dumps({"edits": {P: [{"search": OLD, "replace": NEW}]}}),
 ]  # fmt: skip
 DIFFS = [
     HUNK,
@@ -107,6 +108,8 @@ TAGS = [
     f"<change>\n<file>{P}</file>\n<original_code>\n{OLD}</original_code>\n<new_code>\n{NEW}</new_code>\n</change>",
     f"```python\n# {P}\n{FIXED}```\n",
     f"**{P}**\n\n❌ Before:\n```python\n{OLD}```\n\n✅ After:\n```python\n{NEW}```\n",
+    f"**文件**：`{P}`\n\n修改前：\n```python\n{OLD}```\n修改后：\n```python\n{NEW}```\n",
+    f"\u200b{ANSWER}",
     f"<replace_in_file><path>{P}</path><diff>\n<<<<<<< SEARCH\n{OLD}=======\n{NEW}=======\n</diff></replace_in_file>\n",
     f"{P}\n<<<<<<< SEARCH\n:start_line:11\n-------\n{OLD}=======\n:start_line:11\n-------\n{NEW}>>>>>>> REPLACE\n",
     f"{P}\n<<<<<<< SEARCH\n11 | {OLD}=======\n{NEW}>>>>>>> REPLACE\n",
