@@ -23,7 +23,7 @@ async def embed(config: EmbeddingsConfig, texts: Sequence[str], store: BlobStore
     missing = {key: text for key, text in zip(keys, texts, strict=True) if key not in held}
     if missing:
         made = await _ask(config, list(missing.values()))
-        fresh = {key: array.array("f", vector).tobytes() for key, vector in zip(missing, made, strict=True)}
+        fresh = {key: vector.tobytes() for key, vector in zip(missing, made, strict=True)}
         store.put(fresh)
         held |= fresh
     return [array.array("f", held[key]).tolist() for key in keys]
@@ -34,16 +34,17 @@ def _key(config: EmbeddingsConfig, text: str) -> str:
     return f"embedding {config.endpoint} {config.model} {config.revision} {digest}"
 
 
-async def _ask(config: EmbeddingsConfig, texts: Sequence[str]) -> list[list[float]]:
+async def _ask(config: EmbeddingsConfig, texts: Sequence[str]) -> "list[array.array[float]]":
     from openai import OpenAIError
 
-    vectors: list[list[float]] = []
+    vectors: list[array.array[float]] = []
     try:
         async with connect(config.endpoint, embeddings_key(config)) as client:
             for start in range(0, len(texts), AT_ONCE):
                 part = list(texts[start : start + AT_ONCE])
                 reply = await client.embeddings.create(model=config.model, input=part, encoding_format="float")
-                vectors += [item.embedding for item in sorted(reply.data, key=lambda item: item.index)]
+                ordered = sorted(reply.data, key=lambda item: item.index)
+                vectors += [array.array("f", item.embedding) for item in ordered]
     except OpenAIError as error:
         raise InfrastructureError(f"embeddings at {config.endpoint}: {error}") from error
     except (AttributeError, TypeError, ValueError) as error:  # the library hands on what it could not read
