@@ -53,6 +53,7 @@ INTERRUPTED = 130  # what typer exits with after Ctrl-C
 def run(
     run_file: Annotated[Path, typer.Argument(help="Run file (YAML).")],
     overrides: Annotated[list[str] | None, typer.Argument(help="key.sub=value, over the file.")] = None,
+    html: Annotated[bool, typer.Option("--html", help="Write the page, too, after every checkpoint.")] = False,
 ) -> None:
     """Evaluate every checkpoint of a run file; run it again to do only what is missing."""
     from harness.config.load import load_run_file
@@ -61,7 +62,7 @@ def run(
     from harness.report.summary import require_whole
 
     config = load_run_file(run_file, overrides or ())
-    rows = run_pipeline(config)
+    rows = run_pipeline(config, html=html)
     show_table(terminal_table(rows))
     _show_groups(config.output)
     say(f"records: {config.output}")

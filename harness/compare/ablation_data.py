@@ -16,6 +16,7 @@ from harness.core.conditions import Condition
 SCHEMA_VERSION = 1  # of the JSON, and of the columns
 AVERAGE = "average"  # over the conditions
 NAME = "ablation"  # of the files
+FILES = tuple(f"{NAME}.{ending}" for ending in ("md", "tex", "csv", "json", "parquet"))
 
 
 def records(found: Ablation) -> list[dict[str, Any]]:
@@ -131,4 +132,4 @@ def write_ablation(found: Ablation, folder: Path) -> list[Path]:
     write_json(folder / f"{NAME}.json", document(found))
     with finished_file(folder / f"{NAME}.parquet") as file:
         file.write(as_parquet(found))
-    return [folder / f"{NAME}.{ending}" for ending in (*texts, "json", "parquet")]
+    return [folder / name for name in FILES]

@@ -34,8 +34,13 @@ def write_page(folder: Path, output: Path | None, against: str | None, requireme
             path = unfinished / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(content)
-    shutil.rmtree(target, ignore_errors=True)
+    # whoever reads meanwhile finds the old page or the new one, but for the moment between two renames
+    old = target.with_name(f".{target.name}.old")
+    shutil.rmtree(old, ignore_errors=True)
+    if target.exists():
+        target.rename(old)
     unfinished.rename(target)
+    shutil.rmtree(old, ignore_errors=True)
     return target / "index.html"
 
 

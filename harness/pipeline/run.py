@@ -18,8 +18,7 @@ from harness.common.journal import Journal
 from harness.common.open_files import allow_open_files
 from harness.common.paths import cache_folder
 from harness.common.progress import Progress, Stage
-from harness.common.run_folder import RunFolder, freeze
-from harness.compare.table_command import write_tables
+from harness.common.run_folder import RunFolder
 from harness.config.schema import CheckpointConfig, RunConfig
 from harness.core.candidate import Candidate
 from harness.core.conditions import Condition, Reference
@@ -42,6 +41,7 @@ from harness.pipeline.pace import Everything, Pace
 from harness.pipeline.preflight import preflight
 from harness.pipeline.prepare_images import prepare_images
 from harness.pipeline.propose import Proposer
+from harness.pipeline.records import Records
 from harness.pipeline.work import Work
 from harness.repo.blob_cache import derived_store
 from harness.repo.image_repository import ImageRepository
@@ -51,7 +51,7 @@ from harness.report.checkpoint_cost import CheckpointCost
 from harness.report.given_results import reference_result
 from harness.report.packed_trail import PackedTrail
 from harness.report.summary import SummaryRow
-from harness.report.write import Result, write_instances, write_results
+from harness.report.write import Result, write_instances
 from harness.validate.check import require_validation, validate
 from harness.validate.select import select
 
@@ -60,9 +60,11 @@ log = logging.getLogger(__name__)
 Place = tuple[str, Condition | None, str]  # checkpoint or reference, condition, instance id
 
 
-def run_pipeline(config: RunConfig, pace: Pace | None = None) -> list[SummaryRow]:
+def run_pipeline(config: RunConfig, pace: Pace | None = None, html: bool = False) -> list[SummaryRow]:
     """Run everything that the run file names; returns the rows of the table and writes all records.
 
+    Tables, frozen file and, if ``html``, the page are written after every checkpoint. What an earlier configuration
+    left in the output folder is moved aside.
     ``pace`` may change the order and end the run early; then only the instances that were begun have records.
     Attempts for which the machine failed are rows' `infrastructure`, and are all that the same run does next time.
     Raises InputError for what the user must mend.
@@ -84,18 +86,18 @@ def run_pipeline(config: RunConfig, pace: Pace | None = None) -> list[SummaryRow
         ):
             require_validation(config.validation, session.testbeds)
             localizer = Localizer(prompts, config.localization, config.sampling, store)
-            write_instances(folder, instances)
+            proposer = Proposer(config, snapshots, prompts, localizer, session)
+            records = Records(folder, config, named.soundness, session.evaluator.log_path, html)
             with attempts_file(folder.path) as ended:
-                proposer = Proposer(config, snapshots, prompts, localizer, session)
                 run = Run(
-                    config, instances, snapshots, proposer, folder, session, progress, ended, pace or Everything(),
-                    answers, KeptAttempts(config, prompts, session, kept, answers),
+                    config, instances, snapshots, proposer, folder, session, progress, ended, records,
+                    pace or Everything(), answers, KeptAttempts(config, prompts, session, kept, answers),
                 )  # fmt: skip
-                results = run_async(run.all())
-                freeze(folder.path / "frozen.yaml", config.model_dump(mode="json"), run.facts())
-                rows = write_results(folder, results, session.evaluator.log_path, named.soundness)
-                write_tables(folder.path)
-                return rows
+                records.begin(run.facts())
+                write_instances(folder, instances)
+                rows = records.write_all(run_async(run.all()), run.facts())
+            records.write_page()
+            return rows
 
 
 def read_snapshots(instances: Sequence[Instance], images: ImageProvider) -> dict[str, Snapshot]:
@@ -134,12 +136,15 @@ class Run:
     session: Session
     progress: Progress
     ended: AttemptsFile  # for readers of a run under way
+    records: Records
     pace: Pace
     answers: Journal
     kept: KeptAttempts
     seen: Seen = field(default_factory=Seen)
     results: dict[Place, Result] = field(default_factory=dict)
     tested: Counter[str] = field(default_factory=Counter)  # instance id -> its results by now
+    whole: set[str] = field(default_factory=set)  # checkpoints of which every attempt has ended
+    testing: dict[str, list[asyncio.Task[None]]] = field(default_factory=dict)  # of each checkpoint or reference
 
     def facts(self) -> dict[str, Any]:
         """What the run saw: data set, images, base trees, and the weights' revisions."""
@@ -166,7 +171,8 @@ class Run:
         async with asyncio.TaskGroup() as tests:
             for kind in config.references:
                 for instance in self.instances:
-                    tests.create_task(self._test_reference(kind, instance, testing))
+                    test = tests.create_task(self._test_reference(kind, instance, testing))
+                    self.testing.setdefault(kind, []).append(test)
             start_test = partial(self._start_test, tests, testing)
             ahead = Ahead(repairing, start_test, partial(self._keep, stage=testing, work=Work()))
             own = (self.proposer, self.folder, self.answers, self.kept, self.pace, ahead)
@@ -183,10 +189,16 @@ class Run:
         return [self._with_checkpoint(result, costs) for result in results]
 
     async def _ask(self, shared: Checkpoints, checkpoint: CheckpointConfig, stage: Stage) -> None:
-        """Ask one checkpoint for all of its attempts."""
+        """Ask one checkpoint for all of its attempts; when these are tested, write what is known by now."""
         with stage.running(checkpoint.name):
             await shared.ask(checkpoint)
         stage.add()
+        await asyncio.gather(*self.testing.get(checkpoint.name, ()))
+        self.whole.add(checkpoint.name)
+        if len(self.whole) < len(self.config.checkpoints):
+            whole = {*self.whole, *(kind for kind in self.config.references if _done(self.testing[kind]))}
+            finished = [result for result in self._finished() if result.attempt.checkpoint in whole]
+            await self.records.write_so_far(finished, self.facts())
 
     def _with_checkpoint(self, result: Result, costs: Mapping[str, CheckpointCost]) -> Result:
         attempt = result.attempt
@@ -209,7 +221,8 @@ class Run:
         return [(*group, instance.instance_id) for group in groups for instance in self.instances]
 
     def _start_test(self, tests: asyncio.TaskGroup, stage: Stage, proposal: Proposal) -> None:
-        tests.create_task(self._test(proposal, stage))
+        test = tests.create_task(self._test(proposal, stage))
+        self.testing.setdefault(proposal.checkpoint.name, []).append(test)
 
     async def _test(self, proposal: Proposal, stage: Stage) -> None:
         instance, candidates, config = proposal.instance, proposal.candidates, self.config
@@ -260,3 +273,7 @@ class Run:
             if snapshot := self.snapshots.get(attempt.instance_id):
                 snapshot.release()
         stage.count(work.known)
+
+
+def _done(tasks: Sequence[asyncio.Task[None]]) -> bool:
+    return all(task.done() for task in tasks)

@@ -1,6 +1,6 @@
 """What a run leaves for its readers: predictions, reports, patches, logs and tables, each file whole."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from harness.report.stage_tables import stages_csv, stages_markdown
 from harness.report.summary import Attempt, SummaryRow, summarise
 
 INSTANCES = "instances.jsonl"
+TABLES = ("table.md", "table.csv", "stages.csv")
 
 
 @dataclass(frozen=True)
@@ -38,16 +39,23 @@ def write_instances(folder: RunFolder, instances: Iterable[Instance]) -> None:
 
 
 def write_results(
-    folder: RunFolder, results: Sequence[Result], log_path: Callable[[Verdict], Path], soundness: Soundness
+    folder: RunFolder,
+    results: Sequence[Result],
+    log_path: Callable[[Verdict], Path],
+    soundness: Soundness,
+    written: Collection[tuple[str, str | None]] = (),
 ) -> list[SummaryRow]:
     """Write everything derived from ``results`` into the run's folder; returns the rows of its tables.
 
-    Each report says which instances ``soundness`` excludes, with the rates over all and over the rest.
+    Each report says which instances ``soundness`` excludes, with the rates over all and over the rest. Of the
+    checkpoints and conditions in ``written`` the folder has the same files already.
     """
     groups: dict[tuple[str, str | None], list[Result]] = {}
     for result in results:
         groups.setdefault((result.attempt.checkpoint, result.attempt.condition), []).append(result)
     for (checkpoint, condition), group in groups.items():
+        if (checkpoint, condition) in written:
+            continue
         _write_group(folder, folder.part(checkpoint, condition), group, log_path, soundness)
     rows = summarise(result.attempt for result in results)
     stages = summarise_stages(

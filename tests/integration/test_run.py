@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
+import yaml
 
 from harness.common.docker_client import RUN_LABEL
 from harness.common.run_folder import run_label
@@ -339,3 +340,35 @@ def table_rows(output: Path) -> list[dict[str, str]]:
 def verdict_keys(output: Path) -> set[str]:
     lines = (output / "checkpoints" / "stub" / "gt-file" / "verdicts.jsonl").read_text().splitlines()
     return {json.loads(line)["key"] for line in lines}
+
+
+def test_tables_stand_after_each_checkpoint_survive_a_kill_and_leave_when_the_run_file_changes(
+    miniature_rows, stub, tmp_path
+) -> None:
+    url, _ = stub
+    output, whole = tmp_path / "out", tmp_path / "whole"
+    two = [{"name": name, "endpoint": url, "revision": name} for name in ("first", "second")]
+    keys = {"checkpoints": two, "conditions": ["gt-file"], "references": ["gold"]}
+    run_file = write_run_file(tmp_path / "run.yaml", miniature_rows, {}, **keys)
+    finish(run_file, whole)
+    kill_when(run_file, output, lambda: (output / "ablation.parquet").exists())
+    assert {row["checkpoint"] for row in table_rows(output)} - {"gold"} == {"first"}
+    assert (output / "checkpoints" / "first" / "gt-file" / "verdicts.jsonl").is_file()
+    assert not (output / "checkpoints" / "second").exists()
+    frozen = yaml.safe_load((output / "frozen.yaml").read_text())
+    assert "first" in frozen["checkpoints"]
+    finish(run_file, output)
+    assert scores(output) == scores(whole)
+    assert sorted(answers(output)) == sorted(answers(whole))
+    assert not (output / "earlier").exists()
+
+    before = (output / "table.md").read_text()
+    two.pop(0)
+    run_file = write_run_file(tmp_path / "run.yaml", miniature_rows, {}, **keys)
+    printed = finish(run_file, output)
+    [place] = (output / "earlier").iterdir()
+    assert str(place) in " ".join(printed.split()).replace(" ", "") or place.name in printed.replace("\n", "")
+    assert (place / "table.md").read_text() == before
+    assert {row["checkpoint"] for row in scores(output)} == {"gold", "second"}
+    assert [path.name for path in sorted((output / "checkpoints").iterdir())] == ["gold", "second"]
+    assert (place / "checkpoints" / "first" / "gt-file" / "verdicts.jsonl").is_file()
