@@ -15,6 +15,7 @@ from harness.config.schema import RunConfig
 from harness.core.conditions import REFERENCES
 from harness.errors import InputError
 from harness.miniature.generate import generate
+from harness.model.checkpoint import serves_on_cpu
 from harness.packing.metrics_file import METRICS
 
 SEED = 0
@@ -31,12 +32,22 @@ def prepare_demo(folder: Path, count: int) -> RunConfig:
     made = generate(folder / "instances", SEED, count)
     rows = folder / "instances" / "rows-with-images.jsonl"
     build_instances(str(made.rows), recipes=made.recipes, rows=rows)
-    settings = pipeline_settings(SAMPLES) | {
+    settings = demo_settings(serves_on_cpu()) | {
         "dataset": {"path": str(rows.relative_to(folder))},
         "checkpoints": shipped_checkpoints(),
     }
     write_whole(folder / "run.yaml", yaml.safe_dump(settings, sort_keys=False))
     return load_run_file(folder / "run.yaml")
+
+
+def demo_settings(on_cpu: bool) -> dict[str, Any]:
+    """What the demo's run file says of the pipeline.
+
+    A start of vLLM takes much longer than the few questions after it, and most of it keeps one processor busy: on a CPU
+    the next server starts meanwhile.
+    """
+    settings = pipeline_settings(SAMPLES)
+    return settings | {"serving": settings["serving"] | {"ahead": 1}} if on_cpu else settings
 
 
 def shipped_checkpoints() -> list[dict[str, str]]:
