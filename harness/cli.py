@@ -70,6 +70,22 @@ def run(
 
 
 @app.command()
+def plan(
+    run_file: Annotated[Path, typer.Argument(help="Run file (YAML).")],
+    overrides: Annotated[list[str] | None, typer.Argument(help="key.sub=value, over the file.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Say what `run` would do, without starting anything: what is known, what is to come, what a change asks anew."""
+    from harness.common.files import json_text
+    from harness.config.load import load_run_file
+    from harness.pipeline.plan import plan as make_plan
+    from harness.pipeline.plan_text import plan_text
+
+    found = make_plan(load_run_file(run_file, overrides or ()))
+    say(json_text(found.document()) if as_json else plan_text(found), nl=False)
+
+
+@app.command()
 def evaluate(
     dataset: DatasetOption,
     predictions: Annotated[

@@ -48,6 +48,12 @@ DETERMINING = (
 CPU_HEAD_SIZES = (32, 64, 80, 96, 112, 128, 160, 192, 224, 256, 512)
 # Parameters of generation_config.json that vLLM takes as defaults, with the value that has no effect.
 DRAWING = {"top_k": 0, "min_p": 0.0, "repetition_penalty": 1.0, "presence_penalty": 0.0, "frequency_penalty": 0.0}
+# Server arguments about room, logs and loading: they bear on how quickly a server answers, and not on what.
+INDIFFERENT = (
+    "--gpu-memory-utilization", "--kv-cache-memory-bytes", "--kv-cache-memory", "--swap-space", "--download-dir",
+    "--disable-log-stats", "--disable-log-requests", "--enable-log-requests", "--uvicorn-log-level",
+    "--max-parallel-loading-workers", "--api-server-count",
+)  # fmt: skip
 LENGTH_KEYS = ("max_position_embeddings", "n_positions", "max_seq_len", "seq_length", "max_sequence_length")
 LARGE = 1 << 20  # bytes; hashes of files from this size on are remembered
 # A file touched this recently could change again without its time stamp moving: its hash is not remembered.
@@ -264,13 +270,13 @@ def served_revision(checkpoint: CheckpointConfig, args: Sequence[str] = (), batc
 def checkpoint_revision(path: Path, extra: Sequence[str] = ()) -> str:
     """Hash (32 hex digits) of everything that determines a checkpoint's answers, wherever its folder lies.
 
-    That is every determining file of the folder and the server arguments ``extra``, with the content of
-    the files and folders which those name. vLLM's own version is left to the run's frozen file. Hashes
+    That is every determining file of the folder and the server arguments ``extra`` but for `INDIFFERENT` ones, with the
+    content of the files and folders which those name. vLLM's own version is left to the run's frozen file. Hashes
     of large files are remembered in `harness.common.paths.cache_folder`.
     """
     files = {file.name: file for file in _determining(path)}
     arguments = []
-    for position, text in enumerate(extra):
+    for position, text in enumerate(answering_arguments(extra)):
         flag, equals, value = text.partition("=")
         target = value if equals else text
         if target and os.path.exists(target):  # noqa: PTH110 - pathlib raises on JSON values too long for a name
@@ -283,6 +289,19 @@ def checkpoint_revision(path: Path, extra: Sequence[str] = ()) -> str:
     with ThreadPoolExecutor(max_workers=4) as pool:
         content = dict(zip(files, pool.map(_file_hash, files.values()), strict=True))
     return content_key(files=content, arguments=arguments)
+
+
+def answering_arguments(args: Sequence[str]) -> tuple[str, ...]:
+    """The server arguments that can change an answer: all but the `INDIFFERENT` ones and their values."""
+    kept: list[str] = []
+    dropped = False  # whether the value of the last flag, if it comes by itself, goes with it
+    for text in args:
+        if text.startswith("--"):
+            dropped = text.partition("=")[0].replace("_", "-") in INDIFFERENT
+        if not dropped:
+            kept.append(text)
+        dropped = dropped and "=" not in text
+    return tuple(kept)
 
 
 def _determining(folder: Path) -> list[Path]:
