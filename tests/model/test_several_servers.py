@@ -18,7 +18,7 @@ from harness.miniature.checkpoints import write_random_checkpoint
 from harness.model import connection, endpoint, patience, several_servers
 from harness.model.client import open_model
 from harness.model.remote import endpoint_revision
-from harness.model.serving_places import Place, Spot
+from harness.model.serving_places import Place, Places, Spot
 from harness.model.several_servers import in_order
 
 SAMPLING = Sampling(temperature=0.5, max_tokens=10)
@@ -182,11 +182,45 @@ def test_what_cannot_be_meant_is_said(keys, said):
         CheckpointConfig(name="tiny", **keys)
 
 
-async def test_replicas_share_the_instances_of_a_checkpoint(journal, tmp_path, monkeypatch):
+@pytest.fixture
+def stub(tmp_path, monkeypatch):
+    """A checkpoint in the working folder, and the stub in vLLM's place."""
     monkeypatch.setenv("PYTHONPATH", str(STUB))
     monkeypatch.syspath_prepend(str(STUB))
     monkeypatch.chdir(tmp_path)
     write_random_checkpoint(tmp_path / "checkpoint", seed=1)
+
+
+async def test_the_next_checkpoints_server_is_up_before_its_turn_and_asked_at_it(stub, journal, tmp_path):
+    places = Places(ahead=1)
+    configs = [
+        CheckpointConfig(name=name, path=tmp_path / "checkpoint", server_args=(f"--seed={name}",)) for name in "12"
+    ]
+
+    async def ask(config, done: asyncio.Event) -> str:
+        async with places.take(config) as place:
+            place.memory = lambda: (1 << 50, 1 << 50)
+            async with open_model(config, ServingConfig(), 8, tmp_path, journal, place) as model:
+                text = (await model.answer("why?", SAMPLING, 0)).text
+                await done.wait()
+                return text
+
+    done = asyncio.Event()
+    first = asyncio.create_task(ask(configs[0], done))
+    while len(journal) < 2:  # its prompt and its answer
+        await asyncio.sleep(0.01)
+    second = asyncio.create_task(ask(configs[1], done))
+    while "POST" not in (log.read_text() if (log := tmp_path / "2.server.log").exists() else ""):
+        await asyncio.sleep(0.01)
+    await asyncio.sleep(0.3)
+    assert len(journal) == 2
+    done.set()
+    assert await asyncio.gather(first, second) == ["ok", "ok"]
+    ended = [json.loads(line) for line in (tmp_path / "journal" / "servers.jsonl").read_text().splitlines()]
+    assert {end["checkpoint"]: end["ahead"].partition(":")[0] for end in ended} == {"1": "", "2": "loaded"}
+
+
+async def test_replicas_share_the_instances_of_a_checkpoint(stub, journal, tmp_path):
     config = CheckpointConfig(name="tiny", path=tmp_path / "checkpoint", replicas=2)
     place = Place([Spot(0, ("0",)), Spot(1, ("1",))])
     async with open_model(config, ServingConfig(), 8, tmp_path, journal, place) as model:
