@@ -2,17 +2,21 @@
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from bisect import bisect_left
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from harness.reading.call_keys import CONTENT, NEW, OLD, PATH, first, looks_like_files
 from harness.reading.lenient_json import NoValue, read_string, read_value, skipped
 from harness.reading.path_names import looks_like_path
 
-MOST = 400  # objects, and calls, that are looked at
+MARGIN = 80  # characters ahead of an object that are looked at
+MOST = 400  # brackets that begin no object, and calls without literals, after which no more are looked for
 DEEPEST = 8  # parameters within parameters
 
 _OBJECT = re.compile(r"\{(?=\s*(?:[\"'/#]|\w+\s*:|\}))")
+_WITHIN = re.compile(r"(?:[=(+]|\b(?:return|yield|in|assert|raise|await))\s*")  # ahead of an object in source
+_FENCE = re.compile(r"(?<![^\n])[ \t]*(?:```|~~~)([^\n]*)\n?\s*(\S?)")
 _CALL = re.compile(
     r"(?:(?<![^\n])|(?<=[\[>(,`]))[ \t]*(?:print\()?(?:\w+\.){0,3}(?:str_replace(?:_editor|_based_edit_tool)?"
     r"|(?:edit|replace|search_replace|search_and_replace)(?:_in)?(?:_file)?|(?:write|create)(?:_to)?(?:_file)?"
@@ -31,7 +35,10 @@ def called(text: str, cut: bool) -> list[dict[str, Any]]:
 def _objects(text: str, cut: bool) -> Iterator[dict[str, Any]]:
     """The objects in a text that are calls, however deep their parameters lie."""
     decoder, position = json.JSONDecoder(strict=False), 0
-    for _ in range(MOST):
+    fences = list(_FENCE.finditer(text)) if "{" in text else []
+    starts = [fence.start() for fence in fences]
+    failed = 0
+    while failed < MOST:
         found = _OBJECT.search(text, position)
         if not found:
             return
@@ -44,10 +51,22 @@ def _objects(text: str, cut: bool) -> Iterator[dict[str, Any]]:
                 if cut and end >= len(text.rstrip()) and not text.rstrip().endswith("}"):
                     return
             except NoValue:
-                position += 1
+                position, failed = position + 1, failed + 1
                 continue
-        yield from _calls_in(value)
+        if _alone(text, position, fences[: bisect_left(starts, position)]):
+            yield from _calls_in(value)
         position = end
+
+
+def _alone(text: str, position: int, fences: Sequence[re.Match[str]]) -> bool:
+    """Whether an object stands for itself, and is no part of the source on its line or in the fence around it.
+
+    ``fences``: the lines ahead of it that open and close them.
+    """
+    line = text[max(0, position - MARGIN) : position].rsplit("\n", 1)[-1]
+    if any(_WITHIN.fullmatch(line, start) for start in range(max(0, len(line) - 12), len(line))):
+        return False
+    return len(fences) % 2 == 0 or "json" in fences[-1][1] or fences[-1][2] in tuple("{[<\"'/#") or not fences[-1][2]
 
 
 def _calls_in(value: Any, depth: int = 0) -> Iterator[dict[str, Any]]:
@@ -84,13 +103,14 @@ def _with(member: Any, shared: Mapping[str, str]) -> Any:
 def _python(text: str) -> Iterator[dict[str, Any]]:
     """The calls as Python writes them, if nothing but such calls stands on their lines, or in the fence around them."""
     calls, outside, position = [], [], 0
-    for _ in range(MOST):
+    failed = 0
+    while failed < MOST:
         found = _CALL.search(text, position)
         if not found:
             break
         parameters, end = _parameters(text, found.end())
         if parameters is None:
-            position = found.end()
+            position, failed = found.end(), failed + 1
             continue
         outside.append(text[position : found.start()])
         calls.append(parameters)

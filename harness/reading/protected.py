@@ -14,7 +14,7 @@ _MARKERS = re.compile(
 )
 _STRINGS = re.compile(r'"\w+"\s*+:\s*+"(?:[^"\\\n]|\\.)*+"')  # of JSON, behind their keys
 _QUOTES = "\"'`"
-_COMMENT = re.compile(r"(?:[ \t]*\S.*|[ \t]+)(?:#|//|/\*|--|;)[ \t]*")  # behind source, or indented as source is
+_COMMENT = re.compile(r"(?:[ \t]*\S.*|[ \t]+)(?:#|//|/\*)[ \t]*")  # behind source, or indented as source is
 
 
 class Protected:

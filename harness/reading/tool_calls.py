@@ -16,7 +16,6 @@ _NAMES = (
     r"|(?:edit|replace|create|change|code_change|modification|update)(?:_in)?(?:_file)?|write(?:_to)?(?:_file)|file_edit"
 )
 _CALL = re.compile(rf"<({_NAMES})((?:\s[^<>]{{0,400}})?)>")
-_CLOSE = {"function": "</function>", "invoke": "</invoke>"}
 _PARAMETER = re.compile(rf"<(?:parameter=|parameter name=[\"'])?({_KEYS})[\"']?(?:[ \t][^<>]{{0,200}})?>")
 _ATTRIBUTE = re.compile(rf"\b({'|'.join(PATH)})\s*=\s*[\"']([^\"'<>]+)[\"']")
 _SPACED = re.compile(r"(</?)\w{1,20}:(?=(?:invoke|parameter|function_calls)\b)")  # a prefix of every tag

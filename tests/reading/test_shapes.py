@@ -222,6 +222,29 @@ async def test_source_that_speaks_of_such_marks_stays_source(new):
     assert await outcome(json.dumps({**CALL, "new_str": new})) == right
 
 
+@pytest.mark.parametrize(
+    "new",
+    [
+        '    x = {"path": "setup.py", "content": "y"}\n    return x\n',
+        '    return [\n        {"path": "setup.py", "old": "x = 1", "new": "y"},\n    ]\n',
+        '    return call({"path": "setup.py", "old_str": "x = 1", "new_str": "y"})\n',
+        "    return {'setup.py': 'y = 1\\n'}\n",
+    ],
+)
+async def test_objects_in_source_are_no_calls(new):
+    right = {P: OVEN.replace(OLD, new)}
+    assert await outcome(f"{P}\n```python\n{right[P]}```\n") == right
+    diff = "".join(f"+{line}\n" for line in new.splitlines())
+    assert await outcome(f"--- a/{P}\n+++ b/{P}\n@@ -10,2 +10,3 @@\n def cool(degrees):\n-{OLD}{diff}") == right
+
+
+@pytest.mark.parametrize(
+    "end", ["so be it; </think>\n", "so be it -- </think>\n", "so be it </think>", "# x\n</think>\n"]
+)
+async def test_thinking_ends_behind_a_sentence(end):
+    assert await outcome(f"{DRAFT}{end}{ANSWER}") == {P: FIXED}
+
+
 @pytest.mark.parametrize("tag", ["<think>", "</think>", "</details>", "<details><summary>Thinking</summary>"])
 async def test_tags_in_the_strings_of_a_call_and_in_whole_files_stay(tag):
     right = {P: OVEN.replace(OLD, f'    return "{tag}"  # {tag}\n')}
