@@ -66,6 +66,8 @@ AROUND = (
         "- {}",
         "[{}]",
         "> {}",
+        "> Thinking\n> {}",
+        "<details><summary>Thinking</summary>\n{}</details>\n{}",
     ),
     *("<thought>{}</thought>{}", "analysis {}assistantfinal{}", "{}\n## The report\n<report>\n{}", "{}<|im_end|>\n{}"),
 )
@@ -86,6 +88,12 @@ def part(rng: random.Random) -> str:
             f"*** Begin Patch\n*** Update File: {path}\n@@ def f(x):\n{signed}*** End Patch\n",
             f"<edit><path>{path}</path><old_str>{old}</old_str><new_str>{new}</new_str></edit>\n",
             json.dumps({"path": path, "old_str": old, "new_str": new}),
+            "<|channel|>commentary to=functions.edit<|message|>" + json.dumps({"path": path, "old": old, "new": new}),
+            f"str_replace(path={path!r}, old_str={old!r}, new_str={new!r})\n",
+            f"<write_to_file>\n<path>{path}</path>\n<content>\n{new}</content>\n</write_to_file>\n",
+            f'<file path="{path}">\n{new}</file>\n',
+            f"```diff\n@@ -{rng.randrange(99)},3 +1 @@\n{signed}```\n",
+            f"https://github.com/a/b/blob/main/{path}\n<<<<<<< SEARCH\n{old}=======\n{new}>>>>>>> REPLACE\n",
             f"{path}\n```\n{new}```\n",
             f"{path}\nlines: {rng.randrange(99)}-{rng.randrange(99)}, {old}\nmethod: {new}\n",
         )
