@@ -86,6 +86,17 @@ def plan(
 
 
 @app.command()
+def status(
+    folder: Annotated[Path, typer.Argument(metavar="RUN", help="Output folder of a run.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Say how a run stands that goes on elsewhere, or how it ended."""
+    from harness.common.status import status_document, status_text
+
+    say(status_document(folder) if as_json else status_text(folder), nl=False)
+
+
+@app.command()
 def evaluate(
     dataset: DatasetOption,
     predictions: Annotated[

@@ -11,6 +11,8 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from itertools import islice
+from pathlib import Path
 from types import TracebackType
 from typing import Self, TextIO
 
@@ -18,11 +20,16 @@ from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 
+from harness.common.event_log import EventLog, StageState
 from harness.common.inert import inert
 from harness.common.inert_console import inert_console
 
 PLAIN_INTERVAL = 5.0  # seconds between two plain lines, at least
+LEAST_INTERVAL = 0.2  # seconds between two looks at what changed
 NAMES_SHOWN = 2  # of the things that run now
+NAMES_LOGGED = 8  # likewise, in an event log
+ALIVE_LINES = 60.0  # seconds after which a plain line comes although nothing changed
+BAR, NARROW_BAR, NARROW = 20, 8, 110  # columns of a bar; and on a terminal with fewer columns than that
 PACE_SECONDS, PACE_SAMPLES = 120.0, 10  # the pace is that of so long, and of so many moments when something was done
 
 
@@ -129,6 +136,13 @@ class Stage:
         shown = ", ".join(names[:NAMES_SHOWN])
         return f"{shown} and {more} more" if more > 0 else shown
 
+    def state(self) -> StageState:
+        """All of it now, as an event log has it."""
+        left, (done, total) = self.seconds_left(), self.counts()
+        with self._lock:
+            running = tuple(islice(self._running, NAMES_LOGGED))
+        return StageState(self.name, done, total, self.known(), None if left is None else round(left, 1), running)
+
 
 class Progress:
     """Shows stages while it is entered. Log lines that go to stderr come out above the live display."""
@@ -138,8 +152,15 @@ class Progress:
         stream: TextIO | None = None,
         interval: float = PLAIN_INTERVAL,
         clock: Callable[[], float] = time.monotonic,
+        events: Path | None = None,
     ) -> None:
-        """``stream`` is stderr if not given; plain lines come at least ``interval`` seconds apart."""
+        """``stream`` is stderr if not given; plain lines come at least ``interval`` seconds apart.
+
+        ``events``: a file for an `EventLog`.
+        """
+        self._events = EventLog(events) if events else None
+        self._ended = threading.Event()
+        self._watching = threading.Thread(target=self._watch, name="progress", daemon=True)
         self._stream = stream if stream is not None else sys.stderr
         self._console = inert_console(self._stream)
         self._interval = interval
@@ -166,27 +187,45 @@ class Progress:
             handlers = _handlers_on(self._stream)
             self._exit.enter_context(self._live)
             self._exit.enter_context(_redirected(handlers, sys.stderr))
+        self._watching.start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._exit.close()
+        self._ended.set()
+        self._watching.join()
         if self._live is None:
             self._write_line(last=True)
         self._live = None
+        if self._events:
+            self._events.end(self._states())
+
+    def _watch(self) -> None:
+        """See to it that what is shown and logged is never older than the interval, whatever changes or does not."""
+        while not self._ended.wait(max(self._interval, LEAST_INTERVAL)):
+            if self._live is None:
+                self._write_line(last=False, alive=self._clock() - self._last_time >= ALIVE_LINES)
+            if self._events:
+                self._events.note(self._states())
+
+    def _states(self) -> tuple[StageState, ...]:
+        with self._lock:
+            stages = list(self._stages)
+        return tuple(stage.state() for stage in stages)
 
     def _changed(self) -> None:
         if self._live is None:
             self._write_line(last=False)
 
-    def _write_line(self, last: bool) -> None:
+    def _write_line(self, last: bool, alive: bool = False) -> None:
         with self._lock:
             now = self._clock()
             if not last and now - self._last_time < self._interval:
                 return
             line = " | ".join(filter(None, map(_describe, self._stages)))
-            if line and line != self._last_line:
+            if line and (line != self._last_line or alive):
                 self._stream.write(line + "\n")
                 self._stream.flush()
                 self._last_line, self._last_time = line, now
@@ -194,12 +233,12 @@ class Progress:
     def _picture(self) -> Table:
         with self._lock:
             stages = list(self._stages)
-        grid = Table.grid(padding=(0, 1))
+        grid = Table.grid(padding=(0, 1), expand=True)  # so that names alone give way
         grid.add_column(no_wrap=True)
-        grid.add_column(width=20)
+        grid.add_column(width=NARROW_BAR if self._console.width < NARROW else BAR)
         for _ in range(3):
             grid.add_column(justify="right", no_wrap=True)
-        grid.add_column(no_wrap=True, overflow="ellipsis", style="dim")
+        grid.add_column(no_wrap=True, overflow="ellipsis", style="dim", ratio=1)
         for stage in stages:
             done, total = stage.counts()
             bar = ProgressBar(total=max(total, 1), completed=done)

@@ -14,6 +14,7 @@ from functools import partial
 from typing import Any
 
 from harness.common.collect import collect
+from harness.common.event_log import EVENTS
 from harness.common.journal import Journal
 from harness.common.open_files import allow_open_files
 from harness.common.paths import cache_folder
@@ -82,7 +83,7 @@ def run_pipeline(config: RunConfig, pace: Pace | None = None, html: bool = False
             derived_store(folder.path) as kept,
             folder.journal("answers") as answers,
             evaluation_session(instances, config.evaluation, folder, images, recipes) as session,
-            Progress() as progress,
+            Progress(events=folder.path / EVENTS) as progress,
         ):
             require_validation(config.validation, session.testbeds)
             localizer = Localizer(prompts, config.localization, config.sampling, store)
