@@ -1,10 +1,11 @@
 """Error rates of comparisons and gates by simulation: python benchmarks/error_rates.py [--check] [--runs N].
 
 Each line is one situation, simulated so often: how many of the true differences lie below the lower and above the
-upper one-sided bound (each promised for 5%), or outside the 95% interval; how often a gate whose candidate is exactly
-at the margin holds, and how often it is broken (5% each); how often and how early a gate finds a candidate that is 10
-points worse; how many verdicts change with the order in which outcomes come. An error may be one point off what is
-promised; where a method is careful by design, only above. Fewer runs than 10,000 add three standard errors to that.
+upper one-sided bound (each promised for 5%), or outside the 95% interval; how often the interval of a single rate
+misses it (5%); how often a gate whose candidate is exactly at the margin holds, and how often it is broken (5% each);
+how often and how early a gate finds a candidate that is 10 points worse; how many verdicts change with the order in
+which outcomes come. An error may be one point off what is promised; where a method is careful by design, only above.
+Fewer runs than 10,000 add three standard errors to that.
 With --check the exit status is 1 when a target is missed.
 """
 
@@ -23,13 +24,16 @@ from parts.worlds import VERIFIED, World, draw_arm, paired, scores, shift_of
 
 from harness.statistics.betting import table_gate
 from harness.statistics.compare import compare
+from harness.statistics.fit import FEWEST_SEEDS
 from harness.statistics.group_sequential import checkpoint_gate
 from harness.statistics.order import Plan, Stopped
+from harness.statistics.rate import rate
 from harness.statistics.requirement import Decision, parse_requirement
 
 RUNS, CHUNK = 10_000, 100
 EXACT, CAREFUL = (0.04, 0.06), (0.0, 0.06)  # errors where 5% is promised, and 5% at most
 REQUIREMENT = parse_requirement("resolve_rate >= -2pp @ 95%")
+ALONE = 300  # instances of a rate that stands alone
 EARLIER = 6  # checkpoints that a history has beside the baseline
 SEED = 20_260_301
 PLAIN, CROSSED = World(), World(seeds=0.5, luck=1.0)
@@ -91,6 +95,27 @@ def repositories(random: Generator, world: World, others: bool) -> Counts:
         return {"outside": outside(0.0, found.repositories.interval)}
     truth = float((world.rate(shifts / 2) - world.rate(-shifts / 2)) @ np.array(VERIFIED) / len(members))
     return {**tails(truth, *found.bounds), "outside": outside(truth, found.interval)}
+
+
+def one_rate(
+    random: Generator, world: World, shape: tuple[int, int], ungraded: float = 0.0, members: np.ndarray | None = None
+) -> Counts:
+    """The rate of one arm: of these checkpoints over other instances, with three seeds or more of other trainings, too.
+
+    ``members`` are the instances' repositories, which differ in their difficulty; the truth is theirs. What is not
+    graded counts as failed, and so it does in the truth.
+    """
+    clusters = 0.0 if members is None else world.repositories * random.standard_normal(len(VERIFIED))
+    moved = 0.0 if members is None else clusters[members]
+    difficulty = random.standard_normal(ALONE if members is None else len(members))
+    grid, own = draw_arm(random, world, difficulty, moved, shape)
+    grid[random.random(grid.shape) < ungraded] = np.nan
+    trained = world.over_trainings() if shape[0] >= FEWEST_SEEDS else float(world.rate(own).mean())
+    if members is not None:
+        trained = float(world.rate(clusters) @ np.array(VERIFIED) / len(members))
+    found = rate(grid)
+    truth = trained * (1 - ungraded)
+    return {"outside": outside(truth, found.interval)}
 
 
 def outside(truth: float, interval: tuple[float, float]) -> float:
@@ -160,6 +185,7 @@ def situations() -> Iterator[Situation]:
     """All lines."""
     yield from one_training()
     yield from several_trainings()
+    yield from one_arm()
     yield from over_repositories()
     yield from gates()
 
@@ -190,6 +216,19 @@ def several_trainings() -> Iterator[Situation]:
         run = partial(trainings, world=CROSSED, instances=300, seeds=seeds, ungraded=ungraded)
         holes = f", {ungraded:.0%} not graded" if ungraded else ""
         yield Situation(f"{seeds} seeds: other trainings{holes}", run, {"outside": CAREFUL})
+
+
+def one_arm() -> Iterator[Situation]:
+    """Intervals of a single rate, as every table shows them."""
+    for seeds, ungraded in ((1, 0.0), (2, 0.0), (3, 0.0), (5, 0.0), (1, 0.1), (2, 0.1), (3, 0.1), (5, 0.1)):
+        run = partial(one_rate, world=CROSSED, shape=(seeds, 1), ungraded=ungraded)
+        holes = f", {ungraded:.0%} not graded" if ungraded else ""
+        whose = "other trainings" if seeds >= FEWEST_SEEDS else "these checkpoints"
+        yield Situation(f"one rate, {seeds} seeds: {whose}{holes}", run, {"outside": EXACT})
+    yield Situation("one rate, 3 samples", partial(one_rate, world=PLAIN, shape=(1, 3)), {"outside": EXACT})
+    members = np.repeat(np.arange(len(VERIFIED)), VERIFIED)
+    run = partial(one_rate, world=World(repositories=0.8), shape=(1, 1), members=members)
+    yield Situation("one rate, repositories that differ: these", run, {"outside": CAREFUL})
 
 
 def over_repositories() -> Iterator[Situation]:

@@ -33,6 +33,10 @@ class World:
         rates: Vector = expit(LEVEL + np.asarray(shift)[..., None] + spread * _POINTS) @ _WEIGHTS
         return rates
 
+    def over_trainings(self) -> float:
+        """True share over all trainings."""
+        return float(self.rate(self.seeds * _POINTS) @ _WEIGHTS)
+
 
 @lru_cache(maxsize=64)
 def shift_of(world: World, difference: float) -> float:
