@@ -4,7 +4,7 @@ import re
 from typing import TYPE_CHECKING
 
 from harness.common.inert import one_line
-from harness.compare.ablation_tables import Printed, Table
+from harness.compare.printed_table import Printed, Table
 from harness.report.result_tables import markdown_table
 
 if TYPE_CHECKING:

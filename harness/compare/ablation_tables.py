@@ -1,10 +1,12 @@
 """The ablation's printed tables, at most eight columns each, with what is said above and beneath: values in and out."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 from harness.compare.ablation_values import METRICS, Ablation, AblationRow, Held, View, mean_of
 from harness.compare.group_costs import Costs
+from harness.compare.printed_table import WIDEST, Cell, Printed, Table
+from harness.compare.series import series_of
+from harness.compare.series_table import series_tables
 from harness.core.conditions import Condition
 from harness.report.difference_format import bounds, points, probability
 from harness.report.format import NONE, number, percent, span, tokens
@@ -15,7 +17,6 @@ from harness.statistics.compare import THESE_ALONE, Comparison
 from harness.statistics.rate import RATE_METHODS, Rate
 from harness.statistics.requirement import Metric
 
-WIDEST = 8  # columns of a printed table
 WORDS: dict[Metric, str] = {"resolve_rate": "resolved", "similarity": "similarity", "empty_rate": "empty"}
 MAIN_METRICS = (  # of a packing, as Table 13 of arXiv 2603.00729 has them; the first name that is there
     ("tokens (B)", ("trained_tokens_billion", "tokens_billion")),
@@ -40,32 +41,6 @@ SIMILARITY_NOTE = (
 )
 
 
-@dataclass(frozen=True)
-class Cell:
-    """A text, and whether it is the best of its column and distinguishable from all others."""
-
-    text: str
-    best: bool = False
-
-
-@dataclass(frozen=True)
-class Table:
-    """A title, the columns' names, and a row of cells for each group."""
-
-    title: str
-    columns: tuple[str, ...]
-    rows: tuple[tuple[Cell, ...], ...]
-
-
-@dataclass(frozen=True)
-class Printed:
-    """All of it, in reading order."""
-
-    above: tuple[str, ...]
-    tables: tuple[Table, ...]
-    beneath: tuple[str, ...]
-
-
 Column = tuple[str, Callable[[AblationRow], Cell]]
 
 
@@ -74,6 +49,7 @@ def printed(found: Ablation) -> Printed:
     tables = [
         _scores(found),
         *_by_condition(found),
+        *series_tables(series_of(found)),
         _selection(found),
         _against(found),
         *_packing(found),

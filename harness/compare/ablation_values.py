@@ -10,7 +10,7 @@ import numpy as np
 
 from harness.compare.finished import Arm
 from harness.compare.group_costs import Costs, group_costs
-from harness.compare.groups_of_run import FinishedGroup, FinishedRun, named_conditions
+from harness.compare.groups_of_run import FinishedGroup, FinishedRun, merged, named_conditions
 from harness.compare.run_changes import require_one_dataset, settings_changes
 from harness.compare.scores import cells, paired
 from harness.core.conditions import Condition
@@ -120,7 +120,7 @@ def ablation(runs: Sequence[FinishedRun], baseline: str | None = None) -> Ablati
     ``baseline`` names a group; by default it is the one of concat-then-split, or the first. Raises InputError if there
     is no checkpoint, two runs have a group of one name, or there is no such group.
     """
-    groups = sorted((found for run in runs for found in run.groups), key=_place)
+    groups = sorted(merged(found for run in runs for found in run.groups), key=_place)
     names = [found.group.name for found in groups]
     if not groups:
         raise InputError("the folders hold no checkpoint; name the output folder of a run with checkpoints")

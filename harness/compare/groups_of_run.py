@@ -1,7 +1,7 @@
 """The groups of a finished run's checkpoints, each as one side of a comparison."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, get_args
 
@@ -16,6 +16,7 @@ from harness.compare.finished import (
     read_part,
     variants_of,
 )
+from harness.compare.run_changes import settings_changes
 from harness.compare.run_table import Totals, read_table
 from harness.core.conditions import Condition, Reference
 from harness.core.groups import Group, grouped
@@ -72,6 +73,51 @@ def read_run(folder: Path) -> FinishedRun:
     kinds = [kind for kind in get_args(Reference) if (folder / "checkpoints" / kind / "verdicts.jsonl").is_file()]
     references = {kind: read_part(folder / "checkpoints" / kind, gold) for kind in kinds}
     return FinishedRun(folder, tuple(groups), references, frozen)
+
+
+def merged(groups: Iterable[FinishedGroup]) -> list[FinishedGroup]:
+    """Groups of several runs, of which those that differ in their seeds alone become one.
+
+    Runs of other rows or other settings stay apart, and so do groups that share a seed.
+    """
+    found: list[FinishedGroup] = []
+    for group in groups:
+        place = next((n for n, known in enumerate(found) if _belong_together(known, group)), None)
+        if place is None:
+            found.append(group)
+        else:
+            found[place] = _together(found[place], group)
+    return found
+
+
+def _belong_together(one: FinishedGroup, other: FinishedGroup) -> bool:
+    first, second = one.group.first, other.group.first
+    seeds = [member.seed for found in (one, other) for member in found.group.members]
+    return (
+        (first.training, first.step, first.tokens) == (second.training, second.step, second.tokens)
+        and one.group.name == other.group.name
+        and None not in seeds
+        and len(set(seeds)) == len(seeds)
+        and one.arm.parts.keys() == other.arm.parts.keys()
+        and one.arm.frozen.get("dataset") == other.arm.frozen.get("dataset")
+        and not settings_changes(one.arm, other.arm)
+    )
+
+
+def _together(one: FinishedGroup, other: FinishedGroup) -> FinishedGroup:
+    metrics = [found.packing_metrics for found in (one, other) for _ in found.group.members]
+    return FinishedGroup(
+        group=replace(one.group, members=one.group.members + other.group.members),
+        arm=replace(
+            one.arm,
+            checkpoints=one.arm.checkpoints + other.arm.checkpoints,
+            parts={condition: seeds + other.arm.parts[condition] for condition, seeds in one.arm.parts.items()},
+            gold=one.arm.gold or other.arm.gold,
+            folder=None,
+        ),
+        packing_metrics=_means(metrics),
+        totals=one.totals + other.totals,
+    )
 
 
 def _means(metrics: list[Mapping[str, float]]) -> dict[str, float]:

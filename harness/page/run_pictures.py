@@ -8,10 +8,12 @@ from typing import Any
 
 from harness.common.inert import one_line
 from harness.compare.ablation_values import Ablation
+from harness.compare.series import AllSeries, series_of
 from harness.core.conditions import REFERENCES
 from harness.core.verdict import Outcome
 from harness.page.attempt_facts import AttemptFacts, Part, funnel
 from harness.page.pictures import (
+    FORMS,
     Draw,
     Picture,
     Point,
@@ -21,6 +23,7 @@ from harness.page.pictures import (
     grid_picture,
     pass_picture,
     rates_picture,
+    render,
     series_picture,
 )
 from harness.page.run_records import RunRecords
@@ -61,9 +64,9 @@ def run_pictures(
         return {}
     rates = _group_rates(table) if table else _rates(records)
     found = {"rates": _shown("Resolve rates", "Rate and 95% interval of each.", rates_picture(rates))}
-    if table and (series := _series(table)):
+    if table and (series := series_of(table)):
         about = "Mean over the conditions with its 95% interval, for each strategy."
-        found["series"] = _shown("Over the training", about, series_picture(*series))
+        found["series"] = _shown("Over the training", about, series_picture(_points(series), series.unit))
     for baseline, comparisons in against.items():
         picture = forest_picture(_differences(comparisons), one_line(baseline))
         found["differences"] = _shown("Differences", f"Each against {one_line(baseline)}.", picture)
@@ -117,18 +120,18 @@ def _group_rates(table: Ablation) -> list[Rate]:
     ]
 
 
-def _series(table: Ablation) -> tuple[dict[str, list[Point]], str] | None:
-    """By training, the mean rate over tokens or steps; None if no training has two checkpoints with a place."""
-    found: dict[str, list[Point]] = {}
-    for row in table.rows:
-        first, score = row.group.first, row.of("resolve_rate")
-        if first.place is not None and score is not None:
-            name = one_line(" ".join(filter(None, (first.strategy, *first.labels.values()))) or "training")
-            found.setdefault(name, []).append((first.place, score.value, score.interval))
-    places = [row.group.first for row in table.rows if row.group.first.place is not None]
-    if not any(len({place for place, *_ in points}) > 1 for points in found.values()):
-        return None
-    return {name: sorted(points) for name, points in found.items()}, "tokens" if places[0].tokens else "steps"
+def series_files(found: AllSeries | None) -> dict[str, bytes]:
+    """The picture over the training in every form, by the names of its files; none without a series."""
+    if found is None:
+        return {}
+    draw, size = series_picture(_points(found), found.unit)
+    return {f"series.{form}": render(draw, size, form) for form in FORMS}
+
+
+def _points(found: AllSeries) -> dict[str, list[Point]]:
+    return {
+        one_line(one.name): [(place, rate.value, rate.interval) for place, rate in one.points] for one in found.series
+    }
 
 
 def _grid(parts: Mapping[Part, Mapping[str, AttemptFacts]], ids: Sequence[str]) -> Picture:

@@ -15,11 +15,12 @@ from typer.testing import CliRunner
 from harness.cli import app
 from harness.compare.ablation_data import document, records, write_ablation
 from harness.compare.ablation_forms import as_latex, as_markdown, latex, on_terminal
-from harness.compare.ablation_tables import WIDEST, printed
+from harness.compare.ablation_tables import printed
 from harness.compare.ablation_values import ablation
 from harness.compare.compare_command import gate_results
 from harness.compare.finished import read_arm
 from harness.compare.groups_of_run import read_run
+from harness.compare.printed_table import WIDEST
 from harness.compare.run_comparison import compare_runs
 from harness.compare.table_command import read_ablation
 from harness.core.verdict import Outcome
