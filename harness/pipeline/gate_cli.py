@@ -1,9 +1,8 @@
 """The command line of the gate: reads arguments, calls the one function that does the work, and prints."""
 
-from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NamedTuple
+from typing import Annotated
 
 import typer
 
@@ -12,10 +11,6 @@ from harness.common.options import say
 from harness.common.paths import check_file
 from harness.errors import HarnessError, InputError
 
-if TYPE_CHECKING:
-    from harness.compare.run_gate import RunGate
-
-RUN_FILES = (".yaml", ".yml")
 UNDECIDED = 3  # exit status: also if the machine failed, which says nothing of the candidate
 
 
@@ -49,15 +44,17 @@ def gate(
     from harness.compare.compare_command import no_verdict_of_the_disk, write_gate
     from harness.compare.comparison_json import gate_document
     from harness.compare.comparison_texts import gate_markdown
+    from harness.pipeline.gate_call import gate as held
 
     for path, what in ((junit, "the JUnit file"), (summary, "the summary")):
         if path is not None:
             check_file(path, what)
     with no_verdict_of_the_disk():
         try:
-            found = _found(
-                candidate, overrides or [], Asked(against, tuple(require), claim, tuple(history or ())), seed
-            )
+            found = held(
+                candidate, against, require, overrides=overrides or (), claim=claim.value, history=history or (),
+                seed=seed,
+            )  # fmt: skip
         except InputError:
             raise
         except HarnessError as error:  # the machine's, whose exit status would say that the gate is broken
@@ -66,30 +63,3 @@ def gate(
         say(json_text(gate_document(found)) if as_json else gate_markdown(found), nl=False)
         write_gate(found, junit, summary)
     raise typer.Exit(found.exit_status)
-
-
-class Asked(NamedTuple):
-    """What the command line says of the question."""
-
-    against: str
-    require: tuple[str, ...]
-    claim: ClaimChoice
-    history: tuple[str, ...]
-
-
-def _found(candidate: str, overrides: Sequence[str], asked: Asked, seed: int | None) -> "RunGate":
-    if Path(candidate).suffix in RUN_FILES:
-        return _run(candidate, overrides, asked, seed)
-    from harness.compare.compare_command import gate_results
-
-    if overrides or asked.history or seed is not None:
-        raise InputError("overrides, --history and --seed belong to a run file; leave them out for results")
-    return gate_results(candidate, asked.against, asked.require, asked.claim.value)
-
-
-def _run(run_file: str, overrides: Sequence[str], asked: Asked, seed: int | None) -> "RunGate":
-    from harness.config.load import load_run_file
-    from harness.pipeline.gate_run import Question, gate_run
-
-    question = Question(asked.against, asked.require, asked.claim.value, asked.history)
-    return gate_run(load_run_file(Path(run_file), overrides), question, seed)
