@@ -12,7 +12,7 @@ import logging
 import os
 import threading
 import zlib
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -127,26 +127,26 @@ class Journal:
         """
         self.put_all({key: record})
 
-    def put_all(self, records: dict[str, Record]) -> None:
-        """The same for several records, which one wait for the disk is enough for."""
-        lines = [_Line(key, _line(key, record)) for key, record in records.items()]
+    def put_all(self, records: dict[str, Record], once: Collection[str] = ()) -> None:
+        """The same for several records, which one wait for the disk is enough for.
+
+        Of a key in ``once`` a record that is there, or on its way, stays: many threads that bring it write it once.
+        """
+        made = {key: _Line(key, _line(key, record)) for key, record in records.items()}
         with self._lock:
-            self._waiting += lines
-        for line in lines:
+            waiting = {line.key: line for line in self._waiting}
+            kept = [waiting[key] for key in made if key in once and key in waiting]
+            new = [line for line in made.values() if line.key not in once or not self._is_there(line.key, waiting)]
+            self._waiting += new
+        for line in (*kept, *new):
             self._wait(line)
 
-    def add(self, key: str, record: Record) -> None:
-        """Write the record unless one of that key is there, and return when it is on disk; see `put`.
+    def _is_there(self, key: str, waiting: Collection[str]) -> bool:
+        return key in self._places or key in waiting
 
-        Several threads that add the same record at once write it once.
-        """
-        with self._lock:
-            if key in self._places:
-                return
-            line = next((line for line in self._waiting if line.key == key), None)
-            if line is None:
-                self._waiting.append(line := _Line(key, _line(key, record)))
-        self._wait(line)
+    def add(self, key: str, record: Record) -> None:
+        """Write the record unless one of that key is there, and return when it is on disk; see `put_all`."""
+        self.put_all({key: record}, once=(key,))
 
     def _wait(self, line: _Line) -> None:
         """Return when the line is on disk: who finds the disk free writes all lines that wait."""

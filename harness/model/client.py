@@ -120,8 +120,11 @@ class JournaledModel:
         kept = asdict(answer)
         del kept["known"], kept["key"]
         # a prompt's text is kept once, under its own hash, however many samples it has
-        prompts = {} if asked["prompt"] in self._journal else {asked["prompt"]: {"kind": "prompt", "text": prompt}}
-        self._journal.put_all({**prompts, key: {"kind": "answer", **asked, "answer": kept}})
+        records = {
+            asked["prompt"]: {"kind": "prompt", "text": prompt},
+            key: {"kind": "answer", **asked, "answer": kept},
+        }
+        self._journal.put_all(records, once=(asked["prompt"],))
 
     async def count_tokens(self, text: str) -> int:
         """Tokens of ``text`` as one user message, the chat template included."""

@@ -153,3 +153,12 @@ def test_another_record_of_a_key_has_another_checksum_and_the_same_one_keeps_it(
         again.put("a", {"value": 2})
         assert again.checksum("a") != first
         assert again.checksum("b") is None
+
+
+def test_a_record_that_many_threads_bring_beside_their_own_is_written_once(tmp_path: Path) -> None:
+    """Each thread looked whether it was there, and then several wrote it."""
+    path = tmp_path / "j.jsonl"
+    with Journal(path) as journal, ThreadPoolExecutor(32) as threads:
+        list(threads.map(lambda n: journal.put_all({"shared": {}, str(n): {}}, once=("shared",)), range(64)))
+    written = [json.loads(line)["key"] for line in path.read_text().splitlines()]
+    assert sorted(written) == sorted(["shared", *map(str, range(64))])
