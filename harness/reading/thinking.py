@@ -171,9 +171,10 @@ def _dialects() -> Dialects:
     raw = tomllib.loads(TABLE.read_text(encoding="utf-8"))
     tags = [_bracketed(name) for name in raw["tags"]]
     groups = [_groups(number, pair) for number, pair in enumerate([*tags, *raw["dialects"]])]
+    bracketed = f"(?=<)(?:{'|'.join(groups[: len(tags)])})"  # none of them is tried where no bracket stands
     wrappers = raw["wrappers"]
     return Dialects(
-        any=re.compile(f"(?={raw['begins']})(?:{'|'.join(groups)})", re.IGNORECASE),
+        any=re.compile(f"(?={raw['begins']})(?:{'|'.join([bracketed, *groups[len(tags) :]])})", re.IGNORECASE),
         each=[*(Dialect() for _ in tags), *map(_dialect, raw["dialects"])],
         brackets=len(tags),
         wrapping=re.compile(f"(?:{'|'.join(w['open'] for w in wrappers)})[ \t]*\n?", re.IGNORECASE),
