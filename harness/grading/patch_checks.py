@@ -33,6 +33,7 @@ PROJECT, SETUP = "pyproject.toml", "setup.py"
 PROJECT_FILES = (PROJECT, SETUP)  # they hold much else
 PROJECT_SECTIONS = re.compile(r"pytest|tool\.tox|ini_options|addopts|testpaths|entry-points|entry_points")
 PROJECT_KEYS = re.compile(rf"^(no|to)x$|{PROJECT_SECTIONS.pattern}")
+MOST_DOTS = 200  # in a line of TOML: the time that reading takes grows with the square of a dotted key
 CONTEXT_LINES = 3
 WORD = re.compile(r"[\w./+-]+")
 ENCODING = re.compile(rb"^[ \t\f]*#.*?coding[:=][ \t]*([-\w.]+)")  # as Python reads it, in a file's first two lines
@@ -137,16 +138,22 @@ def _line_kinds(change: Change) -> Iterator[str]:
 def _configures_tests(name: str, change: Change) -> bool:
     """Whether a change of a project's file is one of its tests' configuration.
 
-    TOML has many spellings of one key, so it is read. Python, and what can't be read, is judged by lines nearby.
+    TOML has many spellings of one key, so it is read; what can't be read counts. Python is judged by lines nearby.
     """
-    if name == PROJECT:
-        try:
-            before, after = (tomllib.loads((side or b"").decode()) for side in (change.before, change.after))
-        except (ValueError, RecursionError):
-            pass
-        else:
-            return _configuration(before) != _configuration(after)
-    return any(PROJECT_SECTIONS.search(line) for line in _around(change))
+    if name != PROJECT:
+        return any(PROJECT_SECTIONS.search(line) for line in _around(change))
+    try:
+        return _read_configuration(change.after) != _read_configuration(change.before)
+    except (ValueError, RecursionError):
+        return True
+
+
+def _read_configuration(content: bytes | None) -> dict[str, Any]:
+    """What configures tests in a TOML file; raises ValueError or RecursionError if it can't be read in good time."""
+    text = (content or b"").decode()
+    if max(line.count(".") for line in text.split("\n")) > MOST_DOTS:
+        raise ValueError(f"over {MOST_DOTS} dots in a line")
+    return _configuration(tomllib.loads(text))
 
 
 def _configuration(table: Mapping[str, Any]) -> dict[str, Any]:

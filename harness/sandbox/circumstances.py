@@ -1,41 +1,44 @@
 """What of a machine and an image may change a test's result: time zone, hash seed, CPU, memory, kernel."""
 
 import threading
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from harness.common.docker_client import translated
 from harness.core.interfaces import Limits
 
 if TYPE_CHECKING:
     from docker import DockerClient
-    from docker.models.containers import Container
 
+SAID = b"harness: circumstances\n"  # follows the answers
 # Three lines: the time zone, the hash seed, the processor; a line stays empty if the image can't say.
-ASK = """date +%Z 2>/dev/null || echo; echo "${PYTHONHASHSEED:-random}"
-sed -n 's/^model name[^:]*: //p' /proc/cpuinfo 2>/dev/null | head -n 1"""
+ASK = f"""date +%Z 2>/dev/null || echo; echo "${{PYTHONHASHSEED:-random}}"
+sed -n 's/^model name[^:]*: //p' /proc/cpuinfo 2>/dev/null | head -n 1; printf '{SAID.decode().strip()}\\n'; """
 
 
 class Circumstances:
-    """Asks a container of each image once, before anything else runs in it. Safe for threads."""
+    """Reads what `ASK` says in a container and asks the engine once for its machine. Safe for threads.
+
+    `ASK` runs in each container, as a part of its first command: the numbers of processes told the first container
+    of an image from the others, and so an evaluation from its counter-evaluation.
+    """
 
     def __init__(self, client: "DockerClient") -> None:
         """Nothing is asked yet."""
         self._client = client
         self._lock = threading.Lock()
-        self._images: dict[str, tuple[str, str, str]] = {}
         self._host: dict[str, str] | None = None
 
-    def of(self, container: "Container", image: str, limits: Limits) -> dict[str, str]:
-        """Return them by name, each as a text. Raises InfrastructureError if the container or the engine can't say."""
+    def of(self, output: bytes, limits: Limits) -> tuple[bytes, dict[str, str]]:
+        """The output of a first command without what `ASK` said, and that by name, each as a text.
+
+        Raises InfrastructureError if the engine can't say what its machine is.
+        """
         with self._lock:
             host = self._host = self._host or self._ask_engine()
-        if image not in self._images:
-            with translated("asking a container for its circumstances"):
-                said: Any = container.exec_run(["/bin/sh", "-c", ASK])
-            lines = [*said.output.decode("utf-8", "replace").split("\n"), "", "", ""]
-            self._images[image] = lines[0].strip(), lines[1].strip(), lines[2].strip()
-        zone, seed, processor = self._images[image]
-        return {
+        said, found, rest = output.partition(SAID)
+        lines = [*(said if found else b"").decode("utf-8", "replace").split("\n"), "", "", ""]
+        zone, seed, processor = (line.strip() for line in lines[:3])
+        return rest if found else output, {
             "time_zone": zone,
             "hash_seed": seed,
             "cpu": f"{limits.cpus:g} of {host['cpus']} {processor}".strip(),

@@ -7,7 +7,6 @@ have ended, and the container with it, should nobody be left to remove it.
 
 import logging
 import time
-from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from dataclasses import replace
@@ -17,7 +16,7 @@ from typing import TYPE_CHECKING
 from harness.common.docker_client import RUN_LABEL, translated
 from harness.core.interfaces import PATIENCE, Command, CommandResult, Job, Limits
 from harness.errors import InfrastructureError, SandboxError, Stopped
-from harness.sandbox.circumstances import Circumstances
+from harness.sandbox.circumstances import ASK, Circumstances
 from harness.sandbox.ending import ended_from_inside, memory_kills
 from harness.sandbox.exec import execute, packed
 from harness.sandbox.limits import cage, filters_calls, keeps_quotas
@@ -114,17 +113,16 @@ class DockerSandbox:
             self._require_running()
             container = self._start(job)
             self._require_running()  # what `stop` did not see yet
-            circumstances = self._circumstances.of(container, job.digest or job.image, job.limits)
             for number, command in enumerate(job.commands):
                 with translated("guarding files of a container"):
                     guarded = {path: files[path] for path in command.watched if path in files}
                     shielded = shield(container, guarded, job.workdir, moment)
                 with self._turns if command is job.commands[-1] else nullcontext():
-                    result = self._execute(container, command, job, {} if number else job.files)
+                    result = self._execute(container, command, job, first=not number)
                 result, files = self._watched(container, command, result)
                 touched = tuple(p for p, file in files.items() if p in shielded and not file.untouched(moment))
                 result = replace(result, touched=touched)
-                results.append(result if number else replace(result, circumstances=circumstances))
+                results.append(result)
                 if result.exit_status != 0:
                     break
             return tuple(results)
@@ -165,9 +163,13 @@ class DockerSandbox:
             raise
         return container
 
-    def _execute(self, container: "Container", command: Command, job: Job, files: Mapping[str, bytes]) -> CommandResult:
+    def _execute(self, container: "Container", command: Command, job: Job, first: bool) -> CommandResult:
+        files, before = (job.files, ASK) if first else ({}, "")
         with translated(f"running {command.argv[0]} in a container"):
-            result = execute(self._client, container, command.argv, job.workdir, _limits(job), files)
+            result = execute(self._client, container, command.argv, job.workdir, _limits(job), files, before)
+        if first:
+            output, circumstances = self._circumstances.of(result.output, job.limits)
+            result = replace(result, output=output, circumstances=circumstances)
         if NO_SPACE in result.output and not self._quota:
             # Under a quota the disk that is full is the container's own share.
             with translated("a command found the disk full"):

@@ -19,7 +19,7 @@ log = logging.getLogger(__name__)
 
 POLL_SECONDS = 0.5  # how often a silent command is looked at
 SETTLE_SECONDS = 2.0  # output still awaited after a command's end, should a child of it hold the stream
-KILLED = 137  # exit status of a command that SIGKILL ended
+NOT_BEGUN = 126  # exit statuses from here on are a signal's, or the engine's for what it could not begin
 SIGNALLED = 128  # exit statuses from here on are a signal's
 UNPACKED = b"files unpacked:"
 # The engine's own way of putting files into a container starts a process of its own, which takes longer.
@@ -67,17 +67,18 @@ def execute(
     workdir: str,
     limits: Limits,
     files: Mapping[str, bytes] | None = None,
+    before: str = "",
 ) -> CommandResult:
     """Run a command and watch it until it ends or its time is over; the container is killed in the latter case.
 
-    ``files`` (by absolute path) are put into the container before it begins.
+    ``files`` (by absolute path) are put into the container before it begins, and bash runs ``before``.
     Raises InfrastructureError when the container went away underneath, and what the Docker client raises.
     """
     api = client.api
     started = time.monotonic()
     archive = packed(files) if files else b""
     # The command's two streams must stay in the order in which they were written.
-    merged = ["/bin/bash", "-c", f'{UNPACK if files else ""}exec "$@" 2>&1', str(len(archive))]
+    merged = ["/bin/bash", "-c", f'{UNPACK if files else ""}{before}exec "$@" 2>&1', str(len(archive))]
     exec_id = api.exec_create(container.id, [*merged, *command], stdin=bool(files), workdir=workdir)["Id"]
     stream: Any = api.exec_start(exec_id, socket=True)
     if files:
@@ -91,7 +92,7 @@ def execute(
         container.kill()
         return CommandResult(None, output.value().removeprefix(UNPACKED), seconds, timed_out=True)
     status = api.exec_inspect(exec_id)["ExitCode"]
-    if status in (None, KILLED) and not _still_there(container):
+    if (status is None or status >= NOT_BEGUN) and not _still_there(container):
         raise InfrastructureError("the container was stopped or removed from outside while its command ran")
     text = output.value()
     if files:

@@ -52,7 +52,7 @@ def test_links_out_of_the_repository(path: str, target: bytes, out: bool) -> Non
         (changed("pytest.ini", "x"), "test configuration: pytest.ini"),
         (Change("tox.ini", b"x\n", None), "test configuration: tox.ini"),
         (changed("setup.cfg", "x"), "test configuration: setup.cfg"),
-        (changed("pyproject.toml", "[tool.pytest.ini_options]"), "test configuration: pyproject.toml"),
+        (new("pyproject.toml", "[tool.pytest.ini_options]", "x = 1"), "test configuration: pyproject.toml"),
         (
             Change(
                 "pyproject.toml", b"[tool.pytest]\na = 1\n\n\n\n\nb = 2\n", b"[tool.pytest]\na = 1\n\n\n\n\nb = 3\n"
@@ -65,8 +65,12 @@ def test_links_out_of_the_repository(path: str, target: bytes, out: bool) -> Non
             "test configuration: pyproject.toml",
         ),
         (new("pyproject.toml", "tool = {pytest={x={addopts='-p bend'}}}"), "test configuration: pyproject.toml"),
-        (new("pyproject.toml", "pytest [not TOML"), "test configuration: pyproject.toml"),
-        (changed("pyproject.toml", "[tool.tox]", "x = 1"), "test configuration: pyproject.toml"),
+        # what is not TOML, or not of the version that is read here, or takes too long
+        (new("pyproject.toml", "[not TOML"), "test configuration: pyproject.toml"),
+        (new("pyproject.toml", r'[tool."\x70ytest"]'), "test configuration: pyproject.toml"),
+        (new("pyproject.toml", "a." * 5_000_000 + "a = 1"), "test configuration: pyproject.toml"),
+        (new("pyproject.toml", "a." * 30_000 + "a = 1"), "test configuration: pyproject.toml"),
+        (new("pyproject.toml", "[tool.tox]", "x = 1"), "test configuration: pyproject.toml"),
         (changed("setup.py", 'entry_points={"pytest11": ["a"]}'), "test configuration: setup.py"),
         (new("sitecustomize.py", "x"), "start-up hook: sitecustomize.py"),
         (new("usercustomize/__init__.py"), "start-up hook: usercustomize/__init__.py"),
@@ -94,7 +98,7 @@ def test_flagged(change: Change, flag: str) -> None:
     [
         changed("a.py", "return passed"),
         changed("a.py", "    # status FAILED", "// PASSED"),
-        changed("pyproject.toml", 'name = "x"'),
+        Change("pyproject.toml", b"[tool.pytest]\nx = 1\n", b"name = 'x'\n[tool.pytest]\nx = 1\n"),
         # a word of it near the change
         new("pyproject.toml", "[project]", 'dependencies = ["pytest"]'),
         Change(

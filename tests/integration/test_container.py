@@ -164,6 +164,19 @@ def test_a_patient_job_has_more_time_and_can_not_tell(sandbox, base_image) -> No
     assert (stopped.timed_out, ended.exit_status) == (True, 0)
 
 
+def test_no_container_can_tell_that_it_is_the_first_of_its_image(docker_client, base_image) -> None:
+    """The first one was asked for its time zone, by processes that the numbers of the later ones showed."""
+    began = int(time.time())
+    with DockerSandbox(docker_client, f"{RUN}-first") as sandbox:
+        for _ in range(2):
+            sandbox.run(Job(base_image, {}, (Command(("/bin/true",)),), limits_with(), workdir="/"))
+    kinds = {"type": "container", "label": f"{RUN_LABEL}={RUN}-first", "event": ["create", "exec_create"]}
+    events = list(docker_client.api.events(since=began, until=int(time.time()) + 1, filters=kinds, decode=True))
+    created = [event["Actor"]["ID"] for event in events if event["Action"] == "create"]
+    ran = [event["Actor"]["ID"] for event in events if event["Action"].startswith("exec_create")]
+    assert [ran.count(container) for container in created] == [1, 1]
+
+
 def test_memory_limit_is_recognised_as_such(sandbox, base_image) -> None:
     [result] = run(sandbox, base_image, "python3 -c 'x = bytearray(600 << 20)'", memory_bytes=100 << 20)
     assert result.out_of_memory
@@ -252,8 +265,7 @@ def test_a_container_removed_from_outside_is_the_machines_failure(sandbox, base_
     def remove() -> None:
         for _ in range(100):
             found = ours(docker_client)
-            if found:
-                time.sleep(1)
+            if found and found[0].status == "running" and "sleep 30" in str(found[0].top()):
                 found[0].remove(force=True)
                 return
             time.sleep(0.1)
