@@ -28,6 +28,7 @@ from harness.exchange.cli import export_results, import_results
 from harness.packing.cli import pack
 from harness.pipeline.gate_cli import gate
 from harness.pipeline.images_cli import images
+from harness.pipeline.watch_cli import watch
 
 app = typer.Typer(
     name="harness",
@@ -37,7 +38,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(images, name="images")
-for command in (pack, compare, show, gate, table):
+for command in (pack, compare, show, gate, table, watch):
     app.command()(command)
 app.command("import")(import_results)
 app.command("export")(export_results)

@@ -19,12 +19,12 @@ _DIGITS = r"\d+"
 _COUNT = r"\d+(?:\.\d+)?[kKMBT]?"
 
 
-def expand(entry: Any) -> list[Any] | None:
+def expand(entry: Any, may_be_empty: bool = False) -> list[Any] | None:
     """The checkpoints that an entry of the list stands for, in natural order; None for one without a pattern.
 
     The fields in braces are read from each path: ``strategy``, ``seed``, ``step`` and ``tokens`` become the keys of
     that name, any other a label. ``name`` may use the fields, too; without it, a name is made of the path. Raises
-    InputError for a pattern that is none, and for one that no checkpoint matches.
+    InputError for a pattern that is none, and, unless it ``may_be_empty``, for one that no checkpoint matches.
     """
     if not isinstance(entry, Mapping):
         return None
@@ -40,7 +40,7 @@ def expand(entry: Any) -> list[Any] | None:
         matched = matching.fullmatch(str(place if Path(pattern).is_absolute() else place.relative_to(root)))
         if matched and (place / FOLDERS[key]).is_file():
             found[str(place)] = matched.groupdict()
-    if not found:
+    if not found and not may_be_empty:
         raise InputError(f"{key}: no folder with a {FOLDERS[key]} matches {pattern}")
     return [_filled(entry, key, pattern, place, found[place]) for place in sorted(found, key=_natural)]
 

@@ -38,12 +38,53 @@ class _CommandLine(Section):
     evaluation: EvaluationConfig
 
 
-def load_run_file(path: Path, overrides: Sequence[str] = ()) -> RunConfig:
+def load_run_file(path: Path, overrides: Sequence[str] = (), only: str | None = None) -> RunConfig:
     """The validated run file at ``path``, with ``key.sub=value`` overrides put over it and its preset under it.
 
-    Relative paths in the file are taken from the file's own folder, in overrides from the working folder.
+    Relative paths in the file are taken from the file's own folder, in overrides from the working folder. ``only``
+    names the one checkpoint that is kept of those that patterns stand for.
     Raises InputError that lists every problem at once, each with its key and line.
     """
+    root, raw = _with_overrides(path, overrides)
+    names = [override.partition("=")[0] for override in overrides]
+    try:
+        raw, origins = _expanded(raw, lambda where: _overridden(names, where) or _line(root, where))
+        if only is not None:
+            raw = {**raw, CHECKPOINTS: [entry for entry in raw.get(CHECKPOINTS) or () if entry.get("name") == only]}
+        return _validated(
+            RunConfig, raw, lambda where: _overridden(names, origins(where)) or _line(root, origins(where))
+        )
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from error
+
+
+def named_checkpoints(path: Path, overrides: Sequence[str] = ()) -> tuple[Path, list[dict[str, Any]]]:
+    """The output folder of a run file, and the checkpoints that its patterns stand for now, which may be none.
+
+    Nothing of the checkpoints is checked. Raises InputError for a file that is none, one without a pattern or an
+    output, and a name that comes twice.
+    """
+    _, raw = _with_overrides(path, overrides)
+    entries = raw.get(CHECKPOINTS)
+    found: list[dict[str, Any]] = []
+    for entry in entries if isinstance(entries, list | tuple) else ():
+        expanded = expand(entry, may_be_empty=True)
+        if expanded is None:
+            raise InputError(f"{path}: a checkpoint to watch for has a pattern, such as path: runs/*/step-{{step}}")
+        found += expanded
+    output = raw.get("output")
+    if not isinstance(entries, list | tuple) or not entries or not isinstance(output, str):
+        raise InputError(f"{path}: names no checkpoints or no output")
+    names = [str(entry["name"]) for entry in found]
+    if twice := next((name for name in names if names.count(name) > 1), None):
+        raise InputError(
+            f"{path}: two checkpoints are called {twice}; give a name with fields, such as name: s{{step}}"
+        )
+    return (output.folder / output if isinstance(output, Written) else Path(output)), found
+
+
+def _with_overrides(path: Path, overrides: Sequence[str]) -> tuple[yaml.Node | None, dict[str, Any]]:
+    """The file's nodes, and its mapping with overrides over it and its preset under it."""
     if not path.is_file():
         raise InputError(f"{path}: no such run file")
     root, raw = _read(path)
@@ -53,14 +94,7 @@ def load_run_file(path: Path, overrides: Sequence[str] = ()) -> RunConfig:
         _put(raw, override)
     if raw.get("preset") in preset_names():
         raw = merged(load_preset(raw["preset"]), raw)
-    names = [override.partition("=")[0] for override in overrides]
-    try:
-        raw, origins = _expanded(raw, lambda where: _overridden(names, where) or _line(root, where))
-        return _validated(
-            RunConfig, raw, lambda where: _overridden(names, origins(where)) or _line(root, origins(where))
-        )
-    except InputError as error:
-        raise InputError(f"{path}: {error}") from error
+    return root, raw
 
 
 def _expanded(raw: dict[str, Any], place: Callable[[Where], str]) -> tuple[dict[str, Any], Callable[[Where], Where]]:

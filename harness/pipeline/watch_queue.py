@@ -1,0 +1,124 @@
+"""The checkpoints that a training writes: which of them are whole, in which order they come, kept on the disk."""
+
+import json
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from enum import StrEnum
+from pathlib import Path
+
+from harness.common.error_line import error_line
+from harness.common.files import write_json
+from harness.errors import InputError
+
+QUEUE = "watch.json"
+TRIES = 3  # of a checkpoint for which the machine fails
+
+
+class State(StrEnum):
+    """What is known of a checkpoint."""
+
+    GROWING = "growing"  # training may write to it still
+    QUEUED = "queued"
+    RUNNING = "running"  # also what a watch left that was killed: it is taken up again
+    DONE = "done"
+    FAILED = "failed"  # it can't be evaluated, or the machine failed too often
+    GONE = "gone"  # removed before its turn
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One checkpoint of the queue."""
+
+    name: str
+    path: str
+    state: State = State.GROWING
+    changed: float = 0.0  # when its files last changed, in seconds since 1970
+    content: str = ""  # number and sizes of its files: other content is evaluated again
+    tries: int = 0
+    why: str = ""  # it failed
+
+
+@dataclass(frozen=True)
+class Whole:
+    """When a checkpoint counts as whole: a file in it says so, or nothing in it has changed for a time."""
+
+    marker: str | None
+    quiet_seconds: float
+
+    def holds(self, entry: Entry, now: float) -> bool:
+        """Whether that is so for a checkpoint as it was last looked at."""
+        if self.marker is not None:
+            return (Path(entry.path) / self.marker).exists()
+        return now - entry.changed >= self.quiet_seconds
+
+
+def looked_at(entry: Entry) -> Entry:
+    """The entry with what its folder holds now; gone if it holds nothing."""
+    states = [status for status in map(_status, _files(Path(entry.path))) if status is not None]
+    if not states:
+        return entry if entry.state is State.DONE else replace(entry, state=State.GONE)
+    content = f"{len(states)} files, {sum(status.st_size for status in states)} bytes"
+    return replace(entry, changed=max(status.st_mtime for status in states), content=content)
+
+
+def _files(folder: Path) -> list[Path]:
+    return [Path(place) / name for place, _, names in os.walk(folder) for name in names]
+
+
+def _status(path: Path) -> os.stat_result | None:
+    try:
+        return path.stat()
+    except OSError:  # removed meanwhile
+        return None
+
+
+def updated(known: Mapping[str, Entry], found: Mapping[str, str], whole: Whole, now: float) -> dict[str, Entry]:
+    """The queue after a look at the disk; ``found`` maps the checkpoints that are there to their folders."""
+    entries = dict(known)
+    for name, path in found.items():
+        entries.setdefault(name, Entry(name, path))
+    return {name: _moved(entry, looked_at(entry), whole, now) for name, entry in entries.items()}
+
+
+def _moved(before: Entry, seen: Entry, whole: Whole, now: float) -> Entry:
+    if seen.state is State.GONE:
+        back = Path(seen.path).is_dir()
+        return replace(seen, state=State.GROWING) if back and seen.content != before.content else seen
+    if seen.state in (State.DONE, State.FAILED) and seen.content == before.content:
+        return replace(seen, changed=before.changed)
+    ready = whole.holds(seen, now)
+    tries = seen.tries if seen.content == before.content else 0
+    return replace(seen, state=State.QUEUED if ready else State.GROWING, tries=tries)
+
+
+def next_of(entries: Iterable[Entry], newest_first: bool) -> Entry | None:
+    """Whose turn it is: those that failed before come after all others."""
+    waiting = [entry for entry in entries if entry.state is State.QUEUED]
+    sign = -1 if newest_first else 1
+    return min(waiting, key=lambda entry: (entry.tries, sign * entry.changed, entry.name), default=None)
+
+
+def after_failure(entry: Entry, why: str) -> Entry:
+    """The entry after the machine failed on it once more."""
+    tries = entry.tries + 1
+    return replace(entry, tries=tries, why=why, state=State.QUEUED if tries < TRIES else State.FAILED)
+
+
+def read_queue(folder: Path) -> dict[str, Entry]:
+    """The queue that an output folder keeps; empty if it keeps none. Raises InputError for one that can't be read."""
+    path = folder / QUEUE
+    if not path.is_file():
+        return {}
+    try:
+        lines = json.loads(path.read_text(encoding="utf-8"))["checkpoints"]
+        return {line["name"]: Entry(**{**line, "state": State(line["state"])}) for line in lines}
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InputError(
+            f"{path}: can't be read ({error_line(error)}); remove it, and the watch begins anew"
+        ) from error
+
+
+def write_queue(folder: Path, entries: Sequence[Entry]) -> None:
+    """Keep the queue, whole."""
+    write_json(folder / QUEUE, {"schema": 1, "checkpoints": [asdict(entry) for entry in entries]})
