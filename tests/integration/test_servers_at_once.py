@@ -1,0 +1,69 @@
+"""Two real servers at once: placed by device, or one loaded ahead; answers and table are those of one place."""
+
+import csv
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from harness.miniature.checkpoints import write_random_checkpoint
+
+pytestmark = [pytest.mark.docker, pytest.mark.vllm]
+
+
+def run(run_file: Path, output: Path, *overrides: str) -> None:
+    command = [sys.executable, "-m", "harness.cli", "run", str(run_file), f"output={output}", *overrides]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=500, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def records(output: Path, journal: str) -> list[dict]:
+    lines = (output / "journal" / f"{journal}.jsonl").read_text().splitlines()
+    return [json.loads(line) for line in lines]
+
+
+def answers(output: Path) -> dict[str, str]:
+    """The text of every answer, by its key."""
+    return {record["key"]: record["answer"]["text"] for record in records(output, "answers") if "answer" in record}
+
+
+def table(output: Path) -> list[dict[str, str]]:
+    """The table, but for what measures the machine."""
+    with (output / "table.csv").open() as file:
+        return [{key: value for key, value in row.items() if "seconds" not in key} for row in csv.DictReader(file)]
+
+
+def overlap(servers: list[dict]) -> float:
+    """Seconds that both servers ran."""
+    ends = [server["began"] + server["seconds"] for server in servers]
+    return min(ends) - max(server["began"] for server in servers)
+
+
+def test_two_servers_at_once_answer_as_one_after_the_other(miniature_rows, tmp_path):
+    for seed in (0, 1):
+        write_random_checkpoint(tmp_path / f"weights-{seed}", seed, corpus=[miniature_rows.read_text()])
+    document = {
+        "dataset": {"path": str(miniature_rows), "limit": 1},
+        "checkpoints": [{"name": f"seed-{seed}", "path": str(tmp_path / f"weights-{seed}")} for seed in (0, 1)],
+        "conditions": ["gt-file"],
+        "prompts": "compact",
+        # one question at a time: only then does a server on the CPU give equal answers to equal questions
+        "sampling": {"samples": 2, "repair": {"max_tokens": 32}, "concurrency": 1},
+        "serving": {"args": ["--enforce-eager", "--gpu-memory-utilization=0.1"]},
+        "output": "unused",
+    }
+    (tmp_path / "run.yaml").write_text(json.dumps(document))
+    apart, placed, ahead = (tmp_path / name for name in ("apart", "placed", "ahead"))
+    run(tmp_path / "run.yaml", apart)
+    run(tmp_path / "run.yaml", placed, "serving.gpus=[0-1]")  # the CPU build takes no notice of the numbers
+    run(tmp_path / "run.yaml", ahead, "serving.ahead=1")
+    servers = {output.name: records(output, "servers") for output in (apart, placed, ahead)}
+    assert overlap(servers["apart"]) <= 0
+    assert overlap(servers["placed"]) > 5
+    assert overlap(servers["ahead"]) > 5
+    assert sorted(server["devices"] for server in servers["placed"]) == [["0"], ["1"]]
+    assert sorted(server["ahead"].partition(":")[0] for server in servers["ahead"]) == ["", "loaded"]
+    assert answers(placed) == answers(ahead) == answers(apart) != {}
+    assert table(placed) == table(ahead) == table(apart)
