@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from queue import Empty, LifoQueue
 from types import TracebackType
 from typing import Any, Self
@@ -45,8 +46,12 @@ class LogWorkers:
         self._closed = True
         for worker in list(self._all):
             worker.kill()  # whoever waits for it hears of its end, and puts it away
-        while self._idle.qsize():
-            self._end(self._idle.get())
+        self._end_idle()
+
+    def _end_idle(self) -> None:
+        with suppress(Empty):
+            while True:
+                self._end(self._idle.get_nowait())
 
     def __call__(
         self,
@@ -87,6 +92,8 @@ class LogWorkers:
             except (EOFError, OSError, pickle.UnpicklingError):
                 return "failed", self._died(worker)
             self._idle.put(worker)
+        if self._closed:
+            self._end_idle()  # closed meanwhile, it may have come back too late for that
         return kind, answer
 
     def _take(self) -> "subprocess.Popen[bytes]":

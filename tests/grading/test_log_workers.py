@@ -95,3 +95,20 @@ def test_closing_ends_what_is_being_read(instance: Instance) -> None:
     assert len(ended) == 1
     with pytest.raises(InfrastructureError, match="has ended"):
         workers(instance, SPECIFICATION, text(PASSING), 0, ())
+
+
+def test_a_process_that_is_done_while_all_are_closed_ends_too(instance: Instance, monkeypatch) -> None:
+    """Bug: it was put with those that wait for the next log, and nobody ended it any more."""
+    with LogWorkers(processes=1) as workers:
+        put, started = workers._idle.put, []
+
+        def late(worker) -> None:
+            workers.close()
+            started.append(worker)
+            put(worker)
+
+        monkeypatch.setattr(workers._idle, "put", late)
+        assert workers(instance, SPECIFICATION, text(PASSING), 0, ())[0].outcome is Outcome.RESOLVED
+        [worker] = started
+        assert worker.stdout.closed
+        assert worker.returncode is not None

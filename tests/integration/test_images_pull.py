@@ -36,7 +36,7 @@ def pull(rows: Path, *options: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_killed_in_the_middle_and_started_again(docker_client, rows, proxy):
-    proxy.rule = lambda request: "/command/2/blobs/" in request.path and not time.sleep(120)
+    proxy.rule = lambda request: "/command/2/blobs/" in request.path and not time.sleep(15)
     with subprocess.Popen([*COMMAND, str(rows), "--workers=1"]) as process:
         deadline = time.monotonic() + 120
         while not any("/command/2/blobs/" in line for line in proxy.asked):

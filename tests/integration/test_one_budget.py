@@ -80,7 +80,7 @@ def config(docker_client, registry, proxy, row, tmp_path: Path, monkeypatch, edi
             "conditions": ["gt-file"],
             "references": ["gold"],
             "sampling": {"samples": 1, "greedy": True},
-            "evaluation": {"pull": True, "image_budget": budget, "workers": 1, "timeout": 60},
+            "evaluation": {"pull": True, "image_budget": budget, "workers": 1, "timeout": 60, "control": False},
             "output": str(tmp_path / "out"),
         }
     )
