@@ -9,6 +9,7 @@ import tarfile
 import threading
 import time
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -128,22 +129,21 @@ class Handler(BaseHTTPRequestHandler):
         return True
 
     def _pass_on(self) -> None:
-        connection = http.client.HTTPConnection(self.server.behind, timeout=60)
-        connection.putrequest(self.command, self.path, skip_host=True, skip_accept_encoding=True)
-        for key, value in [("Host", self.server.behind), *self.headers.items()]:
-            if key.lower() not in HOP_HEADERS or value == self.server.behind:
-                connection.putheader(key, value)
-        connection.endheaders()
-        answer = connection.getresponse()
-        body = answer.read()
-        self.send_response(answer.status)
-        for key, value in answer.getheaders():
-            if key.lower() not in HOP_HEADERS:
-                self.send_header(key, value)
-        self.send_header("Content-Length", answer.getheader("Content-Length") or str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-        connection.close()
+        with closing(http.client.HTTPConnection(self.server.behind, timeout=60)) as connection:
+            connection.putrequest(self.command, self.path, skip_host=True, skip_accept_encoding=True)
+            for key, value in [("Host", self.server.behind), *self.headers.items()]:
+                if key.lower() not in HOP_HEADERS or value == self.server.behind:
+                    connection.putheader(key, value)
+            connection.endheaders()
+            answer = connection.getresponse()
+            body = answer.read()
+            self.send_response(answer.status)
+            for key, value in answer.getheaders():
+                if key.lower() not in HOP_HEADERS:
+                    self.send_header(key, value)
+            self.send_header("Content-Length", answer.getheader("Content-Length") or str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
 
     def log_message(self, *_: object) -> None:
         """Nothing: the tests read what was asked."""
