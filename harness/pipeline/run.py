@@ -8,7 +8,8 @@ does only what is missing. Tests of one checkpoint's patches run while the next 
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Coroutine, Mapping, Sequence
+from collections.abc import Coroutine, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
@@ -76,8 +77,8 @@ def run_pipeline(config: RunConfig, pace: Pace | None = None, html: bool = False
     recipes = config.dataset.recipes
     with open_images(config.evaluation) as images:
         prepare_images(images, instances, config.evaluation, recipes)
-        snapshots = read_snapshots(instances, images) if config.checkpoints else {}
         with (
+            open_snapshots(instances if config.checkpoints else [], images) as snapshots,
             RunFolder(config.output) as folder,
             derived_store(cache_folder()) as store,
             derived_store(folder.path) as kept,
@@ -101,17 +102,20 @@ def run_pipeline(config: RunConfig, pace: Pace | None = None, html: bool = False
             return rows
 
 
-def read_snapshots(instances: Sequence[Instance], images: ImageProvider) -> dict[str, Snapshot]:
-    """The instances' base states, by id: rebuilt, from a mirror, or out of the instance's own image.
+@contextmanager
+def open_snapshots(instances: Sequence[Instance], images: ImageProvider) -> Iterator[dict[str, Snapshot]]:
+    """The instances' base states, by id, to be read in the block: rebuilt, from a mirror, or out of their own images.
 
     Raises InputError naming the instances that none of these holds.
     """
     # under a budget the last images stay here, and the first instances are tested first
     order = instances[::-1] if images.on_demand else instances
-    with ImageFinder(images) as finder:
-        repository = open_repository(cache_folder(), ImageRepository(cache_folder() / "images", finder))
-        found = collect(order, repository.snapshot)
-    return {instance.instance_id: found[instance.instance_id] for instance in instances}
+    with ExitStack() as opened:
+        with ImageFinder(images) as finder:
+            own = ImageRepository(cache_folder() / "images", finder)
+            repository = opened.enter_context(open_repository(cache_folder(), own))
+            found = collect(order, repository.snapshot)
+        yield {instance.instance_id: found[instance.instance_id] for instance in instances}
 
 
 def run_async(work: Coroutine[Any, Any, list[Result]]) -> list[Result]:

@@ -8,7 +8,7 @@ import re
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Self
+from typing import Protocol, Self
 
 from harness.common.suggest import nearest
 from harness.core.instance import Instance
@@ -122,11 +122,30 @@ class MirrorRepository(BareRepositories):
         return GitSnapshot(repository, commit)
 
 
-class FirstRepository:
-    """The `Repository` that asks several kinds in turn; the first that holds the instance answers."""
+class OpenRepository(Repository, Protocol):
+    """A `Repository` that has processes of its own."""
 
-    def __init__(self, kinds: Sequence[Repository]) -> None:
+    def close(self) -> None:
+        """End the processes."""
+        ...
+
+
+class FirstRepository:
+    """The `Repository` that asks several kinds in turn; the first that holds the instance answers. It closes them."""
+
+    def __init__(self, kinds: Sequence[OpenRepository]) -> None:
         self._kinds = kinds
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close every kind."""
+        for kind in self._kinds:
+            kind.close()
 
     def snapshot(self, instance: Instance) -> Snapshot:
         """The instance's base state. Raises InputError with every kind's reason if none holds it."""
@@ -156,8 +175,8 @@ def mirrors_folder(cache: Path) -> Path:
     return cache / "mirrors"
 
 
-def open_repository(cache: Path, *others: Repository) -> Repository:
-    """What this machine holds of the instances.
+def open_repository(cache: Path, *others: OpenRepository) -> FirstRepository:
+    """What this machine holds of the instances. Close it when its snapshots were read, and the ``others`` with it.
 
     Rebuilt base states come first, then mirrors in ``<cache>/mirrors``, then the ``others``.
     """

@@ -91,12 +91,13 @@ async def try_out(session: Session, instance: Instance, snapshot: Snapshot) -> V
 
 async def test_the_right_candidate_is_told_from_the_others(miniature_rows, tmp_path) -> None:
     instance = load_instances(str(miniature_rows))[0]
-    snapshot = open_repository(cache_folder()).snapshot(instance)
     with (
+        open_repository(cache_folder()) as repository,
         RunFolder(tmp_path / "run") as folder,
         open_images(EVALUATION) as images,
         evaluation_session([instance], EVALUATION, folder, images) as session,
     ):
+        snapshot = repository.snapshot(instance)
         validation = await try_out(session, instance, snapshot)
         regression = validation.plan.regression
         assert set(regression.tests) == set(instance.pass_to_pass), regression

@@ -1,6 +1,5 @@
 """A finished run on a real repository, with answers and tests that take no time."""
 
-import gc
 import json
 import shutil
 from collections.abc import Iterator
@@ -14,13 +13,6 @@ from harness.pipeline.run import run_pipeline
 
 ROOT = Path(__file__).parent.parent.parent
 FILES = ("table.csv", "stages.csv", "checkpoints/c/model/trail.jsonl", "checkpoints/c/gt-file/scores.jsonl")
-
-
-@pytest.fixture(autouse=True)
-def collected() -> Iterator[None]:
-    """What a test leaves open is told at that test, not at a later one."""
-    yield
-    gc.collect()
 
 
 @pytest.fixture(scope="session")

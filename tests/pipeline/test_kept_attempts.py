@@ -1,11 +1,14 @@
 """A run that is started again derives only what changed: on a real repository, with answers and tests at once."""
 
 import json
+import os
+import subprocess
 from pathlib import Path
 
 import pytest
 
 from harness.pipeline.propose import Proposer
+from harness.repo.mirror import BareRepository
 
 ATTEMPTS = 2 * 3
 
@@ -97,3 +100,25 @@ def test_what_bears_on_no_answer_keeps_the_attempts_and_shows_in_the_tables(agai
     assert derived == []
     assert b"best-fit" in files["table.csv"]
     assert files["checkpoints/c/model/trail.jsonl"] == again.files["checkpoints/c/model/trail.jsonl"]
+
+
+def test_a_run_ends_the_processes_that_read_its_repositories(again, monkeypatch):
+    """Bug: they lived as long as something named their repository, and left open pipes to whoever came next."""
+    reading: list[tuple[BareRepository, list[str]]] = []  # holds each repository, so that nothing but the run ends it
+    read = BareRepository.read
+
+    def children() -> list[str]:
+        found = subprocess.run(["ps", "-o", "args=", "--ppid", str(os.getpid())], capture_output=True, text=True)
+        return [line for line in found.stdout.splitlines() if "cat-file" in line]
+
+    def noted(self, name):
+        data = read(self, name)
+        reading.append((self, children()))
+        return data
+
+    monkeypatch.setattr(BareRepository, "read", noted)
+    before = children()
+    (again.folder / "derived.sqlite3").unlink()
+    again.run(again.folder)
+    assert len(reading[-1][1]) > len(before)
+    assert children() == before
