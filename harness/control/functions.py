@@ -2,11 +2,11 @@
 
 import ast
 import re
-import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from harness.control.change import TestFunction
+from harness.repo.python_syntax import GIVING_UP, parse_python
 
 Definition = ast.FunctionDef | ast.AsyncFunctionDef
 EXPECTED_TO_FAIL = re.compile(r"xfail|expectedFailure", re.IGNORECASE)
@@ -27,9 +27,8 @@ def parse(content: bytes) -> ast.Module | None:
         return None
     try:
         content.decode("utf-8")  # places in the tree count bytes of UTF-8
-        with warnings.catch_warnings(action="ignore"):
-            return ast.parse(content)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return parse_python(content)
+    except GIVING_UP:
         return None
 
 

@@ -1,6 +1,7 @@
 """What Python makes of a source file: whether it parses, and a key of what it means."""
 
 import ast
+import threading
 import warnings
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -9,6 +10,10 @@ from functools import lru_cache
 from harness.common.hashing import content_key
 
 GIVING_UP = (SyntaxError, ValueError, RecursionError, MemoryError)  # what Python raises for a source it can't take
+
+# CPython before 3.13 counts the depth of a tree that it makes once for all threads, and a garbage collection in the
+# midst of one lets another thread begin its own: SystemError. Filters of warnings are of all threads too.
+_PARSING = threading.RLock()
 
 
 @dataclass(frozen=True)
@@ -30,7 +35,7 @@ def read_syntax(source: bytes) -> Syntax:
 
 def parse_python(source: bytes) -> ast.Module:
     """The syntax tree of a Python file. Raises one of `GIVING_UP` if it has none."""
-    with warnings.catch_warnings():
+    with _PARSING, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # about the file, such as an invalid escape
         return ast.parse(source)
 

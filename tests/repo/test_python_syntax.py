@@ -1,11 +1,14 @@
 """What counts in a vote: the text of a syntax tree."""
 
 import ast
+import gc
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
-from harness.repo.python_syntax import read_syntax, tree_text
+from harness.repo.python_syntax import parse_python, read_syntax, tree_text
 
 
 @pytest.mark.parametrize(
@@ -37,3 +40,22 @@ def test_two_statements_have_one_text_exactly_where_they_have_one_dump():
             assert dumps.setdefault(text, dump) == dump
             assert texts.setdefault(dump, text) == text
     assert len(dumps) > 100
+
+
+def test_threads_parse_at_once_while_collections_run_python():
+    """CPython counts the depth of a tree for all threads together: one that began inside another's failed."""
+    source = Path(ast.__file__).read_bytes()
+
+    def collected(phase: str, info: dict[str, int]) -> None:
+        time.sleep(0)  # lets another thread in, as a finalizer may
+
+    thresholds = gc.get_threshold()
+    gc.callbacks.append(collected)
+    gc.set_threshold(100)
+    try:
+        with ThreadPoolExecutor(4) as threads:
+            trees = list(threads.map(lambda _: parse_python(source), range(24)))
+    finally:
+        gc.callbacks.remove(collected)
+        gc.set_threshold(*thresholds)
+    assert len({ast.dump(tree) for tree in trees}) == 1
