@@ -31,12 +31,12 @@ def _state(event: dict[str, Any]) -> str:
 
 
 def _heading(event: dict[str, Any]) -> str:
-    ago = f"{duration(max(0.0, time.time() - event['time']))} ago"
+    since = duration(max(0.0, time.time() - event["time"]))
     where = f"process {event['pid']} on {event['host']}"
     words = {
-        "ended": f"ended {ago}",
-        "running": f"running: {where}, as of {ago}",
-        "lost": f"no sign of life for {ago.removesuffix(' ago')}: {where}; the same command goes on from what is done",
+        "ended": f"ended {since} ago",
+        "running": f"running: {where}, as of {since} ago",
+        "lost": f"no sign of life for {since}: {where}; the same command goes on from what is done",
     }
     return words[_state(event)]
 

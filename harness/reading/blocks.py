@@ -131,13 +131,14 @@ class _Reader:
         closed = end < len(self._lines) and bool(self._closing.fullmatch(self._lines[end]))
         if not closed:
             body = _without_blank_end(body)
-        splits = _splits(body, opening[1], len(opening[2]))
-        if not closed and not self._ends_by_itself(end, splits):
+        dividers = _dividers(body, opening[1], len(opening[2]))
+        splits = _splits(body, dividers) if len(dividers) <= READINGS else []
+        if len(dividers) > READINGS:
+            self._problems.append(f"the block at line {position} has {len(dividers)} dividers")
+        elif not closed and not self._ends_by_itself(end, splits):
             self._problems.append(f"the block at line {position} has no end")
         elif not splits:
             self._problems.append(f"the block at line {position} has no divider")
-        elif len(splits) > READINGS:
-            self._problems.append(f"the block at line {position} has {len(splits)} dividers")
         else:
             path = path or _path_within(body)
             (search, new), *others = splits
@@ -206,16 +207,12 @@ def _path_within(lines: Sequence[str]) -> str:
     return path if looks_like_path(path) else ""
 
 
-def _splits(lines: Sequence[str], indent: str, length: int) -> list[tuple[str, str]]:
-    """The search text and the replacement at each line that may be the divider.
+def _splits(lines: Sequence[str], at: list[int]) -> list[tuple[str, str]]:
+    """The search text and the replacement at each of the lines ``at`` that may be the divider.
 
     That is the one as long as the markers, if one line alone is; headings may be underlined with others. A divider that
     is there twice comes first: its search text is the longest that a file can hold only if the second is a heading's.
-    Of more dividers than `READINGS` only the number is told.
     """
-    at = _dividers(lines, indent, length)
-    if len(at) > READINGS:
-        return [("", "")] * len(at)
     if len(at) > 1 and not any(line.strip() for line in lines[: at[0]]):
         lines, at = lines[at[0] + 1 :], [number - at[0] - 1 for number in at[1:]]
     if len(at) > 1 and not any(line.strip() for line in lines[at[-1] + 1 :]) and not _underlined(lines, at[-1]):
