@@ -5,6 +5,7 @@ A command line without a run file is read by the same code: its flags stand for 
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, TypeVar, get_args
 
@@ -50,12 +51,23 @@ def load_run_file(path: Path, overrides: Sequence[str] = (), only: str | None = 
     try:
         raw, origins = _expanded(raw, lambda where: _overridden(names, where) or _line(root, where))
         if only is not None:
-            raw = {**raw, CHECKPOINTS: [entry for entry in raw.get(CHECKPOINTS) or () if entry.get("name") == only]}
+            raw = _of_one(raw, only)
         return _validated(
             RunConfig, raw, lambda where: _overridden(names, origins(where)) or _line(root, origins(where))
         )
     except InputError as error:
         raise InputError(f"{path}: {error}") from error
+
+
+def _of_one(raw: dict[str, Any], name: str) -> dict[str, Any]:
+    """The mapping for one of its checkpoints: without the others, and without the prices of other names."""
+    kept = {**raw, CHECKPOINTS: [entry for entry in raw.get(CHECKPOINTS) or () if entry.get("name") == name]}
+    prices = raw.get("prices")
+    if isinstance(prices, dict) and isinstance(prices.get("tokens"), dict):
+        tokens = {pattern: price for pattern, price in prices["tokens"].items() if fnmatchcase(name, str(pattern))}
+        priced = tokens or prices.keys() - {"currency", "tokens"}
+        kept["prices"] = {**prices, "tokens": tokens} if priced else None
+    return kept
 
 
 def named_checkpoints(path: Path, overrides: Sequence[str] = ()) -> tuple[Path, list[dict[str, Any]]]:

@@ -100,7 +100,7 @@ class _Queue:
         try:
             config = self._config(entry.name)
             self._run_references(config)
-            require_whole(run_pipeline(config))
+            require_whole(run_pipeline(config.model_copy(update={"references": ()})))
             self._set(replace(entry, state=State.DONE, why=""))
         except InfrastructureError as error:
             self._set(after_failure(entry, str(error)))

@@ -99,6 +99,26 @@ def test_checkpoints_are_evaluated_as_a_training_writes_them_and_never_before_th
     ]
 
 
+def test_references_are_tested_once_and_prices_of_checkpoints_to_come_are_no_mistake(make, monkeypatch) -> None:
+    for step in (100, 200):
+        checkpoint(make.runs / "seed1" / f"step-{step}", age=1000 - step)
+    document = json.loads(make.run_file.read_text())
+    prices = {"currency": "EUR", "tokens": {f"seed1.step-{n}": {"input": 1, "output": n} for n in (100, 200, 300)}}
+    make.run_file.write_text(json.dumps({**document, "references": ["gold"], "prices": prices}))
+    ran = []
+
+    def pipeline(config):
+        ran.append((config.output.name, [*config.references], [*(config.prices.tokens if config.prices else ())]))
+        config.output.mkdir(parents=True)
+        (config.output / "table.csv").write_text("checkpoint,condition\n")
+        return []
+
+    monkeypatch.setattr(module, "run_pipeline", pipeline)
+    monkeypatch.setattr(module._Queue, "write_tables", lambda _: None)
+    assert {entry.state for entry in make()} == {State.DONE}
+    assert ran == [("references", ["gold"], [])] + [(name, [], [name]) for name in ("seed1.step-100", "seed1.step-200")]
+
+
 def test_the_newest_or_the_oldest_comes_first(make) -> None:
     for step, age in ((100, 300), (200, 100), (300, 200)):
         checkpoint(make.runs / "seed1" / f"step-{step}", age)
