@@ -18,6 +18,8 @@ from harness.config.schema import CheckpointConfig, RunConfig
 from harness.model.checkpoint import served_revision
 from harness.model.devices import served_here
 from harness.page.write_page import PAGE
+from harness.pipeline.plan_changes import ANSWERS
+from harness.pipeline.plan_changes import changes as key_changes
 from harness.report.write import INSTANCES, TABLES
 
 log = logging.getLogger(__name__)
@@ -27,8 +29,6 @@ FROZEN = "frozen.yaml"
 UNFINISHED = ".unfinished"
 # The frozen file goes last: as long as it is there, the next start finds that there is something to move.
 RESULTS = ("checkpoints", *TABLES, *ABLATION, INSTANCES, PAGE, FROZEN)
-# keys of a checkpoint that say what it is and who serves it, not how it answers
-WORDS = ("strategy", "packing_metrics", "labels", "seed", "step", "tokens", "api_key_env", "replicas")
 
 
 def set_aside(folder: Path, config: RunConfig, dataset: str) -> Path | None:
@@ -97,11 +97,14 @@ def changes(frozen: Mapping[str, Any], config: RunConfig, dataset: str) -> Itera
         checkpoint = known.get(entry.get("name"))
         if checkpoint is None or _other(entry, checkpoint, (frozen.get("weights") or {}).get(checkpoint.name)):
             yield f"checkpoint {entry.get('name')}"
+    if any(served_here(checkpoint) for checkpoint in config.checkpoints):
+        serving = key_changes({"serving": old.get("serving") or {}}, {"serving": new["serving"]})
+        yield from (change.key for change in serving if change.bears_on == ANSWERS)
 
 
 def _other(entry: Mapping[str, Any], checkpoint: CheckpointConfig, weights: str | None) -> bool:
     """Whether a checkpoint may answer otherwise than when it was frozen; ``weights`` is what its files hashed to."""
-    now = checkpoint.model_dump(mode="json")
-    if any(entry.get(name) != value for name, value in now.items() if name not in WORDS):
+    before, now = ({"checkpoints": [one]} for one in (entry, checkpoint.model_dump(mode="json")))
+    if any(change.bears_on == ANSWERS for change in key_changes(before, now)):
         return True
     return weights is not None and served_here(checkpoint) and served_revision(checkpoint) != weights

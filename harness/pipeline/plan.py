@@ -1,6 +1,5 @@
 """What a run would do, from its run file and its folder alone: nothing is started, asked, pulled or written."""
 
-import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -11,19 +10,19 @@ from typing import Any
 
 from harness.common.run_folder import require_kind
 from harness.compare.finished import folder_name, read_frozen
+from harness.compare.frames import json_lines
 from harness.config.schema import CheckpointConfig, RunConfig
 from harness.core.instance import Instance
 from harness.core.verdict import Outcome
 from harness.dataset.instances import load_instances
 from harness.errors import InputError
 from harness.grading.session import default_workers
+from harness.images.disk import GIB, image_layers, together
 from harness.images.provider import open_images
 from harness.model.checkpoint import check_checkpoint, served_revision, server_arguments
 from harness.pipeline.plan_changes import ANSWERS, EVALUATIONS, Change, changes
 from harness.pipeline.preflight import read_prompts
 from harness.report.attempts_file import ATTEMPTS
-
-IMAGE_GIB = 1.0  # of disk for an image that is still to come
 
 Attempt = tuple[str, str, str]  # checkpoint or reference, condition, instance id
 
@@ -46,6 +45,7 @@ class Images:
     here: int | None
     missing: int | None
     missing_ids: tuple[str, ...] = ()
+    bytes_each: float | None = None  # of those here, layers that they share counted once; None without any
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ class Expense:
     completion_tokens: int | None
     model_seconds: int | None  # of wall time, with as many requests under way as the run file says
     test_seconds: int | None  # of wall time, with so many workers
-    disk_gib: float | None  # of images
+    disk_gib: float | None  # of images that are missing, by the size of those here
 
 
 @dataclass(frozen=True)
@@ -122,7 +122,8 @@ def _revision(checkpoint: CheckpointConfig, config: RunConfig) -> str | None:
     if checkpoint.weights is None or checkpoint.answers is not None:
         return None
     check_checkpoint(checkpoint.weights)
-    return served_revision(checkpoint, server_arguments(checkpoint, config.serving))
+    serving = config.serving
+    return served_revision(checkpoint, server_arguments(checkpoint, serving), serving.batch_invariant)
 
 
 def _ended(config: RunConfig, instances: Sequence[Instance], changed: Sequence[Change]) -> set[Attempt]:
@@ -133,7 +134,7 @@ def _ended(config: RunConfig, instances: Sequence[Instance], changed: Sequence[C
         anew |= {checkpoint.name for checkpoint in config.checkpoints}
     if any(change.bears_on == EVALUATIONS for change in changed):
         anew |= set(config.references)
-    keys = {line["key"] for name in ("answers", "evaluations") for line in _lines(_journal(config.output, name))}
+    keys = {line["key"] for name in ("answers", "evaluations") for line in _journal(config.output, name)}
     places: list[tuple[str, str]] = [(kind, "") for kind in config.references]
     places += [(c.name, condition) for c in config.checkpoints for condition in config.conditions]
     found = chain.from_iterable(_written(config.output, *place) for place in places)
@@ -149,15 +150,15 @@ def _ended(config: RunConfig, instances: Sequence[Instance], changed: Sequence[C
 def _written(folder: Path, name: str, condition: str) -> Iterator[tuple[Attempt, str, set[str]]]:
     """Attempts of a finished run, each with its outcome and the keys of its records."""
     part = folder / "checkpoints" / folder_name(name) / condition
-    trails = {line["instance_id"]: line for line in _lines(part / "trail.jsonl")}
-    for verdict in _lines(part / "verdicts.jsonl"):
+    trails = {line["instance_id"]: line for line in json_lines(part / "trail.jsonl")}
+    for verdict in json_lines(part / "verdicts.jsonl"):
         trail = trails.get(verdict["instance_id"], {})
         yield (name, condition, verdict["instance_id"]), verdict["outcome"], _keys(trail, verdict)
 
 
 def _under_way(folder: Path) -> Iterator[tuple[Attempt, str, set[str]]]:
     """The same of a run that was stopped."""
-    for line in _lines(folder / ATTEMPTS):
+    for line in json_lines(folder / ATTEMPTS, torn=True):
         attempt = line["attempt"]
         place = (attempt["checkpoint"], attempt["condition"] or "", attempt["instance_id"])
         yield place, attempt["verdict"]["outcome"], _keys(line["trail"], attempt["verdict"])
@@ -169,7 +170,7 @@ def _keys(trail: Mapping[str, Any], verdict: Mapping[str, Any]) -> set[str]:
 
 
 def _answers(folder: Path) -> Iterator[dict[str, Any]]:
-    for line in _lines(_journal(folder, "answers")):
+    for line in _journal(folder, "answers"):
         if line.get("kind") == "answer":
             took = line["answer"]
             yield {
@@ -213,10 +214,13 @@ def questions(config: RunConfig, condition: str) -> int:
 def _images(config: RunConfig, instances: Sequence[Instance]) -> Images:
     try:
         with open_images(config.evaluation) as images:
-            missing = [instance.instance_id for instance in instances if images.find(instance) is None]
+            found = {instance.instance_id: images.find(instance) for instance in instances}
+            here = {str(image.name) for image in found.values() if image}
+            taken = together(image_layers(images.client, name) for name in here)
     except InputError:  # no Docker here: the rest of the plan holds all the same
         return Images(None, None)
-    return Images(len(instances) - len(missing), len(missing), tuple(missing))
+    missing = tuple(instance_id for instance_id, image in found.items() if image is None)
+    return Images(len(instances) - len(missing), len(missing), missing, taken / len(here) if here else None)
 
 
 def _expense(
@@ -225,30 +229,23 @@ def _expense(
     took = [answer["took"] for answer in spent]
     tokens = [round(to_ask * fmean(each[n] for each in took)) if took else None for n in (0, 1)]
     waiting = round(to_ask * fmean(each[2] for each in took) / config.sampling.concurrency) if took else None
-    ran = [line["verdict"]["seconds"] for line in _lines(_journal(config.output, "evaluations")) if line.get("verdict")]
+    ran = [line["verdict"]["seconds"] for line in _journal(config.output, "evaluations") if line.get("verdict")]
     workers = config.evaluation.workers or default_workers(config.evaluation)
     return Expense(
         prompt_tokens=0 if not to_ask else tokens[0],
         completion_tokens=0 if not to_ask else tokens[1],
         model_seconds=0 if not to_ask else waiting,
         test_seconds=0 if not to_run else round(to_run * fmean(ran) / workers) if ran else None,
-        disk_gib=None if images.missing is None else images.missing * IMAGE_GIB,
+        disk_gib=disk_gib(images),
     )
 
 
-def _journal(folder: Path, name: str) -> Path:
-    return folder / "journal" / f"{name}.jsonl"
+def disk_gib(images: Images) -> float | None:
+    """GiB of the images that are missing, by the mean of those here; None if that is not known."""
+    if not images.missing:
+        return None if images.missing is None else 0.0
+    return None if images.bytes_each is None else round(images.missing * images.bytes_each / GIB, 1)
 
 
-def _lines(path: Path) -> Iterator[dict[str, Any]]:
-    """The objects of a file that may be written to meanwhile; a torn line is none."""
-    if not path.is_file():
-        return
-    with path.open("rb") as file:
-        for line in file:
-            try:
-                value = json.loads(line)
-            except ValueError:
-                continue
-            if isinstance(value, dict):
-                yield value
+def _journal(folder: Path, name: str) -> Iterator[dict[str, Any]]:
+    return json_lines(folder / "journal" / f"{name}.jsonl", torn=True)  # a run may write to it meanwhile

@@ -15,6 +15,7 @@ BEARING = (
     ("evaluation.timeout", EVALUATIONS), ("evaluation.memory", EVALUATIONS), ("evaluation.processes", EVALUATIONS),
     ("evaluation.cpus", EVALUATIONS), ("evaluation.network", EVALUATIONS), ("evaluation.control", EVALUATIONS),
     ("evaluation.whole_suite", EVALUATIONS), ("evaluate_candidates", EVALUATIONS),
+    ("serving.batch_invariant", ANSWERS), ("serving.per_checkpoint", ANSWERS),
 )  # fmt: skip
 OF_CHECKPOINT = (
     "path", "base", "adapter", "endpoint", "model", "revision", "chat", "system", "chat_template",
@@ -35,13 +36,20 @@ class Change:
 
 
 def changes(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[Change]:
-    """Every changed key between two configurations as `frozen.yaml` has them, checkpoints by their names."""
+    """Every changed key between two configurations as `frozen.yaml` has them, checkpoints by their names.
+
+    A key that an earlier version did not have and that is off now is no change.
+    """
     old, new = dict(_flat(_named(before))), dict(_flat(_named(now)))
     return [
         _change(key, old.get(key), new.get(key))
         for key in dict.fromkeys((*old, *new))
-        if old.get(key) != new.get(key) and not key.startswith("output")
+        if _on(old.get(key)) != _on(new.get(key)) and not key.startswith("output")
     ]
+
+
+def _on(value: Any) -> Any:
+    return None if value is False or value in ([], {}) else value
 
 
 def _named(configuration: Mapping[str, Any]) -> dict[str, Any]:

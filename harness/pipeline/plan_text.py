@@ -25,7 +25,7 @@ def _lines(plan: Plan) -> Iterator[str]:
     if images.here is None:
         yield "images: not known, since Docker is not reachable"
     else:
-        disk = f", about {plan.expense.disk_gib:.0f} GiB" if images.missing else ""
+        disk = f", about {plan.expense.disk_gib:.1f} GiB" if plan.expense.disk_gib else ""
         yield f"images: {images.here} here, {images.missing} missing{disk}"
     for checkpoint in plan.checkpoints:
         yield (

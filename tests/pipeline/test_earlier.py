@@ -149,3 +149,24 @@ def test_a_kill_in_the_middle_of_it_loses_and_mixes_nothing(folder, renames, mon
     assert files(place) == before
     assert yaml.safe_load((place / "frozen.yaml").read_text())["dataset"] == "rows"
     assert not any((folder / name).exists() for name in RESULTS)
+
+
+@pytest.mark.parametrize(
+    ("serving", "moved"),
+    [
+        ({"args": ["--gpu-memory-utilization=0.5"]}, False),
+        ({"args": ["--dtype=float32"]}, True),
+        ({"batch_invariant": True}, True),
+    ],
+)
+def test_a_server_that_may_answer_otherwise_moves_results_of_what_is_served_here(folder, tmp_path, serving, moved):
+    weights = tmp_path / "weights"
+    weights.mkdir()
+    run = config(checkpoints=[{"name": "a", "path": str(weights)}])
+    freeze(folder / "frozen.yaml", run.model_dump(mode="json"), {"dataset": "rows", "weights": {}})
+    other = config(checkpoints=[{"name": "a", "path": str(weights)}], serving=serving)
+    assert (set_aside(folder, other, "rows") is not None) == moved
+
+
+def test_how_servers_are_started_moves_nothing_of_endpoints(folder):
+    assert set_aside(folder, config(serving={"args": ["--dtype=float32"]}), "rows") is None

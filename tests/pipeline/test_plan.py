@@ -7,7 +7,8 @@ from typer.testing import CliRunner
 
 from harness.cli import app
 from harness.errors import InputError
-from harness.pipeline.plan import plan, questions
+from harness.images.disk import GIB
+from harness.pipeline.plan import Images, disk_gib, plan, questions
 from harness.pipeline.plan_changes import changes
 from harness.pipeline.plan_text import plan_text
 
@@ -31,6 +32,7 @@ def one(before, now):
         ({"evaluation": {"timeout": 4}}, {"evaluation": {"timeout": 8}}, ("evaluation.timeout", "evaluations", "")),
         ({"evaluation": {"workers": 4}}, {"evaluation": {"workers": 8}}, ("evaluation.workers", "nothing", "")),
         ({"serving": {"port": 4}}, {"serving": {"port": 8}}, ("serving.port", "nothing", "")),
+        ({"serving": {}}, {"serving": {"batch_invariant": True}}, ("serving.batch_invariant", "answers", "")),
     ],
 )
 def test_a_changed_key_says_what_it_bears_on(before, now, expected):
@@ -49,6 +51,23 @@ def test_arguments_that_can_change_no_answer_bear_on_nothing():
 
 def test_an_unchanged_run_file_has_no_changes_and_another_output_is_none():
     assert changes({"output": "a", "prompts": "x"}, {"output": "b", "prompts": "x"}) == []
+
+
+def test_a_key_that_an_earlier_version_did_not_have_is_no_change_while_it_is_off():
+    assert changes({"serving": {}}, {"serving": {"batch_invariant": False, "gpus": None, "args": []}}) == []
+
+
+@pytest.mark.parametrize(
+    ("images", "gib"),
+    [
+        (Images(None, None), None),
+        (Images(3, 0, (), 5.0 * GIB), 0.0),
+        (Images(0, 2, ("a", "b")), None),
+        (Images(3, 2, ("a", "b"), 0.75 * GIB), 1.5),
+    ],
+)
+def test_the_disk_for_what_is_missing_is_reckoned_by_the_images_that_are_here(images, gib):
+    assert disk_gib(images) == gib
 
 
 def test_a_finished_run_has_nothing_to_do(again):
