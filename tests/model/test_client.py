@@ -25,13 +25,6 @@ STUB = Path(__file__).with_name("stub_server")
 SAMPLING = Sampling(temperature=0.5, top_p=0.9, max_tokens=10, seed=40)
 
 
-@pytest.fixture
-def journal(tmp_path):
-    journal = Journal(tmp_path / "answers.jsonl")
-    yield journal
-    journal.close()
-
-
 @pytest.fixture(autouse=True)
 def _short_pauses(monkeypatch):
     monkeypatch.setattr(patience, "FIRST_PAUSE", 0.01)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from aiohttp import web
+from fake_openai import listening
 
 from harness.config.localization_keys import EmbeddingsConfig
 from harness.errors import InfrastructureError
@@ -21,13 +22,8 @@ async def serving(body: str) -> AsyncIterator[str]:
 
     app = web.Application()
     app.router.add_post("/v1/embeddings", embeddings)
-    runner = web.AppRunner(app, shutdown_timeout=0.1)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    try:
-        yield f"http://127.0.0.1:{runner.addresses[0][1]}/v1"
-    finally:
-        await runner.cleanup()
+    async with listening(app) as address:
+        yield f"{address}/v1"
 
 
 async def test_vectors_are_in_the_order_of_the_texts(tmp_path: Path) -> None:

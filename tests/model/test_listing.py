@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from aiohttp import web
+from fake_openai import listening
 
 from harness.errors import HarnessError, InfrastructureError, InputError
 from harness.model import connection
@@ -35,13 +36,8 @@ async def serving(reply: web.Response, path: str = "/v1") -> AsyncIterator[str]:
 
     app = web.Application()
     app.add_routes([web.get(f"{path}/models", models), web.get("/moved/v1/models", good)])
-    runner = web.AppRunner(app, shutdown_timeout=0.1)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    try:
-        yield f"http://127.0.0.1:{runner.addresses[0][1]}"
-    finally:
-        await runner.cleanup()
+    async with listening(app) as address:
+        yield address
 
 
 async def found(address: str, wanted: str | None = None) -> str:

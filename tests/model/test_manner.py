@@ -9,7 +9,6 @@ from aiohttp import web
 from fake_openai import FakeOpenAI
 from pydantic import ValidationError
 
-from harness.common.journal import Journal
 from harness.config.schema import CheckpointConfig
 from harness.config.serving_keys import ServingConfig
 from harness.core.interfaces import Sampling
@@ -26,12 +25,6 @@ SAMPLING = Sampling(temperature=0.5, max_tokens=10, seed=40)
 SERVING = ServingConfig()
 
 
-@pytest.fixture
-def journal(tmp_path):
-    with Journal(tmp_path / "answers.jsonl") as journal:
-        yield journal
-
-
 @asynccontextmanager
 async def asking(fake, journal, **checkpoint):
     async with fake.running():
@@ -45,7 +38,7 @@ def text_completion(text: str = "yes") -> web.Response:
     return web.json_response({"choices": [choice], "usage": {"prompt_tokens": 7, "completion_tokens": 1}})
 
 
-def kept(journal: Journal) -> list[dict]:
+def kept(journal) -> list[dict]:
     return [record for record in journal.records() if record["kind"] == "answer"]
 
 

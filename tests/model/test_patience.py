@@ -8,7 +8,6 @@ import pytest
 from aiohttp import web
 from fake_openai import FakeOpenAI, completion, failure
 
-from harness.common.journal import Journal
 from harness.config.schema import CheckpointConfig
 from harness.config.serving_keys import ServingConfig
 from harness.core.interfaces import Sampling
@@ -18,12 +17,6 @@ from harness.model.client import open_model
 from harness.model.patience import Passing, Standing, asked_wait, with_patience
 
 SAMPLING = Sampling(max_tokens=10)
-
-
-@pytest.fixture
-def journal(tmp_path):
-    with Journal(tmp_path / "answers.jsonl") as journal:
-        yield journal
 
 
 @pytest.fixture(autouse=True)

@@ -1,7 +1,7 @@
 """Replies of every shape that servers and gateways were seen to send: an answer, or a failure that is tried again."""
 
 import json
-import random
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -257,32 +257,11 @@ def read_or_refused(value: Any) -> Answer | None:
         return None
 
 
-def damaged(value: Any, rng: random.Random) -> Any:
-    """The value with one place in it replaced or left out."""
-    if isinstance(value, dict) and value and rng.random() < 0.8:
-        key = rng.choice(list(value))
-        rest = {name: inner for name, inner in value.items() if name != key}
-        return rest if rng.random() < 0.2 else {**rest, key: damaged(value[key], rng)}
-    if isinstance(value, list) and value and rng.random() < 0.8:
-        place = rng.randrange(len(value))
-        return [*value[:place], damaged(value[place], rng), *value[place + 1 :]]
-    return rng.choice((None, True, -1, 0.5, "", "x", [], {}, [TEXT], [None], {"type": "text"}, float("nan"), 10**400))
+def test_of_two_thousand_damaged_replies_each_is_an_answer_or_a_failure_and_every_answer_reads_again(monkeypatch):
+    monkeypatch.syspath_prepend(str(Path(__file__).parents[2] / "benchmarks"))
+    from parts.malformed_replies import measure_replies
 
-
-def test_of_two_thousand_damaged_replies_each_is_an_answer_or_a_failure_and_every_answer_reads_again():
-    rng = random.Random(18)
-    calls = [{"id": "1", "type": "function", "function": {"name": "edit", "arguments": json.dumps(EDIT)}}]
-    parts = [{"type": "thinking", "thinking": [TEXT]}, TEXT]
-    whole = content(parts, reasoning="hm", refusal=None, tool_calls=calls)
-    read = 0
-    for _ in range(REPLIES):
-        value = whole
-        for _ in range(rng.choice((1, 1, 2, 4))):
-            value = damaged(value, rng)
-        answer = read_or_refused(value)
-        if answer is not None:
-            read += 1
-            kept = json.loads(json.dumps(answer.__dict__))
-            assert read_record(kept) == answer
-            assert all(isinstance(kept[name], str) for name in ("text", "finish_reason", "reasoning"))
-    assert REPLIES // 10 < read < REPLIES
+    outcomes, problems = measure_replies(REPLIES)
+    assert problems == []
+    assert outcomes.total() == REPLIES
+    assert all(outcomes[kind] > REPLIES // 100 for kind in ("answer", "BadReply", "ContextOverflow", "InputError"))

@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 from fake_openai import FakeOpenAI, completion, failure
 
-from harness.common.journal import Journal
 from harness.config.schema import CheckpointConfig
 from harness.config.serving_keys import ServingConfig
 from harness.core.interfaces import Sampling
@@ -24,13 +23,6 @@ from harness.model.several_servers import in_order
 SAMPLING = Sampling(temperature=0.5, max_tokens=10)
 INSTANCES = [f"owner__name-{number}" for number in range(24)]
 STUB = Path(__file__).with_name("stub_server")
-
-
-@pytest.fixture
-def journal(tmp_path):
-    journal = Journal(tmp_path / "answers.jsonl")
-    yield journal
-    journal.close()
 
 
 @pytest.fixture(autouse=True)
