@@ -1,4 +1,4 @@
-.PHONY: setup docker chromium demo test check instances presets lab ablation
+.PHONY: setup docker chromium demo test check instances presets lab ablation reference
 
 setup:
 	@scripts/setup
@@ -33,3 +33,6 @@ lab: setup  ## train one tiny checkpoint for each arm: seven packing strategies,
 
 ablation: setup docker  ## the study: five checkpoints for each arm, every one through the whole pipeline
 	.venv/bin/python -m lab ablation results/lab --seeds 5 --output results/ablation
+
+reference: setup  ## write the reference study's tables, figure and page anew from its attempts
+	.venv/bin/python -m lab rewrite results/reference/ablation
