@@ -13,7 +13,7 @@ demo: setup docker  ## the whole pipeline on built-in instances and seven tiny t
 	.venv/bin/harness demo
 
 test: setup docker chromium check  ## everything, with real Docker, real vLLM and a real browser
-	.venv/bin/python -m pytest --numprocesses 2 --dist loadgroup --no-loadscope-reorder
+	@scripts/test
 
 check: setup  ## style and types
 	.venv/bin/ruff check .
