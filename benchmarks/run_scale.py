@@ -21,32 +21,16 @@ from pathlib import Path
 from typing import Any
 
 from parts.arguments import BenchmarkParser
-from parts.instant_run import instant_server, make_instances, without_docker
+from parts.instant_run import instant_server, make_instances, run_document, without_docker
 
 from harness.common.files import write_jsonl
 from harness.config.schema import RunConfig
 
-CONDITIONS = ("model", "gt-location", "gt-file")
 SIZES = ((50, 2, 3, 4), (200, 3, 3, 10))
 FULL = (500, 7, 3, 10)
 Size = tuple[int, int, int, int]
 MOST = {"cpu_ms_per_candidate": 12.0, "peak_mib": 1024.0}
 AGAIN_SECONDS, AGAIN_MS = 10.0, 0.476  # of CPU: to start, and for each candidate; 60 s for 105,000
-
-
-def run_config(folder: Path, url: str, size: Size) -> dict[str, Any]:
-    """The run file of one size."""
-    _, checkpoints, conditions, samples = size
-    return {
-        "dataset": {"path": str(folder / "rows.jsonl")},
-        "checkpoints": [
-            {"name": f"c{n}", "endpoint": url, "model": f"m{n}", "revision": "1"} for n in range(checkpoints)
-        ],
-        "conditions": list(CONDITIONS[:conditions]),
-        "sampling": {"samples": samples},
-        "evaluation": {"workers": 2},
-        "output": str(folder / "run"),
-    }
 
 
 def measure(path: Path, profile: bool) -> dict[str, float]:
@@ -94,7 +78,7 @@ def scale(size: Size, folder: Path, profile: bool) -> dict[str, Any]:
     write_jsonl(folder / "rows.jsonl", make_instances(folder / "cache", size[0]))
     path = folder / "run.json"
     with instant_server([f"m{n}" for n in range(size[1])]) as url:
-        path.write_text(json.dumps(run_config(folder, url, size)))
+        path.write_text(json.dumps(run_document(folder, url, size)))
         first = measured(path, profile)
         made = tables(folder / "run")
         again = measured(path, profile)

@@ -1,16 +1,19 @@
 """The benchmarks' command lines: what CONTRIBUTING.md says of them, without running any."""
 
+import json
 import os
 import re
 import subprocess
 import sys
+import urllib.request
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).parent.parent
 NAMES = sorted(path.stem for path in (ROOT / "benchmarks").glob("*.py"))
-ON_ROWS = ("control", "evaluate", "install", "parity", "patch", "prepare", "presets", "real_model", "shifted", "styles")
+ON_ROWS = ("control", "evaluate", "install", "parity", "patch", "prepare", "presets", "shifted", "styles")
 
 
 def benchmark(name: str, *args: object, folder: Path, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -82,3 +85,34 @@ def test_patches_go_in_as_in_the_official_harness(tmp_path: Path) -> None:
     done = benchmark("apply", "--patches", "42", "--check", folder=tmp_path, PYTHONPATH=str(ROOT))
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stdout.startswith("figures: taken=")
+
+
+def test_busy_slots_are_counted_in_the_window_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(ROOT / "benchmarks"))
+    from parts.busy import busy_share, least_busy_share
+
+    spans = [(0.0, 4.0), (3.0, 9.0), (5.0, 6.0), (20.0, 30.0)]
+    assert busy_share(spans, 2, (2.0, 8.0)) == (2 + 5 + 1) / 12
+    assert least_busy_share(spans, 2, (2.0, 8.0), 1.0) == 0.5
+    assert least_busy_share(spans, 2, (2.0, 10.0), 1.0) == 0.0
+
+
+def test_the_slots_of_the_stand_in_are_busy_with_one_answer_each() -> None:
+    command = [sys.executable, str(ROOT / "benchmarks" / "parts" / "slotted_server.py"), "2", "0.2", "0.3", "m"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as server:
+        assert server.stdout is not None
+        url = f"http://127.0.0.1:{int(server.stdout.readline())}/v1/chat/completions"
+
+        def ask(seed: int) -> str:
+            question = {"model": "m", "seed": seed, "messages": [{"role": "user", "content": "`a.py`"}]}
+            request = urllib.request.Request(url, json.dumps(question).encode(), {"Content-Type": "application/json"})
+            with urllib.request.urlopen(request) as reply:
+                return str(json.load(reply)["choices"][0]["message"]["content"])
+
+        with ThreadPoolExecutor(5) as asking:
+            assert set(asking.map(ask, range(5))) == {"```\na.py\n```"}
+        spans = json.loads(server.communicate()[0])
+    assert len(spans) == 5
+    assert all(0.2 <= to - since <= 0.3 for since, to in spans)
+    together = [sum(since <= moment < to for since, to in spans) for moment, _ in spans]
+    assert max(together) == 2

@@ -28,6 +28,7 @@ from harness.repo.diff import Replacement, change_patch, split_lines
 from harness.repo.mirror import BareRepository
 from harness.repo.snapshot import REFERENCES, project_path, rebuilt_folder
 
+CONDITIONS = ("model", "gt-location", "gt-file")
 PROJECTS = 10
 LEFT_OUT = ("site-packages", "test", "tests", "idlelib", "__pycache__", "lib2to3")
 SIZES = range(4_000, 60_000)  # bytes of a file that a gold patch changes
@@ -59,6 +60,21 @@ def make_instances(cache: Path, count: int) -> list[dict[str, Any]]:
         ids = [str(row["instance_id"]) for row in rows if row["repo"] == project]
         _write_repository(project_path(rebuilt_folder(cache), project), files, ids)
     return rows
+
+
+def run_document(folder: Path, url: str, size: Sequence[int]) -> dict[str, Any]:
+    """A run file for the rows in ``folder``; ``size``: instances, checkpoints, conditions and samples."""
+    _, checkpoints, conditions, samples = size
+    return {
+        "dataset": {"path": str(folder / "rows.jsonl")},
+        "checkpoints": [
+            {"name": f"c{n}", "endpoint": url, "model": f"m{n}", "revision": "1"} for n in range(checkpoints)
+        ],
+        "conditions": list(CONDITIONS[:conditions]),
+        "sampling": {"samples": samples},
+        "evaluation": {"workers": 2},
+        "output": str(folder / "run"),
+    }
 
 
 def _changeable(files: dict[str, bytes]) -> Iterator[tuple[str, int]]:

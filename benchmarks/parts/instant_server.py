@@ -11,6 +11,8 @@ import random
 import re
 import sys
 import zlib
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
 
 from aiohttp import web
 
@@ -51,15 +53,25 @@ def _block(chance: random.Random, pieces: list[tuple[str, str]], kind: str) -> s
     return "\n".join([path, "<<<<<<< SEARCH", *search, "=======", *before, added, line, ">>>>>>> REPLACE"])
 
 
-async def _chat(request: web.Request) -> web.Response:
-    question = await request.json()
+async def read_question(request: web.Request) -> dict[str, Any]:
+    """The body of a request for an answer; the request without a message, which checks the key, is refused."""
+    question: dict[str, Any] = await request.json()
     if not question["messages"]:
         raise web.HTTPBadRequest
+    return question
+
+
+def reply_to(question: dict[str, Any]) -> web.Response:
+    """The reply to a request for an answer."""
     prompt = question["messages"][-1]["content"]
     text = answer_to(prompt, question["seed"])
     choice = {"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": text}}
     usage = {"prompt_tokens": _tokens(prompt), "completion_tokens": _tokens(text)}
     return web.json_response({"id": "1", "object": "chat.completion", "choices": [choice], "usage": usage})
+
+
+async def _chat(request: web.Request) -> web.Response:
+    return reply_to(await read_question(request))
 
 
 async def _tokenize(request: web.Request) -> web.Response:
@@ -70,13 +82,15 @@ def _tokens(text: str) -> int:
     return len(text) // BYTES_PER_TOKEN + 8
 
 
-async def _serve(models: list[str]) -> None:
+async def serve(models: Sequence[str], chat: Callable[[web.Request], Awaitable[web.StreamResponse]] = _chat) -> None:
+    """Serve on a free port, which is printed, until standard input is closed; ``chat`` answers the questions."""
+
     async def listed(_: web.Request) -> web.Response:
         data = [{"id": name, "object": "model", "max_model_len": CONTEXT} for name in models]
         return web.json_response({"object": "list", "data": data})
 
     app = web.Application(client_max_size=64 << 20)
-    app.router.add_post("/v1/chat/completions", _chat)
+    app.router.add_post("/v1/chat/completions", chat)
     app.router.add_post("/tokenize", _tokenize)
     app.router.add_get("/v1/models", listed)
     runner = web.AppRunner(app, shutdown_timeout=0.1, access_log=None)
@@ -88,4 +102,4 @@ async def _serve(models: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(_serve(sys.argv[1:]))
+    asyncio.run(serve(sys.argv[1:]))
