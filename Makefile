@@ -1,4 +1,4 @@
-.PHONY: setup docker chromium demo test check instances presets lab ablation
+.PHONY: setup docker chromium demo test check instances presets lab ablation reference
 
 setup:
 	@scripts/setup
@@ -13,7 +13,7 @@ demo: setup docker  ## the whole pipeline on built-in instances and seven tiny t
 	.venv/bin/harness demo
 
 test: setup docker chromium check  ## everything, with real Docker, real vLLM and a real browser
-	.venv/bin/python -m pytest --numprocesses 2 --dist loadgroup --no-loadscope-reorder
+	@scripts/test
 
 check: setup  ## style and types
 	.venv/bin/ruff check .
@@ -33,3 +33,6 @@ lab: setup  ## train one tiny checkpoint for each arm: seven packing strategies,
 
 ablation: setup docker  ## the study: five checkpoints for each arm, every one through the whole pipeline
 	.venv/bin/python -m lab ablation results/lab --seeds 5 --output results/ablation
+
+reference: setup  ## write the reference study's tables, figure and page anew from its attempts
+	.venv/bin/python -m lab rewrite results/reference/ablation

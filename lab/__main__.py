@@ -24,6 +24,7 @@ SeedsOption = Annotated[int, typer.Option(help="Checkpoints of each arm, seeds 0
 TokensOption = Annotated[int, typer.Option(help="Of the corpus, and the budget of each training.", min=10_000)]
 MOST_SEED = (1 << 63) - 1  # that torch takes
 LABORATORY = Path("results/lab")
+REFERENCE = Path("results/reference/ablation")
 TOKENS = 3_000_000
 LABORATORY_PART = "the laboratory's folder"  # of `FolderArgument`, in messages
 
@@ -166,6 +167,20 @@ def study(
         typer.echo(f"replaced, since this run's outcomes are others: {', '.join(names)}")
     write_study(joined(kept, found) if kept else found, output)
     typer.echo(f"study: {output}")
+
+
+@app.command()
+def rewrite(
+    folder: Annotated[Path, typer.Argument(help="A study's folder, with its study.json.gz.")] = REFERENCE,
+) -> None:
+    """A study's tables, figure and page once more, from its study.json.gz and notes.md alone."""
+    from lab.study import load_study, write_study
+
+    kept = load_study(folder)
+    if kept is None:
+        raise InputError(f"{folder}: holds no study.json.gz; name the folder of a study")
+    write_study(kept, folder)
+    typer.echo(f"study: {folder}")
 
 
 def _progress(line: str) -> None:

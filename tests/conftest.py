@@ -11,8 +11,6 @@ import pytest
 
 from harness.core.instance import Instance
 
-REAL = ("docker", "vllm", "browser", "instances")
-
 TEST_PATCH = """\
 diff --git a/tests/test_a.py b/tests/test_a.py
 --- a/tests/test_a.py
@@ -32,20 +30,6 @@ diff --git a/a.py b/a.py
 -x = 1
 +x = 2
 """
-
-
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """With several workers: what needs real parts goes first and to one of them, since its images and servers are
-    shared; each other module goes to the next that is free."""
-    for item in items:
-        group = "real" if _is_real(item) else item.nodeid.partition("::")[0]
-        item.add_marker(pytest.mark.xdist_group(group))
-    items.sort(key=lambda item: not _is_real(item))
-
-
-def _is_real(item: pytest.Item) -> bool:
-    return any(item.get_closest_marker(name) for name in REAL)
 
 
 @pytest.fixture

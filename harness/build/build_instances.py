@@ -13,7 +13,8 @@ from harness.common.collect import collect
 from harness.common.docker_client import connect
 from harness.common.files import write_jsonl
 from harness.common.paths import cache_folder, check_file
-from harness.common.progress import Progress, Stage
+from harness.common.progress import Progress
+from harness.common.stage import Stage
 from harness.core.instance import Instance
 from harness.dataset.instances import load_instances
 from harness.dataset.recipes import load_recipes

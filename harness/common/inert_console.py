@@ -30,3 +30,8 @@ def inert_console(file: TextIO | None = None, stderr: bool = False) -> Console:
     console = Console(file=file, stderr=stderr, markup=False, emoji=False)
     console.push_render_hook(_InertHook())
     return console
+
+
+def is_live(console: Console) -> bool:
+    """Whether what is written can change in place: on a real terminal, whatever FORCE_COLOR says in a CI's log."""
+    return console.file.isatty() and console.is_terminal and console.is_interactive and not console.is_dumb_terminal

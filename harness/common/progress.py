@@ -8,140 +8,26 @@ import logging
 import sys
 import threading
 import time
-from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from itertools import islice
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Self, TextIO
 
+from rich.console import Group
 from rich.live import Live
-from rich.progress_bar import ProgressBar
-from rich.table import Table
 
-from harness.common.event_log import EventLog, StageState
-from harness.common.inert import inert
-from harness.common.inert_console import inert_console
+from harness.common.event_log import EventLog
+from harness.common.inert_console import inert_console, is_live
+from harness.common.live_picture import picture
+from harness.common.run_state import Part, State, part_words, stage_words
+from harness.common.stage import Stage, Waits
 
 PLAIN_INTERVAL = 5.0  # seconds between two plain lines, at least
-LEAST_INTERVAL = 0.2  # seconds between two looks at what changed
-NAMES_SHOWN = 2  # of the things that run now
-NAMES_LOGGED = 8  # likewise, in an event log
+PLAIN_SHARE = 1 / 60  # of the time that the work has taken by now, likewise: a long run's log stays short
+LEAST_INTERVAL, LOOK_INTERVAL = 0.2, 1.0  # seconds between two looks at what changed: at least, at most
 ALIVE_LINES = 60.0  # seconds after which a plain line comes although nothing changed
-BAR, NARROW_BAR, NARROW = 20, 8, 110  # columns of a bar; and on a terminal with fewer columns than that
-PACE_SECONDS, PACE_SAMPLES = 120.0, 10  # the pace is that of so long, and of so many moments when something was done
-
-
-class Stage:
-    """One kind of work: how many things are done, how many there are, and which run now. Safe for threads."""
-
-    def __init__(self, name: str, total: int, clock: Callable[[], float], changed: Callable[[], None]) -> None:
-        """Made by `Progress.stage`; ``changed`` is called after every change, outside the lock."""
-        self.name = name
-        self._total = total
-        self._done = 0
-        self._known = 0  # of those done: found finished, not worked on now
-        self._running: dict[str, int] = {}  # name -> how often, in the order in which they began
-        self._pace: deque[tuple[float, int]] = deque()  # (time, done) since work began, the older ones dropped
-        self._clock = clock
-        self._changed = changed
-        self._lock = threading.Lock()
-
-    def add(self, count: int = 1) -> None:
-        """Count things as done."""
-        with self._lock:
-            self._begin()
-            self._count(count)
-        self._changed()
-
-    def count(self, known: bool) -> None:
-        """Count one thing as done: by now, or long before if it was ``known``."""
-        if known:
-            self.skip()
-        else:
-            self.add()
-
-    def skip(self, count: int = 1) -> None:
-        """Count things as done that were found finished."""
-        with self._lock:
-            self._count(count)
-            self._known += count
-        self._changed()
-
-    def grow(self, count: int) -> None:
-        """More work of this kind turned up."""
-        with self._lock:
-            self._total += count
-        self._changed()
-
-    @contextmanager
-    def running(self, name: str) -> Iterator[None]:
-        """Show ``name`` as what runs now. It does not count as done by that: see `add`."""
-        name = inert(name)
-        with self._lock:
-            self._begin()
-            self._running[name] = self._running.get(name, 0) + 1
-        self._changed()
-        try:
-            yield
-        finally:
-            with self._lock:
-                self._running[name] -= 1
-                if not self._running[name]:
-                    del self._running[name]
-            self._changed()
-
-    def _begin(self) -> None:
-        if not self._pace:
-            self._pace.append((self._clock(), self._done))
-
-    def _count(self, count: int) -> None:
-        self._done += count
-        if not self._pace:  # what is found finished before work begins says nothing of its pace
-            return
-        now = self._clock()
-        if len(self._pace) > 1 and now - self._pace[-1][0] < 1:
-            now, _ = self._pace.pop()
-        self._pace.append((now, self._done))
-        while len(self._pace) > PACE_SAMPLES and self._pace[1][0] <= now - PACE_SECONDS:
-            self._pace.popleft()
-
-    def counts(self) -> tuple[int, int]:
-        """(done, total) now."""
-        with self._lock:
-            return self._done, self._total
-
-    def known(self) -> int:
-        """How many of those done were found finished."""
-        with self._lock:
-            return self._known
-
-    def seconds_left(self) -> float | None:
-        """Seconds that the rest takes at the latest pace; None before the first thing is done since work began.
-
-        What is found finished among the rest counts in that pace: a run that knows most answers is quick.
-        """
-        with self._lock:
-            if not self._pace or self._done == self._pace[0][1]:
-                return None
-            began, before = self._pace[0]
-            return (self._clock() - began) / (self._done - before) * max(self._total - self._done, 0)
-
-    def runs_now(self) -> str:
-        """Names of what runs now, the oldest first, shortened: ``a, b and 3 more``."""
-        with self._lock:
-            names = list(self._running)
-        more = len(names) - NAMES_SHOWN
-        shown = ", ".join(names[:NAMES_SHOWN])
-        return f"{shown} and {more} more" if more > 0 else shown
-
-    def state(self) -> StageState:
-        """All of it now, as an event log has it."""
-        left, (done, total) = self.seconds_left(), self.counts()
-        with self._lock:
-            running = tuple(islice(self._running, NAMES_LOGGED))
-        return StageState(self.name, done, total, self.known(), None if left is None else round(left, 1), running)
 
 
 class Progress:
@@ -165,22 +51,58 @@ class Progress:
         self._console = inert_console(self._stream)
         self._interval = interval
         self._clock = clock
+        self._began = clock()
         self._stages: list[Stage] = []
+        self._probes: dict[str, Callable[[], Part]] = {}
+        self._parts: tuple[Part, ...] = ()  # as they were at the latest look
         self._lock = threading.Lock()
         self._live: Live | None = None
         self._exit = ExitStack()
-        self._last_line = ""
+        self._last_moved: tuple[object, ...] = ()
         self._last_time = float("-inf")
 
-    def stage(self, name: str, total: int = 0) -> Stage:
+    def stage(self, name: str, total: int = 0, waits: Waits | None = None, after: Stage | None = None) -> Stage:
         """A new stage, shown below those before it; `Stage.grow` raises its total later."""
-        stage = Stage(name, total, self._clock, self._changed)
+        stage = Stage(name, total, self._clock, self._changed, waits, after)
         with self._lock:
             self._stages.append(stage)
         return stage
 
+    @contextmanager
+    def passing(self, name: str, total: int = 0) -> Iterator[Stage]:
+        """A stage that is shown for the length of the block alone."""
+        stage = self.stage(name, total)
+        yield stage
+        with self._lock:
+            self._stages.remove(stage)
+
+    @contextmanager
+    def watching(self, name: str, probe: Callable[[], Part]) -> Iterator[None]:
+        """Show what ``probe`` says of a part for the length of the block; its totals stay known after it.
+
+        ``probe`` is asked about once a second, by a thread of the display's own.
+        """
+        with self._lock:
+            self._probes[name] = probe
+        try:
+            yield
+        finally:
+            last = replace(probe(), counts="", doing="", detail="", levels={})
+            with self._lock:
+                self._probes[name] = lambda: last
+                if not last.totals:
+                    del self._probes[name]
+
+    @contextmanager
+    def doing(self, what: str) -> Iterator[None]:
+        """Show what the work as a whole is at, for the length of the block."""
+        began = self._clock()
+        with self.watching("now", lambda: Part("now", doing=what, seconds=self._clock() - began)):
+            self.look()
+            yield
+
     def __enter__(self) -> Self:
-        if self._stream.isatty() and self._console.is_terminal and not self._console.is_dumb_terminal:
+        if is_live(self._console):
             self._live = Live(
                 console=self._console, get_renderable=self._picture, refresh_per_second=4, redirect_stdout=False
             )
@@ -200,50 +122,53 @@ class Progress:
             self._write_line(last=True)
         self._live = None
         if self._events:
-            self._events.end(self._states())
+            self._events.end(self.look(), error)
+
+    def look(self) -> State:
+        """How all of it stands now."""
+        with self._lock:
+            stages, probes = list(self._stages), list(self._probes.values())
+        for stage in stages:
+            stage.look()
+        self._parts = tuple(probe() for probe in probes)
+        return self.state()
+
+    def state(self) -> State:
+        """The stages as they stand now, and the parts as they did at the latest look."""
+        with self._lock:
+            stages = list(self._stages)
+        return State(tuple(stage.state() for stage in stages), self._parts)
 
     def _watch(self) -> None:
         """See to it that what is shown and logged is never older than the interval, whatever changes or does not."""
-        while not self._ended.wait(max(self._interval, LEAST_INTERVAL)):
+        noted = self._clock()
+        while not self._ended.wait(min(max(self._interval, LEAST_INTERVAL), LOOK_INTERVAL)):
+            state = self.look()
             if self._live is None:
-                self._write_line(last=False, alive=self._clock() - self._last_time >= ALIVE_LINES)
-            if self._events:
-                self._events.note(self._states())
-
-    def _states(self) -> tuple[StageState, ...]:
-        with self._lock:
-            stages = list(self._stages)
-        return tuple(stage.state() for stage in stages)
+                self._write_line(last=False)
+            if self._events and self._clock() - noted >= self._interval:
+                noted = self._clock()
+                self._events.note(state)
 
     def _changed(self) -> None:
         if self._live is None:
             self._write_line(last=False)
 
-    def _write_line(self, last: bool, alive: bool = False) -> None:
+    def _write_line(self, last: bool) -> None:
         with self._lock:
             now = self._clock()
-            if not last and now - self._last_time < self._interval:
+            since = now - self._last_time
+            if not last and since < max(self._interval, min((now - self._began) * PLAIN_SHARE, ALIVE_LINES)):
                 return
-            line = " | ".join(filter(None, map(_describe, self._stages)))
-            if line and (line != self._last_line or alive):
-                self._stream.write(line + "\n")
+            state = State(tuple(stage.state() for stage in self._stages), self._parts)
+            line = " | ".join(filter(None, (*map(stage_words, state.stages), *map(part_words, state.parts))))
+            if line and (state.moved() != self._last_moved or since >= ALIVE_LINES):
+                self._stream.write(f"{time.strftime('%H:%M:%S')} {line}\n")
                 self._stream.flush()
-                self._last_line, self._last_time = line, now
+                self._last_moved, self._last_time = state.moved(), now
 
-    def _picture(self) -> Table:
-        with self._lock:
-            stages = list(self._stages)
-        grid = Table.grid(padding=(0, 1), expand=True)  # so that names alone give way
-        grid.add_column(no_wrap=True)
-        grid.add_column(width=NARROW_BAR if self._console.width < NARROW else BAR)
-        for _ in range(3):
-            grid.add_column(justify="right", no_wrap=True)
-        grid.add_column(no_wrap=True, overflow="ellipsis", style="dim", ratio=1)
-        for stage in stages:
-            done, total = stage.counts()
-            bar = ProgressBar(total=max(total, 1), completed=done)
-            grid.add_row(stage.name, bar, f"{done}/{total}", _known(stage), _time_left(stage), stage.runs_now())
-        return grid
+    def _picture(self) -> Group:
+        return picture(self.state(), self._console.width)
 
 
 def _handlers_on(stream: TextIO) -> list["logging.StreamHandler[TextIO]"]:
@@ -266,30 +191,3 @@ def _redirected(handlers: list["logging.StreamHandler[TextIO]"], stream: TextIO)
     finally:
         for handler, original in before:
             handler.setStream(original)
-
-
-def _describe(stage: Stage) -> str:
-    done, total = stage.counts()
-    names = stage.runs_now()
-    more = "".join(f", {told}" for told in (_known(stage), _time_left(stage)) if told)
-    return f"{stage.name} {done}/{total}" + (f" ({names})" if names else "") + more
-
-
-def _known(stage: Stage) -> str:
-    return f"{stage.known()} known" if stage.known() else ""
-
-
-def _time_left(stage: Stage) -> str:
-    done, total = stage.counts()
-    seconds = stage.seconds_left()
-    return f"{duration(seconds)} left" if seconds is not None and done < total else ""
-
-
-def duration(seconds: float) -> str:
-    """``45s``, ``3m 20s`` or ``2h 05m``: what a reader needs of a time span."""
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole}s"
-    if whole < 3600:
-        return f"{whole // 60}m {whole % 60:02d}s"
-    return f"{whole // 3600}h {whole % 3600 // 60:02d}m"

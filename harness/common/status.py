@@ -4,24 +4,24 @@ import time
 from pathlib import Path
 from typing import Any
 
-from harness.common.event_log import ALIVE_SECONDS, StageState, last_event
+from harness.common.event_log import ALIVE_SECONDS, last_event
 from harness.common.files import json_text
-from harness.common.progress import duration
+from harness.common.run_state import duration, part_words, stage_words
 
 LOST_SECONDS = 2 * ALIVE_SECONDS  # without a line: the process is gone, or its machine
 
 
 def status_text(folder: Path) -> str:
-    """The state in lines. Raises InputError as `last_event`."""
-    event = last_event(folder)
-    stages = "".join(f"{_stage(stage)}\n" for stage in event["stages"])
-    return f"{stages}{_heading(event)}\n"
+    """The state in lines, as the display has it. Raises InputError as `last_event`."""
+    event, state = last_event(folder)
+    lines = (*map(stage_words, state.stages), *map(part_words, state.parts), _heading(event))
+    return "".join(f"{line}\n" for line in lines if line)
 
 
 def status_document(folder: Path) -> str:
     """The same as JSON, as the log's last line has it, with ``state``. Raises InputError as `last_event`."""
-    event = last_event(folder)
-    return json_text(event | {"stages": [vars(stage) for stage in event["stages"]], "state": _state(event)})
+    event, _ = last_event(folder)
+    return json_text(event | {"state": _state(event)})
 
 
 def _state(event: dict[str, Any]) -> str:
@@ -32,18 +32,12 @@ def _state(event: dict[str, Any]) -> str:
 
 def _heading(event: dict[str, Any]) -> str:
     since = duration(max(0.0, time.time() - event["time"]))
+    took = duration(event["time"] - event["began"])
     where = f"process {event['pid']} on {event['host']}"
+    why = f", by an error: {event['error']}" if event.get("error") else ""
     words = {
-        "ended": f"ended {since} ago",
-        "running": f"running: {where}, as of {since} ago",
+        "ended": f"ended {since} ago, after {took}{why}",
+        "running": f"running for {took}: {where}, as of {since} ago",
         "lost": f"no sign of life for {since}: {where}; the same command goes on from what is done",
     }
     return words[_state(event)]
-
-
-def _stage(stage: StageState) -> str:
-    facts = [f"{stage.name} {stage.done}/{stage.total}"]
-    facts += [f"{stage.known} known"] if stage.known else []
-    unfinished = stage.seconds_left is not None and stage.done < stage.total
-    facts += [f"{duration(stage.seconds_left or 0)} left"] if unfinished else []
-    return ", ".join(facts) + (f" ({', '.join(stage.running)})" if stage.running else "")

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from harness.common.inert import inert
-from harness.common.inert_console import inert_console
+from harness.common.inert_console import inert_console, is_live
 
 PLAIN_INTERVAL = 10.0  # seconds between two plain lines, at least
 
@@ -15,7 +15,7 @@ PLAIN_INTERVAL = 10.0  # seconds between two plain lines, at least
 def shown_steps(first: str, clock: Callable[[], float] = time.monotonic) -> Iterator[Callable[[str], None]]:
     """What takes a line about the step that begins, and shows it. Short commands print nothing off a terminal."""
     console = inert_console(stderr=True)
-    if console.is_terminal:
+    if is_live(console):
         with console.status(first) as status:
             yield status.update
         return

@@ -8,8 +8,8 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 
 from harness.common.journal import Journal
-from harness.common.progress import Stage
 from harness.common.run_folder import RunFolder
+from harness.common.stage import Stage
 from harness.config.schema import CheckpointConfig, RunConfig
 from harness.core.conditions import Condition
 from harness.core.instance import Instance

@@ -8,8 +8,9 @@ from pathlib import Path
 
 from harness.common.files import write_json
 from harness.common.paths import check_folder
-from harness.common.progress import Progress, Stage
+from harness.common.progress import Progress
 from harness.common.run_folder import RunFolder, freeze, require_kind
+from harness.common.stage import Stage
 from harness.config.schema import EvaluationConfig
 from harness.core.conditions import GOLD, REFERENCES
 from harness.core.instance import Instance

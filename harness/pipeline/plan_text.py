@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from harness.common.progress import duration
+from harness.common.run_state import duration
 from harness.pipeline.plan import Plan
 from harness.pipeline.plan_changes import Change
 

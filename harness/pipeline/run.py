@@ -19,8 +19,9 @@ from harness.common.event_log import EVENTS
 from harness.common.journal import Journal
 from harness.common.open_files import allow_open_files
 from harness.common.paths import cache_folder
-from harness.common.progress import Progress, Stage
+from harness.common.progress import Progress
 from harness.common.run_folder import RunFolder
+from harness.common.stage import Stage
 from harness.config.schema import CheckpointConfig, RunConfig
 from harness.core.candidate import Candidate
 from harness.core.conditions import Condition, Reference

@@ -9,33 +9,32 @@ from itertools import pairwise
 from harness.core.candidate import Edit
 from harness.reading.embedded_json import unpacked
 from harness.reading.endings import Ending
+from harness.reading.marker_lines import (
+    CLOSE,
+    CLOSE_CONFLICT,
+    DIVIDE,
+    OPEN,
+    OPEN_ANY,
+    OPEN_CONFLICT,
+    conflicts,
+    marked_lines,
+)
 from harness.reading.path_names import looks_like_path, path_above, path_of_line
 
-_BEFORE, _BEHIND = r"([ \t]*)(?:>[ \t]|\*\*)?", r"\b[ \t]*(.*)"
-# of dashes and plus signs: what some tools for editing ask for, since markers of a conflict confuse models
-_OPEN = re.compile(rf"{_BEFORE}(<{{3,12}}|-{{5,12}})[ \t]*(?:SEARCH|ORIGINAL){_BEHIND}", re.IGNORECASE)
-_CLOSE = re.compile(
-    r"[ \t]*(?:>[ \t]|\*\*)?(?:>{4,12}[ \t]*(?:(?:REPLACE|UPDATED|END|NEW|SEARCH)\b.*|\*\*)?"
-    r"|(?:>{3}|\+{5,12}|<{4,12})[ \t]*(?:REPLACE|UPDATED)(?:\*{0,2}|[ \t]*>{1,12}))[ \t]*",
-    re.IGNORECASE,
-)
-_DIVIDE = re.compile(r"([ \t]*)(?:>[ \t]|\*\*)?(={3,12})[ \t]*+(?:REPLACE|WITH|UPDATED|\*\*)?[ \t]*", re.IGNORECASE)
-# the markers of a merge conflict, of which some models make blocks: only if an answer has no others
-_OPEN_CONFLICT = re.compile(rf"{_BEFORE}(<{{7}})[ \t]*(?:HEAD|OLD|BEFORE|FIND|CURRENT){_BEHIND}", re.IGNORECASE)
-# between search text and replacement, instead of a divider: the one is closed, and the other opened
-_CLOSE_SEARCH = re.compile(r"[ \t]*>{4,12}[ \t]*(?:SEARCH|ORIGINAL)[ \t]*", re.IGNORECASE)
-_OPEN_REPLACE = re.compile(r"[ \t]*<{4,12}[ \t]*(?:REPLACE|UPDATED)[ \t]*", re.IGNORECASE)
 _BASE = re.compile(r"[ \t]*\|{7}(?:[ \t].*)?")  # of a merge conflict with the common ancestor
 _FENCE = re.compile(r"[ \t]*(`{3,}|~{3,})[\w.+-]*[ \t]*")
 _SIGNS = re.compile(r"[ \t]*[-<>=+|]{3,}[ \t]*|\W*(?:REPLACE|UPDATED|END)\W*", re.IGNORECASE)  # like a closing marker
 _PACKED = re.compile(r"(?:<{5,9}|-{5,9}) SEARCH\\n")  # within a string of JSON
 _SIGN = re.compile(  # without one of these a text has no block; it is looked for in a hundredth of the time
-    r"[<-]{3}[ \t]*+(?:SEARCH|ORIGINAL|HEAD|OLD|BEFORE|FIND|FIRST|CURRENT)|(?:&lt;|&#60;|&#x3c;){3}", re.IGNORECASE
+    r"[<-]{3}[ \t]*+(?:SEARCH|ORIGINAL|HEAD|OLD|BEFORE|FIND|FIRST|CURRENT)|(?:&lt;|&#60;|&#x3c;){3}"
+    r"|(?<![^\n])[ \t]*+<{7}[ \t]",
+    re.IGNORECASE,
 )
 _ESCAPED = re.compile(r"(?:&lt;|&#60;|&#x3c;){3}", re.IGNORECASE)
 _QUOTED = re.compile(r"[ \t]*>(?:[ \t]|$)")  # ahead of every line, if an answer is set as a quotation
-_POSITION = re.compile(r":(?:start_line|end_line):[ \t]*(\d*)[ \t]*", re.IGNORECASE)
-_CLOSE_CONFLICT = re.compile(r"[ \t]*>{7}(?:[ \t]+\S.*)?[ \t]*")
+_POSITION = re.compile(r":?(?:start_line|end_line):[ \t]*(\d*)[ \t]*", re.IGNORECASE)
+_RULE = re.compile(r"-{3,12}(?=\s*\Z)|-{7}")  # below a position, mostly on a line of its own
+_WORD = re.compile(r".*?(?:SEARCH|ORIGINAL)\b", re.IGNORECASE)
 _TAG = re.compile(r".*<(diff|content|changes?|edit|patch)>(?:<!\[CDATA\[)?[ \t]*")
 READINGS = 60  # of one block with several dividers; more are no doubt that the file could settle
 
@@ -57,18 +56,27 @@ def read_blocks(text: str, cut: bool = False) -> EditReading:
     if not _SIGN.search(text):
         return EditReading(())
     lines = text.split("\n")
-    if not any(map(_OPEN.fullmatch, lines)):
+    if not any(map(OPEN.fullmatch, lines)):
         text = unpacked(text, _PACKED)
         lines = (html.unescape(text) if _ESCAPED.search(text) else text).split("\n")
-    if any(_QUOTED.match(line) and _OPEN.fullmatch(line) for line in lines):
+    if any(_QUOTED.match(line) and OPEN.fullmatch(line) for line in lines):
         lines = [_QUOTED.sub("", line) for line in lines]
-    markers = (_OPEN, _CLOSE) if any(map(_OPEN.fullmatch, lines)) else (_OPEN_CONFLICT, _CLOSE_CONFLICT)
-    return _Reader(_with_dividers(lines), *markers).read(cut)
+    lines = marked_lines(lines)
+    return _Reader(lines, *_markers(lines)).read(cut)
+
+
+def _markers(lines: Sequence[str]) -> tuple[re.Pattern[str], re.Pattern[str]]:
+    """What opens and closes blocks: of a merge conflict only if an answer has no others."""
+    if any(map(OPEN.fullmatch, lines)):
+        return OPEN, CLOSE
+    named = any(map(OPEN_CONFLICT.fullmatch, lines)) or not conflicts(lines)
+    return OPEN_CONFLICT if named else OPEN_ANY, CLOSE_CONFLICT
 
 
 def holds_blocks(text: str) -> bool:
     """Whether a text has the marker that opens a block."""
-    return bool(_SIGN.search(text)) and any(map(_OPEN.fullmatch, text.split("\n")))
+    lines = text.split("\n") if _SIGN.search(text) else []
+    return any(map(OPEN.fullmatch, lines)) or conflicts(lines)
 
 
 class _Reader:
@@ -142,6 +150,8 @@ class _Reader:
         else:
             path = path or _path_within(body)
             (search, new), *others = splits
+            if not search and not others and not path_of_line(opening[3]) and (word := _WORD.match(opening[0])):
+                others = [(f"{opening[0][word.end() :]}\n", new)] if opening[3] else []
             self._edits.append(Edit(path, search, new, line=line, others=tuple(others)))
 
     def _ends_by_itself(self, end: int, splits: Sequence[tuple[str, str]]) -> bool:
@@ -159,46 +169,18 @@ def _without_blank_end(lines: Sequence[str]) -> Sequence[str]:
     return lines[: last + 1]
 
 
-def _with_dividers(lines: Sequence[str]) -> list[str]:
-    """The lines with one divider in each place where a closed search text, or a divider, meets an opened replacement.
-
-    An opened replacement that nothing closes is a closing marker with its signs the wrong way round.
-    """
-    if not any(map(_OPEN_REPLACE.fullmatch, lines)):
-        return list(lines)
-    kept: list[str] = []
-    for number, line in enumerate(lines):
-        if _OPEN_REPLACE.fullmatch(line) and _closed_below(lines, number + 1):
-            above = next((place for place in reversed(range(len(kept))) if kept[place].strip()), 0)
-            if kept and _CLOSE_SEARCH.fullmatch(kept[above]):
-                signs = kept[above].strip().count(">")
-                kept[above:] = ["=" * signs]
-                continue
-            if kept and _DIVIDE.fullmatch(kept[above]):
-                del kept[above + 1 :]
-                continue
-        kept.append(line)
-    return kept
-
-
-def _closed_below(lines: Sequence[str], start: int) -> bool:
-    """Whether a closing marker comes before the next opening one."""
-    for line in lines[start:]:
-        if _OPEN.fullmatch(line) or _OPEN_REPLACE.fullmatch(line):
-            return False
-        if _CLOSE.fullmatch(line):
-            return True
-    return False
-
-
 def _positioned(lines: Sequence[str]) -> tuple[Sequence[str], int]:
     """The lines without those that say where the search text begins, and what they say; 0 if there are none."""
     count = line = 0
     while count < len(lines) and (found := _POSITION.fullmatch(lines[count])):
         line, count = line or int(found[1] or 0), count + 1
-    if count and count < len(lines) and re.fullmatch(r"-{3,12}", lines[count]):
-        count += 1
-    return lines[count:], line
+    ruled = _RULE.match(lines[count]) if count and count < len(lines) else None
+    if count and not ruled and not lines[0].startswith(":"):
+        return lines, 0
+    if not ruled:
+        return lines[count:], line
+    behind = lines[count][ruled.end() :]
+    return [*([behind] if behind.strip() else []), *lines[count + 1 :]], line
 
 
 def _path_within(lines: Sequence[str]) -> str:
@@ -224,7 +206,7 @@ def _splits(lines: Sequence[str], at: list[int]) -> list[tuple[str, str]]:
 
 def _dividers(lines: Sequence[str], indent: str, length: int) -> list[int]:
     """Where the dividers of a block are: those as long as its markers, all others only without one of these."""
-    found = [(number, _DIVIDE.fullmatch(line)) for number, line in enumerate(lines)]
+    found = [(number, DIVIDE.fullmatch(line)) for number, line in enumerate(lines)]
     dividers = [(number, len(match[2])) for number, match in found if match and match[1] == indent]
     return [number for number, count in dividers if count == length] or [number for number, _ in dividers]
 

@@ -196,4 +196,4 @@ def _dialect(raw: Mapping[str, Any]) -> Dialect:
 def _bracketed(name: str) -> dict[str, str]:
     """The patterns of a tag in angle brackets: with white space, attributes or a suffix (hy_v3) or without."""
     rest = r"(?::[\w-]+)?(?:\s[^<>\n]{0,200})?"
-    return {"open": rf"<[ \t]?{re.escape(name)}{rest}>", "close": rf"<[ \t]?/[ \t]?{re.escape(name)}{rest}>"}
+    return {"open": rf"<[ \t]?{re.escape(name)}{rest}>", "close": rf"<[ \t]?\\?/[ \t]?{re.escape(name)}{rest}>"}

@@ -119,6 +119,12 @@ def _matches(edit: Edit, file: SourceFile, shown: Sequence[Interval]) -> list[Ma
         return [min(find_places(edit, file), key=lambda match: abs(match.start + 1 - edit.line))]
 
 
+def _readings(edit: Edit) -> list[Edit]:
+    """An edit of whole lines by each reading of its texts."""
+    readings = ((edit.search, edit.replace), *edit.others)
+    return [Edit(edit.path, search, replace, line=edit.line) for search, replace in readings]
+
+
 class _Files:
     """The files of one snapshot as the edits of one answer meet them."""
 
@@ -198,11 +204,10 @@ class _Files:
         """The edit with the one reading of its texts that the file holds, and without a fence around a new file."""
         if edit.kind is not EditKind.LINES:
             return as_lines(edit, self.file(path))
-        if not edit.search.strip():
+        if not edit.search.strip() and not any(self._met(path, one) for one in _readings(edit)[1:]):
             text = edit.replace if path.endswith(MARKUP) else unfenced(edit.replace)
             return dataclasses.replace(edit, replace=text, others=())
-        readings = ((edit.search, edit.replace), *edit.others)
-        edits = [Edit(edit.path, search, replace, line=edit.line) for search, replace in readings]
+        edits = _readings(edit)
         if len(edits) == 1:
             return edits[0]
         held = [one for one in edits if one.search.strip() and self._met(path, one)]

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from harness.common.progress import duration
+from harness.common.run_state import duration
 from harness.report.summary import SummaryRow
 
 NONE = "-"  # a cell that has nothing to say

@@ -9,7 +9,10 @@ from typer.testing import CliRunner
 from harness.cli import app
 from harness.common import event_log, status
 from harness.common.event_log import EVENTS, last_event
+from harness.common.live_picture import picture
 from harness.common.progress import Progress
+from harness.common.run_state import Part, State
+from harness.common.stage import StageState
 from harness.common.status import status_text
 from harness.errors import InputError
 
@@ -23,16 +26,36 @@ def test_the_log_says_how_stages_stood_and_that_it_is_over(tmp_path):
         stage = progress.stage("repair", 3)
         with stage.running("c model a__b-1"):
             stage.skip()
-            time.sleep(0.5)
+            time.sleep(0.6)
             said = status_text(tmp_path)
-            assert said.startswith("repair 1/3, 1 known")
-            assert "(c model a__b-1)\nrunning: process " in said
+            assert said.startswith("repair 1/3, 1 known (c model a__b-1)\nrunning for 0s: process ")
         stage.add(2)
     found = events(tmp_path)
     assert [event["event"] for event in found] == ["began", "progress", "ended"]
     assert found[1]["stages"][0]["running"] == ["c model a__b-1"]
     assert (found[-1]["stages"][0]["done"], found[-1]["stages"][0]["total"]) == (3, 3)
-    assert "\nended 0s ago\n" in status_text(tmp_path)
+    assert status_text(tmp_path) == "repair 3/3, 1 known\nended 0s ago, after 1s\n"
+
+
+def test_what_ended_the_work_is_said(tmp_path):
+    with pytest.raises(ValueError, match="disk"), Progress(io.StringIO(), events=tmp_path / EVENTS):
+        raise ValueError("the disk\nis full")
+    assert "ended 0s ago, after 0s, by an error: the disk is full\n" in status_text(tmp_path)
+    assert events(tmp_path)[-1]["error"] == "the disk is full"
+
+
+def test_parts_are_in_the_log_with_their_numbers_and_their_totals_outlive_them(tmp_path):
+    part = Part("c", "3 answers", "starting vLLM", 70.0, "Loading 1/3", {"answers": 3}, {"questions_in_flight": 2})
+    with Progress(io.StringIO(), interval=0.0, events=tmp_path / EVENTS) as progress:
+        with progress.watching("c", lambda: part), progress.watching("d", lambda: Part("d", doing="waiting")):
+            time.sleep(0.5)
+            assert status_text(tmp_path).startswith(
+                "c: 3 answers; starting vLLM for 1m 10s: Loading 1/3\nd: waiting for 0s\nrunning "
+            )
+        assert [one["totals"] for one in events(tmp_path)[-1]["parts"]] == [{"answers": 3}, {}]
+    [ended] = events(tmp_path)[-1]["parts"]
+    assert (ended["name"], ended["totals"], ended["levels"], ended["doing"]) == ("c", {"answers": 3}, {}, "")
+    assert status_text(tmp_path).startswith("ended ")
 
 
 def test_a_sign_of_life_comes_although_nothing_changes(tmp_path, monkeypatch):
@@ -79,16 +102,24 @@ def test_the_last_change_of_a_burst_is_shown_without_a_further_one():
         assert "repair 2/9" in stream.getvalue()
 
 
-@pytest.mark.parametrize("columns", [80, 100, 140])
+LONG = "a-checkpoint-with-a-long-name gt-location harness-scale__project0-12345"
+
+
+@pytest.mark.parametrize("columns", [48, 60, 80, 100, 140])
 def test_counts_keep_their_place_beside_long_names(columns):
+    stages = (
+        StageState("checkpoints", 99_999, 105_000, 99_999, 7500.0, (LONG,)),
+        StageState("repair", 3, 105_000, 0, None, (LONG, LONG)),
+    )
+    part = Part(LONG, "99999 answers, 64 in flight", "starting vLLM", 65.0, "Loading " * 20)
     stream = io.StringIO()
-    progress = Progress(stream)
-    progress._console = Console(file=stream, width=columns, force_terminal=True, color_system=None)
-    stage = progress.stage("checkpoints", 105_000)
-    stage.skip(99_999)
-    with stage.running("a-checkpoint-with-a-long-name gt-location harness-scale__project0-12345"):
-        progress._console.print(progress._picture())
-    line = stream.getvalue().splitlines()[0]
-    assert "checkpoints" in line
-    assert "99999/105000" in line
-    assert "99999 known" in line
+    console = Console(file=stream, width=columns, force_terminal=True, color_system=None)
+    console.print(picture(State(stages, (part, Part("idle"))), columns))
+    checkpoints, repair, of_part = stream.getvalue().splitlines()
+    for text in ("checkpoints", "99999/105000", "99999 known", "2h 05m left"):
+        assert text in checkpoints
+    assert "3/105000" in repair
+    assert "99999 answers, 64 in flight" in of_part
+    assert max(map(len, (checkpoints, repair, of_part))) <= columns
+    assert ("━" in checkpoints) == (columns > 48)
+    assert ("a-check" in checkpoints) == (columns > 60)

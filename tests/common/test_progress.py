@@ -8,11 +8,14 @@ import re
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 
 import pytest
 
-from harness.common.progress import Progress, duration
+from harness.common.progress import Progress
+from harness.common.run_state import duration, stage_words
+from harness.common.stage import Stage, Waits
 
 
 class Clock:
@@ -30,16 +33,28 @@ def clock() -> Clock:
     return Clock()
 
 
+def counts(stage: Stage) -> tuple[int, int]:
+    state = stage.state()
+    return state.done, state.total
+
+
+def lines_of(stream: io.StringIO) -> list[str]:
+    """Plain lines without the time that each begins with."""
+    lines = stream.getvalue().splitlines()
+    assert all(re.match(r"\d\d:\d\d:\d\d ", line) for line in lines)
+    return [line[9:] for line in lines]
+
+
 def test_counts_names_and_time_left(clock: Clock) -> None:
     with Progress(io.StringIO(), clock=clock) as progress:
         stage = progress.stage("repair", 10)
         assert stage.seconds_left() is None
         with stage.running("one"), stage.running("two"), stage.running("three"):
-            assert stage.runs_now() == "one, two and 1 more"
+            assert stage_words(stage.state()) == "repair 0/10 (one, two and 1 more)"
             clock.now += 20
             stage.add(2)
-        assert stage.counts() == (2, 10)
-        assert stage.runs_now() == ""
+        assert counts(stage) == (2, 10)
+        assert stage.state().running == ()
         assert stage.seconds_left() == pytest.approx(80)
 
 
@@ -51,7 +66,7 @@ def test_what_was_found_finished_does_not_quicken_the_estimate(clock: Clock) -> 
         with stage.running("one"):
             clock.now += 30
         stage.add()
-        assert stage.counts() == (6, 10)
+        assert counts(stage) == (6, 10)
         assert stage.seconds_left() == pytest.approx(120)
         stage.grow(4)
         assert stage.seconds_left() == pytest.approx(240)
@@ -85,8 +100,8 @@ def test_what_was_found_finished_is_told_apart(clock: Clock) -> None:
         for known in (True, False, True):
             clock.now += 10
             stage.count(known)
-        assert (stage.counts(), stage.known()) == ((3, 6), 2)
-    assert stream.getvalue().splitlines() == [
+        assert (counts(stage), stage.state().known) == ((3, 6), 2)
+    assert lines_of(stream) == [
         "tests 1/6, 1 known",
         "tests 2/6, 1 known, 0s left",
         "tests 3/6, 2 known, 15s left",
@@ -99,8 +114,8 @@ def test_name_stays_while_one_of_two_of_that_name_runs() -> None:
         with stage.running("same"):
             with stage.running("same"):
                 pass
-            assert stage.runs_now() == "same"
-        assert stage.runs_now() == ""
+            assert stage.state().running == ("same",)
+        assert stage.state().running == ()
 
 
 def test_failed_work_no_longer_runs() -> None:
@@ -108,8 +123,8 @@ def test_failed_work_no_longer_runs() -> None:
         stage = progress.stage("repair", 1)
         with pytest.raises(RuntimeError), stage.running("one"):
             raise RuntimeError
-        assert stage.runs_now() == ""
-        assert stage.counts() == (0, 1)
+        assert stage.state().running == ()
+        assert counts(stage) == (0, 1)
 
 
 def test_plain_lines_keep_their_distance_and_the_last_one_comes(clock: Clock) -> None:
@@ -119,7 +134,7 @@ def test_plain_lines_keep_their_distance_and_the_last_one_comes(clock: Clock) ->
         for _ in range(20):
             clock.now += 1
             stage.add()
-    lines = stream.getvalue().splitlines()
+    lines = lines_of(stream)
     assert lines[0] == "repair 1/20, 0s left"
     assert 4 <= len(lines) <= 6
     assert lines[-1] == "repair 20/20"
@@ -137,7 +152,7 @@ def test_plain_line_tells_every_stage_and_is_not_repeated(clock: Clock) -> None:
             second.grow(1)
         clock.now += 10
         second.add(2)
-    lines = stream.getvalue().splitlines()
+    lines = lines_of(stream)
     assert "localize 1/1 | repair 0/2 (django__django-1)" in lines
     assert lines[-1] == "localize 1/1 | repair 2/2"
     assert len(lines) == len(set(lines))
@@ -157,8 +172,8 @@ def test_threads_lose_nothing() -> None:
             thread.start()
         for thread in threads:
             thread.join()
-        assert stage.counts() == (4000, 4000)
-        assert stage.runs_now() == ""
+        assert counts(stage) == (4000, 4000)
+        assert stage.state().running == ()
 
 
 @pytest.mark.parametrize(
@@ -167,6 +182,89 @@ def test_threads_lose_nothing() -> None:
 )
 def test_duration(seconds: float, text: str) -> None:
     assert duration(seconds) == text
+
+
+def test_time_left_leaves_out_what_is_going_to_be_found_finished(clock: Clock) -> None:
+    """A run with a new checkpoint before two finished ones: their attempts are counted last, and take no time."""
+    with Progress(io.StringIO(), clock=clock) as progress:
+        stage = progress.stage("repair", 300)
+        stage.expect(200)
+        with stage.running("new"):
+            clock.now += 50
+            stage.add(10)
+            assert stage.seconds_left() == pytest.approx(90 * 5)
+            stage.skip(100)
+            assert stage.seconds_left() == pytest.approx(90 * 5)
+            clock.now += 450
+            stage.add(90)
+        assert stage.seconds_left() == pytest.approx(0)
+        stage.skip(100)
+        assert counts(stage) == (300, 300)
+
+
+def test_time_left_while_servers_start(clock: Clock) -> None:
+    """A start is no pace of the work: of two checkpoints, the second's start is added, and is over when it is over."""
+    waits, to_come = [True], [None]
+    with Progress(io.StringIO(), interval=99, clock=clock) as progress:
+        stage = progress.stage("repair", 20, Waits(lambda: waits[0], lambda: to_come[0]))
+        tests = progress.stage("tests", 25, Waits(lambda: waits[0]), after=stage)
+
+        def pass_by(seconds: float) -> None:
+            progress.look()
+            clock.now += seconds
+            progress.look()
+
+        with stage.running("one"), tests.running("gold"):
+            pass_by(300)
+            assert stage.seconds_left() is None
+            waits[0] = False
+            pass_by(5)
+            tests.add(5)
+            assert tests.seconds_left() is None, "they can't end before what they test"
+            pass_by(15)
+            stage.add(10)
+            assert stage.seconds_left() is None, "nobody knows how long the second start takes"
+            to_come[0] = 300
+            assert stage.seconds_left() == pytest.approx(20 + 300)
+            assert tests.seconds_left() == pytest.approx(20 + 300)
+            waits[0] = True
+            pass_by(300)
+            to_come[0] = 0
+            waits[0] = False
+            pass_by(0)
+            assert stage.seconds_left() == pytest.approx(20)
+            assert tests.seconds_left() == pytest.approx(80), "at their own pace, four seconds each"
+
+
+def test_a_long_run_has_few_lines_and_a_heartbeat(clock: Clock) -> None:
+    stream = io.StringIO()
+    with Progress(stream, clock=clock) as progress:
+        stage = progress.stage("repair", 100_000)
+        for _ in range(8 * 3600):
+            clock.now += 1
+            stage.add()
+        assert 600 < len(lines_of(stream)) < 1000, "in eight hours"
+        before = len(lines_of(stream))
+        with stage.running("one that hangs"):
+            pass
+        clock.now += 61
+        time.sleep(1.3)
+        assert len(lines_of(stream)) == before + 1, "nothing has changed for a minute"
+        assert lines_of(stream)[-1].startswith("repair 28800/100000")
+
+
+def test_what_is_done_as_a_whole_is_shown_while_it_is_done() -> None:
+    stream = io.StringIO()
+    with Progress(stream, interval=0.0) as progress:
+        with progress.doing("reading the repositories"):
+            time.sleep(0.4)
+        with progress.passing("pull", 2) as stage:
+            stage.add()
+            time.sleep(0.4)
+            assert lines_of(stream)[-1].startswith("pull 1/2, ")
+        progress.stage("repair", 1).add()
+    assert lines_of(stream)[0] == "now: reading the repositories for 0s"
+    assert lines_of(stream)[-1] == "repair 1/1"
 
 
 ON_A_TERMINAL = """
@@ -214,6 +312,27 @@ def test_live_on_a_terminal_with_log_lines_above_and_stdout_untouched() -> None:
     assert "LOG something odd" in plain
     assert plain.rindex("3/3") > plain.index("LOG something odd")
     assert "\x1b[?25h" in shown, "the cursor is shown again"
+
+
+@pytest.mark.parametrize(
+    ("terminal", "variables"),
+    [(True, {"TERM": "dumb"}), (False, {"FORCE_COLOR": "1", "TERM": "xterm-256color"}), (False, {"TERM": "dumb"})],
+)
+def test_plain_lines_without_escapes_on_a_dumb_terminal_and_in_a_log(terminal, variables) -> None:
+    """FORCE_COLOR, which CI services set, made rich write its spinner into a log."""
+    ours, theirs = pty.openpty() if terminal else os.pipe()
+    script = f"{ON_A_TERMINAL}\nfrom harness.common.steps import shown_steps\nwith shown_steps('packing'):\n    pass\n"
+    with subprocess.Popen(
+        [sys.executable, "-c", script],
+        stdout=subprocess.PIPE, stderr=theirs, env={**os.environ, **variables},
+    ) as process:  # fmt: skip
+        os.close(theirs)
+        shown = b"".join(_read_all(ours)).decode()
+        process.communicate()
+    os.close(ours)
+    assert process.returncode == 0, shown
+    assert "\x1b" not in shown
+    assert "repair 3/3" in shown
 
 
 def test_log_handlers_are_left_alone_off_a_terminal() -> None:

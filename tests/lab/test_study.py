@@ -6,6 +6,8 @@ import io
 import json
 import re
 import shutil
+import subprocess
+import sys
 from dataclasses import asdict, replace
 from pathlib import Path
 from random import Random
@@ -541,3 +543,32 @@ def test_nothing_is_written_of_what_can_not_be_written_whole(folders, tmp_path):
     with pytest.raises(InputError, match="the study lacks 1 attempts of concat-then-split"):
         write_study(replace(study, records=tuple(lacking)), tmp_path)
     assert not list(tmp_path.iterdir())
+
+
+def test_the_reference_studys_files_are_what_the_command_makes_of_its_attempts(tmp_path):
+    """Its records are in the repository; a column that is renamed, or a formula that changes, has to show there."""
+    reference, copy = Path(__file__).parents[2] / "results" / "reference" / "ablation", tmp_path / "copy"
+    copy.mkdir()
+    for name in ("study.json.gz", "notes.md"):
+        shutil.copy(reference / name, copy)
+    done = subprocess.run(
+        [sys.executable, "-m", "lab", "rewrite", str(copy)], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    names = {path.name for path in reference.iterdir()}
+    assert {path.name for path in copy.iterdir()} == names
+    for name in names - {"figure.png"}:  # whose bytes depend on the library that draws it
+        assert _unpacked(copy / name) == _unpacked(reference / name), f"{name}: `make reference` writes another"
+
+
+def _unpacked(path):
+    return gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
+
+
+def test_a_folder_without_a_study_is_not_rewritten(tmp_path):
+    command = [sys.executable, "-m", "lab", "rewrite", str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (
+        2,
+        f"lab: {tmp_path}: holds no study.json.gz; name the folder of a study\n",
+    )

@@ -7,10 +7,18 @@ from harness.errors import InputError
 from harness.localize.elements import SkeletonFile
 from harness.localize.named_files import tree
 from harness.model.prompts import Prompts
+from harness.reading.formats import read_format
 from harness.repair.source import Piece, ShownFile
 
 INERT = "{{ 7 * 7 }} {% raise %} {# gone #} {{ undefined }} {% raw %}"
-SETS = ("agentless", "compact", "compact-diff")
+SETS = (
+    "agentless",
+    "compact",
+    "compact-apply-patch",
+    "compact-diff",
+    "compact-str-replace",
+    "compact-whole-file",
+)
 PLACES = ("localize_elements", "localize_folders", "localize_lines")
 
 
@@ -62,7 +70,25 @@ def test_issue_and_files_are_there(prompts):
     assert "Größe → 0 💥\n" in text
     assert "src/ä.py" in text
     assert "größe = 0\nx\n" in text
-    assert ("--- a/path\n" if prompts.settings.answer == "diff" else "<<<<<<< SEARCH\n") in text
+
+
+def test_the_form_that_a_repair_prompt_asks_for_is_read_as_such(prompts):
+    """An answer that is the prompt's own example, with a real path and real lines in it."""
+    example = repair_prompt(prompts).replace("path/of/the/file.py", "path").partition("Rules for")[0]
+    for shown, real in {
+        "### path": "### a.py",
+        "a/path": "a/a.py",
+        "b/path": "b/a.py",
+        "Update File: path": "Update File: a.py",
+        "<path>path<": "<path>a.py<",
+        "\npath\n": "\na.py\n",
+        "all lines\n": "the new\n",
+    }.items():
+        example = example.replace(shown, real)
+    reading = read_format(example, prompts.settings.answer)
+    assert not reading.problems
+    assert [edit.path for edit in reading.edits] == ["a.py"]
+    assert not read_format("Nothing.", prompts.settings.answer).edits
 
 
 def test_nothing_to_show(prompts):
@@ -125,7 +151,7 @@ def test_a_broken_template_is_the_users_error(tmp_path, text, reason):
 def test_unknown_sets(tmp_path):
     with pytest.raises(InputError, match="no prompt set 'agentles'; did you mean agentless"):
         Prompts("agentles")
-    with pytest.raises(InputError, match="known: agentless, compact, compact-diff"):
+    with pytest.raises(InputError, match="known: agentless, compact, compact-apply-patch"):
         Prompts("zzz")
     with pytest.raises(InputError, match="no such folder"):
         Prompts(str(tmp_path / "none"))
