@@ -63,11 +63,11 @@
     const link = ([id, condition, change]) => `#/instance/${encodeURIComponent(id)}?${new URLSearchParams({ condition, a, b, change, from: "compare" })}`;
     return table([
       { label: "instance", value: (row) => row[0], cell: (row) => element("a", { href: link(row) }, row[0]) },
-      { label: "issue", value: (row) => titles.get(row[0]), cell: (row) => element("span.title", {}, titles.get(row[0]) || "") },
       { label: "condition", value: (row) => row[1], cell: (row) => row[1] || "-" },
       { label: "change", value: (row) => row[2], cell: (row) => element(`span.change.${row[2].replace(" ", "-")}`, {}, row[2]) },
       { label: "A", value: (row) => row[3], cell: (row) => element("span.reason", {}, row[3]) },
       { label: "B", value: (row) => row[4], cell: (row) => element("span.reason", {}, row[4]) },
+      { label: "issue", value: (row) => titles.get(row[0]), cell: (row) => element("span.title", {}, titles.get(row[0]) || "") },
     ], shown, { open: link });
   }
 
