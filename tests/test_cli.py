@@ -15,7 +15,7 @@ HARNESS = [sys.executable, "-m", "harness.cli"]
 ANSWER = {"text": "", "finish_reason": "stop", "prompt_tokens": 1, "completion_tokens": 1, "seconds": 0.1}
 EMBEDDINGS = {"endpoint": "http://x/v1", "model": "m", "api_key_env": "NO_SUCH_KEY"}
 ASKED = {"name": "a", "endpoint": "http://x/v1"}
-HEAVY = ("datasets", "docker", "pandas", "swebench", "numba", "torch", "transformers", "openai", "scipy", "vllm")
+HEAVY = ("datasets", "docker", "pandas", "swebench", "numba", "torch", "transformers", "aiohttp", "scipy", "vllm")
 
 
 def harness(*args: object, **environment: str) -> subprocess.CompletedProcess[str]:

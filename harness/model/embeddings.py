@@ -1,12 +1,15 @@
 """Embeddings of texts from an OpenAI-compatible endpoint, kept by content."""
 
 import array
+import json
 from collections.abc import Sequence
 from hashlib import sha256
 
 from harness.config.localization_keys import EmbeddingsConfig
 from harness.errors import InfrastructureError
-from harness.model.connection import connect, read_key
+from harness.model import connection
+from harness.model.connection import Connection, RequestError, StatusError, connect, read_key, retried
+from harness.model.refusal import words_of
 from harness.repo.blob_cache import BlobStore
 
 AT_ONCE = 64  # texts in one request
@@ -35,23 +38,35 @@ def _key(config: EmbeddingsConfig, text: str) -> str:
 
 
 async def _ask(config: EmbeddingsConfig, texts: Sequence[str]) -> "list[array.array[float]]":
-    from openai import OpenAIError
-
     vectors: list[array.array[float]] = []
     try:
         async with connect(config.endpoint, embeddings_key(config)) as client:
             for start in range(0, len(texts), AT_ONCE):
-                part = list(texts[start : start + AT_ONCE])
-                reply = await client.embeddings.create(model=config.model, input=part, encoding_format="float")
-                ordered = sorted(reply.data, key=lambda item: item.index)
-                vectors += [array.array("f", item.embedding) for item in ordered]
-    except OpenAIError as error:
+                vectors += await _ask_part(client, config.model, texts[start : start + AT_ONCE])
+    except StatusError as error:
+        said = f"{error.status}: {words_of(error.body)}"
+        raise InfrastructureError(f"embeddings at {config.endpoint}: {said}") from error
+    except RequestError as error:
         raise InfrastructureError(f"embeddings at {config.endpoint}: {error}") from error
-    except (AttributeError, TypeError, ValueError) as error:  # the library hands on what it could not read
+    except (
+        LookupError,
+        TypeError,
+        ValueError,
+        OverflowError,
+        RecursionError,
+    ) as error:
         raise InfrastructureError(f"embeddings at {config.endpoint}: the reply holds no vectors") from error
     if len(vectors) != len(texts):
         raise InfrastructureError(f"embeddings at {config.endpoint}: {len(vectors)} vectors for {len(texts)} texts")
     return vectors
+
+
+async def _ask_part(client: Connection, model: str, texts: Sequence[str]) -> "list[array.array[float]]":
+    """The vectors in one reply, in the order of the texts."""
+    body = {"model": model, "input": list(texts), "encoding_format": "float"}
+    reply = json.loads(await retried(lambda: client.post("/embeddings", body), connection.RETRIES))
+    ordered = sorted(reply["data"], key=lambda item: int(item["index"]))
+    return [array.array("f", item["embedding"]) for item in ordered]
 
 
 def embeddings_key(config: EmbeddingsConfig) -> str:

@@ -7,18 +7,15 @@ import math
 import time
 from dataclasses import replace
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 from harness.core.interfaces import Answer, ContextOverflow, Sampling
 from harness.errors import InfrastructureError, InputError
-from harness.model.connection import SIDE_SECONDS
+from harness.model.connection import SIDE_SECONDS, Connection, NoReplyInTime, RequestError, StatusError
 from harness.model.manner import CHAT, COMPLETIONS, PLAIN, Manner
 from harness.model.patience import FIRST_PAUSE, Passing, Standing, with_patience
 from harness.model.refusal import explain, lacks_template
 from harness.model.response import KNOWN, BadReply, read_reply
-
-if TYPE_CHECKING:
-    from openai import AsyncOpenAI
 
 log = logging.getLogger(__name__)
 
@@ -52,7 +49,7 @@ class EndpointModel:
 
     def __init__(
         self,
-        client: "AsyncOpenAI",
+        client: Connection,
         model: str,
         revision: str,
         *,
@@ -72,10 +69,8 @@ class EndpointModel:
         """
         self.revision = revision
         self.model = model
-        self.base_url = str(client.base_url).rstrip("/")
+        self.base_url = client.base_url
         self._client = client
-        self._asking = client.with_options(max_retries=0)  # patience is ours
-        self._counting = client.with_options(max_retries=0, timeout=SIDE_SECONDS)
         self._standing = Standing(TRIES_OF_MANY, 0, math.inf) if one_of_many else Standing()
         self._one_of_many = one_of_many
         self._slots = asyncio.Semaphore(concurrency)
@@ -105,17 +100,15 @@ class EndpointModel:
 
         A list of models may be open to everybody, so this sends a question without a message, which nothing answers.
         """
-        import openai
-
         empty: dict[str, Any] = {"prompt": ""} if self.route == COMPLETIONS else {"messages": []}
         try:
             body = {"model": self.model, "max_tokens": 1, **empty}
-            await self._counting.post(PATHS[self.route], cast_to=bytes, body=body)
-        except openai.APIStatusError as error:
+            await self._client.post(PATHS[self.route], body, SIDE_SECONDS)
+        except StatusError as error:
             refusal = self._explain(error)
             if isinstance(refusal, InputError):
                 raise refusal from error
-        except openai.APIError as error:
+        except RequestError as error:
             log.debug("%s: %s", self.base_url, error)
 
     async def ask(self, prompt: str, sampling: Sampling, index: int) -> Answer:
@@ -184,30 +177,24 @@ class EndpointModel:
         return replace(answer, began=round(time.time() - seconds, 3))
 
     async def _post(self, prompt: str, common: dict[str, Any]) -> bytes:
-        import openai
-
         question = self._question(prompt)
         try:
-            return await self._asking.post(PATHS[self.route], cast_to=bytes, body=common | question)
-        except openai.APIStatusError as error:
-            if "prompt" in question or not lacks_template(error.status_code, error.response.content):
+            return await self._client.post(PATHS[self.route], common | question)
+        except StatusError as error:
+            if "prompt" in question or not lacks_template(error.status, error.body):
                 raise self._explain(error) from error
-        except openai.APIError as error:
+        except RequestError as error:
             raise self._explain(error) from error
         self._do_without_template()
         return await self._post(prompt, common)
 
-    def _explain(self, error: Exception) -> Exception:
-        """The project's exception for one of openai's."""
-        import openai
-
-        if isinstance(error, openai.APITimeoutError):
+    def _explain(self, error: RequestError) -> Exception:
+        """What a request without a reply to read means for the question."""
+        if isinstance(error, StatusError):
+            return explain(self.base_url, error.status, error.body, error.headers)
+        if isinstance(error, NoReplyInTime):
             return Passing(f"{self.base_url} gave no answer in time")
-        if isinstance(error, openai.APIConnectionError):
-            return Passing(f"{self.base_url} is not reachable ({error.__cause__ or error})")
-        if isinstance(error, openai.APIStatusError):
-            return explain(self.base_url, error.status_code, error.response.content, error.response.headers)
-        return Passing(f"{self.base_url} does not answer as an OpenAI-compatible server does ({error})")
+        return Passing(f"{self.base_url} is not reachable ({error})")
 
     async def count_tokens(self, text: str) -> int:
         """Tokens of ``text`` as the model is asked it: the server's count, else a careful estimate by its bytes."""
@@ -241,27 +228,25 @@ class EndpointModel:
 
     async def _tokenize(self, text: str) -> int | None:
         """The server's count in one reply, None if it says that it does not know the request."""
-        import openai
-
         question = self._question(text)
         url = f"{self.base_url.removesuffix('/v1')}/tokenize"
         count, said = None, "no number"
         try:
             body = {"model": self.model, **question}
-            reply = json.loads(await self._counting.post(url, cast_to=bytes, body=body))
+            reply = json.loads(await self._client.post(url, body, SIDE_SECONDS))
             count = reply.get("count") if isinstance(reply, dict) else None
-        except openai.APIStatusError as error:
-            if "prompt" not in question and lacks_template(error.status_code, error.response.content):
+        except StatusError as error:
+            if "prompt" not in question and lacks_template(error.status, error.body):
                 self._do_without_template()
                 return await self._tokenize(text)
-            if error.status_code == 401:  # the run's start had asked with this key
+            if error.status == 401:  # the run's start had asked with this key
                 raise InfrastructureError(str(self._explain(error))) from error
-            if error.status_code in (408, 429, 503):
+            if error.status in (408, 429, 503):
                 raise self._explain(error) from error
-            said = f"status {error.status_code}"
-            if error.status_code >= 500 and error.status_code != 501:
+            said = f"status {error.status}"
+            if error.status >= 500 and error.status != 501:
                 raise NotCounted(f"{url}: {said}") from error
-        except openai.APIError as error:
+        except RequestError as error:
             raise self._explain(error) from error
         except ValueError:
             said = "a reply that is not JSON"

@@ -2,17 +2,15 @@
 
 import re
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from harness.common.inert import one_line
 from harness.common.suggest import nearest
 from harness.errors import HarnessError, InfrastructureError, InputError
-from harness.model.connection import for_side_questions
+from harness.model import connection
+from harness.model.connection import SIDE_SECONDS, Connection, RequestError, StatusError, retried
 from harness.model.refusal import error_in, explain, words_of
 from harness.model.response import BadReply, read_count, read_json
-
-if TYPE_CHECKING:
-    from openai import APIStatusError, AsyncOpenAI
 
 LENGTH_KEYS = ("max_model_len", "context_length", "max_context_length", "context_window")  # vLLM, gateways, LM Studio
 NAMED = 10  # models that a message names
@@ -24,36 +22,32 @@ class NoModelList(InputError):
     """The server has no list of models; it may answer all the same."""
 
 
-async def list_models(client: "AsyncOpenAI") -> dict[str, int | None]:
+async def list_models(client: Connection) -> dict[str, int | None]:
     """The models that a server lists, each with its context length if the server says it.
 
     Raises InfrastructureError for a server that can't be reached or fails, InputError for one that can't be asked, with
     the address that answers instead if there is one near by, and NoModelList for one that has no list at all.
     """
-    import openai
-
-    address = str(client.base_url)
+    address = client.base_url
     try:
         return await _get_models(client, "/models")
-    except openai.APIStatusError as error:
+    except StatusError as error:
         raise await _unlisted(client, error) from error
-    except openai.APIError as error:
-        raise InfrastructureError(_no_server(address, str(error.__cause__ or "") or str(error))) from error
+    except RequestError as error:
+        raise InfrastructureError(_no_server(address, str(error))) from error
     except BadReply as error:
         raise InputError(_no_server(address, str(error), await _other_address(client))) from error
 
 
-async def _get_models(client: "AsyncOpenAI", path: str) -> dict[str, int | None]:
-    import httpx
-
-    reply = await for_side_questions(client).get(path, cast_to=httpx.Response)
-    value = read_json(reply.content)
+async def _get_models(client: Connection, path: str) -> dict[str, int | None]:
+    reply = await retried(lambda: client.get(path, SIDE_SECONDS), connection.SIDE_RETRIES)
+    value = read_json(reply.body)
     if refusal := error_in(value):
-        said = explain(str(client.base_url).rstrip("/"), *refusal)
+        said = explain(client.base_url, *refusal)
         raise said if isinstance(said, HarnessError) else BadReply(str(said))
     models = read_models(value)
-    if any(step.status_code in REWRITING for step in reply.history):
-        target = str(reply.url).removesuffix("/models")
+    if any(status in REWRITING for status in reply.redirects):
+        target = reply.url.removesuffix("/models")
         raise InputError(f"{client.base_url}: the server redirects to {target}; give that as the checkpoint's endpoint")
     return models
 
@@ -78,14 +72,14 @@ def _length(model: dict[str, Any]) -> int | None:
     return next(filter(None, lengths), None)
 
 
-async def _unlisted(client: "AsyncOpenAI", error: "APIStatusError") -> HarnessError:
+async def _unlisted(client: Connection, error: StatusError) -> HarnessError:
     """The exception for a status that came in the place of the list."""
-    address, status, body = str(client.base_url), error.status_code, error.response.content
+    address, status, body = client.base_url, error.status, error.body
     said = f"{status}: {words_of(body)}"
     if status in NO_LIST:
         other = await _other_address(client)
         return (InputError if other else NoModelList)(_no_server(address, said, other))
-    refusal = explain(address.rstrip("/"), status, body)
+    refusal = explain(address, status, body)
     if isinstance(refusal, InputError):
         return refusal
     passing = status >= 500 or status in (408, 409, 425, 429)
@@ -97,14 +91,12 @@ def _no_server(address: str, problem: str, other: str | None = None) -> str:
     return f"{address}: no OpenAI-compatible server answers there ({problem}); {hint}"
 
 
-async def _other_address(client: "AsyncOpenAI") -> str | None:
+async def _other_address(client: Connection) -> str | None:
     """An address near by under which the server lists its models."""
-    import openai
-
-    for address in _near(str(client.base_url)):
+    for address in _near(client.base_url):
         try:
             await _get_models(client, f"{address}/models")
-        except (openai.APIError, HarnessError):
+        except (RequestError, HarnessError):
             continue
         return address
     return None
@@ -115,10 +107,10 @@ def _near(address: str) -> Iterator[str]:
     root = re.sub(r"(?:/(?:chat|completions|models|embeddings))*/*$", "", address)
     once = re.sub(r"(?:/v1)+$", "/v1", root)
     found = (once, *(() if once.endswith("/v1") else (f"{once}/v1",)))
-    return (other for other in found if f"{other}/" != address)
+    return (other for other in found if other != address)
 
 
-async def find_model(client: "AsyncOpenAI", wanted: str | None) -> tuple[str, int | None]:
+async def find_model(client: Connection, wanted: str | None) -> tuple[str, int | None]:
     """The model to ask for: ``wanted``, or the only one that the server lists; with its context as in `list_models`.
 
     A server that lists none has to be believed. Raises as `list_models`, and InputError for an unknown model and if

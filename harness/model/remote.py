@@ -6,22 +6,19 @@ from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from harness.config.schema import CheckpointConfig
 from harness.config.serving_keys import ServingConfig
 from harness.errors import InfrastructureError, InputError
 from harness.model.checkpoint import argument, context_length
-from harness.model.connection import connect, read_key
+from harness.model.connection import Connection, connect, read_key
 from harness.model.endpoint import EndpointModel
 from harness.model.kept_facts import AbsentEndpoint, Seen, note_seen, seen_before
 from harness.model.listing import find_model
 from harness.model.manner import read_manner
 from harness.model.several_servers import Spread
 from harness.repo.blob_cache import BlobStore
-
-if TYPE_CHECKING:
-    from openai import AsyncOpenAI
 
 log = logging.getLogger(__name__)
 
@@ -83,7 +80,7 @@ def endpoint_revision(checkpoint: CheckpointConfig, model: str) -> str:
     return f"{model}@{checkpoint.revision or checkpoint.endpoint or checkpoint.name}"
 
 
-async def _list_all(clients: "dict[str, AsyncOpenAI]", wanted: str | None) -> dict[str, tuple[str, int | None]]:
+async def _list_all(clients: dict[str, Connection], wanted: str | None) -> dict[str, tuple[str, int | None]]:
     """The model to ask for and its context, at each address that can be reached."""
     found = await asyncio.gather(*(find_model(client, wanted) for client in clients.values()), return_exceptions=True)
     listed, unreachable = {}, []

@@ -10,22 +10,19 @@ from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import Self
 
 from harness.errors import InputError, ServerError
 from harness.model import supervisor
 from harness.model.adapter import adapter_arguments, check_adapter
 from harness.model.checkpoint import argument, check_arguments, check_checkpoint, context_length, serves_on_cpu
-from harness.model.connection import connect
+from harness.model.connection import Connection, RequestError, connect
 from harness.model.devices import VISIBLE
 from harness.model.memory import resident_bytes
 from harness.model.orphans import end_group, forget_server, living, note_server
 from harness.model.port import HOST, HeldPort
 from harness.model.server_log import find_reason
 from harness.model.serving_places import Spot
-
-if TYPE_CHECKING:
-    from openai import AsyncOpenAI
 
 # Nothing is fetched or reported from here: a local checkpoint must work on a machine without internet.
 QUIET = {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1", "VLLM_NO_USAGE_STATS": "1", "DO_NOT_TRACK": "1"}
@@ -178,16 +175,14 @@ class VllmServer:
 
     async def _answer_first(self) -> None:
         """Wait until the server answers, then ask it for one token: some failures show only there."""
-        import openai
-
-        async with connect(self.base_url, own=True).with_options(max_retries=0) as client:
+        async with connect(self.base_url, own=True) as client:
             while not await _lists_models(client):
                 if self.ended:
                     raise self.failure("while starting")
                 await asyncio.sleep(POLL_SECONDS)
             try:
-                await client.completions.create(model=self.name, prompt="a", max_tokens=1)
-            except openai.APIError as error:
+                await client.post("/completions", {"model": self.name, "prompt": "a", "max_tokens": 1})
+            except RequestError as error:
                 raise self.failure(f"at its first generation ({error})") from error
 
     @property
@@ -228,11 +223,9 @@ class VllmServer:
             self._process.stdin.close()
 
 
-async def _lists_models(client: "AsyncOpenAI") -> bool:
-    import openai
-
+async def _lists_models(client: Connection) -> bool:
     try:
-        await client.models.list()
-    except openai.APIError:
+        await client.get("/models")
+    except RequestError:
         return False
     return True

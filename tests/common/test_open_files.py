@@ -18,7 +18,7 @@ def _few():
 async def test_the_limit_is_raised_and_connections_stay_within_it():
     assert open_files() == 512
     async with connect("http://127.0.0.1:1/v1") as client:
-        assert client._client._transport._pool._max_connections == 256
+        assert client.most == 256
     allow_open_files()
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     assert open_files() == (WANTED if hard == resource.RLIM_INFINITY else min(WANTED, hard))

@@ -109,8 +109,14 @@ async def test_a_redirect_that_would_lose_the_questions_names_its_target(status:
                 await found(f"{root}/v1")
 
 
+@pytest.mark.parametrize("tail", ["/v1", "/v1/", "/v1//"])
+async def test_slashes_at_an_addresss_end_count_for_nothing(tail: str) -> None:
+    async with serving(said(200, {"data": [MODEL]})) as root:
+        assert await found(root + tail) == "org/m"
+
+
 @pytest.mark.parametrize(
-    "tail", ["/v1/chat/completions", "/v1/completions", "/v1/models", "/v1//", "/v1/v1", "/chat/completions", ""]
+    "tail", ["/v1/chat/completions", "/v1/completions", "/v1/models", "/v1/v1", "/chat/completions", ""]
 )
 async def test_the_address_that_was_meant_is_proposed(tail: str) -> None:
     async with serving(said(200, {"data": [MODEL]})) as root:
