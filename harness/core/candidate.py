@@ -51,6 +51,7 @@ class Edit:
     kind: EditKind = EditKind.LINES
     line: int = 0  # where the answer says that the search text begins, from 1; 0: it does not say, or at the beginning
     others: tuple[tuple[str, str], ...] = ()  # other readings of both texts; the file decides between them
+    everywhere: bool = False  # the text goes into every place that holds the search text
 
 
 class Grade(StrEnum):

@@ -1,6 +1,7 @@
 """Reading what a model answered. The text is data: it is never evaluated, and none makes these functions raise."""
 
 from harness.reading.blocks import EditReading
+from harness.reading.endings import turns_apart
 from harness.reading.file_lists import read_names
 from harness.reading.formats import Format, read_format
 from harness.reading.thinking import without_thinking
@@ -21,4 +22,4 @@ def read_edits(text: str, cut: bool = False, asked: Format = Format.SEARCH_REPLA
     A block's file stands on the line above it, on its marker or its fence; if none does, it is the file of the block
     before. A block that names none has the empty path: what it holds may say which is meant.
     """
-    return read_format(without_thinking(text), asked, cut)
+    return read_format(turns_apart(without_thinking(text)), asked, cut)

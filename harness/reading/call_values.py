@@ -84,10 +84,13 @@ def _calls_in(value: Any, depth: int = 0) -> Iterator[dict[str, Any]]:
         if looks_like_files(value):
             yield from ({"path": path, "content": content} for path, content in value.items())
             return
-        shared = {key: value[key] for key in (*PATH, "command") if isinstance(value.get(key), str)}
+        path = first(value, PATH)
+        shared = {"path": path} if path else {}
+        if isinstance(value.get("command"), str):
+            shared["command"] = value["command"]
         for key, member in value.items():
-            path = {PATH[0]: key} if looks_like_path(str(key)) else {}
-            yield from _calls_in(_with(member, {**shared, **path}), depth + 1)
+            under = {"path": str(key)} if looks_like_path(str(key)) else {}
+            yield from _calls_in(_with(member, {**shared, **under}), depth + 1)
     elif isinstance(value, list):
         for member in value:
             yield from _calls_in(member, depth + 1)
@@ -153,7 +156,7 @@ def _parameters(text: str, start: int) -> tuple[dict[str, Any] | None, int]:
             if not number:
                 return None, position
             position = number.end()
-            parameters[name] = int(number[0]) if number[0].lstrip("-").isdigit() else None
+            parameters[name] = int(number[0]) if number[0].lstrip("-").isdigit() else number[0] == "True" or None
         position = skipped(text, position)
         if text[position : position + 1] == ",":
             position += 1

@@ -1,13 +1,15 @@
 """Unified diffs as models write them: with wrong counts or none, with or without ``a/`` and ``b/``, fenced or bare."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from itertools import pairwise
+from itertools import pairwise, takewhile
 
 from harness.core.candidate import Edit, EditKind
 from harness.reading.blocks import EditReading
+from harness.reading.embedded_json import unpacked
 from harness.reading.endings import Ending
+from harness.reading.hunk_lines import SIGNS, hunk_edit
 from harness.reading.path_names import is_fence, path_above
 
 NULL = "/dev/null"
@@ -21,7 +23,10 @@ _HEADER = re.compile(r"(?:index [0-9a-f]+\.\.|(?:new|deleted) file mode|old mode
 
 _MARKED = re.compile(r"@@[ \t]*-\d+(?:,\d+)?[ \t]+\+\d+(?:,\d+)?[ \t]*@@.*")  # a hunk's header that is nothing else
 _FENCE = re.compile(r"[ \t]*(?:```+|~~~+)[ \t]*(?:u?diff|patch)\b.*", re.IGNORECASE)
-_SIGN = re.compile(r"^[ \t]*+(?:diff |---|@@|```|~~~)", re.MULTILINE)  # without one of these a text has no diff
+_SIGN = re.compile(r"^[ \t]*+(?:diff |---|@@|```|~~~)|@@\\|\\n@@", re.MULTILINE)  # without one a text has no diff
+_PACKED = re.compile(r"@@ -\d+(?:,\d+)? \+\d+(?:,\d+)? @@[^\"\\]{0,200}\\{1,4}n")  # within a string of JSON
+_OUTSIDE = re.compile(r"@@|diff |Index:|\*\*\*|---|\+\+\+|</?\w[^<>]*>|[A-Z]+$")  # never a line that lacks its sign
+AHEAD = 20  # lines without a sign that may stand ahead of a hunk's first change
 
 
 @dataclass
@@ -102,8 +107,10 @@ def _below(lines: Sequence[str], position: int, floor: int, state: _State) -> _S
 
 
 def _lines(text: str) -> list[str]:
-    """The lines of an answer, without what indents all of its diff."""
+    """The lines of an answer, or of the diffs in strings of JSON, without what indents all of a diff."""
     lines = text.split("\n")
+    if _PACKED.search(text) and not any(_OLD.match(line) or _MARKED.fullmatch(line) for line in lines):
+        lines = unpacked(text, _PACKED).split("\n")
     first = next((line for line in lines if _INDENTED.match(line)), "")
     indent = first[: len(first) - len(first.lstrip())]
     return [line.removeprefix(indent) for line in lines] if indent else lines
@@ -116,20 +123,37 @@ def _read(
 
     ``sides``: how many lines its header says that it has of the old file and of the new one.
     """
-    end = start
-    while end < len(lines) and not _ends(lines, end):
-        end += 1
+    end = _end(lines, start, *(sides or (0, 0)))
     body = list(lines[start:end])
     if sides and (whole := _of_length(body, *sides)):
         body, end = body[:whole], start + whole
     while body and not body[-1]:
         body.pop()
-    old, new = list(_side(body, "-")), list(_side(body, "+"))
-    if old != new:
-        if state.new == NULL:
-            edits.append(Edit(state.path, "".join(old), "", EditKind.WHOLE))
-        else:
-            edits.append(Edit(state.path, "".join(old), "".join(new), line=line))
+    edit = hunk_edit(state.path, body, line)
+    if edit and state.new == NULL:
+        edits.append(Edit(state.path, edit.search, "", EditKind.WHOLE))
+    elif edit and not edit.search and sides and not sides[0] and line and state.old != NULL:
+        edits.append(Edit(state.path, "", edit.replace, EditKind.INSERTED, line))
+    elif edit:
+        edits.append(edit)
+    return end
+
+
+def _end(lines: Sequence[str], start: int, old: int, new: int) -> int:
+    """Where the lines of a hunk end that has, as its header says, so many of the old file and of the new one.
+
+    A line without its sign belongs to a hunk that is not yet as long, or that has no change yet.
+    """
+    end, changed = start, False
+    while end < len(lines):
+        line = lines[end]
+        if _ends(lines, end):
+            ahead = (one[:1] for one in lines[end : end + AHEAD] if not changed)
+            due = (old > 0 and new > 0) or any(sign in ("+", "-") for sign in takewhile(bool, ahead))
+            if not due or is_fence(line) or _OUTSIDE.match(line):
+                break
+        changed = changed or line[:1] in ("+", "-")
+        old, new, end = old - (line[:1] != "+"), new - (line[:1] != "-"), end + 1
     return end
 
 
@@ -149,13 +173,7 @@ def _ends(lines: Sequence[str], number: int) -> bool:
     line = lines[number]
     if line.startswith("--- ") and number + 1 < len(lines) and lines[number + 1].startswith("+++ "):
         return True
-    return bool(line) and (line[0] not in " +-\\\t" or is_fence(line))
-
-
-def _side(body: Sequence[str], sign: str) -> Iterator[str]:
-    for line in body:
-        if not line or line[0] in (" ", "\t", sign):
-            yield f"{line if line[:1] == '	' else line[1:]}\n"
+    return bool(line) and (line[0] not in SIGNS or is_fence(line))
 
 
 def _name(text: str) -> str:

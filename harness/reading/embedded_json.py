@@ -5,6 +5,10 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
+from harness.reading.path_names import looks_like_path
+
+DEEPEST = 3  # strings within strings
+
 _STRING = re.compile(r'"(?:[^"\\]|\\["\\/bfnrtu])*+(?:"|\Z)')  # one without an end is looked through once
 
 
@@ -20,12 +24,16 @@ def embedded_json(text: str, openings: Iterable[str]) -> Any:
         return None
 
 
-def unpacked(text: str, sign: re.Pattern[str]) -> str:
-    """The texts that stand in strings of JSON, such as a call's parameter, and hold ``sign``; without any, the text."""
-    if not sign.search(text):
+def unpacked(text: str, sign: re.Pattern[str], depth: int = 0) -> str:
+    """The texts that stand in strings of JSON, such as a call's parameter, and hold ``sign``; without any, the text.
+
+    Paths that stand in strings beside them are kept, too. A string may hold JSON again.
+    """
+    if depth > DEEPEST or not sign.search(text):
         return text
-    strings = [_decoded(found[0]) for found in _STRING.finditer(text) if sign.search(found[0])]
-    return "\n".join(filter(None, strings)) or text
+    strings = [found[0] for found in _STRING.finditer(text) if sign.search(found[0]) or looks_like_path(found[0][1:-1])]
+    found = [unpacked(_decoded(string), sign, depth + 1) for string in strings]
+    return "\n".join(filter(None, found)) if any(map(sign.search, strings)) else text
 
 
 def _decoded(string: str) -> str:

@@ -32,7 +32,13 @@ _HEADING = re.compile(
 _TITLED = re.compile(
     r"(?:new[ ])?(issue|(?:github|bug)[ ](?:issue|report)|report|problem[ ]statement)[ \t]*:[ \t]*\w.*", re.I
 )
+_TURN = re.compile(r"(?<=[^\s\"'`(\[])(?=<\|(?:im_end|endoftext|end_of_text|eot_id|end)\|>[ \t]*$)", re.MULTILINE)
 LONGEST = 400  # characters of a line that are looked at
+
+
+def turns_apart(text: str) -> str:
+    """The text with signs of a turn's end on lines of their own, where they end another line."""
+    return _TURN.sub("\n", text) if "<|e" in text or "<|im_end" in text else text
 
 
 class Ending:

@@ -7,6 +7,7 @@ from harness.core.candidate import Edit, EditKind
 from harness.reading.blocks import EditReading
 from harness.reading.embedded_json import unpacked
 from harness.reading.endings import Ending
+from harness.reading.hunk_lines import hunk_edit
 from harness.reading.path_names import is_fence
 
 _KINDS = {
@@ -14,8 +15,10 @@ _KINDS = {
     "add": ("Add", "Create", "New"),
     "delete": ("Delete", "Remove"),
 }
-_FILE = re.compile(rf"\*\*\* ({'|'.join(word for words in _KINDS.values() for word in words)}) File: *(\S.*)")
-_PACKED = re.compile(r"\*\*\* Begin Patch\\n")
+_FILE = re.compile(
+    rf"\*\*\*[ ]?({'|'.join(word for words in _KINDS.values() for word in words)}) File: *(\S.*)", re.IGNORECASE
+)
+_PACKED = re.compile(r"\*\*\* Begin Patch\\{1,4}n")
 _MARK = re.compile(r"\*\*\* .*")
 _ANCHOR = re.compile(r"@@ ?(.*?)(?: @@)?")
 _NUMBERS = re.compile(r"-(\d+)(?:,\d+)? \+\d+(?:,\d+)?(?: @@.*)?")
@@ -23,7 +26,7 @@ _NUMBERS = re.compile(r"-(\d+)(?:,\d+)? \+\d+(?:,\d+)?(?: @@.*)?")
 
 def holds_envelope(text: str) -> bool:
     """Whether a text has the header of a file in an envelope."""
-    return "*** " in text and any(map(_FILE.fullmatch, _lines(text)))
+    return "***" in text and any(map(_FILE.fullmatch, _lines(text)))
 
 
 def read_envelopes(text: str, cut: bool = False) -> EditReading:
@@ -46,7 +49,7 @@ def read_envelopes(text: str, cut: bool = False) -> EditReading:
             end += 1
         whole = not (cut and end == len(lines))
         unfinished = unfinished if whole else f"the change that ends at line {end} was cut"
-        kind = next(kind for kind, words in _KINDS.items() if found[1] in words)
+        kind = next(kind for kind, words in _KINDS.items() if found[1].capitalize() in words)
         edits += _edits(kind, found[2].strip(" \t`*"), lines[position:end], whole)
         position = end
     return EditReading(tuple(edits), tuple(problems), unfinished)
@@ -67,7 +70,7 @@ def _edits(kind: str, path: str, body: Sequence[str], whole: bool) -> list[Edit]
     if kind == "delete":
         return [Edit(path, "", "", EditKind.WHOLE)]
     if kind == "add":
-        return [Edit(path, "", "".join(f"{line[1:]}\n" for line in body if line[:1] == "+"))]
+        return [Edit(path, "", _added(body))]
     if len(body) > 1 and body[0].startswith("--- ") and body[1].startswith("+++ "):
         body = body[2:]
     chunks: list[tuple[str, list[str]]] = [("", [])]
@@ -83,13 +86,14 @@ def _edit(path: str, anchor: str, lines: list[str]) -> Edit | None:
     """The edit of one chunk; lines that are only put in go behind the line that its anchor names."""
     while lines and not lines[-1]:
         lines.pop()
-    old = "".join(f"{line[1:]}\n" for line in lines if line[:1] != "+")
-    new = "".join(f"{line[1:]}\n" for line in lines if line[:1] != "-")
-    if old == new:
-        return None
     numbers = _NUMBERS.fullmatch(anchor)
-    if numbers:
-        return Edit(path, old, new, line=int(numbers[1]))
-    if not old and anchor.strip():
-        return Edit(path, f"{anchor}\n", f"{anchor}\n{new}")
-    return Edit(path, old, new)
+    edit = hunk_edit(path, lines, int(numbers[1]) if numbers else 0)
+    if edit and not numbers and not edit.search and anchor.strip():
+        return Edit(path, f"{anchor}\n", f"{anchor}\n{edit.replace}")
+    return edit
+
+
+def _added(lines: Sequence[str]) -> str:
+    """The text of a new file: without the plus signs, and with the lines that lack them."""
+    last = max((number for number, line in enumerate(lines) if line.strip()), default=-1)
+    return "".join(f"{line.removeprefix('+')}\n" for line in lines[: last + 1])

@@ -36,7 +36,7 @@ def read_format(text: str, asked: Format, cut: bool = False) -> EditReading:
     if reading.edits or reading.problems or reading.unfinished:
         return reading
     used = _recognised(text)
-    if used is Format.WHOLE_FILE and (pairs := read_pairs(text)).edits:
+    if used is Format.WHOLE_FILE and ((pairs := read_pairs(text, cut)).edits or pairs.unfinished):
         return pairs
     return read_whole_files(text, cut, asked=False) if used is Format.WHOLE_FILE else _READERS[used](text, cut)
 

@@ -10,10 +10,19 @@ from harness.reading.path_names import path_above, path_of_line
 
 _OLD = r"old_(?:text|code|str|string)|search|original|find|before"
 _NEW = r"new_(?:text|code|str|string)|replace|replacement|patched|modified|updated|after"
+# no text may hold what opens another pair: one that never ends is not looked through again and again
+_BETWEEN = rf"((?:(?!<(?:{_OLD}|{_NEW})>).)*?)"
 _TAGS = (
-    re.compile(  # no text may hold what opens another pair: one that never ends is not looked through again and again
-        rf"<({_OLD})>((?:(?!<(?:{_OLD})>).)*?)</\1>\s*<({_NEW})>((?:(?!<(?:{_OLD}|{_NEW})>).)*?)</\3>", re.DOTALL
-    )
+    re.compile(rf"<({_OLD})>((?:(?!<(?:{_OLD})>).)*?)</\1>\s*<({_NEW})>{_BETWEEN}</\3>", re.DOTALL),
+    re.compile(  # ended by another tag than their own
+        rf"<({_OLD})>((?:(?!<(?:{_OLD})>).)*?)</(?:{_OLD}|{_NEW}|old|new|text|code)>"
+        rf"\s*<({_NEW})>{_BETWEEN}</(?:{_OLD}|{_NEW}|old|new|text|code)>",
+        re.DOTALL,
+    ),
+    re.compile(
+        rf"\[({_OLD})\]((?:(?!\[(?:{_OLD})\]).)*?)\[/\1\]\s*\[({_NEW})\]((?:(?!\[(?:{_OLD}|{_NEW})\]).)*?)\[/\3\]",
+        re.DOTALL | re.IGNORECASE,
+    ),
 )
 _ATTRIBUTE = re.compile(r"<\w[^<>]*?\b(?:file|path|file_path|filename|name)=[\"']([^\"'<>]+)[\"'][^<>]*>")
 AHEAD = 2000  # characters ahead of a pair in which a tag may name its file
@@ -28,14 +37,19 @@ _OLD_LABEL = re.compile(
 _NEW_LABEL = re.compile(rf"{_DRESS}(?:(?:the|with|to|by|this|and)[ \t]+)*(?:{_NEWS})\b[^.]{{0,40}}", re.IGNORECASE)
 
 
-def read_pairs(text: str) -> EditReading:
+def read_pairs(text: str, cut: bool = False) -> EditReading:
     """An edit for each whole pair, in order; those of tags if there are any."""
-    return EditReading(tuple(_tagged(text)) or tuple(_fenced(text.split("\n") if _MARK.search(text) else ())))
+    if tagged := tuple(_tagged(text)):
+        return EditReading(tagged)
+    lines = text.split("\n") if _MARK.search(text) else []
+    unfinished = "the new text of the last pair was cut" if cut and _is_cut(lines) else ""
+    return EditReading(tuple(_fenced(lines)), (), unfinished)
 
 
 def _tagged(text: str) -> Iterator[Edit]:
     path, floor = "", 0
-    for found in _TAGS.finditer(text):
+    tags = next((pattern for pattern in _TAGS if pattern.search(text)), _TAGS[0])
+    for found in tags.finditer(text):
         ahead = text[floor : found.start()]
         named = [one[1] for one in _ATTRIBUTE.finditer(ahead[-AHEAD:])]
         lines = ahead.split("\n")
@@ -68,6 +82,17 @@ def _fenced(lines: Sequence[str]) -> Iterator[Edit]:
         old, new = ("".join(f"{line}\n" for line in lines[a + 1 : b]) for a, b in ((start, end), (other, last)))
         yield Edit(path, old, new)
         begun, floor, number = True, last + 1, number + 1
+
+
+def _is_cut(lines: Sequence[str]) -> bool:
+    """Whether the last fence has no end and a label of a new text, and the one above it a label of an old one."""
+    fences = list(_fences([*lines, "```", "~~~"]))
+    if len(fences) < 2 or fences[-1][1] < len(lines):
+        return False
+    (start, end), (other, _) = fences[-2:]
+    above, between = ([line for line in part if line.strip()] for part in (lines[:start], lines[end + 1 : other]))
+    old = bool(above) and bool(_OLD_LABEL.fullmatch(_label(above[-1])))
+    return old and len(between) == 1 and bool(_NEW_LABEL.fullmatch(between[0]))
 
 
 def _label(line: str) -> str:

@@ -12,6 +12,7 @@ ENDINGS = (
     "|f90|sh|bash|ps1|sql|proto|html|htm|css|scss|less|sass|md|rst|txt|toml|cfg|ini|json|jsonl|yaml|yml|xml|csv"
     "|lock|in|inc|tpl|jinja|jinja2|j2|ipynb|cmake|mk|gradle|properties|conf|tex|po|pot|diff|patch|s|asm"
 )
+MARKUP = (".md", ".rst", ".mdx", ".markdown")  # files in which fences are text
 NAMED = r"(?:Makefile|Dockerfile|LICENSE|README|CHANGES|Gemfile|Rakefile|Jenkinsfile|CMakeLists\.txt|[A-Z]\w*file)"
 
 _ENDED = re.compile(rf"[^\s`'\"<>|*?]*[\w\])+-]\.(?:{ENDINGS})", re.IGNORECASE)

@@ -45,6 +45,8 @@ class Dialects:
     """The table, compiled."""
 
     any: re.Pattern[str]  # every tag, in a group named by the letter of its kind and the dialect's number
+    plain: re.Pattern[str]  # likewise, but for the dialects that only begin an answer
+    leading: re.Pattern[str]  # what opens thinking in one of those
     each: Sequence[Dialect]
     brackets: int  # so many dialects from 0 are tags in angle brackets
     wrapping: re.Pattern[str]  # what opens the answer proper
@@ -100,7 +102,8 @@ def _tags(text: str) -> Iterator[Tag]:
     leading: int | None = None  # the dialect that only begins an answer, if one does and has not ended
     paired: int | None = None  # the dialect that only counts with its end, while one is open
     signs = _Signs(text)
-    for found in dialects.any.finditer(text):
+    pattern = dialects.any if dialects.leading.match(text, begun) else dialects.plain
+    for found in pattern.finditer(text):
         group = found.lastgroup or ""
         number, kind = int(group[1:]), group[0]
         tag = Tag(found.start(), found.end(), number, kind in "ow", kind == "a")
@@ -172,14 +175,23 @@ def _dialects() -> Dialects:
     tags = [_bracketed(name) for name in raw["tags"]]
     groups = [_groups(number, pair) for number, pair in enumerate([*tags, *raw["dialects"]])]
     bracketed = f"(?=<)(?:{'|'.join(groups[: len(tags)])})"  # none of them is tried where no bracket stands
-    wrappers = raw["wrappers"]
+    later = list(zip(raw["dialects"], groups[len(tags) :], strict=True))
+    plain = [group for dialect, group in later if not dialect.get("first")]
+    begins, wrappers = raw["begins"], raw["wrappers"]
     return Dialects(
-        any=re.compile(f"(?={raw['begins']})(?:{'|'.join([bracketed, *groups[len(tags) :]])})", re.IGNORECASE),
+        any=_compiled(f"{begins}|{raw['begins_first']}", [bracketed, *(group for _, group in later)]),
+        plain=_compiled(begins, [bracketed, *plain]),
+        leading=_compiled(raw["begins_first"], [dialect["open"] for dialect, _ in later if dialect.get("first")]),
         each=[*(Dialect() for _ in tags), *map(_dialect, raw["dialects"])],
         brackets=len(tags),
         wrapping=re.compile(f"(?:{'|'.join(w['open'] for w in wrappers)})[ \t]*\n?", re.IGNORECASE),
         wrapped=re.compile(f"(?:{'|'.join(w['close'] for w in wrappers)})\\Z", re.IGNORECASE),
     )
+
+
+def _compiled(begins: str, patterns: Sequence[str]) -> re.Pattern[str]:
+    """Any of the patterns, where one of the signs begins that they begin with."""
+    return re.compile(f"(?={begins})(?:{'|'.join(patterns)})", re.IGNORECASE)
 
 
 def _groups(number: int, raw: Mapping[str, str]) -> str:

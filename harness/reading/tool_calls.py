@@ -7,23 +7,40 @@ from typing import Any
 
 from harness.core.candidate import Edit, EditKind
 from harness.reading.blocks import EditReading
-from harness.reading.call_keys import CONTENT, LINES, NEW, OLD, PATH, first
+from harness.reading.call_keys import (
+    CONTENT,
+    EVERYWHERE,
+    LINES,
+    NEW,
+    OLD,
+    PATH,
+    everywhere,
+    first,
+    is_patch,
+    pattern,
+    value,
+)
 from harness.reading.call_values import called
 
-_KEYS = "|".join((*PATH, *OLD, *NEW, *CONTENT, *LINES, "command", "insert_text"))
+_KEYS = pattern(*PATH, *OLD, *NEW, *CONTENT, *LINES, *EVERYWHERE, "command", "insert_text")
 _NAMES = (
     r"function=[\w.]+|invoke\b[^<>]{0,200}|str_replace(?:_editor|_based_edit_tool)?|search_replace|search_and_replace"
     r"|(?:edit|replace|create|change|code_change|modification|update)(?:_in)?(?:_file)?|write(?:_to)?(?:_file)|file_edit"
 )
 _CALL = re.compile(rf"<({_NAMES})((?:\s[^<>]{{0,400}})?)>")
-_PARAMETER = re.compile(rf"<(?:parameter=|parameter name=[\"'])?({_KEYS})[\"']?(?:[ \t][^<>]{{0,200}})?>")
-_ATTRIBUTE = re.compile(rf"\b({'|'.join(PATH)})\s*=\s*[\"']([^\"'<>]+)[\"']")
+_PARAMETER = re.compile(rf"<(?:parameter=|parameter name=[\"'])?({_KEYS})[\"']?(?:[ \t][^<>]{{0,200}})?>", re.I)
+_NEXT = re.compile(rf"<parameter(?:=| name=)[\"']?(?:{_KEYS})\b", re.IGNORECASE)
+_ATTRIBUTE = re.compile(rf"\b({pattern(*PATH)})\s*=\s*[\"']([^\"'<>]+)[\"']", re.IGNORECASE)
+_INLINE = re.compile(rf"<parameter=({_KEYS})=([^<>\n]{{0,400}})</parameter>", re.IGNORECASE)  # Qwen's, now and then
+_LEFT = re.compile(r"(?:\s*</[\w:.-]+>)+\s*\Z")  # closing tags behind a value that has none of its own
 _SPACED = re.compile(r"(</?)\w{1,20}:(?=(?:invoke|parameter|function_calls)\b)")  # a prefix of every tag
 _DSML = re.compile(r"(?<=[</])[｜|]DSML[｜|]")  # DeepSeek's
 _ARGUMENT = re.compile(
     r"<arg_key>\s*(\w+)\s*</arg_key>\s*<arg_value>((?:(?!<arg_key>).)*?)</arg_value>", re.DOTALL
 )  # GLM's
-_GLM_CALL = re.compile(r"<tool_call>(?=\s*\w+\s*<arg_key>)((?:(?!</?tool_call>).)*+)</tool_call>", re.DOTALL)
+_GLM_CALL = re.compile(
+    r"<tool_call>(?=\s*\w+\s*<arg_key>)((?:(?!</?tool_call>).)*+)(</tool_call>|(?=<tool_call>))?", re.DOTALL
+)
 _KIMI = (
     (re.compile(r"<\|open\|>argument key=\"(\w+)\"[^<>|]{0,80}<\|sep\|>"), r"<parameter=\1>"),
     (re.compile(r"<\|open\|>call tool=\"([\w.]+)\"[^<>|]{0,80}<\|sep\|>"), r"<function=\1>"),
@@ -60,14 +77,21 @@ def _plain(text: str) -> str:
     """The text with the tags of other dialects in the common form."""
     if "DSML" in text:
         text = _DSML.sub("", text)
+    if "<parameter=" in text:
+        text = _INLINE.sub(r"<parameter=\1>\2</parameter>", text)
     if "<arg_key>" in text:
-        text = _ARGUMENT.sub(r"<parameter=\1>\2</parameter>", _GLM_CALL.sub(r"<invoke>\1</invoke>", text))
+        text = _ARGUMENT.sub(r"<parameter=\1>\2</parameter>", _GLM_CALL.sub(_glm_call, text))
     if "<|open|>" in text:
         for pattern, plain in _KIMI:
             text = pattern.sub(plain, text)
     if '<|"|>' in text:
         text = _GEMMA.sub(lambda found: json.dumps(found[1]), text)
     return _SPACED.sub(r"\1", text)
+
+
+def _glm_call(found: re.Match[str]) -> str:
+    """A call in the common form; the last one of a text may lack its end."""
+    return f"<invoke>{found[1]}{'' if found[2] is None else '</invoke>'}"
 
 
 def _tagged(text: str) -> list[tuple[dict[str, Any], bool]]:
@@ -84,7 +108,10 @@ def _tagged(text: str) -> list[tuple[dict[str, Any], bool]]:
 
 
 def _parameters(body: str) -> dict[str, Any]:
-    """The parameters between tags; each text is looked through once for every tag that may end one."""
+    """The parameters between tags; each text is looked through once for every tag that may end one.
+
+    A parameter without its own end ends where the next one begins, or with the call.
+    """
     parameters: dict[str, Any] = {}
     nearest: dict[str, int] = {}
     position = 0
@@ -96,9 +123,15 @@ def _parameters(body: str) -> dict[str, Any]:
                 at = body.find(close, position)
                 nearest[close] = at if at >= 0 else len(body)
             ends.append(nearest[close])
-        if min(ends) < len(body):
-            parameters[found[1]] = _trimmed(body[position : min(ends)])
-            position = min(ends)
+        end = min(ends)
+        if found[0].startswith("<parameter") and nearest.get("", -1) < position:
+            following = _NEXT.search(body, position)
+            nearest[""] = following.start() if following else len(body)
+        if found[0].startswith("<parameter"):
+            end = min(end, nearest[""])
+        value = body[position:end]
+        parameters[found[1]] = _trimmed(_LEFT.sub("\n", value) if end == len(body) else value)
+        position = end
     return parameters
 
 
@@ -118,10 +151,10 @@ def _edit(call: Mapping[str, Any]) -> Edit | None:
     if not path:
         return None
     if old is not None and (new is not None or call.get("command") == "str_replace"):
-        return Edit(path.strip(), old, new or "", EditKind.TEXT)
+        return Edit(path.strip(), old, new or "", EditKind.TEXT, everywhere=everywhere(call))
     place = str(call.get("insert_line", call.get("line", ""))).strip() if call.get("command") == "insert" else ""
     if place.isdigit() and (text := new or first(call, ("insert_text", *CONTENT))):
         return Edit(path.strip(), "", text, EditKind.INSERTED, int(place[:9]))
-    if content is not None and not any(call.get(key) is not None for key in LINES):
+    if content is not None and not is_patch(content) and value(call, LINES) is None:
         return Edit(path.strip(), "", content if content.endswith("\n") else f"{content}\n", EditKind.WHOLE)
     return None

@@ -5,20 +5,22 @@ from collections.abc import Iterator, Sequence
 
 from harness.core.candidate import Edit, EditKind
 from harness.reading.blocks import EditReading
-from harness.reading.call_keys import PATH
+from harness.reading.call_keys import PATH, pattern
 from harness.reading.endings import Ending
-from harness.reading.path_names import is_fence, is_headed, looks_like_path, path_above, path_of_line
+from harness.reading.heredocs import heredoc_paths, read_heredocs
+from harness.reading.path_names import MARKUP, is_fence, is_headed, looks_like_path, path_above, path_of_line
 
 _FENCE = re.compile(r"(```+|~~~+)[^`]*")
-_KEYS = "|".join((*PATH, "name"))
+_KEYS = pattern(*PATH, "name")
 _NAMES = r"file|document|boltAction|\w{0,20}(?:create|write|update|full)\w{0,20}file\w{0,20}"
 _TAG = re.compile(
     rf"(?<![^\n])[ \t]*(?:<boltArtifact[^<>\n]{{0,200}}>\s*)?<({_NAMES})\b"
     rf"(?:[^<>\n]{{0,200}}?\b(?:{_KEYS})=[\"']([^\"'<>\n]{{1,400}})[\"'][^<>\n]{{0,200}})?>",
     re.IGNORECASE,
 )
+_MARKUP_FENCE = re.compile(r"[`~]+[ \t]*(?:markdown|md|mdx|rst)\b.*", re.IGNORECASE)
 _COMMENT = re.compile(r"[ \t]*(?:#+|//+|/\*+|<!--|--|%+|;+)[ \t]")
-_PATH = re.compile(rf"\s*<({_KEYS})>[ \t]*([^<>\n]+?)[ \t]*</\1>\s*")
+_PATH = re.compile(rf"\s*<({_KEYS})>[ \t]*([^<>\n]+?)[ \t]*</\1>\s*", re.IGNORECASE)
 _CONTENT = re.compile(r"\s*<(contents?|source|code|text)>")
 _DATA = re.compile(r"\s*<!\[CDATA\[")
 
@@ -33,9 +35,11 @@ def read_whole_files(text: str, cut: bool = False, asked: bool = True) -> EditRe
     if tagged:
         whole = tuple(edit for edit, closed in tagged if closed)
         return EditReading(whole, (), "" if tagged[-1][1] or not cut else f"the file {tagged[-1][0].path} was cut")
+    lines = text.split("\n")
+    if "<<" in text and heredoc_paths(lines) and not _is_script(lines):
+        return read_heredocs(lines, cut)
     if "```" not in text and "~~~" not in text:
         return EditReading(())
-    lines = text.split("\n")
     edits: list[Edit] = []
     ending, position, floor, unfinished = Ending(), 0, 0, ""
     while position < len(lines):
@@ -45,15 +49,40 @@ def read_whole_files(text: str, cut: bool = False, asked: bool = True) -> EditRe
         position += 1
         if not opening:
             continue
-        end = position
-        while end < len(lines) and lines[end].rstrip() != opening[1]:
-            end += 1
+        end = _end(lines, floor, position, opening[1])
         if end == len(lines):
             unfinished = f"the file at line {position} was cut" if cut else ""
         elif any(map(str.strip, lines[position:end])):  # an empty fence deletes nothing
             edits += _fenced(lines, floor, position, end, asked)
         position = floor = end + 1
     return EditReading(tuple(edits), (), unfinished)
+
+
+def _end(lines: Sequence[str], floor: int, start: int, mark: str) -> int:
+    """Where a fence ends; one around Markdown may hold others, which begin with the name of a language."""
+    nests = path_above(lines, floor, start).endswith(MARKUP) or _MARKUP_FENCE.fullmatch(lines[start - 1])
+    depth = 0
+    for end in range(start, len(lines)):
+        line = lines[end].rstrip()
+        if line == mark and not depth:
+            return end
+        if nests and line.startswith(mark):
+            depth += 1 if line[len(mark) :].strip("`~ ") else -1
+    return len(lines)
+
+
+def _is_script(lines: Sequence[str]) -> bool:
+    """Whether a command of a shell that writes a file stands in a fence that another path heads: it is part of that."""
+    start, floor = -1, 0
+    for number, line in enumerate(lines):
+        if not is_fence(line):
+            continue
+        if start >= 0 and (written := heredoc_paths(lines[start + 1 : number])):
+            path = path_above(lines, floor, start + 1)
+            if path and path not in written and is_headed(lines[floor : start + 1], path):
+                return True
+        start, floor = (number, floor) if start < 0 else (-1, number + 1)
+    return False
 
 
 def _fenced(lines: Sequence[str], floor: int, start: int, end: int, asked: bool) -> Iterator[Edit]:

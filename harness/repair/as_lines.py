@@ -4,6 +4,7 @@ import re
 from dataclasses import replace
 
 from harness.core.candidate import Edit, EditKind, Reason
+from harness.repair.elision import leaves_out
 from harness.repair.match import EditRefused, SourceFile
 
 KEPT = 0.4  # share of a file's distinct lines that a whole file for it must keep; else it is a part, or another file
@@ -22,6 +23,8 @@ def as_lines(edit: Edit, file: SourceFile) -> Edit:
         return _inserted(edit, lines)
     text, search = "".join(f"{line}\n" for line in lines), edit.search
     count = text.count(search) if search else 0
+    if count and edit.everywhere:
+        return Edit(edit.path, text, text.replace(search, edit.replace))
     if count > 1 and search.split("\n")[0] not in lines:
         raise EditRefused(Reason.AMBIGUOUS_MATCH, f"the file holds the search text {count} times")
     if count != 1:
@@ -45,6 +48,8 @@ def _whole(edit: Edit, lines: list[str]) -> Edit:
         raise EditRefused(Reason.PARSE_FAILURE, "a whole file without any text")
     if (head := _HEAD.match(edit.replace)) and head[1] == edit.path and lines and lines[0] != head[0].split("\n")[0]:
         edit = replace(edit, replace=edit.replace[head.end() :])
+    if lines and leaves_out(edit.replace, lines):
+        raise EditRefused(Reason.ELISION, "a whole file with ... in the place of lines that the file has")
     if edit.replace and len(lines) > SHORT:
         old = {line for line in lines if line.strip()}
         kept = old & set(edit.replace.split("\n"))

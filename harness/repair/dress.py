@@ -16,18 +16,38 @@ _NUMBERS = (
     re.compile(r"[ \t]*\d+[ \t]?[|│](?:[ ]|$)"),
     re.compile(r"[ \t]*\d+[ \t]?[|│]"),
     re.compile(r"[ \t]*\d+\t"),
-    re.compile(r"[ \t]*\d+[ \t]*→[ \t]?"),
+    re.compile(r"[ \t]*\d+[ \t]*→"),
+    re.compile(r"[ \t]*\d+[ \t]*→[ \t]"),
     re.compile(r"[ \t]*(?:L|Line )?\d+[:.)][ ]?", re.IGNORECASE),
     re.compile(r"[ \t]*\d+[ ]{1,2}"),
 )
 _ESCAPED = re.compile(r"&(?:lt|gt|amp|quot|apos|nbsp|#\d+|#x[0-9a-f]+);", re.IGNORECASE)
+_GUARDED = re.compile(r"^\\(?=={3,12}|[<>+-]{5,12})", re.MULTILINE)
+# Signs of print that some models write where a file has those of a keyboard.
+_PRINTED = {
+    **dict.fromkeys("\u2010\u2011\u2012\u2013\u2014\u2015\u2212", "-"),
+    **dict.fromkeys("\u2018\u2019\u201a\u201b\u2032", "'"),
+    **dict.fromkeys("\u201c\u201d\u201e\u201f\u2033", '"'),
+    **dict.fromkeys("\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u202f\u205f\u3000", " "),
+    "\u2026": "...",
+}
 
 
 def undressed(edit: Edit) -> Iterator[Edit]:
     """The edit without one of the things that models put around lines, then without all of them."""
     seen = {(edit.search, edit.replace)}
     stripped = [edit]
-    for strip in (_unfenced, _unnumbered, _unescaped, _unspaced, _unsigned, _unheaded, _unpadded):
+    for strip in (
+        _unfenced,
+        _unnumbered,
+        _unescaped,
+        _unspaced,
+        _plain_signs,
+        _unguarded,
+        _unsigned,
+        _unheaded,
+        _unpadded,
+    ):
         stripped = [plain for one in stripped for plain in strip(one)]
         for plain in (*strip(edit), *stripped):
             if (plain.search, plain.replace) not in seen and plain.search.strip():
@@ -62,6 +82,17 @@ def _unescaped(edit: Edit) -> list[Edit]:
 def _unspaced(edit: Edit) -> list[Edit]:
     """With plain spaces, and without the marks that no one sees."""
     return [_each(edit, lambda line: line.replace("\u00a0", " ").replace("\u200b", "").replace("\ufeff", ""))]
+
+
+def _plain_signs(edit: Edit) -> list[Edit]:
+    """With the signs of a keyboard for those of print that the search text has, in the replacement, too."""
+    printed = {ord(sign): plain for sign, plain in _PRINTED.items() if sign in edit.search}
+    return [_each(edit, lambda line: line.translate(printed)) if printed else edit]
+
+
+def _unguarded(edit: Edit) -> list[Edit]:
+    """Without the backslash that some tools want ahead of lines like a marker."""
+    return [_each(edit, partial(_GUARDED.sub, "")) if _GUARDED.search(edit.search) else edit]
 
 
 def _unsigned(edit: Edit) -> list[Edit]:

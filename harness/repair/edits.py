@@ -12,6 +12,7 @@ from itertools import pairwise
 from harness.core.candidate import Edit, EditKind, Grade, Reason
 from harness.core.interfaces import Snapshot
 from harness.core.location import Interval, Location
+from harness.reading.path_names import MARKUP
 from harness.repair.as_lines import as_lines
 from harness.repair.dress import unfenced
 from harness.repair.edited_path import edited_path, mode_of
@@ -22,7 +23,6 @@ from harness.repo.diff import Replacement, replaced
 
 REGULAR = "100644"
 CLOSE = (Grade.EXACT, Grade.WHITESPACE)  # grades close enough to tell a file by what it holds
-MARKUP = (".md", ".rst", ".mdx", ".markdown")  # files in which fences are text
 
 
 @dataclass(frozen=True)
@@ -210,15 +210,24 @@ class _Files:
         edits = _readings(edit)
         if len(edits) == 1:
             return edits[0]
-        held = [one for one in edits if one.search.strip() and self._met(path, one)]
-        if not held:
-            raise EditRefused(
-                Reason.PARSE_FAILURE, "a block has several dividers, and the file holds no text above one"
-            )
-        return max(held, key=lambda one: len(one.search))  # a heading alone stands in the file, too
+        counts = {one.search.count("\n") for one in edits}
+        if len(counts) == 1 and self._met(path, edits[0]) == len(Grade):
+            return edits[0]  # of a hunk, which the file holds as it stands
+        held = [
+            (one.search.count("\n"), met, one) for one in edits if one.search.strip() and (met := self._met(path, one))
+        ]
+        if held:
+            return max(held, key=lambda found: found[:2])[2]  # a heading alone stands in the file, too
+        if len(counts) == 1:
+            return edits[0]
+        raise EditRefused(Reason.PARSE_FAILURE, "a block can be read in several ways, and the file holds none")
 
-    def _met(self, path: str, edit: Edit) -> bool:
+    def _met(self, path: str, edit: Edit) -> int:
+        """How closely the file holds a search text, in one place or several; 0 if it does not."""
         try:
-            return bool(match_lines(edit, self.file(path), self.shown.get(path, ())))
+            found = match_lines(edit, self.file(path), self.shown.get(path, ()))
         except EditRefused as refused:
-            return refused.reason is Reason.AMBIGUOUS_MATCH
+            if refused.reason is not Reason.AMBIGUOUS_MATCH:
+                return 0
+            found = find_places(edit, self.file(path))
+        return len(Grade) - list(Grade).index(found[0].grade)

@@ -14,6 +14,7 @@ from harness.repair.match import EditRefused, Match, SourceFile, match_edit
 PARTS = 50  # between lines of dots, which are met one by one
 
 _DOTS = re.compile(r"\s*(?:(?:#+|//+|--|/\*+|<!--|%|;+)\s*)?(?:\.\.\.|…).*")
+_OF_THE_REST = re.compile(r"\b(?:existing|rest|unchanged|remain\w*|same|previous|other|omitted|as before)\b", re.I)
 _COMMENTED_DOTS = re.compile(r"\s*(?:#+|//+|--|/\*+|<!--|%|;+)\s*(?:\.\.\.|…).*")
 
 
@@ -34,10 +35,18 @@ def match_lines(edit: Edit, file: SourceFile, shown: Sequence[Interval]) -> list
 
 
 def _shortened(edit: Edit) -> bool:
-    """Whether the replacement is shorter and has a new comment of dots: it would delete what the dots stand for."""
+    """Whether the replacement has a new comment of dots, and lacks lines: it would delete what the dots stand for."""
     search, replace = _lines(edit.search), _lines(edit.replace)
     dots = [line for line in replace if _COMMENTED_DOTS.fullmatch(line) and line not in search]
-    return bool(dots) and len(replace) < len(search)
+    lost = bool(set(search) - set(replace)) and any(map(_OF_THE_REST.search, dots))
+    return lost or (bool(dots) and len(replace) < len(search))
+
+
+def leaves_out(new: str, old: Sequence[str]) -> bool:
+    """Whether a whole file has dots for lines of the one that it is written for, in a comment or on a line alone."""
+    known, lines = set(old), _lines(new)
+    dots = [line for line in lines if _DOTS.fullmatch(line) and line not in known]
+    return any(map(_OF_THE_REST.search, dots)) or (bool(dots) and len(lines) < len(old))
 
 
 def _match_parts(edit: Edit, file: SourceFile, shown: Sequence[Interval]) -> list[Match]:

@@ -180,6 +180,8 @@ def find_places(edit: Edit, file: SourceFile) -> list[Match]:
 def _meetings(edit: Edit, file: SourceFile) -> list[Match]:
     """All places by the best grade that meets any."""
     search, replace = split_lines(edit.search.encode(file.encoding)), split_lines(file.encode(edit.replace))
+    if len(search) > len(file.lines):
+        return []
     exact = _places(file, search, Grade.EXACT)
     if not exact and not all(line.strip() in file.words for line in search):  # so that it meets by no grade
         return []

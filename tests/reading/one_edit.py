@@ -13,7 +13,12 @@ from harness.repo.memory_snapshot import MemorySnapshot
 
 OVEN = "LIMIT = 250\n\n\ndef heat(degrees):\n    if degrees > LIMIT:\n        raise ValueError(degrees)\n"
 OVEN += "    return degrees\n\n\ndef cool(degrees):\n    return degrees - 10\n"
-FILES = {"bakery/oven.py": OVEN, "docs/notes.md": "Notes\n=====\n\nNone yet.\n", "setup.py": "x = 1\n"}
+TITLED = "Title\n=======\n\nText.\n\nMore\n=======\n"
+USE = "# Use\n\nRun this:\n\n```bash\nmake bread\n```\n\nThen eat.\n\n## More\n\nNone.\n"
+TWICE = "a = 1\n\nx = get(1)\nb = 2\nx = get(1)\nc = 3\n"
+HEAT = 'function heat(d) {\n  throw new Error("hot");\n}\n'
+MORE = {"docs/merge.md": TITLED, "docs/use.md": USE, "bakery/twice.py": TWICE, "web/heat.js": HEAT}
+FILES = {**MORE, "bakery/oven.py": OVEN, "docs/notes.md": "Notes\n=====\n\nNone yet.\n", "setup.py": "x = 1\n"}
 P, OLD, NEW = "bakery/oven.py", "    return degrees - 10\n", "    return max(degrees - 10, 0)\n"
 FIXED = OVEN.replace(OLD, NEW)
 BLOCK = f"<<<<<<< SEARCH\n{OLD}=======\n{NEW}>>>>>>> REPLACE\n"

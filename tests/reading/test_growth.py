@@ -54,6 +54,13 @@ EDITS = [
     ("@@ -1 +1 @@\n-z\n+y\n", "```diff\n{}```\n"),
     ("<think>", "{}"),
     ("> Thinking\n", "{}"),
+    ("```\n", "{}"),
+    ("\n", "{}"),
+    ("\n", BLOCK.replace("{}", "    return x\n{}")),
+    ("a======= b\n", BLOCK.replace("=======\n", "")),
+    ("x>>>>>>> REPLACE\n", "a.py\n<<<<<<< SEARCH\n    return x\n=======\n{}"),
+    ("<<<<<<< REPLACE\n", "a.py\n<<<<<<< SEARCH\n    return x\n{}"),
+    ("@@\n", "*** Begin Patch\n*** Update File: a.py\n@@\n-    return x\n+    return 2\n{}*** End Patch\n"),
 ]  # fmt: skip
 LISTS = [
     ('"a", ', "[{}1]"),
@@ -67,6 +74,8 @@ LISTS = [
     ("1, ", "a.py\nlines: {}"),
     ("<line>1</line>", "a.py\n{}"),
     ("a.py: ", "{}"),
+    ("```\n", "{}"),
+    ("\n", "a.py\n{}"),
 ]  # fmt: skip
 
 
