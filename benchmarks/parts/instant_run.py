@@ -187,6 +187,6 @@ def without_docker() -> Iterator[None]:
     images = patch("harness.pipeline.run.open_images", lambda *_: nullcontext(_NoImages()))
     prepared = patch("harness.pipeline.run.prepare_images", lambda *_: None)
     session = patch("harness.pipeline.run.evaluation_session", instant_session)
-    repository = patch("harness.pipeline.run.ImageFinder", lambda *_: nullcontext(None))
+    repository = patch("harness.pipeline.base_states.ImageFinder", lambda *_: nullcontext(None))
     with images, prepared, session, repository:
         yield

@@ -2,13 +2,13 @@
 
 import json
 import threading
-from collections.abc import Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
 from harness.build.base import BaseChoice
-from harness.build.builder import BuildResult, Step, build_images
+from harness.build.builder import BuildResult, OnProgress, Step, build_images
 from harness.common.collect import collect
 from harness.common.docker_client import connect
 from harness.common.files import write_jsonl
@@ -44,8 +44,8 @@ def build_instances(
         raise InputError(f"{dataset}: no recipe makes any of its {len(loaded)} instances; give --recipes")
     by_id = collect(instances, lambda instance: specify(instance, book.recipe(instance.instance_id)))
     client = connect()
-    with Progress() as progress:
-        results = build_images(client, instances, book, cache_folder(), _Display(progress), base)
+    with Progress() as progress, shown_builds(progress) as shown:
+        results = build_images(client, instances, book, cache_folder(), shown, base)
     client.close()
     failed = [f"{result.instance_id}: {result.error}" for result in results if result.error]
     if failed:
@@ -73,18 +73,28 @@ def row_with(instance: Instance, image: str, specification: Specification) -> di
     }
 
 
-class _Display:
-    """Shows the builder's steps: one stage of the display for each kind of image."""
+@contextmanager
+def shown_builds(progress: Progress) -> Iterator[OnProgress]:
+    """What shows a builder's steps for the length of the block: one stage of the display for each kind of image."""
+    with ExitStack() as shown:
+        yield _Display(progress, shown)
 
-    def __init__(self, progress: Progress) -> None:
+
+class _Display:
+    """A builder's steps on a display."""
+
+    def __init__(self, progress: Progress, shown: ExitStack) -> None:
         self._progress = progress
+        self._shown = shown
         self._stages: dict[str, Stage] = {}
         self._running: dict[tuple[str, str], AbstractContextManager[None]] = {}
         self._lock = threading.Lock()
 
     def __call__(self, step: Step) -> None:
         with self._lock:
-            stage = self._stages.get(step.stage) or self._progress.stage(step.stage, step.total)
+            stage = self._stages.get(step.stage) or self._shown.enter_context(
+                self._progress.passing(step.stage, step.total)
+            )
             self._stages[step.stage] = stage
             if step.state == "begun":
                 self._running[step.stage, step.name] = running = stage.running(step.name)

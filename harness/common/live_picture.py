@@ -10,7 +10,6 @@ from harness.common.stage import StageState
 from harness.common.under_way import shortened
 
 BAR, NARROW_BAR, NARROW = 20, 8, 110  # columns of a bar; and on a terminal with fewer columns than that
-LEAST_NAME = 4  # columns of a part's name
 
 
 def picture(state: State, width: int) -> Group:
@@ -39,6 +38,8 @@ def _stages(stages: tuple[StageState, ...], width: int) -> Table:
 
 
 def _part(part: Part, width: int) -> Text:
-    room = max(LEAST_NAME, min(width // 3, width - len(part.counts) - len(": ;…")))
+    room = width // 3
     name = part.name if len(part.name) <= room else part.name[: room - 1] + "…"
-    return Text(f"{name}: {part.words()}", style="dim" if not part.counts else "", no_wrap=True, overflow="ellipsis")
+    fits = len(f"{name}: {part.counts};…") <= width  # else they go on in a second line
+    style = "" if part.counts else "dim"
+    return Text(f"{name}: {part.words()}", style, no_wrap=fits, overflow="ellipsis" if fits else "fold")

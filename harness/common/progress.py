@@ -53,6 +53,7 @@ class Progress:
         self._clock = clock
         self._began = clock()
         self._stages: list[Stage] = []
+        self._passed: list[Stage] = []  # of them, those that are over
         self._probes: dict[str, Callable[[], Part]] = {}
         self._parts: tuple[Part, ...] = ()  # as they were at the latest look
         self._lock = threading.Lock()
@@ -70,11 +71,11 @@ class Progress:
 
     @contextmanager
     def passing(self, name: str, total: int = 0) -> Iterator[Stage]:
-        """A stage that is shown for the length of the block alone."""
+        """A stage for the length of the block; it is shown after it until there is another one."""
         stage = self.stage(name, total)
         yield stage
         with self._lock:
-            self._stages.remove(stage)
+            self._passed.append(stage)
 
     @contextmanager
     def watching(self, name: str, probe: Callable[[], Part]) -> Iterator[None]:
@@ -136,8 +137,11 @@ class Progress:
     def state(self) -> State:
         """The stages as they stand now, and the parts as they did at the latest look."""
         with self._lock:
-            stages = list(self._stages)
-        return State(tuple(stage.state() for stage in stages), self._parts)
+            return self._state()
+
+    def _state(self) -> State:
+        shown = [stage for stage in self._stages if stage not in self._passed] or self._stages
+        return State(tuple(stage.state() for stage in shown), self._parts)
 
     def _watch(self) -> None:
         """See to it that what is shown and logged is never older than the interval, whatever changes or does not."""
@@ -160,7 +164,9 @@ class Progress:
             since = now - self._last_time
             if not last and since < max(self._interval, min((now - self._began) * PLAIN_SHARE, ALIVE_LINES)):
                 return
-            state = State(tuple(stage.state() for stage in self._stages), self._parts)
+            state = self._state()
+            if not state.stages and now - self._began < self._interval:
+                return  # what is refused at once is told in one line
             line = " | ".join(filter(None, (*map(stage_words, state.stages), *map(part_words, state.parts))))
             if line and (state.moved() != self._last_moved or since >= ALIVE_LINES):
                 self._stream.write(f"{time.strftime('%H:%M:%S')} {line}\n")

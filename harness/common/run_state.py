@@ -17,15 +17,17 @@ class Part:
     counts: str = ""  # for a reader
     doing: str = ""  # likewise; empty if the counts say all
     seconds: float = 0.0  # since when it does that
-    detail: str = ""  # of what it does
+    detail: str = ""  # of what it does, or of the counts
     totals: Mapping[str, float] = field(default_factory=dict)  # numbers that only grow
     levels: Mapping[str, float] = field(default_factory=dict)  # numbers that rise and fall
 
     def words(self) -> str:
         """What a reader is told, without the name; empty if there is nothing to say."""
         doing = f"{self.doing} for {duration(self.seconds)}" if self.doing else ""
-        doing += f": {one_line(self.detail)}" if doing and self.detail else ""
-        return "; ".join(filter(None, (self.counts, doing)))
+        detail = one_line(self.detail)
+        if not doing:
+            return self.counts + (f" ({detail})" if self.counts and detail else "")
+        return "; ".join(filter(None, (self.counts, doing + (f": {detail}" if detail else ""))))
 
 
 @dataclass(frozen=True)

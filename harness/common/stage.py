@@ -38,6 +38,9 @@ class Waits:
     to_come: Callable[[], float | None] = no_wait  # seconds of waiting before it is done; None if they are not known
 
 
+UNTIMED = Waits(lambda: False, lambda: None)  # of things so unequal that no pace says anything
+
+
 class Stage:
     """How many things are done, how many there are, and which run now. Safe for threads."""
 
@@ -58,8 +61,8 @@ class Stage:
         self._total = total
         self._done = 0
         self._known = 0  # of those done: found finished
-        self._skipped = 0  # of those known: without any work
-        self._expected = 0  # how many will have been skipped in the end, as far as that is known before
+        self._skipped = 0  # of those known: without even a look at what they rest on
+        self._expected = 0  # how many will have been known in the end, as far as that is foreseen
         self._running = UnderWay()
         self._pace: deque[tuple[float, int]] = deque()  # (time, done by work) since work began, the older ones dropped
         self._waits = waits
@@ -155,7 +158,7 @@ class Stage:
         """
         with self._lock:
             done, rest = self._done - self._skipped, self._total - self._done
-            rest = max(0, rest - max(0, self._expected - self._skipped))
+            rest = max(0, rest - max(0, self._expected - self._known))
             if not rest and self._done == self._total:
                 return 0.0
             if not self._pace or done == self._pace[0][1]:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from threading import Event
 
@@ -12,6 +13,7 @@ from harness.common.collect import Value, collect
 from harness.common.journal import Journal
 from harness.common.paths import cache_folder
 from harness.common.run_folder import RunFolder
+from harness.common.run_state import Part
 from harness.config.schema import EvaluationConfig
 from harness.core.instance import Instance
 from harness.core.interfaces import Sandbox
@@ -19,6 +21,7 @@ from harness.core.verdict import Verdict
 from harness.dataset.recipes import load_recipes
 from harness.grading.counter_evaluation import CounterEvaluation
 from harness.grading.evaluator import Evaluator
+from harness.grading.jobs_under_way import Jobs
 from harness.grading.log_workers import LogWorkers
 from harness.grading.scripts import CommandRun, CommandRunner, Script
 from harness.grading.specification import Specification, specify
@@ -46,6 +49,8 @@ class Session:
     _pool: ThreadPoolExecutor
     _control: CounterEvaluation | None = None  # None: not asked for
     _suites: WholeSuites | None = None  # None: not asked for
+    _sandbox: DockerSandbox | None = None  # whose containers are counted; None: they are no Docker's
+    _jobs: Jobs = field(default_factory=Jobs)
     closing: Event = field(default_factory=Event)  # set when the session ends by an error or an interrupt
     _finished: set[str] = field(default_factory=set)  # instance ids
 
@@ -74,14 +79,14 @@ class Session:
 
     def submit(self, instance: Instance, patch: str | None, repeat: int = 0) -> "Future[Verdict]":
         """Start evaluating; the verdict comes as a future."""
-        return self._start(self.evaluator.evaluate, self.testbeds[instance.instance_id], patch, repeat)
+        return self._start(instance, self.evaluator.evaluate, patch, repeat)
 
     def submit_checked(self, instance: Instance, patch: str | None, control: bool = True) -> "Future[Verdict]":
         """Start evaluating, and then what is asked for and the verdict needs: counter-evaluation, whole suite.
 
         ``control`` False: no counter-evaluation, as the patch can't be forged.
         """
-        return self._start(self._checked, self.testbeds[instance.instance_id], patch, control)
+        return self._start(instance, self._checked, patch, control)
 
     def _checked(self, testbed: Testbed, patch: str | None, control: bool) -> Verdict:
         verdict = self.evaluator.evaluate(testbed, patch)
@@ -91,14 +96,25 @@ class Session:
 
     def submit_base(self, instance: Instance, repeat: int = 0) -> "Future[Verdict]":
         """Start testing the base state itself."""
-        return self._start(self.evaluator.evaluate_base, self.testbeds[instance.instance_id], repeat)
+        return self._start(instance, self.evaluator.evaluate_base, repeat)
 
     def submit_script(self, instance: Instance, script: Script, patch: str) -> "Future[CommandRun]":
         """Start a script of ours in the instance's image, with a patch put in first if there is one."""
-        return self._start(self.commands.run, self.testbeds[instance.instance_id], script, patch)
+        return self._start(instance, self.commands.run, script, patch)
 
-    def _start(self, work: Callable[..., Value], *arguments: object) -> "Future[Value]":
-        return self._pool.submit(work, *arguments)
+    def _start(self, instance: Instance, work: Callable[..., Value], *arguments: object) -> "Future[Value]":
+        testbed = self.testbeds[instance.instance_id]
+        self._jobs.submitted()
+        return self._pool.submit(self._jobs.run, instance, partial(work, testbed, *arguments))
+
+    @property
+    def idle(self) -> bool:
+        """Whether nothing is being tested, or waits for it."""
+        return not self._jobs.running and not self._jobs.waiting
+
+    def part(self) -> Part:
+        """What is in containers now and waits for one, for whoever watches."""
+        return self._jobs.part(self._sandbox)
 
 
 @contextmanager
@@ -149,6 +165,7 @@ def evaluation_session(
             pool,
             control if evaluation.control else None,
             _whole_suites(sandbox, suites, folder, evaluation, weigh) if suites is not None else None,
+            docker,
         )
         try:
             yield session

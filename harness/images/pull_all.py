@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from harness.common.progress import Progress
+from harness.common.stage import Stage
 from harness.config.schema import EvaluationConfig
 from harness.core.instance import Instance
 from harness.errors import HarnessError, InfrastructureError, InputError
@@ -36,13 +37,20 @@ def prefetch(instances: Sequence[Instance], evaluation: EvaluationConfig) -> lis
     """
     with open_images(evaluation) as images:
         require_room(images, instances)
-        return pull_all(images, instances, evaluation.images.pulls)
+        with Progress() as progress:
+            return pull_all(images, instances, evaluation.images.pulls, progress)
 
 
-def pull_all(images: ImageProvider, instances: Sequence[Instance], workers: int) -> list[PullResult]:
+def pull_all(
+    images: ImageProvider, instances: Sequence[Instance], workers: int, progress: Progress
+) -> list[PullResult]:
     """One result for each instance, in their order; an interrupt ends the pulls under way."""
-    with Progress() as progress:
-        display = _Display(progress, len(instances))
+    with (
+        progress.passing("pull", len(instances)) as pulled,
+        progress.passing("layers") as layers,
+        progress.passing("MB") as megabytes,
+    ):
+        display = _Display(pulled, layers, megabytes)
         pool = ThreadPoolExecutor(workers, thread_name_prefix="pull")
         try:
             return list(pool.map(lambda instance: _pull(images, instance, display), instances))
@@ -69,13 +77,13 @@ def _pull(images: ImageProvider, instance: Instance, display: "_Display") -> Pul
     return PullResult(instance.instance_id, name, time.monotonic() - began, came.done / MEGABYTE, here, error)
 
 
+@dataclass(frozen=True)
 class _Display:
     """Images, layers and megabytes; how many there are of the last two turns up as the daemon reports."""
 
-    def __init__(self, progress: Progress, images: int) -> None:
-        self.images = progress.stage("pull", images)
-        self.layers = progress.stage("layers", 0)
-        self.megabytes = progress.stage("MB", 0)
+    images: Stage
+    layers: Stage
+    megabytes: Stage
 
 
 class _Bytes:

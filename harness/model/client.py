@@ -14,9 +14,11 @@ from typing import Any, Self
 
 from harness.common.hashing import content_key
 from harness.common.journal import Journal
+from harness.common.run_state import Part
 from harness.config.schema import CheckpointConfig
 from harness.config.serving_keys import ServingConfig
 from harness.core.interfaces import Answer, Sampling
+from harness.model.activity import Activity, Tally
 from harness.model.endpoint import EndpointModel, require_room
 from harness.model.kept_facts import AbsentEndpoint, TokenCounts
 from harness.model.orphans import reap_servers
@@ -50,6 +52,7 @@ class JournaledModel:
         self._source = source
         self._journal = journal
         self._under_way: dict[str, asyncio.Task[Answer]] = {}
+        self._tally = Tally()
         self._about: dict[str, str] = {}
 
     async def __aenter__(self) -> Self:
@@ -62,6 +65,14 @@ class JournaledModel:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+    def activity(self) -> Activity:
+        """What the servers are at."""
+        return self._source.activity()
+
+    def part(self, name: str) -> Part:
+        """The answers by now and what the servers are at, for whoever watches."""
+        return self._tally.part(name, self.activity(), len(self._under_way))
 
     async def settle(self) -> None:
         """Wait for the answers that are under way, so that each is kept although nobody waits for it any more."""
@@ -91,6 +102,7 @@ class JournaledModel:
             log.warning("%s: the record %s holds no answer: asking again", self._journal.path, key)
         if record and answer is not None:
             self.routes |= {record["route"]} if "route" in record else set()
+            self._tally.found()
             return replace(answer, known=True, key=key)
         task = self._under_way.get(key)
         if task is None:
@@ -108,6 +120,7 @@ class JournaledModel:
     async def _ask(self, key: str, asked: dict[str, Any], prompt: str, sampling: Sampling) -> Answer:
         require_room(await self.count_tokens(prompt), sampling, await self.context_length())
         answer = await self._source.ask(prompt, sampling, asked["index"])
+        self._tally.answered(answer)
         route = self._source.route
         stage = {"stage": prompt.stage} if isinstance(prompt, Prompt) else {}
         about = {**self._about, **stage, "route": route, "in_force": self._source.in_force(sampling)}

@@ -11,6 +11,7 @@ from typing import Any, Self
 
 from harness.core.interfaces import Answer, ContextOverflow, Sampling
 from harness.errors import InfrastructureError, InputError
+from harness.model.activity import Activity
 from harness.model.connection import SIDE_SECONDS, Connection, NoReplyInTime, RequestError, StatusError
 from harness.model.manner import CHAT, COMPLETIONS, PLAIN, Manner
 from harness.model.patience import FIRST_PAUSE, Passing, Standing, with_patience
@@ -81,11 +82,20 @@ class EndpointModel:
         self.route = route or manner.route(has_template=True)  # until the server says that there is no template
         self._tokenizes: bool | None = None  # not known before the first count
         self._ends: set[str] = set()  # words for an answer's end that nobody here knows
+        self._in_flight = 0
+        self._trouble: tuple[float, str] | None = None  # since when no question was answered, and the latest failure
 
     @property
     def answers(self) -> int:
         """How many questions it has answered by now."""
         return self._standing.answers
+
+    def activity(self) -> Activity:
+        """What the server is at."""
+        if self._trouble is None:
+            return Activity(self._in_flight)
+        since, why = self._trouble
+        return Activity(self._in_flight, "asking again", time.monotonic() - since, why)
 
     async def __aenter__(self) -> Self:
         return self
@@ -121,11 +131,14 @@ class EndpointModel:
         common = sampling.parameters() | {"model": self.model, "n": 1, "seed": sampling.seed + index}
         async with self._slots:
             self._standing.require()
+            self._in_flight += 1
             try:
                 answer = await self._generate(prompt, {**self.manner.extra_body, **common})
             except InfrastructureError as error:
                 self._standing.failed(prompt, error)
                 raise
+            finally:
+                self._in_flight -= 1
         self._standing.answered()
         self._note_end(answer.finish_reason)
         cut = answer.finish_reason == "length" and answer.completion_tokens < sampling.max_tokens
@@ -171,9 +184,14 @@ class EndpointModel:
     async def _send(self, prompt: str, common: dict[str, Any]) -> Answer:
         """The answer in one reply. Raises Passing if it may come at another try."""
         start = time.monotonic()
-        body = await self._post(prompt, common)
-        seconds = time.monotonic() - start
-        answer = read_reply(self.base_url, body, common["max_tokens"], seconds)
+        try:
+            body = await self._post(prompt, common)
+            seconds = time.monotonic() - start
+            answer = read_reply(self.base_url, body, common["max_tokens"], seconds)
+        except Passing as error:
+            self._trouble = (self._trouble[0] if self._trouble else start, str(error))
+            raise
+        self._trouble = None
         return replace(answer, began=round(time.time() - seconds, 3))
 
     async def _post(self, prompt: str, common: dict[str, Any]) -> bytes:

@@ -11,6 +11,7 @@ from harness.common.hashing import content_hash, content_key
 from harness.config.schema import CheckpointConfig
 from harness.core.interfaces import Answer, Sampling
 from harness.errors import InfrastructureError
+from harness.model.activity import Activity
 from harness.model.manner import Manner
 from harness.repo.blob_cache import BlobStore
 
@@ -79,6 +80,10 @@ class AbsentEndpoint:
 
     async def __aexit__(self, *_: object) -> None:
         """There is nothing to close."""
+
+    def activity(self) -> Activity:
+        """None: no question is in flight."""
+        return Activity()
 
     async def ask(self, prompt: str, sampling: Sampling, index: int) -> Answer:  # noqa: ARG002 - of nobody
         """Raise InfrastructureError."""

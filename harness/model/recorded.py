@@ -20,10 +20,12 @@ from typing import Any, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from harness.common.hashing import content_key
+from harness.common.run_state import Part
 from harness.config.schema import CheckpointConfig
 from harness.config.serving_keys import ServingConfig
 from harness.core.interfaces import Answer, Sampling
 from harness.errors import InputError
+from harness.model.activity import Activity, Tally
 from harness.model.checkpoint import argument, context_length, served_revision, server_arguments
 from harness.model.endpoint import estimated_tokens, require_room
 from harness.model.manner import PLAIN, Manner, read_manner
@@ -165,6 +167,15 @@ class RecordedModel:
         self._of = self._recording.choose_revision(wanted)
         self.revision = f"{self._of or checkpoint.name}, recorded in {self._recording.digest}"
         self._instance_id = ""
+        self._tally = Tally()
+
+    def activity(self) -> Activity:
+        """None: no question is ever in flight."""
+        return Activity()
+
+    def part(self, name: str) -> Part:
+        """The answers by now, for whoever watches."""
+        return self._tally.part(name, self.activity(), 0)
 
     def about(self, instance_id: str, condition: str = "") -> Self:  # noqa: ARG002 - of what is journaled
         """The same model for questions about one instance, which answers written by hand are found by."""
@@ -186,6 +197,7 @@ class RecordedModel:
         if answer is None:
             self._note_missing(f"{_name(place)} (question {key})")
             return Answer("", NOT_RECORDED, 0, 0, 0.0, known=True)
+        self._tally.found()
         return replace(answer, known=True, key="" if written else key)
 
     def _note_missing(self, name: str) -> None:

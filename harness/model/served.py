@@ -3,8 +3,10 @@
 import asyncio
 import logging
 import os
-from collections.abc import Coroutine
-from contextlib import AsyncExitStack
+import time
+from collections.abc import Coroutine, Iterator
+from contextlib import AsyncExitStack, contextmanager
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from types import TracebackType
@@ -14,6 +16,7 @@ from harness.config.schema import CheckpointConfig
 from harness.config.serving_keys import ServingConfig
 from harness.core.interfaces import Answer, Sampling
 from harness.errors import HarnessError, InputError, ServerError
+from harness.model.activity import Activity
 from harness.model.checkpoint import (
     check_checkpoint,
     context_length,
@@ -34,6 +37,7 @@ from harness.model.tokens import PromptTokens
 log = logging.getLogger(__name__)
 
 CACHE_SPACE = "VLLM_CPU_KVCACHE_SPACE"
+STARTING = "starting vLLM"
 STARTS = 3  # of one checkpoint's server in a run: a server that keeps dying is given up
 
 
@@ -87,6 +91,8 @@ class ServedCheckpoint:
         self._failure: HarnessError | None = None
         self._compared = False
         self.answers = 0  # by now
+        self._doing: tuple[str, float] | None = None  # what it does before it answers, and since when
+        self._starts: tuple[float, ...] = ()  # seconds of each
 
     async def __aenter__(self) -> Self:
         return self
@@ -95,6 +101,23 @@ class ServedCheckpoint:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self._running.aclose()
+
+    def activity(self) -> Activity:
+        """What the server is at: whether it starts, and its last line then, or what it answers."""
+        doing, latest = self._doing, self._latest
+        if doing is not None:
+            said = latest.said() if latest and doing[0] == STARTING else ""
+            return Activity(0, doing[0], time.monotonic() - doing[1], said, self._starts)
+        answering = self._endpoint.activity() if self._endpoint else Activity()
+        return replace(answering, starts=self._starts, prefix_cache=latest.prefix_cache() if latest else None)
+
+    @contextmanager
+    def _at(self, what: str) -> Iterator[None]:
+        self._doing = (what, time.monotonic())
+        try:
+            yield
+        finally:
+            self._doing = None
 
     async def ask(self, prompt: str, sampling: Sampling, index: int) -> Answer:
         """Sample ``index`` of ``prompt``, which is known to fit; see `harness.core.interfaces.Model`.
@@ -140,7 +163,8 @@ class ServedCheckpoint:
                 raise self._failure
             if self._server is None or self._endpoint is None or self._server.ended:
                 self._server, self._endpoint = await self._start()
-            await self._place.take_turn()
+            with self._at("waiting for its turn"):
+                await self._place.take_turn()
             return self._server, self._endpoint
 
     async def _start(self) -> tuple[VllmServer, EndpointModel]:
@@ -172,10 +196,15 @@ class ServedCheckpoint:
         server = self._make_server()
         if not self._claimed:
             claim = Claim(self._expects(machine_memory()[0]), lambda: self._latest.resident() if self._latest else 0)
-            await self._place.may_start(server.name, claim)
+            with self._at("waiting for room to start"):
+                await self._place.may_start(server.name, claim)
             self._claimed = True
         self._latest = server
-        return await self._running.enter_async_context(self._timed(server, where=self._where(server)))
+        began = time.monotonic()
+        with self._at(STARTING):
+            started = await self._running.enter_async_context(self._timed(server, where=self._where(server)))
+        self._starts += (time.monotonic() - began,)
+        return started
 
     def _where(self, server: VllmServer) -> dict[str, Any]:
         return {

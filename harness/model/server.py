@@ -21,7 +21,7 @@ from harness.model.devices import VISIBLE
 from harness.model.memory import resident_bytes
 from harness.model.orphans import end_group, forget_server, living, note_server
 from harness.model.port import HOST, HeldPort
-from harness.model.server_log import find_reason
+from harness.model.server_log import cache_hits, find_reason, last_line
 from harness.model.serving_places import Spot
 
 # Nothing is fetched or reported from here: a local checkpoint must work on a machine without internet.
@@ -194,6 +194,14 @@ class VllmServer:
         """Return once the server's processes are gone."""
         if self._ended is not None:
             await asyncio.shield(self._ended)
+
+    def said(self) -> str:
+        """The last line that it logged since its start."""
+        return last_line(self.log, self._log_start)
+
+    def prefix_cache(self) -> float | None:
+        """Share of the latest prompts' tokens that its prefix cache held, from 0 to 1; None if it did not say."""
+        return cache_hits(self.log, self._log_start)
 
     def failure(self, when: str) -> ServerError:
         """The error that says the server failed ``when``, with the reason from its log."""

@@ -5,8 +5,10 @@ from pathlib import Path
 
 TAIL_BYTES = 4 << 20  # of one start's log, the most that is looked at
 REASON_CHARACTERS = 300
+LATEST_BYTES = 1 << 17  # at the log's end: what the server said lately, however many requests it logs between
+CACHE_HITS = re.compile(rb"[,:] Prefix cache hit rate: ([\d.]+)%")  # vLLM says it every ten seconds while it answers
 # what vLLM puts before a line: (EngineCore pid=7) ERROR 11-23 21:38:11 [core.py:1510]
-PREFIX = re.compile(r"^(\([\w-]+ pid=\d+\) )?((ERROR|CRITICAL) [\d-]+ [\d:]+ \[[^\]]+\] ?)?")
+PREFIX = re.compile(r"^(\([\w-]+ pid=\d+\) )?((ERROR|CRITICAL|WARNING|INFO|DEBUG) [\d-]+ [\d:]+ \[[^\]]+\] ?)?")
 RAISED = re.compile(r"^([A-Za-z_][\w.]*\.)?\w*(Error|Exception|Interrupt|Exit): \S|^\S+\.py: error: \S")
 # Said by processes about the death of another one, whose own line is what counts.
 SECOND_HAND = re.compile(
@@ -24,7 +26,7 @@ def find_reason(log: Path, start: int = 0) -> str:
     with log.open("rb") as file:
         file.seek(start)
         lines = file.read(TAIL_BYTES).decode("utf-8", "replace").splitlines()
-    plain = [PREFIX.sub("", line) for line in lines]
+    plain = [_plain(line) for line in lines]
     raised = [number for number, line in enumerate(plain) if RAISED.match(line)]
     causes = [number for number in raised if not SECOND_HAND.search(plain[number])]
     if causes:
@@ -33,6 +35,31 @@ def find_reason(log: Path, start: int = 0) -> str:
         return "its engine process died without a word of its own (killed, perhaps for lack of memory)"
     said = [line for line in plain if line.strip()]
     return _shorten("no error in the log, which ends: " + said[-1]) if said else "the log is empty"
+
+
+def last_line(log: Path, start: int = 0) -> str:
+    """The last line of a log after its byte ``start``, bars that are drawn again and again among them."""
+    lines = re.split(r"[\r\n]+", _latest(log, start).decode("utf-8", "replace"))
+    return next((line.strip() for line in map(_plain, reversed(lines)) if line.strip()), "")
+
+
+def cache_hits(log: Path, start: int = 0) -> float | None:
+    """Share of prompt tokens that the prefix cache held, as the server said it last; None if it did not lately."""
+    found = CACHE_HITS.findall(_latest(log, start))
+    return float(found[-1]) / 100 if found else None
+
+
+def _latest(log: Path, start: int) -> bytes:
+    try:
+        with log.open("rb") as file:
+            file.seek(max(start, log.stat().st_size - LATEST_BYTES))
+            return file.read()
+    except FileNotFoundError:
+        return b""
+
+
+def _plain(line: str) -> str:
+    return PREFIX.sub("", line)
 
 
 def _described(lines: list[str], number: int) -> str:

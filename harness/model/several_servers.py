@@ -13,6 +13,7 @@ from typing import Any, Protocol, TypeVar
 from harness.common.hashing import content_key
 from harness.core.interfaces import Answer, Sampling
 from harness.errors import InfrastructureError, ServerError
+from harness.model.activity import Activity, together
 from harness.model.endpoint import EndpointModel
 from harness.model.manner import Manner
 from harness.model.patience import FIRST_PAUSE, LONGEST_PAUSE, Passing, Standing
@@ -32,6 +33,9 @@ class Server(Protocol):
     @property
     def answers(self) -> int:
         """How many questions it has answered by now."""
+
+    def activity(self) -> Activity:
+        """What it is at."""
 
     async def ask(self, prompt: str, sampling: Sampling, index: int) -> Answer:
         """Sample ``index`` of ``prompt``, which is known to fit."""
@@ -73,6 +77,10 @@ class Spread:
         for server in self._servers.values():
             if isinstance(server, EndpointModel):
                 await server.check()
+
+    def activity(self) -> Activity:
+        """What all servers are at."""
+        return together([server.activity() for server in self._servers.values()])
 
     def about(self, instance_id: str) -> "Toward":
         """The model for the questions about one instance."""
@@ -155,7 +163,7 @@ class Toward:
         self._spread = spread
         self._instance_id = instance_id
         self.revision, self.manner, self.route = spread.revision, spread.manner, spread.route
-        self.in_force, self.context_length = spread.in_force, spread.context_length
+        self.in_force, self.context_length, self.activity = spread.in_force, spread.context_length, spread.activity
 
     async def ask(self, prompt: str, sampling: Sampling, index: int) -> Answer:
         """Sample ``index`` of ``prompt``, which is known to fit."""

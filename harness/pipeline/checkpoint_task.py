@@ -25,6 +25,7 @@ from harness.pipeline.kept_attempts import KeptAttempt, KeptAttempts, renamed
 from harness.pipeline.pace import Pace
 from harness.pipeline.preflight import read_packing_metrics
 from harness.pipeline.propose import Proposer
+from harness.pipeline.run_watch import RunWatch
 from harness.pipeline.work import Work
 from harness.report.write import Result
 
@@ -67,6 +68,7 @@ class Checkpoints:
     kept: KeptAttempts
     pace: Pace
     ahead: Ahead
+    watch: RunWatch
     places: Places = field(default_factory=Places)
     turns: dict[str, asyncio.Lock] = field(default_factory=dict)  # by revision
     seen: Seen = field(default_factory=Seen)
@@ -78,6 +80,7 @@ class Checkpoints:
         task = CheckpointTask(self, checkpoint, read_packing_metrics(checkpoint), bound)
         devices = devices_of_server(server_arguments(checkpoint, self.config.serving))
         async with self.places.take(checkpoint, devices) as place, AsyncExitStack() as opened:
+            watched = opened.enter_context(self.watch.checkpoint(checkpoint.name))
             try:
                 model = await opened.enter_async_context(
                     open_model(
@@ -89,6 +92,7 @@ class Checkpoints:
                 log.warning("%s can't be asked: %s", checkpoint.name, error)
                 task.give_all_up(error)
                 return
+            watched.model = model
             # checkpoints of one revision have the same questions: the second finds the answers of the first
             async with self.turns.setdefault(model.revision, asyncio.Lock()):
                 await task.ask_all(model)

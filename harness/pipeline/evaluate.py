@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 
+from harness.common.event_log import EVENTS
 from harness.common.files import write_json
 from harness.common.paths import check_folder
 from harness.common.progress import Progress
@@ -93,12 +94,15 @@ def evaluate_predictions(submission: Submission) -> Judged:
     soundness = open_soundness(submission.evaluation.calibration)
     instances = [instance for instance, _ in submitted]
     evaluation, recipes = submission.evaluation, submission.recipes
-    with open_images(evaluation) as images:
-        prepare_images(images, instances, evaluation, recipes)
+    with (
+        open_images(evaluation) as images,
+        RunFolder(submission.output) as folder,
+        Progress(events=folder.path / EVENTS) as progress,
+    ):
+        prepare_images(images, instances, evaluation, recipes, progress)
         with (
-            RunFolder(submission.output) as folder,
             evaluation_session(instances, evaluation, folder, images, recipes) as session,
-            Progress() as progress,
+            progress.watching("containers", session.part),
         ):
             runs = _run(submission, submitted, session, progress)
             facts = {"predictions": submission.predictions, "repeats": submission.runs, "images": session.images}

@@ -4,8 +4,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from harness.build.build_instances import shown_builds
 from harness.build.builder import build_images
 from harness.common.paths import cache_folder
+from harness.common.progress import Progress
 from harness.config.schema import EvaluationConfig
 from harness.core.instance import Instance
 from harness.dataset.recipes import RecipeBook, load_recipes
@@ -20,7 +22,11 @@ if TYPE_CHECKING:
 
 
 def prepare_images(
-    images: ImageProvider, instances: Sequence[Instance], evaluation: EvaluationConfig, recipes: Path | None
+    images: ImageProvider,
+    instances: Sequence[Instance],
+    evaluation: EvaluationConfig,
+    recipes: Path | None,
+    progress: Progress,
 ) -> None:
     """Bring the instances' images here, as far as that is allowed and does not wait until they are wanted.
 
@@ -28,22 +34,24 @@ def prepare_images(
     """
     if not (evaluation.pull or evaluation.build):
         return
-    missing = [instance for instance in instances if images.find(instance) is None]
+    with progress.doing("looking for images"):
+        missing = [instance for instance in instances if images.find(instance) is None]
     buildable = load_recipes(recipes) if evaluation.build else RecipeBook(environments={}, instances={})
     if evaluation.pull and missing:
         budget = evaluation.image_budget
         require_room(images, instances, budget * GIB if budget else None)
         if images.on_demand:
             return
-        results = pull_all(images, missing, evaluation.images.pulls)
+        results = pull_all(images, missing, evaluation.images.pulls, progress)
         require_pulled([result for result in results if result.instance_id not in buildable.instances])
         missing = [instance for instance in missing if images.find(instance) is None]
     if evaluation.build and missing:
-        _build(images.client, missing, buildable)
+        _build(images.client, missing, buildable, progress)
 
 
-def _build(client: "DockerClient", instances: Sequence[Instance], book: RecipeBook) -> None:
-    results = build_images(client, instances, book, cache_folder())
+def _build(client: "DockerClient", instances: Sequence[Instance], book: RecipeBook, progress: Progress) -> None:
+    with shown_builds(progress) as shown:
+        results = build_images(client, instances, book, cache_folder(), shown)
     failed = [f"{result.instance_id}: {result.error}" for result in results if result.error]
     if failed:
         raise InfrastructureError(f"{len(failed)} of {len(results)} builds failed: {' | '.join(failed)}")

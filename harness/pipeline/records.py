@@ -41,11 +41,15 @@ class Records:
     _known: Mapping[str, Any] = field(default_factory=dict)  # what the folder froze of this configuration
     _written: set[Group] = field(default_factory=set)
 
-    def begin(self, facts: Mapping[str, Any]) -> None:
-        """Move aside what another configuration left, and freeze what is known at the start."""
-        set_aside(self.folder.path, self.config, facts["dataset"])
+    def begin(self, facts: Mapping[str, Any]) -> bool:
+        """Move aside what another configuration left, and freeze what is known at the start.
+
+        Returns whether what an earlier run left is this configuration's.
+        """
+        moved = set_aside(self.folder.path, self.config, facts["dataset"])
         self._known = read_frozen(self.folder.path / FROZEN)
         self._freeze(facts)
+        return moved is None
 
     async def write_so_far(self, results: Sequence[Result], facts: Mapping[str, Any]) -> None:
         """Write all that can be said of the groups of ``results``, which are whole, while others are under way."""

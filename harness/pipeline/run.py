@@ -8,20 +8,19 @@ does only what is missing. Tests of one checkpoint's patches run while the next 
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Coroutine, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Coroutine, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
-from harness.common.collect import collect
 from harness.common.event_log import EVENTS
 from harness.common.journal import Journal
 from harness.common.open_files import allow_open_files
 from harness.common.paths import cache_folder
 from harness.common.progress import Progress
 from harness.common.run_folder import RunFolder
-from harness.common.stage import Stage
+from harness.common.stage import UNTIMED, Stage, Waits
 from harness.config.schema import CheckpointConfig, RunConfig
 from harness.core.candidate import Candidate
 from harness.core.conditions import Condition, Reference
@@ -31,24 +30,23 @@ from harness.core.verdict import Verdict
 from harness.dataset.instances import dataset_key
 from harness.dataset.predictions import reference_predictions
 from harness.grading.session import Session, evaluation_session
-from harness.images.git_copy import ImageFinder
-from harness.images.provider import ImageProvider, open_images
+from harness.images.provider import open_images
 from harness.localize.stages import Localizer
 from harness.model.devices import devices_here, served_here
 from harness.model.serving_places import Places
 from harness.pipeline.attempt import Proposal, Trial
+from harness.pipeline.base_states import open_snapshots
 from harness.pipeline.checkpoint_task import Ahead, Checkpoints, Seen
 from harness.pipeline.costs import checkpoint_costs
 from harness.pipeline.kept_attempts import KeptAttempts
 from harness.pipeline.pace import Everything, Pace
-from harness.pipeline.preflight import preflight
+from harness.pipeline.preflight import Named, preflight
 from harness.pipeline.prepare_images import prepare_images
 from harness.pipeline.propose import Proposer
 from harness.pipeline.records import Records
+from harness.pipeline.run_watch import RunWatch, finished_before
 from harness.pipeline.work import Work
 from harness.repo.blob_cache import derived_store
-from harness.repo.image_repository import ImageRepository
-from harness.repo.snapshot import open_repository
 from harness.report.attempts_file import AttemptsFile, attempts_file
 from harness.report.checkpoint_cost import CheckpointCost
 from harness.report.given_results import reference_result
@@ -73,50 +71,60 @@ def run_pipeline(config: RunConfig, pace: Pace | None = None, html: bool = False
     Raises InputError for what the user must mend.
     """
     allow_open_files()
-    named = preflight(config)
-    instances, prompts = named.instances, named.prompts
-    recipes = config.dataset.recipes
-    with open_images(config.evaluation) as images:
-        prepare_images(images, instances, config.evaluation, recipes)
+    with Progress() as checking, checking.doing("checking the run file and what it names"):
+        named = preflight(config)
+    recipes, pace = config.dataset.recipes, pace or Everything()
+    with (
+        open_images(config.evaluation) as images,
+        RunFolder(config.output) as folder,
+        Progress(events=folder.path / EVENTS) as progress,
+    ):
+        prepare_images(images, named.instances, config.evaluation, recipes, progress)
         with (
-            open_snapshots(instances if config.checkpoints else [], images) as snapshots,
-            RunFolder(config.output) as folder,
-            derived_store(cache_folder()) as store,
-            derived_store(folder.path) as kept,
+            open_snapshots(named.instances if config.checkpoints else [], images, progress) as snapshots,
             folder.journal("answers") as answers,
-            evaluation_session(instances, config.evaluation, folder, images, recipes) as session,
-            Progress(events=folder.path / EVENTS) as progress,
+            ExitStack() as last,
         ):
-            require_validation(config.validation, session.testbeds)
-            localizer = Localizer(prompts, config.localization, config.sampling, store)
-            proposer = Proposer(config, snapshots, prompts, localizer, session)
-            records = Records(folder, config, named.soundness, session.evaluator.log_path, html)
-            with attempts_file(folder.path) as ended:
-                run = Run(
-                    config, instances, snapshots, proposer, folder, session, progress, ended, records,
-                    pace or Everything(), answers, KeptAttempts(config, prompts, session, kept, answers),
-                )  # fmt: skip
-                records.begin(run.facts())
-                write_instances(folder, instances)
-                rows = records.write_all(run_async(run.all()), run.facts())
+            with progress.doing("looking at images and left-over containers"):
+                session = last.enter_context(
+                    evaluation_session(named.instances, config.evaluation, folder, images, recipes)
+                )
+            return _run(config, named, pace, html, Opened(folder, progress, snapshots, answers, session))
+
+
+@dataclass(frozen=True)
+class Opened:
+    """What a run reads from and writes to."""
+
+    folder: RunFolder
+    progress: Progress
+    snapshots: dict[str, Snapshot]
+    answers: Journal
+    session: Session
+
+
+def _run(config: RunConfig, named: Named, pace: Pace, html: bool, opened: Opened) -> list[SummaryRow]:
+    folder, session, progress = opened.folder, opened.session, opened.progress
+    require_validation(config.validation, session.testbeds)
+    with derived_store(cache_folder()) as store, derived_store(folder.path) as kept:
+        localizer = Localizer(named.prompts, config.localization, config.sampling, store)
+        proposer = Proposer(config, opened.snapshots, named.prompts, localizer, session)
+        records = Records(folder, config, named.soundness, session.evaluator.log_path, html)
+        before = finished_before(folder.path, config, named.instances)
+        with attempts_file(folder.path) as ended:
+            run = Run(
+                config, named.instances, opened.snapshots, proposer, folder, session, progress, ended, records, pace,
+                opened.answers, KeptAttempts(config, named.prompts, session, kept, opened.answers),
+            )  # fmt: skip
+            run.before = before if records.begin(run.facts()) else {}
+            write_instances(folder, named.instances)
+            with progress.watching("containers", session.part):
+                results = run_async(run.all())
+            with progress.doing("writing the tables"):
+                rows = records.write_all(results, run.facts())
+        with progress.doing("writing the page"):
             records.write_page()
-            return rows
-
-
-@contextmanager
-def open_snapshots(instances: Sequence[Instance], images: ImageProvider) -> Iterator[dict[str, Snapshot]]:
-    """The instances' base states, by id, to be read in the block: rebuilt, from a mirror, or out of their own images.
-
-    Raises InputError naming the instances that none of these holds.
-    """
-    # under a budget the last images stay here, and the first instances are tested first
-    order = instances[::-1] if images.on_demand else instances
-    with ExitStack() as opened:
-        with ImageFinder(images) as finder:
-            own = ImageRepository(cache_folder() / "images", finder)
-            repository = opened.enter_context(open_repository(cache_folder(), own))
-            found = collect(order, repository.snapshot)
-        yield {instance.instance_id: found[instance.instance_id] for instance in instances}
+        return rows
 
 
 def run_async(work: Coroutine[Any, Any, list[Result]]) -> list[Result]:
@@ -146,6 +154,7 @@ class Run:
     pace: Pace
     answers: Journal
     kept: KeptAttempts
+    before: Mapping[str, int] = field(default_factory=dict)  # attempts of each checkpoint that a run before answered
     seen: Seen = field(default_factory=Seen)
     results: dict[Place, Result] = field(default_factory=dict)
     tested: Counter[str] = field(default_factory=Counter)  # instance id -> its results by now
@@ -170,19 +179,25 @@ class Run:
     async def all(self) -> list[Result]:
         """Results of every reference, then of every checkpoint under every condition, as the run file has them."""
         config = self.config
-        attempts = len(config.checkpoints) * len(config.conditions) * len(self.instances)
-        repairing = self.progress.stage("repair", attempts)
-        testing = self.progress.stage("tests", attempts + len(config.references) * len(self.instances))
-        serving = self.progress.stage("checkpoints", len(config.checkpoints))
+        each = len(config.conditions) * len(self.instances)
+        attempts, devices = len(config.checkpoints) * each, devices_here(config.serving)
+        finished = frozenset(name for name, count in self.before.items() if count >= each)
+        watch = RunWatch(self.progress, config, max(1, len(devices)) + config.serving.ahead, finished)
+        repairing = self.progress.stage("repair", attempts, watch.waits())
+        tested = attempts + len(config.references) * len(self.instances)
+        testing = self.progress.stage("tests", tested, Waits(lambda: self.session.idle), repairing)
+        serving = self.progress.stage("checkpoints", len(config.checkpoints), UNTIMED)
+        for stage in (repairing, testing):
+            stage.expect(sum(self.before.values()))
         async with asyncio.TaskGroup() as tests:
             for kind in config.references:
                 for instance in self.instances:
                     test = tests.create_task(self._test_reference(kind, instance, testing))
                     self.testing.setdefault(kind, []).append(test)
             start_test = partial(self._start_test, tests, testing)
-            ahead = Ahead(repairing, start_test, partial(self._keep, stage=testing, work=Work()))
-            own = (self.proposer, self.folder, self.answers, self.kept, self.pace, ahead)
-            places = Places(devices_here(config.serving), config.serving.ahead)
+            ahead = Ahead(repairing, start_test, partial(self._keep_untested, stage=testing))
+            own = (self.proposer, self.folder, self.answers, self.kept, self.pace, ahead, watch)
+            places = Places(devices, config.serving.ahead)
             shared = Checkpoints(config, self.instances, self.snapshots, *own, places, seen=self.seen)
             for checkpoint in config.checkpoints:
                 tests.create_task(self._ask(shared, checkpoint, serving))
@@ -267,6 +282,10 @@ class Run:
         self._keep(reference_result(instance, prediction, verdict), stage, work)
 
     def _keep(self, result: Result, stage: Stage, work: Work) -> None:
+        self._note(result)
+        stage.count(work.known)
+
+    def _note(self, result: Result) -> None:
         attempt, config = result.attempt, self.config
         result = replace(result, trail=PackedTrail.of(result.trail))
         self.results[attempt.checkpoint, attempt.condition, attempt.instance_id] = result
@@ -278,7 +297,14 @@ class Run:
             self.session.finish(attempt.instance_id)
             if snapshot := self.snapshots.get(attempt.instance_id):
                 snapshot.release()
-        stage.count(work.known)
+
+    def _keep_untested(self, result: Result, stage: Stage) -> None:
+        """Keep an attempt of an earlier run, or one without an answer."""
+        self._note(result)
+        if result.attempt.verdict.known:
+            stage.skip()
+        else:
+            stage.add()
 
 
 def _done(tasks: Sequence[asyncio.Task[None]]) -> bool:

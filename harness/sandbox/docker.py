@@ -7,13 +7,15 @@ have ended, and the container with it, should nobody be left to remove it.
 
 import logging
 import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import nullcontext
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from threading import BoundedSemaphore
 from typing import TYPE_CHECKING
 
 from harness.common.docker_client import RUN_LABEL, translated
+from harness.common.under_way import UnderWay
 from harness.core.interfaces import PATIENCE, Command, CommandResult, Job, Limits
 from harness.errors import InfrastructureError, SandboxError, Stopped
 from harness.sandbox.circumstances import ASK, Circumstances
@@ -48,6 +50,8 @@ class DockerSandbox:
 
         At most ``turns`` jobs run their last commands at a time.
         """
+        self.containers = UnderWay()  # jobs that have a container, or are getting one, by their images
+        self.turns = UnderWay()  # of them, those whose last command runs
         self._turns = BoundedSemaphore(turns)
         self._client = client
         self._run = run
@@ -105,6 +109,10 @@ class DockerSandbox:
         Raises SandboxError when the container can't be made, goes away underneath, or has no disk to write to, and
         Stopped after `stop`.
         """
+        with self.containers.during(job.image):
+            return self._results(job)
+
+    def _results(self, job: Job) -> tuple[CommandResult, ...]:
         container: Container | None = None
         results: list[CommandResult] = []
         files: dict[str, WatchedFile] = {}
@@ -117,7 +125,7 @@ class DockerSandbox:
                 with translated("guarding files of a container"):
                     guarded = {path: files[path] for path in command.watched if path in files}
                     shielded = shield(container, guarded, job.workdir, moment)
-                with self._turns if command is job.commands[-1] else nullcontext():
+                with self._turn(job) if command is job.commands[-1] else nullcontext():
                     result = self._execute(container, command, job, first=not number)
                 result, files = self._watched(container, command, result)
                 touched = tuple(p for p, file in files.items() if p in shielded and not file.untouched(moment))
@@ -136,6 +144,11 @@ class DockerSandbox:
         finally:
             if container is not None:
                 self._removal.submit(self._remove, container, wait=True)
+
+    @contextmanager
+    def _turn(self, job: Job) -> Iterator[None]:
+        with self._turns, self.turns.during(job.image):
+            yield
 
     def _ended_from_inside(self, container: "Container", kills: int | None) -> bool:
         return ended_from_inside(self._client, container, self._run, kills)

@@ -253,6 +253,17 @@ def test_a_long_run_has_few_lines_and_a_heartbeat(clock: Clock) -> None:
         assert lines_of(stream)[-1].startswith("repair 28800/100000")
 
 
+def test_a_start_that_is_soon_over_takes_no_line(clock: Clock) -> None:
+    stream = io.StringIO()
+    with Progress(stream, clock=clock) as progress, progress.doing("checking"):
+        clock.now += 4
+        time.sleep(1.3)
+        assert lines_of(stream) == []
+        clock.now += 2
+        time.sleep(1.3)
+        assert lines_of(stream) == ["now: checking for 6s"]
+
+
 def test_what_is_done_as_a_whole_is_shown_while_it_is_done() -> None:
     stream = io.StringIO()
     with Progress(stream, interval=0.0) as progress:
@@ -262,6 +273,9 @@ def test_what_is_done_as_a_whole_is_shown_while_it_is_done() -> None:
             stage.add()
             time.sleep(0.4)
             assert lines_of(stream)[-1].startswith("pull 1/2, ")
+            stage.add()
+        time.sleep(0.4)
+        assert lines_of(stream)[-1] == "pull 2/2"
         progress.stage("repair", 1).add()
     assert lines_of(stream)[0] == "now: reading the repositories for 0s"
     assert lines_of(stream)[-1] == "repair 1/1"

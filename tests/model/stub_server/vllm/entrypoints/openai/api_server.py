@@ -41,6 +41,8 @@ class Handler(BaseHTTPRequestHandler):
         elif not first and CASE == "silent":
             time.sleep(600)
         else:
+            if not first and CASE == "slow":
+                say("(APIServer pid=1) INFO 11-23 21:40:41 [loggers.py:1] Engine 000: Prefix cache hit rate: 25.0%")
             choice = {"index": 0, "finish_reason": "stop", "text": "ok", "message": {"content": "ok"}}
             usage = {"prompt_tokens": 9, "completion_tokens": 1, "total_tokens": 10}
             self.reply(200, {"id": "1", "object": "completion", "choices": [choice], "usage": usage})
@@ -64,6 +66,10 @@ def main():
         sys.exit(1)
     if CASE == "stubborn":
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    if CASE == "slow":
+        say("(EngineCore pid=7) INFO 11-23 21:38:11 [loader.py:9] Loading weights 1/3")
+        while not Path("go").exists():
+            time.sleep(0.05)
     if CASE == "never-ready":
         time.sleep(600)
     ThreadingHTTPServer(("127.0.0.1", int(ARGS["--port"])), Handler).serve_forever()
