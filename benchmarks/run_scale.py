@@ -25,6 +25,7 @@ from parts.instant_run import instant_server, make_instances, run_document, with
 
 from harness.common.files import write_jsonl
 from harness.config.schema import RunConfig
+from harness.repo.python_syntax import WORKERS
 
 SIZES = ((50, 2, 3, 4), (200, 3, 3, 10))
 FULL = (500, 7, 3, 10)
@@ -48,6 +49,7 @@ def measure(path: Path, profile: bool) -> dict[str, float]:
     wall = time.monotonic() - began
     if profile:
         pstats.Stats(profiler, stream=sys.stderr).strip_dirs().sort_stats("tottime").print_stats(10)
+    WORKERS.close()  # their CPU seconds count once they have ended
     own, children = resource.getrusage(resource.RUSAGE_SELF), resource.getrusage(resource.RUSAGE_CHILDREN)
     return {
         "wall": wall,

@@ -1,6 +1,8 @@
 """What Python makes of a source file: whether it parses, and a key of what it means."""
 
 import ast
+import atexit
+import signal
 import threading
 import warnings
 from collections.abc import Callable, Iterable
@@ -8,7 +10,12 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from harness.common.hashing import content_key
+from harness.common.worker_processes import WorkerEnded, WorkerProcesses
+from harness.errors import InfrastructureError
 
+SHORT = 4096  # bytes, which are read in two milliseconds
+WORKERS = WorkerProcesses("harness.repo.syntax_worker")  # none before the first question
+atexit.register(WORKERS.close)
 GIVING_UP = (SyntaxError, ValueError, RecursionError, MemoryError)  # what Python raises for a source it can't take
 
 # CPython before 3.13 counts the depth of a tree that it makes once for all threads, and a garbage collection in the
@@ -26,7 +33,23 @@ class Syntax:
 
 @lru_cache(maxsize=512)  # of many attempts under way, each with a file and what its candidates make of it
 def read_syntax(source: bytes) -> Syntax:
-    """The meaning of a Python file, or why it has none."""
+    """The meaning of a Python file, or why it has none. Raises InfrastructureError if its process is ended.
+
+    A file of some length is read in a process of its own: while Python parses, no other thread of a process runs.
+    """
+    if len(source) < SHORT:
+        return syntax_of(source)
+    try:
+        syntax: Syntax = WORKERS.ask(source)
+    except WorkerEnded as ended:
+        if ended.status != -signal.SIGSEGV:
+            raise InfrastructureError(f"the process that reads Python ended ({ended})") from ended
+        return Syntax("", "the parser gave up: it crashed")
+    return syntax
+
+
+def syntax_of(source: bytes) -> Syntax:
+    """The same, in this process."""
     try:
         return Syntax(content_key(tree=tree_text(parse_python(source))))
     except GIVING_UP as error:

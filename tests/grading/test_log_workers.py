@@ -100,14 +100,14 @@ def test_closing_ends_what_is_being_read(instance: Instance) -> None:
 def test_a_process_that_is_done_while_all_are_closed_ends_too(instance: Instance, monkeypatch) -> None:
     """Bug: it was put with those that wait for the next log, and nobody ended it any more."""
     with LogWorkers(processes=1) as workers:
-        put, started = workers._idle.put, []
+        put, started = workers._processes._idle.put, []
 
         def late(worker) -> None:
             workers.close()
             started.append(worker)
             put(worker)
 
-        monkeypatch.setattr(workers._idle, "put", late)
+        monkeypatch.setattr(workers._processes._idle, "put", late)
         assert workers(instance, SPECIFICATION, text(PASSING), 0, ())[0].outcome is Outcome.RESOLVED
         [worker] = started
         assert worker.stdout.closed

@@ -8,7 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from harness.repo.python_syntax import parse_python, read_syntax, tree_text
+from harness.common.worker_processes import WorkerProcesses
+from harness.errors import InfrastructureError
+from harness.repo import python_syntax
+from harness.repo.python_syntax import SHORT, parse_python, read_syntax, syntax_of, tree_text
 
 
 @pytest.mark.parametrize(
@@ -59,3 +62,40 @@ def test_threads_parse_at_once_while_collections_run_python():
         gc.callbacks.remove(collected)
         gc.set_threshold(*thresholds)
     assert len({ast.dump(tree) for tree in trees}) == 1
+
+
+SOURCES = (b"x = 1\n", b"def :\n", b"x = (\n" * 300, b"\x00", b"\xff\n", b"-" * 50_000 + b"1", b"'\\d'\n")
+
+
+@pytest.mark.parametrize("source", SOURCES)
+def test_a_long_file_reads_in_its_process_as_a_short_one_does_here(source: bytes) -> None:
+    long = source + b"\n# comment" * SHORT
+    assert read_syntax(long) == syntax_of(long)
+    if not syntax_of(source).problem:
+        assert read_syntax(long) == read_syntax(source)
+
+
+def test_other_threads_run_while_a_long_file_is_read() -> None:
+    """Bug: a parse held all threads up, the event loop among them, for as long as it took."""
+    source = b"x = [" + b"f(a, b, [c, d]), " * 60_000 + b"]\n"
+    began = time.monotonic()
+    syntax_of(source)
+    alone = time.monotonic() - began
+    with ThreadPoolExecutor(1) as threads:
+        reading, latest, longest = threads.submit(read_syntax, source + b"\n"), time.monotonic(), 0.0
+        while not reading.done():
+            time.sleep(0.005)
+            longest, latest = max(longest, time.monotonic() - latest), time.monotonic()
+        assert not reading.result().problem
+    assert longest < alone / 2
+
+
+def test_a_process_that_is_ended_is_the_machines_failure(monkeypatch) -> None:
+    with WorkerProcesses("harness.repo.syntax_worker", 1) as workers:
+        monkeypatch.setattr(python_syntax, "WORKERS", workers)
+        workers.start()
+        [process] = workers._all
+        process.kill()
+        with pytest.raises(InfrastructureError, match=r"ended \(status -9\)"):
+            read_syntax(b"ended = 1\n" * SHORT)
+        assert read_syntax(b"ended = 1\n" * SHORT) == syntax_of(b"ended = 1\n" * SHORT)
