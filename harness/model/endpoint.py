@@ -5,6 +5,7 @@ import json
 import logging
 import math
 import time
+from collections.abc import Mapping
 from dataclasses import replace
 from types import TracebackType
 from typing import Any, Self
@@ -15,8 +16,9 @@ from harness.model.activity import Activity
 from harness.model.connection import SIDE_SECONDS, Connection, NoReplyInTime, RequestError, StatusError
 from harness.model.manner import CHAT, COMPLETIONS, PLAIN, Manner
 from harness.model.patience import FIRST_PAUSE, Passing, Standing, with_patience
-from harness.model.refusal import explain, lacks_template
+from harness.model.refusal import explain, lacks_template, words_of
 from harness.model.response import KNOWN, BadReply, read_reply
+from harness.model.taken_fields import SEED, SEEDLESS, TakenFields
 
 log = logging.getLogger(__name__)
 
@@ -79,7 +81,8 @@ class EndpointModel:
         self.context = context
         self.manner = manner
         self._own_template = route is not None
-        self.route = route or manner.route(has_template=True)  # until the server says that there is no template
+        self._route = route or manner.route(has_template=True)  # until the server says that there is no template
+        self._fields = TakenFields()
         self._tokenizes: bool | None = None  # not known before the first count
         self._ends: set[str] = set()  # words for an answer's end that nobody here knows
         self._in_flight = 0
@@ -97,6 +100,11 @@ class EndpointModel:
         since, why = self._trouble
         return Activity(self._in_flight, "asking again", time.monotonic() - since, why)
 
+    @property
+    def route(self) -> str:
+        """By which its questions go now, and whether without a seed."""
+        return f"{self._route} {SEEDLESS}" if self._fields.seedless else self._route
+
     async def __aenter__(self) -> Self:
         return self
 
@@ -110,10 +118,10 @@ class EndpointModel:
 
         A list of models may be open to everybody, so this sends a question without a message, which nothing answers.
         """
-        empty: dict[str, Any] = {"prompt": ""} if self.route == COMPLETIONS else {"messages": []}
+        empty: dict[str, Any] = {"prompt": ""} if self._route == COMPLETIONS else {"messages": []}
         try:
             body = {"model": self.model, "max_tokens": 1, **empty}
-            await self._client.post(PATHS[self.route], body, SIDE_SECONDS)
+            await self._client.post(PATHS[self._route], body, SIDE_SECONDS)
         except StatusError as error:
             refusal = self._explain(error)
             if isinstance(refusal, InputError):
@@ -147,20 +155,21 @@ class EndpointModel:
         return answer
 
     def in_force(self, sampling: Sampling) -> dict[str, Any]:
-        """Every parameter that an answer is drawn with, the seed apart, as far as it is known here."""
-        return {**self.manner.extra_body, **sampling.parameters()}
+        """Every parameter that an answer is drawn with, as far as it is known here; of the seed, that it is refused."""
+        seedless = {SEED: None} if self._fields.seedless else {}
+        return {**self.manner.extra_body, **sampling.parameters(), **seedless}
 
     def _question(self, prompt: str) -> dict[str, Any]:
-        return self.manner.question(prompt, self.route, self._own_template)
+        return self.manner.question(prompt, self._route, self._own_template)
 
     def _do_without_template(self) -> None:
         """Ask by /completions from now on. Raises InputError if the run file needs a chat template."""
         route = self.manner.route(has_template=False)
-        if self.route != route:
+        if self._route != route:
             log.warning(
                 "%s: %s has no chat template: prompts go to /completions as they are", self.base_url, self.model
             )
-        self.route = route
+        self._route = route
 
     def _note_end(self, word: str) -> None:
         if word not in KNOWN and word not in self._ends:
@@ -195,16 +204,27 @@ class EndpointModel:
         return replace(answer, began=round(time.time() - seconds, 3))
 
     async def _post(self, prompt: str, common: dict[str, Any]) -> bytes:
-        question = self._question(prompt)
+        question, sent = self._question(prompt), self._fields.of(common)
         try:
-            return await self._client.post(PATHS[self.route], common | question)
+            return await self._client.post(PATHS[self._route], sent | question)
         except StatusError as error:
+            if self._learn(sent, error.status, error.body):
+                return await self._post(prompt, common)
             if "prompt" in question or not lacks_template(error.status, error.body):
                 raise self._explain(error) from error
         except RequestError as error:
             raise self._explain(error) from error
         self._do_without_template()
         return await self._post(prompt, common)
+
+    def _learn(self, sent: Mapping[str, Any], status: int, body: bytes) -> bool:
+        """Whether an error refuses a field that the question can do without; the user is told once."""
+        before = self._fields.of(sent)
+        name = self._fields.learn(sent, status, body)
+        if name and self._fields.of(sent) != before:
+            what = "its samples can't be drawn again" if name == SEED else "which changes no answer"
+            log.warning("%s does not take %s (%s): asked without it, %s", self.base_url, name, words_of(body), what)
+        return bool(name)
 
     def _explain(self, error: RequestError) -> Exception:
         """What a request without a reply to read means for the question."""

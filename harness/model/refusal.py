@@ -30,6 +30,14 @@ NO_TEMPLATE = re.compile(
     r"|(?:not have|not define|without) a chat[ _]template|chat[ _]template is not (?:set|defined)|not support chat",
     re.IGNORECASE,
 )
+# How servers say that they do not take a field, or not its value.
+REFUSED = re.compile(
+    r"(?:not|n't|no longer) (?:be )?(?:support|allow|permit|accept|recogni[sz]|valid|available)|unsupported|deprecated"
+    r"|extra[ _](?:input|forbidden|field)|unknown|unrecogni[sz]ed|unexpected|extraneous|forbidden|invalid(?!_request)"
+    r"|additional propert|cannot both|cannot find field|(?:must|should|has to) be|out of range|minimum|maximum",
+    re.IGNORECASE,
+)
+FIELDS = ("param", "loc", "field", "parameter", "property", "argument")  # of an error: which field is meant
 MESSAGES = ("message", "msg", "error", "detail", "errors")  # fields that hold an error's words
 OVERFLOW_STATUSES = (200, 400, 413, 422, 500)
 TRANSIENT = (200, 408, 409, 425, 429)  # and every status from 500 on: the same question may fare better
@@ -65,6 +73,36 @@ def words_of(body: bytes) -> str:
 def lacks_template(status: int, body: bytes) -> bool:
     """Whether an error says that the model has no chat template."""
     return status in (400, 422, 500) and bool(NO_TEMPLATE.search(" ".join(_texts(_value(body)))))
+
+
+def refuses(name: str, status: int, body: bytes) -> bool:
+    """Whether an error says that the server does not take the field ``name`` of a question, or not its value."""
+    if status not in (200, 400, 404, 422, 500):
+        return False
+    value = _value(body)
+    words = " ".join(_texts(value))
+    spoken = rf"[`'\"\[{{(]{name}[`'\"\]}}):]" if len(name) == 1 else rf"(?<![\w-]){name}(?![\w-])"
+    named = bool(re.search(spoken, words)) or name in _fields(value)
+    return named and bool(REFUSED.search(words)) and not TOO_LONG.search(words)
+
+
+def _fields(value: Any, depth: int = 0) -> Iterator[str]:
+    """The fields of a question that an error names beside its words."""
+    if depth > 6:
+        return
+    if isinstance(value, str) and value.lstrip()[:1] in ("{", "["):
+        inner = _value(value.encode("utf-8", "replace"))
+        yield from _fields(inner, depth + 1) if isinstance(inner, dict | list) else ()
+    elif isinstance(value, list):
+        for item in value:
+            yield from _fields(item, depth + 1)
+    elif isinstance(value, dict):
+        for key, member in value.items():
+            if key in FIELDS:
+                named = member[-1:] if isinstance(member, list) else [member]
+                yield from (part for part in named if isinstance(part, str))
+            elif key != "input":  # what was sent, which may be all of the question
+                yield from _fields(member, depth + 1)
 
 
 def error_in(value: Any) -> tuple[int, bytes] | None:

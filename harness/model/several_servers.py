@@ -28,7 +28,10 @@ class Server(Protocol):
 
     revision: str
     manner: Manner
-    route: str
+
+    @property
+    def route(self) -> str:
+        """By which its questions go now."""
 
     @property
     def answers(self) -> int:

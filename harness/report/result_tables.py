@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 COMPLETIONS = "completions"  # the route without a chat template
+SEEDLESS = "without a seed"  # behind the route to a server that takes none
 BOUNDS = "rate % if all ungraded fail, or resolve"
 NOTES = (
     "Resolve rate: resolved over all instances, infrastructure failures included; in brackets its 95% Wilson score "
@@ -263,6 +264,8 @@ def _notes(rows: Sequence[SummaryRow]) -> list[str]:
     )
     if bare:
         notes.append(f"Asked by /completions, without a chat template: {', '.join(bare)}.")
+    if seedless := dict.fromkeys(row.checkpoint for row in rows if SEEDLESS in row.route):
+        notes.append(f"Asked without a seed, which the server refuses: {', '.join(seedless)}.")
     return notes
 
 

@@ -192,12 +192,17 @@ def test_the_cost_of_a_checkpoint_counts_shared_questions_once() -> None:
 def test_a_checkpoint_that_was_asked_without_a_chat_template_is_named() -> None:
     rows = [row("base", "model", route="completions"), row("chatty", "model", route="chat"), GOLD]
     assert "Asked by /completions, without a chat template: base." in result_tables.markdown(rows)
-    assert "/completions" not in result_tables.markdown(rows[1:])
     assert [line["route"] for line in csv.DictReader(io.StringIO(result_tables.csv(rows)))] == [
         "completions",
         "chat",
         "",
     ]
+
+
+def test_a_table_says_who_was_asked_without_a_seed() -> None:
+    rows = [row("far", "model", route="chat without a seed"), row("chatty", "model", route="chat"), GOLD]
+    assert "Asked without a seed, which the server refuses: far." in result_tables.markdown(rows)
+    assert "Asked without a seed" not in result_tables.markdown(rows[1:])
 
 
 def test_counter_evaluations_have_columns_and_a_note_that_names_rows_with_failed_ones() -> None:
