@@ -9,7 +9,7 @@ from harness.errors import InputError
 # keys of a configuration that do not determine what becomes of an instance
 OWN = (
     "output", "checkpoints", "references", "serving", "dataset", "conditions", "preset", "evaluate_candidates",
-    "prices",
+    "prices", "metrics_port",
 )  # fmt: skip
 OF_THE_MACHINE = ("workers", "image_budget", "pull", "images", "calibration")  # of its evaluation
 ABSENT = "not set"

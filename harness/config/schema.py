@@ -267,6 +267,7 @@ class RunConfig(Section):
     evaluation: EvaluationConfig = EvaluationConfig()
     prices: PricesConfig | None = None  # what the tables reckon costs with
     evaluate_candidates: bool = False  # every candidate's patch is tested, for pass@k and the best selection possible
+    metrics_port: int | None = Field(default=None, ge=1, le=65535)  # on the loopback address, for Prometheus
     output: LocalPath
 
     @field_validator("checkpoints")

@@ -16,6 +16,7 @@ from typing import Any
 
 from harness.common.event_log import EVENTS
 from harness.common.journal import Journal
+from harness.common.metrics_server import metrics_served
 from harness.common.open_files import allow_open_files
 from harness.common.paths import cache_folder
 from harness.common.progress import Progress
@@ -78,6 +79,7 @@ def run_pipeline(config: RunConfig, pace: Pace | None = None, html: bool = False
         open_images(config.evaluation) as images,
         RunFolder(config.output) as folder,
         Progress(events=folder.path / EVENTS) as progress,
+        metrics_served(config.metrics_port, progress.state),
     ):
         prepare_images(images, named.instances, config.evaluation, recipes, progress)
         with (

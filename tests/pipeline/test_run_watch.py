@@ -2,8 +2,10 @@
 
 import io
 import json
+import socket
 import threading
 import time
+import urllib.request
 from contextlib import contextmanager
 from types import SimpleNamespace
 from unittest.mock import patch
@@ -131,14 +133,21 @@ def test_the_status_says_what_a_run_is_at_before_it_asks(again):
         with instant_session(*arguments) as session:
             yield session
 
-    said = ""
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        port = found.getsockname()[1]
+    said, config = "", again.configured(again.folder, metrics_port=port)
     with without_docker(), patch("harness.pipeline.run.evaluation_session", slow):
-        running = threading.Thread(target=run_module.run_pipeline, args=(again.configured(again.folder),))
+        running = threading.Thread(target=run_module.run_pipeline, args=(config,))
         running.start()
         end = time.monotonic() + 20
         while time.monotonic() < end and "left-over" not in said:
             said = CliRunner().invoke(app, ["status", str(again.folder)]).stdout
             time.sleep(0.2)
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10) as reply:
+            scraped = reply.read().decode()
         go.set()
         running.join()
     assert "now: looking at images and left-over containers for " in said
+    assert 'harness_doing_seconds{doing="looking at images and left-over containers",part="now"}' in scraped
+    assert not (again.folder / "earlier").exists(), "a port says nothing of the results"
