@@ -8,6 +8,7 @@ log gets markers that we write ourselves when everything is over, with a nonce t
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from itertools import takewhile
 
 from harness.common.resources import resource
@@ -81,6 +82,7 @@ def protocol() -> dict[str, str]:
     return {name: _template(name).decode() for name in names} | {"restore": RESTORE_STATE, "shield": shielded}
 
 
+@cache
 def _template(name: str) -> bytes:
     return (resource("docker") / name).read_bytes()
 

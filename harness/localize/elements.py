@@ -1,6 +1,7 @@
 """Related elements: the model names classes, functions and variables from the skeletons of the located files."""
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from harness.core.instance import Instance
@@ -11,6 +12,7 @@ from harness.localize.question import PlaceReason, Question, fit_question
 from harness.model.ask import ask
 from harness.model.prompts import Prompts
 from harness.repo.outline import Outlines, skeleton, text_lines
+from harness.repo.symbols import Element
 
 STAGE = "localize_elements"
 
@@ -49,10 +51,8 @@ async def localize_elements(
 
     Raises InfrastructureError if the model can't be asked.
     """
-    texts = {path: text_lines(snapshot.read(path)) for path in files}
-    elements = {path: outlines.elements(snapshot, path) for path in files}
-    known = [path for path in files if elements[path]]
-    shown = [SkeletonFile(path, skeleton(texts[path], elements[path])) for path in known]
+    lengths, elements, shown = await asyncio.to_thread(_skeletons, snapshot, outlines, files)
+    known = [file.path for file in shown]
     question = await fit_question(
         model,
         sampling,
@@ -66,8 +66,17 @@ async def localize_elements(
     places = [place for place in read_places(reply.whole_lines) if place.kind != "line"]
     if reply.reason and not places:
         return ElementLocalization((), PlaceReason(reply.reason.value), left_out=left_out, cost=reply.cost)
-    lengths = {path: len(texts[path]) for path in known[: question.shown]}
-    found = resolve_places(places, lengths, elements.__getitem__)
+    found = resolve_places(places, {path: lengths[path] for path in known[: question.shown]}, elements.__getitem__)
     reason = None if found.locations else PlaceReason.UNRESOLVED if places else PlaceReason.NO_NAMES
     notes = () if reason else reply.notes
     return ElementLocalization(found.locations, reason, found.names, found.unresolved, left_out, reply.cost, notes)
+
+
+def _skeletons(
+    snapshot: Snapshot, outlines: Outlines, files: Sequence[str]
+) -> tuple[Mapping[str, int], Mapping[str, tuple[Element, ...]], list[SkeletonFile]]:
+    """The files' lengths in lines, their elements, and those that have any as the prompt shows them."""
+    texts = {path: text_lines(snapshot.read(path)) for path in files}
+    elements = {path: outlines.elements(snapshot, path) for path in files}
+    shown = [SkeletonFile(path, skeleton(texts[path], elements[path])) for path in files if elements[path]]
+    return {path: len(lines) for path, lines in texts.items()}, elements, shown

@@ -60,10 +60,11 @@ async def localize_lines(
     The same number of lines is around each location that a sample names. Raises InfrastructureError if the model
     can't be asked.
     """
-    source = NumberedSource(instance.problem_statement, snapshot, located, context_lines)
+    issue = instance.problem_statement
+    source = await asyncio.to_thread(NumberedSource, issue, snapshot, located, context_lines)
 
     def render(count: int) -> str:
-        return prompts.render(STAGE, issue=instance.problem_statement, pieces=source.pieces(count))
+        return prompts.render(STAGE, issue=issue, pieces=source.pieces(count))
 
     question = await fit_question(model, drawing.sampling, render, len(source.ranked))
     if not isinstance(question, Question):
@@ -74,7 +75,9 @@ async def localize_lines(
         places = read_places(reply.whole_lines)
         if reply.reason and not places:
             return LineSample((), PlaceReason(reply.reason.value), cost=reply.cost)
-        found = resolve_places(places, source.lengths, lambda path: outlines.elements(snapshot, path))
+        found = await asyncio.to_thread(
+            resolve_places, places, source.lengths, lambda path: outlines.elements(snapshot, path)
+        )
         reason = None if found.locations else PlaceReason.UNRESOLVED if places else PlaceReason.NO_NAMES
         located = widened(found.locations, source.lengths, context_lines)
         return LineSample(located, reason, found.unresolved, reply.cost, () if reason else reply.notes)

@@ -1,5 +1,6 @@
 """File-level localization: the model names, from the tree of the snapshot, the files to change."""
 
+import asyncio
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -74,7 +75,7 @@ async def localize_files(
     model can't be asked.
     """
     issue = instance.problem_statement
-    ranked = rank_paths(issue, source_paths(snapshot.paths()))
+    ranked = await asyncio.to_thread(lambda: rank_paths(issue, source_paths(snapshot.paths())))
     if not ranked:
         return _nothing(LocalizationReason.NO_FILES, "the snapshot holds no source files")
 

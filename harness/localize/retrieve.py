@@ -43,12 +43,8 @@ async def retrieve_files(
     """
     from harness.repo.retrieval import Retrieval
 
-    settings, issue, paths, left_out = (
-        config.retrieval,
-        instance.problem_statement,
-        source_paths(snapshot.paths()),
-        None,
-    )
+    settings, issue, left_out = config.retrieval, instance.problem_statement, None
+    paths = source_paths(await asyncio.to_thread(snapshot.paths))
     if config.folders.enabled:
         left_out = await filter_folders(model, prompts, config.folders.sampling, instance, paths)
         paths = left_out.kept(paths)
@@ -65,11 +61,16 @@ async def _by_embedding(
     from harness.model.embeddings import embed
 
     documents = found[: config.documents]
-    lines = {document.path: text_lines(snapshot.read(document.path)) for document in documents}
-    texts = [f"{document.path}\n" + "\n".join(lines[document.path][document.first - 1 :]) for document in documents]
+    texts = await asyncio.to_thread(_texts, snapshot, documents)
     wanted, *vectors = await embed(config, [text[: config.characters] for text in (issue, *texts)], store)
     likeness = [_cosine(wanted, vector) for vector in vectors]
     return [documents[i] for i in sorted(range(len(documents)), key=lambda i: -likeness[i])]
+
+
+def _texts(snapshot: Snapshot, documents: "Sequence[Document]") -> list[str]:
+    """Each document behind its file's name."""
+    lines = {document.path: text_lines(snapshot.read(document.path)) for document in documents}
+    return [f"{document.path}\n" + "\n".join(lines[document.path][document.first - 1 :]) for document in documents]
 
 
 def _cosine(one: Sequence[float], other: Sequence[float]) -> float:

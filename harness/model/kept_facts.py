@@ -13,6 +13,7 @@ from harness.core.interfaces import Answer, Sampling
 from harness.errors import InfrastructureError
 from harness.model.activity import Activity
 from harness.model.manner import Manner
+from harness.model.prompts import Prompt
 from harness.repo.blob_cache import BlobStore
 
 
@@ -26,18 +27,24 @@ class TokenCounts:
         """``counter`` names the model, and how a text is put to it."""
         self._store = store
         self._counter = counter
+        self._known: dict[str, int] = {}
         self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()  # of texts being counted
 
     async def of(self, text: str, count: Callable[[str], Awaitable[int]]) -> int:
         """Tokens of ``text``, which ``count`` is asked for if nobody has counted it yet."""
-        key = f"tokens {self._counter} {content_hash(text)}"
-        turn = self._turns.setdefault(key, asyncio.Lock())
+        digest = text.digest if isinstance(text, Prompt) else content_hash(text)
+        turn = self._turns.setdefault(digest, asyncio.Lock())
         async with turn:
-            if held := self._store.get([key]):
-                return int(held[key])
-            tokens = await count(text)
-            self._store.put({key: b"%d" % tokens})
-            return tokens
+            if digest not in self._known:
+                self._known[digest] = await self._kept(f"tokens {self._counter} {digest}", text, count)
+            return self._known[digest]
+
+    async def _kept(self, key: str, text: str, count: Callable[[str], Awaitable[int]]) -> int:
+        if held := await asyncio.to_thread(self._store.get, [key]):
+            return int(held[key])
+        tokens = await count(text)
+        await asyncio.to_thread(self._store.put, {key: b"%d" % tokens})
+        return tokens
 
 
 @dataclass(frozen=True)

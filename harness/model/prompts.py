@@ -1,13 +1,14 @@
 """Prompt sets: a folder of jinja2 templates, one for each stage that asks the model, and the set's own settings."""
 
 from collections.abc import Iterable
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from harness.common.files import LOADER
-from harness.common.hashing import content_key
+from harness.common.hashing import content_hash, content_key
 from harness.common.resources import resource, templates
 from harness.common.suggest import nearest
 from harness.errors import InputError
@@ -41,6 +42,18 @@ class Prompt(str):
         prompt = super().__new__(cls, text)
         prompt.stage, prompt.stop = stage, stop
         return prompt
+
+    # all samples of a prompt need these, and it may be long
+
+    @cached_property
+    def key(self) -> str:
+        """The key of its record."""
+        return content_key(prompt=self)
+
+    @cached_property
+    def digest(self) -> str:
+        """The hash of its text."""
+        return content_hash(self)
 
 
 class Prompts:

@@ -61,7 +61,7 @@ def question(revision: str, prompt: str, sampling: Sampling, index: int, manner:
     return {
         **({"asked": said} if said else {}),
         "revision": revision,
-        "prompt": content_key(prompt=prompt),
+        "prompt": prompt.key if isinstance(prompt, Prompt) else content_key(prompt=prompt),
         "sampling": sampling.parameters(),
         "seed": sampling.seed + index,
         "index": index,

@@ -5,6 +5,7 @@ code, and from answers and verdicts. The former are its key; of the latter it ha
 is missing or another, the attempt is derived again. Nothing is kept of an attempt on which a machine failed.
 """
 
+import asyncio
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
@@ -89,8 +90,10 @@ class KeptAttempts:
         digest = self._session.digest(instance.instance_id)
         if not isinstance(model, JournaledModel) or digest is None:
             return ""
-        place = self._places.get((instance.instance_id, digest)) or self._place(instance, digest, snapshot)
-        self._places[instance.instance_id, digest] = place
+        at = (instance.instance_id, digest)
+        if at not in self._places:
+            self._places[at] = await asyncio.to_thread(self._place, instance, digest, snapshot)
+        place = self._places[at]
         context = await model.context_length()
         return content_key(place=place, condition=condition, model=model.identity, context=context)
 

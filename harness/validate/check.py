@@ -106,7 +106,8 @@ async def plan_validation(
             return []
         return await sample_reproductions(model, prompts, config.reproduction, bench.testbed.instance, program)
 
-    program = program_for(snapshot.paths()) if config.reproduction.samples else PYTHON
+    reproduced = config.reproduction.samples > 0
+    program = program_for(await asyncio.to_thread(snapshot.paths)) if reproduced else PYTHON
     return Plan(*await asyncio.gather(regression(), reproductions(program)), program)
 
 

@@ -71,7 +71,7 @@ async def find_regression(
     asked; a machine that can't run the tests is a reason.
     """
     command = read_suite(bench.testbed)
-    eligible = command.eligible(snapshot.paths()) if command.end else []
+    eligible = command.eligible(await asyncio.to_thread(snapshot.paths)) if command.end else []
     files = pick_test_files(bench, locations, eligible, config.files)
     if command.end and not files:
         return Regression(reason=RegressionReason.NO_TEST_FILES, detail="no test file that its command can be given")
