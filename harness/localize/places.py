@@ -1,6 +1,6 @@
 """Places that a model names in files: elements and lines, read from its answer and resolved against the snapshot."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from harness.core.location import Interval, Location, merge_intervals, resolve_path
@@ -31,7 +31,7 @@ def resolve_places(
     spans: dict[str, list[Interval]] = {path: [] for path in lengths}
     names, unresolved = [], []
     above = Named("", "", "")  # the class that was named last
-    for place in places:
+    for place in (_in_module(one, lengths) for one in places):
         path = resolve_path(place.path, lengths)
         found = _spans(place, lengths[path], elements(path)) if path else []
         if path and not found and above.path == place.path and place.kind in ("method", "function", NAME):
@@ -44,6 +44,16 @@ def resolve_places(
             unresolved.append(f"{place.path}: {place.name}")
     located = (Location(path, merge_intervals(intervals)) for path, intervals in spans.items() if intervals)
     return Resolved(tuple(located), tuple(names), tuple(unresolved))
+
+
+def _in_module(place: Named, paths: Collection[str]) -> Named:
+    """A place whose path is a module's name with an element's behind it, with the element as part of its own name."""
+    parts = place.path.split(".")
+    for count in range(len(parts) - 1, 1, -1):
+        module = ".".join(parts[:count])
+        if "/" not in place.path and not resolve_path(place.path, paths) and resolve_path(module, paths):
+            return replace(place, path=module, name=".".join([*parts[count:], place.name]))
+    return place
 
 
 def _unqualified(place: Named) -> Iterator[str]:

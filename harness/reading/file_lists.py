@@ -14,6 +14,7 @@ from harness.reading.path_names import (
     mentioned_paths,
     path_of_line,
     plain_links,
+    plain_signs,
     quoted_paths,
 )
 
@@ -26,13 +27,24 @@ _RULE = re.compile(r"[ \t|:+=-]*")
 _HEADER = re.compile(
     r"(?:#|no\.?|rank|files?|paths?|file ?names?|file ?paths?|names?|reasons?|why|notes?)", re.IGNORECASE
 )
-_BETWEEN = re.compile(r"(?<![ \t])[ \t]*(?:,|;|&|\band\b|\bor\b|\+|->|→|\||[ \t])[ \t]*")
+_BETWEEN = re.compile(r"(?<![ \t])[ \t]*(?:,|;|&|\band\b|\bor\b|和|及|与|以及|\+|->|→|\||[ \t])[ \t]*")
 _REMARK = re.compile(r"(?<=\S)[ \t]+\([^()]*\)")
 _BEFORE = re.compile(r"([^:]{0,60}):[*_`]*[ \t]+")
-_ATTRIBUTE = re.compile(r"<[^<>=]*+=[ \t]*+[\"'][^<>]*+>")
+_ATTRIBUTE = re.compile(r"<[^<>]*?\b(?:path|file\w*|name|src)[ \t]*=[ \t]*+[\"'][^<>]*+>")
 _LINK = re.compile(r"\[([^\[\]]*)\]\(([^()\s]+)\)")
 _MARKUP = re.compile(r"</?[A-Za-z_][^<>]*>|\\(?:boxed|text|texttt)\{|(?<=[\w.])\}+[ \t]*$")  # of HTML, of calls, of TeX
-_FULL_STOP = re.compile(r"(?<=\w)\.[ \t]*$")
+_FULL_STOP = re.compile(r"(?<=\w)[.?!]+[ \t]*$")
+_STRUCK = re.compile(r"~~[^~]+~~")  # taken back
+_BRACED = re.compile(r"([\w./-]*)\{([\w./-]+(?:,[ \t]*[\w./-]+)+)\}([\w./-]*)")  # as a shell writes several names
+_DENIED = re.compile(r"\b(?:not|no need|unrelated|irrelevant|exclud\w+|ignor\w+|unaffected)\b|n['’]t\b", re.IGNORECASE)
+_DENIED_BEHIND = re.compile(
+    r"[`*\"']*[ \t]+(?:is|are|does|do|seems?)(?:(?: not|n['’]t)? (?:be )?(?:irrelevant|unrelated|unaffected)"
+    r"|(?: not|n['’]t) (?:\w+ )?(?:relevant|related|needed|involved|affected|change))",
+    re.IGNORECASE,
+)
+_NESTED = re.compile(r"[ \t]{2,}(?:[-*+•]|\d+[.)])")
+_WORD = re.compile(r"[^\W\d]{2,}")
+_MODULE = re.compile(r"`([A-Za-z_]\w*(?:\.[A-Za-z_]\w*)+)`")
 _ONE_WORD = re.compile(r"\S+\.\w+|\S+/\S*")  # a path, or meant as one
 _NAMED = re.compile(r"(?:in[ \t]+)?[^\s:]+:?[ \t]+(\S+)", re.IGNORECASE)
 
@@ -43,6 +55,7 @@ def read_names(text: str) -> tuple[str, ...]:
     fenced = list(_fenced(lines))
     names = list(_json_names("\n".join(fenced))) or _names(fenced, listed=True)
     names = names or list(_json_names(text)) or _names(lines, listed=False)
+    names = names or [found[1] for line in lines for found in _MODULE.finditer(line)]
     return tuple(dict.fromkeys(name for name in names if name))
 
 
@@ -66,11 +79,46 @@ def _fenced(lines: list[str]) -> Iterator[str]:
 
 
 def _names(lines: list[str], listed: bool) -> list[str]:
-    """The names of all lines. In a list, a line that names no path is kept as it is: it will stand for nothing."""
+    """The names of all lines. In a list, a line that names no path is kept as it is: it will stand for nothing.
+
+    Files of which a sentence speaks come behind those that have a line or an item of their own; one that a sentence
+    denies beside these is none.
+    """
     found = [(line, _line_names(line)) for line in lines]
     if not any(names for _, names in found):
         return []
-    return [name for line, names in found for name in names or _unread(line, listed)]
+    if listed:
+        return [name for line, names in found for name in names or _unread(line, listed)]
+    kept = [(line, names) for line, names in found if not _is_denied(line, names)]
+    spoken = [(line, names) for line, names in kept if _is_sentence(line, names)]
+    own = [(line, names) for line, names in kept if not _is_sentence(line, names)]
+    if not any(names for _, names in own):
+        return [name for _, names in kept or found for name in names]
+    return [name for line, names in own for name in names or _unread(line, listed)] + [
+        name for _, names in spoken for name in names
+    ]
+
+
+def _around(line: str, names: Sequence[str]) -> tuple[str, str]:
+    """What stands ahead of the first of the names on its line, and behind it."""
+    ahead, _, behind = _tidied(line).replace("\\", "/").partition(names[0].strip("/"))
+    return ahead, behind
+
+
+def _is_sentence(line: str, names: Sequence[str]) -> bool:
+    """Whether a line speaks of files, and does not list them: words stand ahead of the first one."""
+    if not names or (_ITEM.fullmatch(line) and not _NESTED.match(line)):
+        return False
+    ahead, behind = _around(line, names)
+    words = len(_WORD.findall(ahead))
+    within = words > 0 and bool(_WORD.search(behind)) and line.rstrip().endswith((".", "!", "?"))
+    return (words > 1 or within) and ":" not in ahead[-4:]
+
+
+def _is_denied(line: str, names: Sequence[str]) -> bool:
+    """Whether a line says of its file that it is none of those asked for."""
+    ahead, behind = _around(line, names) if names else ("", "")
+    return bool(_DENIED.search(ahead) or _DENIED_BEHIND.match(behind))
 
 
 def _unread(line: str, listed: bool) -> list[str]:
@@ -90,9 +138,7 @@ def _paths_in(line: str) -> list[str]:
     if line.count("|") >= 2 and line.strip().startswith("|"):
         cells = [cell.strip() for cell in line.strip().strip("|").split("|")]
         return [path for path in (path_of_line(cell) for cell in cells) if path]
-    line = _LINK.sub(_target, plain_links(line))
-    if not _ATTRIBUTE.search(line):
-        line = _MARKUP.sub(" ", line)
+    line = _tidied(line)
     line = _FULL_STOP.sub("", line)
     path = path_of_line(line)
     if re.search(r"\s", path):
@@ -115,9 +161,21 @@ def _paths_in(line: str) -> list[str]:
     return [word] if _ONE_WORD.fullmatch(word) else _spoken(line)
 
 
+def _tidied(line: str) -> str:
+    """A line with plain signs and paths, and without the markup around them."""
+    line = _STRUCK.sub("", _LINK.sub(_target, plain_links(plain_signs(line))))
+    line = _MARKUP.sub(lambda tag: tag[0] if _ATTRIBUTE.fullmatch(tag[0]) else " ", line)
+    return _BRACED.sub(_each, line)
+
+
 def _target(link: re.Match[str]) -> str:
     """The path that a link shows, or what it leads to."""
     return f" {link[1] if looks_like_path(link[1].strip('`*_ ')) else link[2]} "
+
+
+def _each(braced: re.Match[str]) -> str:
+    """The names that stand for braces."""
+    return ", ".join(f"{braced[1]}{part.strip()}{braced[3]}" for part in braced[2].split(","))
 
 
 def _parts(line: str) -> list[str]:

@@ -24,6 +24,7 @@ _START_END = re.compile(
 )
 COLUMN = re.compile(r":(\d+):\d+\b")
 _NUMBERED = re.compile(r"(\d{1,7})[ \t]*[:|]{1,2}(?!\d)(?:[ \t]{2,}|[ \t](?=\S*[(=.:]|[a-z]+[ ]))\S.*")
+_PROMPTED = re.compile(r"(\d{1,7})\|(?!\|).*")  # as a prompt shows the lines of a file
 _BRACKETS = re.compile(r"\([^()]*\)|\[[^\[\]]*\]")
 _MENTIONED = re.compile(rf"\b(?:lines?[ \t]*#?|L)(\d{{1,7}})(?:{_TO}(?:lines?[ \t]*|L)?(\d{{1,7}}))?(?!\w|\.\w)", re.I)
 
@@ -63,7 +64,7 @@ def mentioned_lines(text: str) -> list[str]:
 
 def numbered_line(body: str) -> str:
     """The number ahead of a line of source that an answer repeats; empty if it is none."""
-    found = _NUMBERED.fullmatch(body)
+    found = _NUMBERED.fullmatch(body) or _PROMPTED.fullmatch(body)
     return str(int(found[1])) if found else ""
 
 

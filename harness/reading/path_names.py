@@ -30,7 +30,9 @@ _NAMED_FENCE = re.compile(
     ( [\w.@+-]* [/.] [\w./@+-]* ) ["'} \t]*""",
     re.VERBOSE,
 )
-_BULLET = re.compile(r"(?:[-*+•–]|\(?\d+[.)]|\*\*\(?\d+[.)]\*\*|\[[ xX]\]|[-*+][ \t]+\[[ xX]\]|>)[ \t]+")
+_BULLET = re.compile(
+    r"(?:[-*+•–·・▪●○◦‣▸►✓✔✅☑]|\d+/\d+|\(?\d+[.)]|\*\*\(?\d+[.)]\*\*|\[[ xX]\]|[-*+][ \t]+\[[ xX]\]|>)[ \t]+"
+)
 _COMMENT = re.compile(
     r"(?://+|/\*+|<!--|--+|;+|%+|={2,}|\*{3,}|~{2,}|\+\+\+|@@)[ \t]*(.*?)[ \t]*(?:\*+/|-->|--+|={2,}|~{2,}|@@)?"
 )
@@ -39,7 +41,7 @@ _LABEL = re.compile(
     (?:(?:full|relative|new|target|source|affected|modified|relevant|main|changed|updated|edited|suspicious)[ \t]+)*
     (?:files?|file[ \t]?names?|file[ \t]?paths?|paths?|location|modify|edit|updated?|changed?|changes[ \t](?:to|in)
       |modified|create|fix|fix[ \t]in|patch|index|(?:modifications?|edits?)[ \t](?:to|in)|in|in[ \t]file|diff[ \t]--git)
-    (?:[ \t]+(?:to|name|path|edit|modify|change|fix|file|\d+))?[ \t]*[:=]?[ \t]*""",
+    (?:[ \t]+(?:to|name|path|edit|modify|change|fix|file)|[ \t_]*\d+)?[ \t]*[:=]?[ \t]*""",
     re.IGNORECASE | re.VERBOSE,
 )
 _BEHIND = re.compile(
@@ -54,12 +56,20 @@ _URL = re.compile(
 )  # of a file in a repository on the web
 _LINK = re.compile(r"\[([^\[\]\n]{1,300})\]\(([^()\s]{1,400})\)")
 LONGEST = 400  # characters of a line that can be a path with its dress
-_UNSEEN = str.maketrans({"\u200b": None, "\u200c": None, "\u200d": None, "\u2060": None, "\ufeff": None, "\u00a0": " "})
+_UNSEEN = str.maketrans(
+    dict.fromkeys("\u200b\u200c\u200d\u2060\ufeff") | {"\u00a0": " "} | dict.fromkeys("«»“”„「」『』", '"')
+    | {"，": ", ", "、": ", ", "：": ": ", "；": "; ", "（": " (", "）": ")"}
+)  # fmt: skip
 DELIMITERS = 30  # in a line that are looked at: what is behind so many is no remark on a path
 _WORD = re.compile(r"\w[\w.+-]*")  # a file such as LICENSE, if a path is expected
 _POSITION = re.compile(r"(?:[:#@]L?\d+(?:[-–:,]L?\d+)*|(?:::|#)[A-Za-z_][\w.]*|\(\))+$")
-_TIGHT = re.compile(r"(?:\d{1,3}[.)]|[-*+•–])(?=[A-Za-z_]\S*[/.])")  # a bullet without a space behind it
+_TIGHT = re.compile(r"(?:\d{1,3}[.)]|[-*+•–·・▪●○◦‣▸►✓✔✅☑])(?=[A-Za-z_]\S*[/.])")  # a bullet without a space behind it
 _EDGES = " \t*_\"',`:;[](){}<>|"
+
+
+def plain_signs(line: str) -> str:
+    """A line without what no one sees, with plain quotes, commas and colons."""
+    return line.translate(_UNSEEN)
 
 
 def plain_links(line: str) -> str:
@@ -85,6 +95,8 @@ def looks_like_path(name: str) -> bool:
 def _ratio(name: str) -> bool:
     """Whether slashes stand between words or numbers: and/or, 1/2."""
     parts = name.split("/")
+    if all(part.isdigit() for part in parts):
+        return True
     return len(parts) == 2 and all(
         re.fullmatch(r"\d+|and|or|he|she|read|write|input|output|true|false", p) for p in parts
     )

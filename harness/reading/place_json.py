@@ -5,8 +5,9 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from harness.reading.embedded_json import embedded_json
+from harness.reading.lenient_json import NoValue, read_value
 from harness.reading.line_ranges import read_lines
-from harness.reading.path_names import looks_like_path
+from harness.reading.path_names import looks_like_path, mentioned_paths
 from harness.reading.place_kinds import LINE, NAME, WORDS, Named, kind_of
 
 _PATH_KEYS = ("file", "path", "file_path", "filepath", "filename", "file_name", "location")
@@ -24,14 +25,22 @@ def json_places(text: str, read_line: ReadLine, read_names: ReadNames) -> Iterat
 
     ``read_line`` reads a line of text below a path, ``read_names`` a list of names.
     """
-    stack: list[tuple[str, Any]] = [("", embedded_json(text, ("[{", "{", "[\n")))]  # the next one at its end
+    stack: list[tuple[str, Any]] = [("", _value(text))]  # the next one at its end
     while stack:
         path, one = stack.pop()
         if path and _is_lines(one) and len(one) == 2:
             yield Named(path, LINE, f"{one[0]}-{one[1]}")
+        elif (
+            isinstance(one, list)
+            and one
+            and isinstance(one[0], str)
+            and looks_like_path(one[0])
+            and not _are_paths(one)
+        ):
+            stack += [(one[0], _spoken(member)) for member in reversed(one[1:])]
         elif isinstance(one, list):
             stack += [(path, member) for member in reversed(one)]
-        elif isinstance(one, str) and path:
+        elif isinstance(one, str) and (path or any(mentioned_paths(one))):
             yield from read_line(path, one)
         elif isinstance(one, dict):
             one = {_snake(key): value for key, value in one.items()}
@@ -45,6 +54,35 @@ def json_places(text: str, read_line: ReadLine, read_names: ReadNames) -> Iterat
             stack += reversed(deeper)
 
 
+def _value(text: str) -> Any:
+    """The value of JSON in a text, or the literal of Python that it is."""
+    value = embedded_json(text, ("[{", "{", "[\n", '["'))
+    plain = text.strip()
+    if value is not None or plain[:2] not in ("[(", "[[", "{'", "['", '{"', "[{"):
+        return value
+    try:
+        value, end = read_value(plain, 0)
+    except NoValue:
+        return None
+    return value if end == len(plain) else None  # several values are read line by line
+
+
+def _are_paths(members: list[Any]) -> bool:
+    return all(isinstance(one, str) and any(mentioned_paths(one)) for one in members)
+
+
+def _spoken(member: Any) -> Any:
+    """A number behind a path as the line that it is."""
+    return f"line: {member}" if isinstance(member, int) else member
+
+
+def _number(value: Any) -> int | None:
+    """A line's number, which may be written as a text."""
+    if isinstance(value, str) and re.fullmatch(r"[0-9]{1,7}", value.strip()):
+        return int(value)
+    return value if isinstance(value, int) else None
+
+
 def _snake(key: str) -> str:
     return key if looks_like_path(key) else re.sub(r"(?<=[a-z])(?=[A-Z])", "_", key).lower()
 
@@ -54,8 +92,8 @@ def _is_lines(value: Any) -> bool:
 
 
 def _members(path: str, value: dict[str, Any], read_names: ReadNames) -> Iterator[Named]:
-    first = next((value[key] for key in _FIRST_KEYS if isinstance(value.get(key), int)), None)
-    last = next((value[key] for key in _LAST_KEYS if isinstance(value.get(key), int)), first)
+    first = next((n for key in _FIRST_KEYS if (n := _number(value.get(key))) is not None), None)
+    last = next((n for key in _LAST_KEYS if (n := _number(value.get(key))) is not None), first)
     if first is not None:
         yield Named(path, LINE, f"{first}-{last}")
     for key, content in value.items():

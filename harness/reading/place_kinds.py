@@ -10,7 +10,7 @@ _KINDS = (
     (re.compile(r"functions?|funcs?|def|fn|async (?:def|function)|sub|subroutine", re.IGNORECASE), "function"),
     (re.compile(r"methods?|propert(?:y|ies)|constructor", re.IGNORECASE), "method"),
     (re.compile(r"variables?|vars?|constants?|const|attributes?|fields?|globals?|global variables?", re.I), "variable"),
-    (re.compile(r"line numbers?|line ranges?|lineno|lines?|ll?\.?|ln\.?|ranges?", re.IGNORECASE), LINE),
+    (re.compile(r"line (?:number|range)s?|lineno|lines?|ll?\.?|ln\.?|ranges?|zeilen?|lignes?|l[ií]neas?", re.I), LINE),
 )  # fmt: skip
 WORDS = "|".join(pattern.pattern for pattern, _ in _KINDS)
 # what may stand ahead of such a word, and between it and its colon

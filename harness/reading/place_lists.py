@@ -16,11 +16,15 @@ from harness.reading.line_ranges import (
 from harness.reading.path_names import is_fence, looks_like_path, mentioned_paths, path_of_line, quoted_paths
 from harness.reading.place_json import json_places
 from harness.reading.place_kinds import AHEAD, BEHIND, LINE, NAME, UNREAD, WORDS, Named, kind_of
+from harness.reading.place_words import means_whole, module_places, owned, plain_places, spoken_names, symbol
 
 LONGEST_LINE = 1000  # characters of a line that are looked at
 LONGEST = 200  # characters of a place that is kept although it is not understood
 
-_LEADING = re.compile(r"[ \t>]*(?:(?:[-*+•–]|\(?\d{1,3}[.)]|\*\*\d{1,3}[.)]?\*\*|\[[ xX]\]|#{1,6})[ \t]+)*")
+_LEADING = re.compile(
+    r"[ \t>]*(?:[^\w\s!-~\u00a0-\u02ff]+[ \t]*)?"  # a sign of print
+    r"(?:(?:[-*+•–]|\(?\d{1,3}[.)]|\*\*\d{1,3}[.)]?\*\*|\[[ xX]\]|#{1,6})[ \t]+)*"
+)
 _QUOTES = "*`_\"'"
 _PLACE = re.compile(
     rf"[({_QUOTES}]*{AHEAD}({WORDS})(?:\(s\)|\(es\))?{BEHIND}[{_QUOTES})]*"
@@ -56,7 +60,6 @@ _QUOTED_NAMES = re.compile(rf"{_NAME}(?:(?:,[ \t]*(?:and[ \t]+)?|[ \t]+(?:and|or
 _OF_CLASS = re.compile(
     r"[`*\"']*(\w+)(?:\([^()]*\))?[`*\"']*[ \t]+(?:of|in|from)[ \t]+(?:the[ \t]+)?class[ \t]+[`*\"']*(\w+)[`*\"']*"
 )
-_WIDE = str.maketrans("：，；（）", ":,;()")  # signs of a model that thinks in Chinese
 _TAGGED = re.compile(rf"(?:<\w+>[ \t]*)?<({WORDS}|file|path)>[ \t]*([^<>]*+)</\1>", re.IGNORECASE)
 _ATTRIBUTE = re.compile(
     rf"<({WORDS}|file)\b[^<>]*?\b(?:name|path|range)[ \t]*=[ \t]*[\"']([^\"'<>]+)[\"'][^<>]*>", re.I
@@ -68,7 +71,7 @@ def read_places(text: str) -> tuple[Named, ...]:
     if found := list(json_places(text, _read_line, _names)):
         return tuple(dict.fromkeys(found))
     reader, ending = _Reader(), Ending()
-    for line in _TAGS.sub("\n", text.translate(_WIDE)).split("\n"):
+    for line in _TAGS.sub("\n", plain_places(text)).split("\n"):
         if ending.over(line, bool(reader.places)):
             break
         reader.read(line[:LONGEST_LINE].rstrip())
@@ -152,6 +155,7 @@ class _Reader:
         self._path = behind or self._path
         self._kind = ""
         self._add(kind, rest)
+        self.places += [Named(self._path, NAME, name) for name in spoken_names(rest) if kind == LINE]
         return True
 
     def _read_path(self, body: str) -> bool:
@@ -171,6 +175,7 @@ class _Reader:
             self._add(NAME, of[1])
         behind = COLUMN.sub(r":\1", behind, count=1) if COLUMN.match(behind) else behind
         self._read_behind(behind.lstrip(_QUOTES + " \t,:#@[(-–—→>|"), body)
+        self.places += [Named(path, NAME, name) for name in spoken_names(behind)]
         return True
 
     def _read_behind(self, behind: str, body: str) -> None:
@@ -194,16 +199,20 @@ class _Reader:
         if self._kind:
             self._add(self._kind, body)
         elif not self._path or _REASON.fullmatch(body):
-            return
+            self.places += [Named(*found) for found in module_places(body) if not self._path]
+        elif means_whole(body):
+            self.places.append(Named(self._path, LINE, f"1-{10**7 - 1}"))
         elif number := numbered_line(body):
             self._add(LINE, number)
         elif _only_lines(body):
             self._add(LINE, body)
-        elif name := _with_lines(body):
-            self._add(NAME, name[0])
-            self._add(LINE, name[1])
+        elif found := _with_lines(body):
+            self._add(NAME, found[0])
+            self._add(LINE, found[1])
         elif not listed and _QUOTED_NAMES.fullmatch(body):
             self._add(NAME, body)
+        elif name := owned(body) or symbol(body):
+            self._add(NAME, name)
         elif listed or _single(body):
             single = _single(body)
             self.places.append(Named(self._path, NAME if single else UNREAD, single or body[:LONGEST]))

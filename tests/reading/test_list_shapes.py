@@ -36,6 +36,22 @@ ENGINE, RUN, STOP, LOAD = [4, 9], [5, 6], [8, 9], [12, 13]
         f"{A}\n{B}\n\nIssue: Another thing\n\ndocs/guide.md\n",
         json.dumps([[A], {"more": [B]}]),
         f"\u200b{A}\n{B}",
+        f"«{A}»\n“{B}”\n",
+        f"1. {A}：入口\n2. {B}：引擎\n",
+        f"{A}，{B}\n",
+        f"{A} 和 {B}\n",
+        f"・{A}\n・{B}\n",
+        f"✅ {A}\n✅ {B}\n",
+        f"1/2 {A}\n2/2 {B}\n",
+        f'<ul><li><a href="{A}">{A}</a></li><li><code>{B}</code></li></ul>',
+        "`src.app` and `src.core.engine`",
+        f"{A}?\n{B}!\n",
+        f"file1={A}\nfile2={B}\n",
+        "src/{app,core/engine}.py",
+        f"{A}\n{B}\n~~docs/guide.md~~\n",
+        f"{A}\n{B}\n\nNot needed: docs/guide.md\n",
+        f"1. {A}\n2. {B}\n\ndocs/guide.md is not relevant.\n",
+        f"- {A}: does not close the file\n- {B}: isn't called\n",
     ],
 )
 def test_a_list_of_files_is_read_as_it_is_meant(text):
@@ -44,8 +60,44 @@ def test_a_list_of_files_is_read_as_it_is_meant(text):
 
 
 @pytest.mark.parametrize(
+    "text",
+    [
+        f"### `{A}`\n\nIt starts docs/guide.md rendering.\n\n### `{B}`\n\nThe engine.\n",
+        f"{A}\n  - Why: it renders docs/guide.md now\n{B}\n",
+        f"{A}\n{B}\n\n### Explanation\n\nThe guide (docs/guide.md) says so.\n",
+    ],
+)
+def test_a_file_that_a_sentence_speaks_of_comes_behind_those_that_are_listed(text):
+    assert [resolve_path(name, PATHS) for name in read_file_names(text)] == [*BOTH, "docs/guide.md"]
+
+
+@pytest.mark.parametrize(
     ("text", "right"),
     [
+        (f"{B}\nstart_line: 30\nend_line: 32\n", [[30, 32]]),
+        (json.dumps({"file": B, "start_line": "30", "end_line": "32"}), [[30, 32]]),
+        (f'<location file="{B}" start="30" end="32"/>', [[30, 32]]),
+        (f'<location file="{B}" function="load" lines="30-32"/>', [LOAD, [30, 32]]),
+        (f"<x><file>{B}</file><start_line>30</start_line><end_line>32</end_line></x>", [[30, 32]]),
+        (f"{B}\n`run` method in the `Engine` class\n", [RUN]),
+        (f"{B}\n- the `run` method of `Engine`\n", [RUN]),
+        (f"{B}\n行号：30-32\n函数：load\n", [LOAD, [30, 32]]),
+        (f"{B}\n第30行到第32行\n", [[30, 32]]),
+        (f"{B}\nZeile 30\n", [[30, 30]]),
+        (f"{B}\nentire file\n", [[1, SOURCE.count("\n")]]),
+        (f"{B}\ntop-level: LIMIT\n", [[1, 1]]),
+        ("src.core.engine:30\n", [[30, 30]]),
+        ("src.core.engine.load\n", [LOAD]),
+        ("`src.core.engine.Engine.run`\n", [RUN]),
+        (f"The bug is in `{B}` at lines 30-32, in the `load` function.\n", [LOAD, [30, 32]]),
+        (f'File "{B}", line 30, in load\n', [LOAD, [30, 30]]),
+        (f"{B}\n@@ -30,3 +30,4 @@\n", [[30, 32]]),
+        (f"{B}\n30|# x\n31|# x\n", [[30, 31]]),
+        (f"📄 {B}\n🔧 function: load\n📍 line: 30\n", [LOAD, [30, 30]]),
+        (f"{B}\nlines 30/31/32\n", [[30, 32]]),
+        (f"[('{B}', 30), ('{B}', 40)]", [[30, 30], [40, 40]]),
+        (json.dumps([f"{B}::Engine.run", f"{B}:30"]), [RUN, [30, 30]]),
+        (f'{{"file": "{B}", "line": 30}}\n{{"file": "{B}", "line": 40}}\n', [[30, 30], [40, 40]]),
         (json.dumps({"locations": [{"path": B, "start_line": 30, "end_line": 40}]}), [[30, 40]]),
         (f"{B}\nsrc.core.engine.load\n", [LOAD]),
         (f"{B}\nengine.Engine.run\n", [RUN]),
@@ -69,7 +121,9 @@ def test_places_are_read_as_they_are_meant(text, right):
     assert found.unresolved == ()
 
 
-@pytest.mark.parametrize("text", ["method: run\n", "nothing.like.it\n", "第10行\n", "line: 9999\n"])
+@pytest.mark.parametrize(
+    "text", ["method: run\n", "nothing.like.it\n", "line: the last one\n", "symbol: gone\n", "line: 9999\n"]
+)
 def test_what_is_not_clear_leaves_a_trace(text):
     elements = parse_elements(SOURCE.encode(), "python")
     found = resolve_places(read_places(f"{B}\n{text}"), {B: SOURCE.count("\n")}, lambda _: elements)
