@@ -23,7 +23,7 @@ from harness.common.options import (
     show_table,
 )
 from harness.compare.cli import compare, show, table
-from harness.errors import HarnessError, InputError
+from harness.errors import INTERRUPTED, HarnessError, InputError
 from harness.exchange.cli import export_results, import_results
 from harness.packing.cli import pack
 from harness.pipeline.gate_cli import gate
@@ -46,8 +46,6 @@ app.command("export")(export_results)
 RequireOption = Annotated[
     list[str] | None, typer.Option("--require", help="The page says whether each checkpoint meets it; repeatable.")
 ]
-
-INTERRUPTED = 130  # what typer exits with after Ctrl-C
 
 
 @app.command()
@@ -242,16 +240,28 @@ def _interrupt(*_: object) -> None:
     signal.raise_signal(signal.SIGINT)
 
 
+def _say_interrupted() -> None:
+    typer.echo("harness: interrupted; the same command goes on from what is done", err=True)
+
+
 def main() -> None:
     """Run the command line; what this package raises on purpose becomes one line on stderr.
 
     Exit status 2 for input that the user must mend, 1 for a machine that failed. SIGTERM ends a run as Ctrl-C does.
     """
-    signal.signal(signal.SIGTERM, _interrupt)
-    set_up_log()
-    set_up_output()
     try:
+        if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
+            signal.signal(signal.SIGINT, signal.default_int_handler)  # what was set for the time of loading
+        signal.signal(signal.SIGTERM, _interrupt)
+        set_up_log()
+        set_up_output()
         app()
+    except (KeyboardInterrupt, RuntimeError) as error:
+        # typer heeds none while arguments are read; in the making of a class Python makes it a RuntimeError's cause
+        if KeyboardInterrupt not in (type(error), type(error.__cause__)):
+            raise
+        _say_interrupted()
+        sys.exit(INTERRUPTED)
     except HarnessError as error:
         typer.echo(f"harness: {one_line(error)}", err=True)
         sys.exit(2 if isinstance(error, InputError) else 1)
@@ -260,7 +270,7 @@ def main() -> None:
         sys.exit(2 if is_for_the_user(error) else 1)
     except SystemExit as error:
         if error.code == INTERRUPTED:
-            typer.echo("harness: interrupted; the same command goes on from what is done", err=True)
+            _say_interrupted()
         raise
 
 

@@ -1,5 +1,7 @@
 """The project's exceptions: one root, a few leaves that callers tell apart."""
 
+INTERRUPTED = 130  # exit status after Ctrl-C
+
 
 class HarnessError(Exception):
     """Root of every error that this package raises on purpose."""

@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -257,6 +258,54 @@ def test_help_of_removing_images_does_not_promise_that_all_go_without_being_aske
 def test_help_of_evaluate_says_where_the_report_lies() -> None:
     said = " ".join(harness("evaluate", "--help", COLUMNS="200").stdout.split())
     assert "report.json lies in its checkpoints/<name>/" in said
+
+
+INTERRUPT_AT = """
+import signal, sys
+
+class Interrupt:
+    def find_spec(self, name, *_):
+        if name == wanted:
+            HOW
+
+wanted = sys.argv.pop(1)
+sys.meta_path.insert(0, Interrupt())
+from harness.__main__ import main
+main()
+"""
+
+
+@pytest.mark.parametrize("how", ["signal.raise_signal(signal.SIGINT)", "raise KeyboardInterrupt"])
+@pytest.mark.parametrize(
+    ("module", "arguments"),
+    [
+        ("typer", ["--help"]),
+        ("harness.packing.cli", ["demo"]),
+        ("harness.pipeline.run", ["run", "RUN"]),
+        ("harness.config.schema", ["plan", "RUN"]),
+        ("harness.common.status", ["status", "RUN"]),
+    ],
+)
+def test_an_interrupt_while_python_loads_is_told_in_one_line(module, arguments, how, run_file) -> None:
+    """It was a traceback through the imports of the command line, whatever the command."""
+    command = [sys.executable, "-c", INTERRUPT_AT.replace("HOW", how), module]
+    command += [str(run_file()) if argument == "RUN" else argument for argument in arguments]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.stderr.startswith("harness: interrupted")
+    assert done.stderr.count("\n") == 1
+    assert abs(done.returncode) in (130, signal.SIGINT), "the shell calls both 130"
+
+
+def test_an_interrupt_in_the_making_of_a_class_is_none_of_the_class() -> None:
+    code = (
+        "import harness.cli as c\ndef app():\n  raise RuntimeError('__set_name__') from {cause}\nc.app = app\nc.main()"
+    )
+    done, other = (
+        subprocess.run([sys.executable, "-c", code.replace("{cause}", cause)], capture_output=True, text=True)
+        for cause in ("KeyboardInterrupt()", "None")
+    )
+    assert (done.returncode, done.stderr.count("\n"), done.stderr.count("interrupted")) == (130, 1, 1)
+    assert "RuntimeError: __set_name__" in other.stderr
 
 
 def test_an_interrupted_command_says_how_to_go_on() -> None:
