@@ -16,7 +16,7 @@ TOO_LONG = re.compile(
     r"|max_model_len|maximum model length"  # vLLM
     r"|maximum (?:allowed )?(?:prompt|input|sequence|allowed) length"  # xAI, SGLang and gateways
     r"|`inputs` (?:tokens|must have less)|`max_new_tokens` must be"  # TGI
-    r"|max_seq_len|max_num_tokens|session_len"  # TensorRT-LLM, LMDeploy
+    r"|max_seq_len|max_num_tokens|session_len|\bn_keep\b"  # TensorRT-LLM, LMDeploy, llama.cpp
     r"|token count.{0,20}exceeds the (?:maximum|limit)"  # Gemini, GitHub
     r"|tokens_limit_reached|token limit exceeded|exceeded model token limit"  # GitHub, Moonshot
     r"|(?:prompt|input) (?:is )?too long|too many tokens"  # Anthropic, Bedrock, Ollama, Cohere
@@ -25,6 +25,11 @@ TOO_LONG = re.compile(
     re.IGNORECASE,
 )
 KEY = re.compile(r"(?:invalid|incorrect|missing|no)[ _](?:x-)?api[ _-]?key|api key (?:not|is) (?:valid|invalid)", re.I)
+MODEL = re.compile(
+    r"(?:invalid|unknown) model\b|model not (?:exist|found)|not a valid model|no such model|model_not_found", re.I
+)
+THROTTLED = re.compile(r"throttl|wait before trying", re.IGNORECASE)  # Bedrock, which speaks of too many tokens then
+SPENT = re.compile(r"insufficient_quota", re.IGNORECASE)  # OpenAI: no waiting helps
 NO_TEMPLATE = re.compile(
     r"default chat template is no longer|provide a chat template|template not found|no chat[ _]template"
     r"|(?:not have|not define|without) a chat[ _]template|chat[ _]template is not (?:set|defined)|not support chat",
@@ -40,7 +45,7 @@ REFUSED = re.compile(
 FIELDS = ("param", "loc", "field", "parameter", "property", "argument")  # of an error: which field is meant
 MESSAGES = ("message", "msg", "error", "detail", "errors")  # fields that hold an error's words
 OVERFLOW_STATUSES = (200, 400, 413, 422, 500)
-TRANSIENT = (200, 408, 409, 425, 429)  # and every status from 500 on: the same question may fare better
+TRANSIENT = (200, 408, 409, 424, 425, 429)  # and every status from 500 on: the same question may fare better
 BUSY = (429, 503, 529)  # too many questions, whatever they are
 
 
@@ -49,6 +54,9 @@ def explain(
 ) -> HarnessError | ContextOverflow:
     """The exception for an error of the server at ``address``: Passing if the same question may fare better."""
     words, everything = words_of(body), " ".join(_texts(_value(body)))
+    said_so = f"{address} answered {status}: {words}"
+    if THROTTLED.search(everything):
+        return Passing(said_so, asked_wait(headers or {}), busy=True)
     if status in OVERFLOW_STATUSES and TOO_LONG.search(everything):
         return ContextOverflow(words)
     if status in (401, 403) or (status in (200, 400) and KEY.search(everything)):
@@ -56,11 +64,10 @@ def explain(
             f"{address} refuses the key: {words}; name the environment variable that holds it as the checkpoint's "
             "api_key_env"
         )
-    if status == 404:
+    if status == 404 or (status in (200, 400, 422) and MODEL.search(everything)):
         hint = "" if "/v1" in address else f"; an endpoint mostly ends in /v1: {address}/v1"
         return InputError(f"{address} does not know the model or the path: {words}{hint}")
-    said_so = f"{address} answered {status}: {words}"
-    if status in TRANSIENT or status >= 500:
+    if (status in TRANSIENT or status >= 500) and not SPENT.search(everything):
         return Passing(said_so, asked_wait(headers or {}), busy=status in BUSY)
     return InfrastructureError(said_so)
 
@@ -114,7 +121,13 @@ def error_in(value: Any) -> tuple[int, bytes] | None:
     choices = value.get("choices")
     first = choices[0] if isinstance(choices, list) and choices else None
     holder = first if isinstance(first, dict) and first.get("error") else value  # OpenRouter puts it into the choice
-    error = holder.get("error") or (value if value.get("object") == "error" or _says_no_more(value) else None)
+    error = holder.get("error")
+    if isinstance(error, dict) and not any(error.values()):  # one-api, beside an answer
+        error = None
+    ended = first.get("finish_reason") if isinstance(first, dict) else None
+    if isinstance(ended, dict) and ended.get("type") == "abort" and ended.get("message"):  # SGLang
+        error = {"message": ended["message"], "code": ended.get("status_code")}
+    error = error or (value if value.get("object") == "error" or _says_no_more(value) else None)
     if not error:
         return None
     code = str(error.get("code")) if isinstance(error, dict) else ""

@@ -14,7 +14,7 @@ from harness.core.interfaces import Answer
 from harness.model.called_tools import called_tools
 from harness.model.patience import Passing
 from harness.model.refusal import error_in, explain, words_of
-from harness.model.streamed import is_stream, joined
+from harness.model.streamed import is_stream, joined, without_comments
 
 TEXT_PARTS = ("text", "output_text", "refusal")  # kinds of the parts that are the answer itself
 THINKING_PARTS = ("thinking", "reasoning", "reasoning_text")  # kinds of the parts that are set apart from it
@@ -48,6 +48,7 @@ ENDS = {
 }
 # The server gave up, or was stopped: what it wrote until then is no answer of the model's.
 FAULTS = ("error", "network_error", "insufficient_system_resource", "abort", "aborted", "cancelled", "timeout")
+MALFORMED = "malformed_function_call"  # Gemini: the model's own, with nothing else
 KNOWN = {"stop", "length", "content_filter", *ENDS.values()}
 
 
@@ -57,10 +58,20 @@ class BadReply(Passing):
 
 def read_reply(address: str, body: bytes, max_tokens: int, seconds: float) -> Answer:
     """The answer in the body of a reply from ``address``, as `read_response`. Raises what an error in it means."""
-    value = read_json(body)
+    value = _bare(read_json(body))
     if refusal := error_in(value):
         raise explain(address, *refusal)
     return read_response(value, max_tokens, seconds)
+
+
+def _bare(value: Any) -> Any:
+    """A reply without what a gateway puts around it: a list of one, or an object that has the reply as a member."""
+    if isinstance(value, list) and len(value) == 1:
+        value = value[0]
+    if not isinstance(value, dict) or "choices" in value:
+        return value
+    members = (value.get(name) for name in ("data", "result", "response"))
+    return next((one for one in members if isinstance(one, dict) and "choices" in one), value)
 
 
 def read_json(body: bytes) -> Any:
@@ -68,7 +79,7 @@ def read_json(body: bytes) -> Any:
     if not body.strip():
         raise BadReply("the reply is empty")
     try:
-        return joined(body) if is_stream(body) else _load(body)
+        return joined(body) if is_stream(body) else _load(without_comments(body))
     except (ValueError, RecursionError) as error:
         what = "is a stream that is cut" if is_stream(body) else "is not JSON"
         raise BadReply(f"the reply {what} ({_short(words_of(body))})") from error
@@ -87,6 +98,9 @@ def read_response(value: Any, max_tokens: int, seconds: float) -> Answer:
     message = choice.get("message") or choice.get("delta")
     if not message and isinstance(choice.get("text"), str):
         message = {"content": choice["text"]}
+    end = read_end(choice.get("finish_reason") or choice.get("finishReason"))
+    if message is None and end in ("content_filter", MALFORMED):  # Gemini
+        message = {}
     if not isinstance(message, dict):
         raise BadReply("the reply's choice has no message")
     text, thinking = split_content(message.get("content"))
@@ -94,12 +108,22 @@ def read_response(value: Any, max_tokens: int, seconds: float) -> Answer:
     if not text and isinstance(message.get("refusal"), str):
         text = message["refusal"]
     usage = value.get("usage")
-    prompt_tokens, completion_tokens = (read_count(usage, name) for name in ("prompt_tokens", "completion_tokens"))
-    end = read_end(choice.get("finish_reason"))
+    prompt_tokens = read_count(usage, "prompt_tokens") or read_count(usage, "input_tokens")
+    completion_tokens = read_count(usage, "completion_tokens") or read_count(usage, "output_tokens")
+    end = "stop" if end == MALFORMED else end
     if end not in KNOWN and completion_tokens >= max_tokens:
         end = "length"
-    reasoning = thinking or read_reasoning(message.get("reasoning")) or read_reasoning(message.get("reasoning_content"))
+    apart = (read_reasoning(message.get(name)) for name in ("reasoning", "reasoning_content", "thinking"))
+    reasoning = thinking or next(filter(None, apart), "") or _details(message)
     return Answer(text, end, prompt_tokens, completion_tokens, round(seconds, 3), reasoning)
+
+
+def _details(message: dict[str, Any]) -> str:
+    """The thinking in lists of pieces beside the answer, as gateways pass it on."""
+    lists = (message.get(name) for name in ("reasoning_details", "thinking_blocks"))
+    pieces = next((found for found in lists if isinstance(found, list)), [])
+    texts = (one.get("text") or one.get("thinking") or one.get("summary") for one in pieces if isinstance(one, dict))
+    return "".join(text for text in texts if isinstance(text, str))
 
 
 def _first_choice(value: Any) -> dict[str, Any]:
@@ -159,6 +183,7 @@ def read_end(reason: Any) -> str:
     word = reason.lower() if isinstance(reason, str) else ""
     if word in FAULTS:
         raise BadReply(f"the server gave up on its answer ({word})")
+    word = word.partition(":")[0].strip() if word.startswith("content_filter") else word  # Gemini says which one
     return ENDS.get(word, word)
 
 

@@ -5,16 +5,25 @@ signs of life, is passed over.
 """
 
 import json
+import re
 from collections.abc import Iterator
 from typing import Any
 
+_DATA, _LINES = re.compile(rb"^[ \t]*data:", re.MULTILINE), re.compile(rb"\}\r?\n\{\"")
+_COMMENTS = re.compile(rb"\A(?:\s*:[^\n]*\n)+")
 BEGINNINGS = (b"data:", b"event:", b"id:", b"retry:", b":")
 PIECES = ("reasoning", "reasoning_content", "refusal")  # fields of a message that come in pieces of text
 
 
 def is_stream(body: bytes) -> bool:
-    """Whether a reply's body is a stream of events."""
-    return body.lstrip().startswith(BEGINNINGS)
+    """Whether a reply's body is a stream: of events, or of values of JSON, one a line."""
+    events = body.lstrip().startswith(BEGINNINGS) and _DATA.search(body)
+    return bool(events or _LINES.search(body))
+
+
+def without_comments(body: bytes) -> bytes:
+    """A body that is no stream without the signs of life ahead of it."""
+    return _COMMENTS.sub(b"", body)
 
 
 def joined(body: bytes) -> Any:
@@ -24,7 +33,7 @@ def joined(body: bytes) -> Any:
     for data in _events(body):
         ended = ended or data == "[DONE]"
         value = None if data in ("", "[DONE]") else json.loads(data)
-        if isinstance(value, dict) and value.get("error"):
+        if isinstance(value, dict) and (value.get("error") or value.get("object") == "error"):
             return value
         chunks += [value] if isinstance(value, dict) else []
     choices = [choice for chunk in chunks for choice in _list(chunk.get("choices")) if _is_first(choice)]
@@ -40,7 +49,9 @@ def _events(body: bytes) -> Iterator[str]:
     """The data of each event."""
     lines: list[str] = []
     for line in (*body.decode("utf-8", "replace").replace("\r\n", "\n").replace("\r", "\n").split("\n"), ""):
-        if line.startswith("data:"):
+        if line.startswith("{"):
+            yield line
+        elif line.startswith("data:"):
             lines.append(line.removeprefix("data:").strip())
         elif not line.strip() and lines:
             yield "\n".join(lines)
@@ -62,7 +73,10 @@ def _message(choices: list[dict[str, Any]]) -> dict[str, Any]:
     calls: dict[int, dict[str, Any]] = {}
     for choice in choices:
         sent = choice.get("delta")
+        whole = choice.get("message")
         delta: dict[str, Any] = sent if isinstance(sent, dict) else {"content": choice.get("text")}
+        if not isinstance(sent, dict) and isinstance(whole, dict):  # each time all that was said by then
+            delta, content, texts = whole, [], {}
         said = delta.get("content")
         content += said if isinstance(said, list) else [{"type": "text", "text": said}] if said else []
         for name in PIECES:
