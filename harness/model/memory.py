@@ -5,7 +5,7 @@ from pathlib import Path
 
 from harness.errors import InputError
 from harness.model.checkpoint import argument
-from harness.model.orphans import PROC, living
+from harness.model.supervisor import PROC, living
 
 GIB = 1 << 30
 UTILIZATION = 0.92  # vLLM's own default of --gpu-memory-utilization, which on the CPU means the machine's memory

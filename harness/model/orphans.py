@@ -11,9 +11,9 @@ import os
 import signal
 from pathlib import Path
 
-log = logging.getLogger(__name__)
+from harness.model.supervisor import PROC, living, remove, shared_memory, status_of
 
-PROC = Path("/proc")
+log = logging.getLogger(__name__)
 
 
 def note_server(note: Path, leader: int) -> None:
@@ -41,7 +41,7 @@ def reap_servers(folder: Path) -> int:
             leader = owner = None  # torn by the death of its writer
         if owner is not None and owner == _identity(owner["pid"]):
             continue
-        if leader is not None and _end_session(leader):
+        if leader is not None and _end_noted(leader):
             log.warning("ended a model server that a killed run left (%s)", note.name)
             reaped += 1
         forget_server(note)
@@ -54,44 +54,38 @@ def end_group(leader: int) -> None:
         os.killpg(leader, signal.SIGKILL)
 
 
-def _end_session(leader: dict[str, int | str]) -> bool:
-    """End the session; without its leader, only members that call themselves vLLM, should the id be another's now."""
+def end_session(leader: int) -> None:
+    """SIGKILL to all that is left of a session, whose shared memory goes with it."""
+    shared = shared_memory(leader)
+    end_group(leader)
+    remove(shared)
+
+
+def _end_noted(leader: dict[str, int | str]) -> bool:
+    """End the session; without its leader, only living that call themselves vLLM, should the id be another's now."""
     session = int(leader["pid"])
     now = _identity(session)
     if now == leader:
-        end_group(session)
+        end_session(session)
         return True
     if now["started"] or now["boot"] != leader["boot"]:
         return False
     left = [pid for pid in living(session) if _is_vllm(pid)]
+    shared = shared_memory(session) if left else set()
     for pid in left:
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
+    remove(shared)
     return bool(left)
 
 
 def _identity(pid: int) -> dict[str, int | str]:
     """What identifies a process for ever: id, start time in ticks since boot (0: none there), and the boot."""
-    fields = _status(pid)
+    fields = status_of(pid)
     with contextlib.suppress(OSError):
         boot = (PROC / "sys/kernel/random/boot_id").read_text().strip()
         return {"pid": pid, "started": int(fields[19]) if fields else 0, "boot": boot}
     return {"pid": pid, "started": 0, "boot": ""}
-
-
-def living(session: int) -> list[int]:
-    """Processes of a session that still run, its leader included."""
-    pids = [int(entry.name) for entry in PROC.iterdir() if entry.name.isdigit()]
-    status = {pid: fields for pid in pids if (fields := _status(pid))}
-    return [pid for pid, fields in status.items() if int(fields[3]) == session and fields[0] not in "ZX"]
-
-
-def _status(pid: int) -> list[str]:
-    """Fields of /proc/PID/stat from the third on; empty if there is no such process."""
-    try:
-        return (PROC / str(pid) / "stat").read_text().rpartition(")")[2].split()
-    except OSError:
-        return []
 
 
 def _is_vllm(pid: int) -> bool:

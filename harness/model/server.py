@@ -19,7 +19,7 @@ from harness.model.checkpoint import argument, check_arguments, check_checkpoint
 from harness.model.connection import Connection, RequestError, connect
 from harness.model.devices import VISIBLE
 from harness.model.memory import resident_bytes
-from harness.model.orphans import end_group, forget_server, living, note_server
+from harness.model.orphans import end_group, end_session, forget_server, note_server
 from harness.model.port import HOST, HeldPort
 from harness.model.server_log import cache_hits, find_reason, last_line
 from harness.model.serving_places import Spot
@@ -166,9 +166,9 @@ class VllmServer:
 
     async def _watch(self, process: asyncio.subprocess.Process) -> None:
         await process.wait()
-        end_group(process.pid)  # if the supervisor itself was killed, the server is still there
+        end_session(process.pid)  # if the supervisor itself was killed, the server is still there
         for _ in range(int(STOP_SECONDS / EXIT_POLL_SECONDS)):  # a killed process takes a moment to give up its memory
-            if not living(process.pid):
+            if not supervisor.living(process.pid):
                 break
             await asyncio.sleep(EXIT_POLL_SECONDS)
         forget_server(self._note)

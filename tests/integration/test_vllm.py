@@ -19,8 +19,8 @@ from harness.miniature.checkpoints import write_random_checkpoint
 from harness.model import checkpoint as checks
 from harness.model import served, server
 from harness.model.client import open_model
-from harness.model.orphans import living
 from harness.model.server import VllmServer
+from harness.model.supervisor import living, shared_memory
 
 pytestmark = pytest.mark.vllm
 
@@ -62,11 +62,6 @@ def engine_of(leader: int) -> int:
     """vLLM's engine process in a server's session, by the name that it gives itself."""
     [engine] = [pid for pid in living(leader) if b"VLLM::EngineCore" in Path(f"/proc/{pid}/cmdline").read_bytes()]
     return engine
-
-
-def shared_memory() -> set[Path]:
-    """vLLM's shared memory between its processes, large and easily left behind."""
-    return set(Path("/dev/shm").glob("psm_*"))
 
 
 async def test_a_checkpoint_is_served_asked_and_resumed_without_a_server(checkpoint, journal, tmp_path, caplog):
@@ -154,12 +149,13 @@ async def test_a_killed_engine_ends_the_wait(journal, tmp_path, monkeypatch):
     monkeypatch.setattr(served, "STARTS", 1)
     write_random_checkpoint(tmp_path / "checkpoint", seed=2, chat_template=False)
     config = CheckpointConfig(name="tiny", path=tmp_path / "checkpoint")
-    shared = shared_memory()
     async with open_model(config, SERVING, 4, tmp_path, journal) as model:
         answer = await model.answer("why?", Sampling(max_tokens=4), 0)
         assert answer.prompt_tokens == await model.count_tokens("why?") == 4
         leader = leader_of(tmp_path)
         engine = engine_of(leader)
+        shared = shared_memory(leader)
+        assert shared
         os.kill(engine, signal.SIGSTOP)  # else a random model may well end its answer first
         waiting = asyncio.create_task(model.answer("why?", Sampling(max_tokens=4), 1))
         await asyncio.sleep(1)
@@ -168,7 +164,7 @@ async def test_a_killed_engine_ends_the_wait(journal, tmp_path, monkeypatch):
         with pytest.raises(ServerError, match="died without a word of its own"):
             await asyncio.wait_for(waiting, 60)
         assert living(leader) == []
-    assert shared_memory() <= shared
+    assert not [path for path in shared if path.exists()]
     assert len(journal) == 2  # the first question's prompt and answer
 
 

@@ -18,14 +18,15 @@ from harness.config.serving_keys import ServingConfig
 from harness.core.interfaces import Sampling
 from harness.errors import InputError, ServerError
 from harness.miniature.checkpoints import write_random_checkpoint
-from harness.model import server
+from harness.model import server, supervisor
 from harness.model.checkpoint import serves_on_cpu
 from harness.model.client import open_model
-from harness.model.orphans import living, note_server, reap_servers
+from harness.model.orphans import end_session, note_server, reap_servers
 from harness.model.port import HeldPort
 from harness.model.server import VllmServer
 from harness.model.server_log import find_reason
 from harness.model.serving_places import Spot
+from harness.model.supervisor import living, shared_memory
 
 STUB = Path(__file__).with_name("stub_server")
 OWNER = """
@@ -334,3 +335,36 @@ async def test_the_batch_invariant_mode_is_vllms_own_and_part_of_the_revision(ch
     said = [line for line in (tmp_path / "tiny.server.log").read_text().splitlines() if line.startswith("batch inv")]
     assert said == ["batch invariant: None", "batch invariant: 1"]
     assert len(set(revisions)) == 2
+
+
+SHARING = """
+import os, signal, sys, time
+from multiprocessing import resource_tracker, shared_memory
+memory = shared_memory.SharedMemory(create=True, size=1 << 20)
+resource_tracker.unregister(memory._name, "shared_memory")  # as when the tracker dies with the rest
+time.sleep(float(sys.argv[1]))
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+@pytest.mark.parametrize("how", ["it dies", "it is stopped", "its supervisor is killed"])
+def test_a_servers_shared_memory_goes_with_it(tmp_path, how):
+    """160 MB stayed for each engine that was killed on a busy machine."""
+    script = tmp_path / "sharing.py"
+    script.write_text(SHARING)
+    command = [sys.executable, "-I", supervisor.__file__, str(os.getpid()), "5", sys.executable, str(script)]
+    seconds = "3" if how == "it dies" else "600"
+    with subprocess.Popen([*command, seconds], stdin=subprocess.PIPE, start_new_session=True) as leader:
+        end = time.monotonic() + 20
+        while not (shared := shared_memory(leader.pid)):
+            assert time.monotonic() < end
+            time.sleep(0.05)
+        if how == "it is stopped":
+            leader.terminate()
+        elif how == "its supervisor is killed":
+            leader.kill()
+            leader.wait()
+            end_session(leader.pid)
+        leader.wait(timeout=20)
+    assert gone(leader.pid)
+    assert not [path for path in shared if path.exists()]
