@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
+from typing import Self
 
 from harness.common.journal import Journal
 from harness.common.run_folder import RunFolder
@@ -30,6 +31,7 @@ from harness.pipeline.work import Work
 from harness.report.write import Result
 
 ATTEMPTS_UNDER_WAY = 64  # at least, per server; bounds how many prompts are held at a time
+ATTEMPTS_STARTING = 32  # that have not asked anything yet: more than there are threads for them
 PREPARING = 1.25  # attempts for each request that a server takes: some are being prepared or read meanwhile
 
 log = logging.getLogger(__name__)
@@ -103,6 +105,30 @@ def attempts_under_way(concurrency: int) -> int:
     return max(ATTEMPTS_UNDER_WAY, math.ceil(PREPARING * concurrency))
 
 
+class Start:
+    """The beginning of an attempt, up to its first question: a turn that is given back once, at the end at the latest.
+
+    Without turns, all attempts would list and rank their files before the first of them asks anything.
+    """
+
+    def __init__(self, turns: asyncio.Semaphore) -> None:
+        self._turns = turns
+        self._over = False
+
+    async def __aenter__(self) -> Self:
+        await self._turns.acquire()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self.over()
+
+    def over(self) -> None:
+        """Let the next attempt begin."""
+        if not self._over:
+            self._over = True
+            self._turns.release()
+
+
 @dataclass(frozen=True)
 class CheckpointTask:
     """One checkpoint's attempts."""
@@ -111,6 +137,7 @@ class CheckpointTask:
     checkpoint: CheckpointConfig
     metrics: dict[str, float]  # of its packing
     bound: asyncio.Semaphore  # of the attempts that are under way
+    starting: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(ATTEMPTS_STARTING))
 
     async def ask_all(self, model: JournaledModel | RecordedModel) -> None:
         """Ask for every attempt as the run's pace allows it; each one's tests start as soon as it is answered."""
@@ -131,8 +158,8 @@ class CheckpointTask:
     async def _attempt(self, model: JournaledModel | RecordedModel, instance: Instance, condition: Condition) -> None:
         name, ahead = self.checkpoint.name, self.shared.ahead
         snapshot = self.shared.snapshots[instance.instance_id]
-        async with self.bound:
-            work = Work()
+        async with self.bound, Start(self.starting) as start:
+            work = Work(start.over)
             try:
                 key = await self.shared.kept.key(model, instance, condition, snapshot)
                 if key and (kept := await asyncio.to_thread(self.shared.kept.find, key)):

@@ -4,7 +4,7 @@ Answers, verdicts and what scripts did carry `known`: whether they were found in
 in the display only if all of them are.
 """
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Protocol, TypeVar
 
@@ -38,7 +38,9 @@ class Asked:
 class Work:
     """One piece of work: known as long as everything that it needed was."""
 
-    def __init__(self) -> None:
+    def __init__(self, begun: Callable[[], object] = lambda: None) -> None:
+        """``begun`` is called with every question to the model, before it is asked."""
+        self.begun = begun
         self.known = True
         self._asked: dict[Asked, Answer] = {}
         self.whole = True  # nothing of it failed
@@ -90,6 +92,7 @@ class _Asking:
         self._work = work
 
     async def answer(self, prompt: str, sampling: Sampling, index: int) -> Answer:
+        self._work.begun()
         answer = await self._work.of(self._model.answer(prompt, sampling, index))
         self._work.note(Asked(prompt.stage if isinstance(prompt, Prompt) else "", index, answer.key), answer)
         return answer
