@@ -38,15 +38,18 @@ def find_reason(log: Path, start: int = 0) -> str:
 
 
 def last_line(log: Path, start: int = 0) -> str:
-    """The last line of a log after its byte ``start``, bars that are drawn again and again among them."""
+    """The last line of a log after its byte ``start``, bars that are drawn again and again among them.
+
+    Indented lines are left out: they belong to what stands before them, such as the source of a Python warning.
+    """
     lines = re.split(r"[\r\n]+", _latest(log, start).decode("utf-8", "replace"))
-    return next((line.strip() for line in map(_plain, reversed(lines)) if line.strip()), "")
+    return next((line.rstrip() for line in map(_plain, reversed(lines)) if line and not line[0].isspace()), "")
 
 
 def cache_hits(log: Path, start: int = 0) -> float | None:
     """Share of prompt tokens that the prefix cache held, as the server said it last; None if it did not lately."""
     found = CACHE_HITS.findall(_latest(log, start))
-    return float(found[-1]) / 100 if found else None
+    return round(float(found[-1]) / 100, 3) if found else None
 
 
 def _latest(log: Path, start: int) -> bytes:

@@ -64,12 +64,29 @@ def engine_of(leader: int) -> int:
     return engine
 
 
+async def said_at_the_start(model) -> set[str]:
+    """The lines of its log that a server was seen to say last while it started."""
+    said = set()
+    async with asyncio.timeout(300):
+        while not model.activity().starts:
+            if (activity := model.activity()).detail:
+                assert activity.doing == "starting vLLM"
+                said.add(activity.detail)
+            await asyncio.sleep(0.1)
+    assert len(said) > 1
+    return said
+
+
 async def test_a_checkpoint_is_served_asked_and_resumed_without_a_server(checkpoint, journal, tmp_path, caplog):
     prompts = ["def total(values):\n    return sum(values)\n", "<eos> 漢字 🙂\t" * 40]
     greedy = Sampling(temperature=0.0, max_tokens=8)
     async with open_model(checkpoint, SERVING, 8, tmp_path, journal) as model:
         counts = [await model.count_tokens(prompt) for prompt in prompts]
+        watching = asyncio.create_task(said_at_the_start(model))
         answers = [await model.answer(prompt, greedy, 0) for prompt in prompts]
+        assert all(line and "\x1b" not in line for line in await watching), "the server's log says what it is at"
+        assert len(model.activity().starts) == 1
+        assert model.part("tiny").totals["completion_tokens"] == sum(answer.completion_tokens for answer in answers)
         sampled = await asyncio.gather(*(model.answer(prompts[0], Sampling(max_tokens=8), index) for index in range(4)))
         full = greedy.model_copy(update={"max_tokens": 8192 - counts[0]})
         filled = await model.answer(prompts[0], full, 0)
