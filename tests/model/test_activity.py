@@ -132,7 +132,7 @@ def test_a_log_says_what_it_said_last(tmp_path):
     log.write_bytes(
         old + b"(EngineCore pid=7) INFO 11-23 21:38:11 [l.py:1] Loading 1/3\rLoading 2/3\r\n  if value:\n\n"
     )
-    assert last_line(log) == "Load 2/3"
+    assert last_line(log) == "Loading 2/3"
     assert cache_hits(log) == pytest.approx(0.9)
     assert cache_hits(log, len(old)) is None, "of an earlier start"
     assert last_line(log, log.stat().st_size) == ""
