@@ -24,7 +24,9 @@ _HEADER = re.compile(r"(?:index [0-9a-f]+\.\.|(?:new|deleted) file mode|old mode
 _MARKED = re.compile(r"@@[ \t]*-\d+(?:,\d+)?[ \t]+\+\d+(?:,\d+)?[ \t]*@@.*")  # a hunk's header that is nothing else
 _FENCE = re.compile(r"[ \t]*(?:```+|~~~+)[ \t]*(?:u?diff|patch)\b.*", re.IGNORECASE)
 _SIGN = re.compile(r"^[ \t]*+(?:diff |---|@@|```|~~~)|@@\\|\\n@@", re.MULTILINE)  # without one a text has no diff
-_PACKED = re.compile(r"@@ -\d+(?:,\d+)? \+\d+(?:,\d+)? @@[^\"\\]{0,200}\\{1,4}n")  # within a string of JSON
+_PACKED = re.compile(
+    r"@@ -\d+(?:,\d+)? \+\d+(?:,\d+)? @@[^\"\\]{0,200}\\{1,4}n|\"@@[^\"\\]{0,200}\\{1,4}n[-+ ]"
+)  # in JSON
 _OUTSIDE = re.compile(r"@@|diff |Index:|\*\*\*|---|\+\+\+|</?\w[^<>]*>|[A-Z]+$")  # never a line that lacks its sign
 AHEAD = 20  # lines without a sign that may stand ahead of a hunk's first change
 
@@ -110,7 +112,7 @@ def _lines(text: str) -> list[str]:
     """The lines of an answer, or of the diffs in strings of JSON, without what indents all of a diff."""
     lines = text.split("\n")
     if _PACKED.search(text) and not any(_OLD.match(line) or _MARKED.fullmatch(line) for line in lines):
-        lines = unpacked(text, _PACKED).split("\n")
+        lines = unpacked(text, _PACKED, "```diff\n{}\n```").split("\n")
     first = next((line for line in lines if _INDENTED.match(line)), "")
     indent = first[: len(first) - len(first.lstrip())]
     return [line.removeprefix(indent) for line in lines] if indent else lines

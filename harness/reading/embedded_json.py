@@ -24,16 +24,24 @@ def embedded_json(text: str, openings: Iterable[str]) -> Any:
         return None
 
 
-def unpacked(text: str, sign: re.Pattern[str], depth: int = 0) -> str:
+def unpacked(text: str, sign: re.Pattern[str], around: str = "{}", depth: int = 0) -> str:
     """The texts that stand in strings of JSON, such as a call's parameter, and hold ``sign``; without any, the text.
 
-    Paths that stand in strings beside them are kept, too. A string may hold JSON again.
+    Paths that stand in strings beside them are kept, too. A string may hold JSON again. ``around`` is put around each
+    text, in the place of its braces.
     """
     if depth > DEEPEST or not sign.search(text):
         return text
-    strings = [found[0] for found in _STRING.finditer(text) if sign.search(found[0]) or looks_like_path(found[0][1:-1])]
-    found = [unpacked(_decoded(string), sign, depth + 1) for string in strings]
-    return "\n".join(filter(None, found)) if any(map(sign.search, strings)) else text
+    found: list[str] = []
+    for string in _STRING.findall(text):
+        if sign.search(string):
+            inner = _decoded(string)
+            found.append(
+                unpacked(inner, sign, around, depth + 1) if sign.search(inner) else around.replace("{}", inner)
+            )
+        elif looks_like_path(string[1:-1]):
+            found.append(string[1:-1])
+    return "\n".join(filter(None, found)) if any(map(sign.search, _STRING.findall(text))) else text
 
 
 def _decoded(string: str) -> str:

@@ -36,7 +36,11 @@ _MARKUP = re.compile(r"</?[A-Za-z_][^<>]*>|\\(?:boxed|text|texttt)\{|(?<=[\w.])\
 _FULL_STOP = re.compile(r"(?<=\w)[.?!]+[ \t]*$")
 _STRUCK = re.compile(r"~~[^~]+~~")  # taken back
 _BRACED = re.compile(r"([\w./-]*)\{([\w./-]+(?:,[ \t]*[\w./-]+)+)\}([\w./-]*)")  # as a shell writes several names
-_DENIED = re.compile(r"\b(?:not|no need|unrelated|irrelevant|exclud\w+|ignor\w+|unaffected)\b|n['’]t\b", re.IGNORECASE)
+_DENIED = re.compile(
+    r"\b(?:not (?:\w+ )?(?:needed|relevant|related|affected|required|changed?|included)|no (?:need|change)|unrelated"
+    r"|irrelevant|excluded?|ignored?|unaffected|skip(?:ped)?)\b",
+    re.IGNORECASE,
+)
 _DENIED_BEHIND = re.compile(
     r"[`*\"']*[ \t]+(?:is|are|does|do|seems?)(?:(?: not|n['’]t)? (?:be )?(?:irrelevant|unrelated|unaffected)"
     r"|(?: not|n['’]t) (?:\w+ )?(?:relevant|related|needed|involved|affected|change))",
@@ -93,7 +97,7 @@ def _names(lines: list[str], listed: bool) -> list[str]:
     spoken = [(line, names) for line, names in kept if _is_sentence(line, names)]
     own = [(line, names) for line, names in kept if not _is_sentence(line, names)]
     if not any(names for _, names in own):
-        return [name for _, names in kept or found for name in names]
+        return [name for _, names in spoken or found for name in names]
     return [name for line, names in own for name in names or _unread(line, listed)] + [
         name for _, names in spoken for name in names
     ]

@@ -22,7 +22,8 @@ from harness.reading.call_keys import (
 )
 from harness.reading.call_values import called
 
-_KEYS = pattern(*PATH, *OLD, *NEW, *CONTENT, *LINES, *EVERYWHERE, "command", "insert_text")
+EDITS = ("edits", "replacements")  # parameters that hold several edits
+_KEYS = pattern(*PATH, *OLD, *NEW, *CONTENT, *LINES, *EVERYWHERE, *EDITS, "command", "insert_text")
 _NAMES = (
     r"function=[\w.]+|invoke\b[^<>]{0,200}|str_replace(?:_editor|_based_edit_tool)?|search_replace|search_and_replace"
     r"|(?:edit|replace|create|change|code_change|modification|update)(?:_in)?(?:_file)?|write(?:_to)?(?:_file)|file_edit"
@@ -102,9 +103,16 @@ def _tagged(text: str) -> list[tuple[dict[str, Any], bool]]:
         end = text.find(f"</{name}>", found.end())
         body = text[found.end() : end if end >= 0 else len(text)]
         named = _ATTRIBUTE.search(found[0])
-        calls.append(({**({named[1]: named[2]} if named else {}), **_parameters(body)}, end >= 0))
+        call = {**({named[1]: named[2]} if named else {}), **_parameters(body)}
+        calls += [(one, end >= 0) for one in _several(call) or [call]]
         position = end + 1 if end >= 0 else len(text)
     return calls
+
+
+def _several(call: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The calls that one parameter holds as JSON, each of the file that the call names."""
+    path, edits = first(call, PATH), first(call, EDITS)
+    return called(f'{{"path": {json.dumps(path)}, "edits": {edits}}}', cut=False) if path and edits else []
 
 
 def _parameters(body: str) -> dict[str, Any]:
@@ -130,6 +138,8 @@ def _parameters(body: str) -> dict[str, Any]:
         if found[0].startswith("<parameter"):
             end = min(end, nearest[""])
         value = body[position:end]
+        if found[1].lower() in EDITS and value.lstrip()[:1] not in ("[", "{"):
+            continue  # tags within, and no JSON
         parameters[found[1]] = _trimmed(_LEFT.sub("\n", value) if end == len(body) else value)
         position = end
     return parameters

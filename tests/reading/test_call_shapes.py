@@ -58,6 +58,11 @@ SHAPES = [
     f"```bash\ncat > {P} << 'EOF'\n{FIXED}EOF\n```\n",
     f'In `{P}`:\n\n```bash\n$ cat <<"PY" >{P}\n{FIXED}PY\n```\n',
     f"$ tee {P} <<'EOF' >/dev/null\n{FIXED}EOF\n",
+    f'<invoke name="MultiEdit"><parameter name="file_path">{P}</parameter><parameter name="edits">'
+    f"{json.dumps([{'old_string': OLD, 'new_string': NEW}])}</parameter></invoke>",
+    f'<edit_file path="{P}"><edits><old_text line=10>\n{OLD}</old_text>'
+    f"<new_text>\n{NEW}</new_text></edits></edit_file>",
+    json.dumps({"operation": {"type": "update_file", "path": P, "diff": f"@@\n-{OLD}+{NEW}"}}),
     f"{ANSWER[:-1]}<|im_end|>\n{P}\n{HIGHER}",
     f"{DIFF[:-1]}<|eot_id|>\n--- a/setup.py\n+++ b/setup.py\n@@ -1 +1 @@\n-x = 1\n+x = 2\n",
 ]

@@ -51,6 +51,7 @@ ENGINE, RUN, STOP, LOAD = [4, 9], [5, 6], [8, 9], [12, 13]
         f"{A}\n{B}\n~~docs/guide.md~~\n",
         f"{A}\n{B}\n\nNot needed: docs/guide.md\n",
         f"1. {A}\n2. {B}\n\ndocs/guide.md is not relevant.\n",
+        f"I would not change anything but {A} and {B}.",
         f"- {A}: does not close the file\n- {B}: isn't called\n",
     ],
 )
