@@ -95,6 +95,7 @@ class Progress:
                 self._probes[name] = lambda: last
                 if not last.totals:
                     del self._probes[name]
+                self._parts = tuple(part for part in self._parts if part.name != name)
 
     @contextmanager
     def doing(self, what: str) -> Iterator[None]:
@@ -118,14 +119,15 @@ class Progress:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._exit.close()
         self._ended.set()
         self._watching.join()
+        state = self.look()
+        self._exit.close()
         if self._live is None:
             self._write_line(last=True, failed=error is not None)
         self._live = None
         if self._events:
-            self._events.end(self.look(), error)
+            self._events.end(state, error)
 
     def look(self) -> State:
         """How all of it stands now."""

@@ -124,8 +124,9 @@ def _run(config: RunConfig, named: Named, pace: Pace, html: bool, opened: Opened
                 results = run_async(run.all())
             with progress.doing("writing the tables"):
                 rows = records.write_all(results, run.facts())
-        with progress.doing("writing the page"):
-            records.write_page()
+        if html:
+            with progress.doing("writing the page"):
+                records.write_page()
         return rows
 
 

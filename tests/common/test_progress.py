@@ -309,6 +309,8 @@ with Progress() as progress:
         logging.warning("something odd")
         print("TABLE")
         stage.add(3)
+    with progress.doing("the end"):
+        pass
 assert logging.getLogger().handlers[0].stream is before
 assert sys.stderr is before
 """
@@ -341,6 +343,7 @@ def test_live_on_a_terminal_with_log_lines_above_and_stdout_untouched() -> None:
     assert "flask-1" in plain
     assert "LOG something odd" in plain
     assert plain.rindex("3/3") > plain.index("LOG something odd")
+    assert "the end" not in plain, "the last picture shows nothing that is over"
     assert "\x1b[?25h" in shown, "the cursor is shown again"
 
 
