@@ -53,8 +53,7 @@ class Progress:
         self._clock = clock
         self._began = clock()
         self._stages: list[Stage] = []
-        self._passing: list[Stage] = []  # of them, those that are shown for a while
-        self._passed: list[Stage] = []  # of these, those that are over
+        self._passed: list[Stage] = []  # of them, those that are over
         self._probes: dict[str, Callable[[], Part]] = {}
         self._parts: tuple[Part, ...] = ()  # as they were at the latest look
         self._lock = threading.Lock()
@@ -74,7 +73,6 @@ class Progress:
     def passing(self, name: str, total: int = 0) -> Iterator[Stage]:
         """A stage for the length of the block; it is shown after it until there is another one."""
         stage = self.stage(name, total)
-        self._passing.append(stage)
         yield stage
         with self._lock:
             self._passed.append(stage)
@@ -98,10 +96,10 @@ class Progress:
                 self._parts = tuple(part for part in self._parts if part.name != name)
 
     @contextmanager
-    def doing(self, what: str) -> Iterator[None]:
-        """Show what the work as a whole is at, for the length of the block."""
+    def doing(self, what: str, detail: Callable[[], str] = str) -> Iterator[None]:
+        """Show what the work as a whole is at, for the length of the block; ``detail`` says how far it is."""
         began = self._clock()
-        with self.watching("now", lambda: Part("now", doing=what, seconds=self._clock() - began)):
+        with self.watching("now", lambda: Part("now", "", what, self._clock() - began, detail())):
             self.look()
             yield
 
@@ -124,7 +122,7 @@ class Progress:
         state = self.look()
         self._exit.close()
         if self._live is None:
-            self._write_line(last=True, failed=error is not None)
+            self._write_line(last=True)
         self._live = None
         if self._events:
             self._events.end(state, error)
@@ -162,16 +160,15 @@ class Progress:
         if self._live is None:
             self._write_line(last=False)
 
-    def _write_line(self, last: bool, failed: bool = False) -> None:
+    def _write_line(self, last: bool) -> None:
         with self._lock:
             now = self._clock()
             since = now - self._last_time
             if not last and since < max(self._interval, min((now - self._began) * PLAIN_SHARE, ALIVE_LINES)):
                 return
-            begun = len(self._stages) > len(self._passing)
-            if not begun and (failed or not last) and now - self._began < self._interval:
-                return  # what is refused at once is told in one line
             state = self._state()
+            if not state.stages and now - self._began < self._interval:
+                return  # what is refused at once is told in one line
             line = " | ".join(filter(None, (*map(stage_words, state.stages), *map(part_words, state.parts))))
             if line and (state.moved() != self._last_moved or since >= ALIVE_LINES):
                 self._stream.write(f"{time.strftime('%H:%M:%S')} {line}\n")

@@ -2,12 +2,10 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from functools import partial
 
 from harness.common.collect import collect
 from harness.common.paths import cache_folder
 from harness.common.progress import Progress
-from harness.common.stage import Stage
 from harness.core.instance import Instance
 from harness.core.interfaces import Repository, Snapshot
 from harness.images.git_copy import ImageFinder
@@ -30,13 +28,20 @@ def open_snapshots(
         with ImageFinder(images) as finder:
             own = ImageRepository(cache_folder() / "images", finder)
             repository = opened.enter_context(open_repository(cache_folder(), own))
-            with progress.passing("base states", len(order)) as stage:
-                found = collect(order, partial(_opened, repository, stage))
+            opening = _Opening(repository)
+            with progress.doing("opening base states", lambda: f"{opening.done} of {len(order)}"):
+                found = collect(order, opening.of)
         yield {instance.instance_id: found[instance.instance_id] for instance in instances}
 
 
-def _opened(repository: Repository, stage: Stage, instance: Instance) -> Snapshot:
-    with stage.running(instance.instance_id):
-        snapshot = repository.snapshot(instance)
-    stage.add()
-    return snapshot
+class _Opening:
+    """Opens base states, and knows how many by now."""
+
+    def __init__(self, repository: Repository) -> None:
+        self.done = 0
+        self._repository = repository
+
+    def of(self, instance: Instance) -> Snapshot:
+        snapshot = self._repository.snapshot(instance)
+        self.done += 1
+        return snapshot

@@ -264,26 +264,10 @@ def test_a_start_that_is_soon_over_takes_no_line(clock: Clock) -> None:
         assert lines_of(stream) == ["now: checking for 6s"]
 
 
-def test_what_is_refused_while_it_is_prepared_takes_no_line(clock: Clock) -> None:
-    stream = io.StringIO()
-
-    def refuse() -> None:
-        with Progress(stream, clock=clock) as progress, progress.passing("base states", 2) as stage:
-            stage.add()
-            raise ValueError("no such commit")
-
-    with pytest.raises(ValueError, match="no such"):
-        refuse()
-    assert lines_of(stream) == []
-    with Progress(stream, clock=clock) as progress, progress.passing("pull", 2) as stage:
-        stage.add(2)
-    assert lines_of(stream) == ["pull 2/2"]
-
-
 def test_what_is_done_as_a_whole_is_shown_while_it_is_done() -> None:
     stream = io.StringIO()
     with Progress(stream, interval=0.0) as progress:
-        with progress.doing("reading the repositories"):
+        with progress.doing("reading the repositories", lambda: "3 of 5"):
             time.sleep(0.4)
         with progress.passing("pull", 2) as stage:
             stage.add()
@@ -293,7 +277,7 @@ def test_what_is_done_as_a_whole_is_shown_while_it_is_done() -> None:
         time.sleep(0.4)
         assert lines_of(stream)[-1] == "pull 2/2"
         progress.stage("repair", 1).add()
-    assert lines_of(stream)[0] == "now: reading the repositories for 0s"
+    assert lines_of(stream)[0] == "now: reading the repositories for 0s: 3 of 5"
     assert lines_of(stream)[-1] == "repair 1/1"
 
 

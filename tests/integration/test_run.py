@@ -145,7 +145,8 @@ def test_a_run_reaches_known_outcomes_and_leaves_its_records(miniature_rows, stu
     assert "sha256:" in frozen
     assert "swebench:" in frozen
     before = (output / "table.md").read_text()
-    assert "known" not in next(part for part in printed.split(" | ") if "repair 9/9" in part)
+    parts = (part for line in printed.splitlines() for part in line.split(" | "))
+    assert "known" not in next(part for part in parts if "repair 9/9" in part)
     again = finish(run_file, output)
     assert "repair 9/9, 9 known | tests 15/15, 15 known" in again, "the display tells what was found in the journals"
     assert (output / "table.md").read_text() == before
