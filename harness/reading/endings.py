@@ -32,13 +32,15 @@ _HEADING = re.compile(
 _TITLED = re.compile(
     r"(?:new[ ])?(issue|(?:github|bug)[ ](?:issue|report)|report|problem[ ]statement)[ \t]*:[ \t]*\w.*", re.I
 )
-_TURN = re.compile(r"(?<=[^\s\"'`(\[])(?=<\|(?:im_end|endoftext|end_of_text|eot_id|end)\|>[ \t]*$)", re.MULTILINE)
+_TOKEN = r"<\|(?:im_end|endoftext|end_of_text|eot_id|end)\|>"
+_TURN = re.compile(rf"(?<=[^\s\"'`(\[])(?={_TOKEN}[ \t]*$)", re.MULTILINE)
+_ENDED = re.compile(rf"^([ \t]*(?:>{{5,9}} ?\w+|```|~~~|\*\*\* End Patch|</[\w:.-]+>))(?={_TOKEN})", re.MULTILINE)
 LONGEST = 400  # characters of a line that are looked at
 
 
 def turns_apart(text: str) -> str:
-    """The text with signs of a turn's end on lines of their own, where they end another line."""
-    return _TURN.sub("\n", text) if "<|e" in text or "<|im_end" in text else text
+    """The text with signs of a turn's end on lines of their own, where they end another line or what an edit ends."""
+    return _ENDED.sub(r"\1\n", _TURN.sub("\n", text)) if "<|e" in text or "<|im_end" in text else text
 
 
 class Ending:

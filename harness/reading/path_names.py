@@ -39,7 +39,7 @@ _COMMENT = re.compile(
 _LABEL = re.compile(
     r"""(?:(?:the|in|to|for|now|then|next|first|also|and)[ \t]+)*
     (?:(?:full|relative|new|target|source|affected|modified|relevant|main|changed|updated|edited|suspicious)[ \t]+)*
-    (?:files?|file[ \t]?names?|file[ \t]?paths?|paths?|location|modify|edit|updated?|changed?|changes[ \t](?:to|in)
+    (?:file[ \t_]?names?|file[ \t_]?paths?|files?|paths?|location|modify|edit|updated?|changed?|changes[ \t](?:to|in)
       |modified|create|fix|fix[ \t]in|patch|index|(?:modifications?|edits?)[ \t](?:to|in)|in|in[ \t]file|diff[ \t]--git)
     (?:[ \t]+(?:to|name|path|edit|modify|change|fix|file)|[ \t_]*\d+)?[ \t]*[:=]?[ \t]*""",
     re.IGNORECASE | re.VERBOSE,

@@ -14,6 +14,10 @@ TABLE = Path(__file__).with_name("thinking.toml")
 MARGIN = 60  # characters of a line that are looked at
 BRACKETS = "tags"  # the dialects of tags in angle brackets, which models also mix
 _SPACE = re.compile(r"\s*")
+_TURN = re.compile(  # what opens the model's own turn: some servers give it back with the answer
+    r"\s*(?:<\|im_start\|>assistant(?:<\|im_sep\|>)?|<\|start_header_id\|>assistant<\|end_header_id\|>|\[/INST\]"
+    r"|<\|assistant\|>|<start_of_turn>model|<｜Assistant｜>)"
+)
 
 
 FOLLOWED = 1500  # characters behind an end in which its sign must stand
@@ -61,6 +65,7 @@ def without_thinking(text: str) -> str:
     search/replace blocks, in quotes and within sentences are source, or spoken of.
     """
     text = text.replace("\r\n", "\n").encode("utf-8", "replace").decode().removeprefix("\ufeff")
+    text = _TURN.sub("", text, count=1) if _TURN.match(text) else text
     kept: list[str] = []
     position = 0
     tags = list(_tags(text))

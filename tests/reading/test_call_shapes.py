@@ -64,6 +64,12 @@ SHAPES = [
     f"<new_text>\n{NEW}</new_text></edits></edit_file>",
     json.dumps({"operation": {"type": "update_file", "path": P, "diff": f"@@\n-{OLD}+{NEW}"}}),
     f"{ANSWER[:-1]}<|im_end|>\n{P}\n{HIGHER}",
+    f"{ANSWER[:-1]}<|endoftext|>import os\n\n{P}\n{HIGHER}",
+    f"<|im_start|>assistant<|im_sep|>{ANSWER}<|im_end|>",
+    f"[/INST] {ANSWER}</s>",
+    f"<|start_header_id|>assistant<|end_header_id|>\n\n{ANSWER}<|eot_id|>",
+    f"FILE_PATH={P}\n{BLOCK}",
+    f"filepath:///{P}\n{BLOCK}",
     f"{DIFF[:-1]}<|eot_id|>\n--- a/setup.py\n+++ b/setup.py\n@@ -1 +1 @@\n-x = 1\n+x = 2\n",
 ]
 
@@ -155,6 +161,11 @@ async def test_what_was_cut_is_not_read(text):
 )
 async def test_signs_of_print_and_guarded_lines_meet_the_file(path, search, new, right):
     assert await outcome(f"{path}\n<<<<<<< SEARCH\n{search}=======\n{new}>>>>>>> REPLACE\n") == {path: right}
+
+
+async def test_signs_of_a_turn_s_end_in_source_stay():
+    new = '    return "a<|endoftext|>b", "<|im_end|>"\n'
+    assert await outcome(f"{P}\n<<<<<<< SEARCH\n{OLD}=======\n{new}>>>>>>> REPLACE\n") == {P: OVEN.replace(OLD, new)}
 
 
 async def test_a_text_that_a_tag_of_its_own_ends_holds_other_tags():
