@@ -3,20 +3,21 @@
     .venv/bin/python benchmarks/serve.py [--requests N] [--check]
 
 Requests of about 1,000 tokens with answers of 200, once with prompts that have nothing in common and once with prompts
-that share all but their ends. Both engines have the same options and run on this machine one after the other, ours
-behind its HTTP interface. The processor's time is that of this process: all that a question costs the harness, its
-tokens counted and its answer journaled, and the part of it that the client alone takes.
+that share all but their ends. Both engines have the same options and stand on this machine together; they work by
+turns, ours behind its HTTP interface. The processor's time is that of this process: all that a question costs the
+harness, its tokens counted and its answer journaled, and the part of it that the client alone takes.
 """
 
 import asyncio
 import json
+import os
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import IO, Any, Self
 
 from parts.arguments import BenchmarkParser
 from parts.instant_run import instant_server, source_files
@@ -36,17 +37,23 @@ CHARACTERS = 6  # for a token, at most: what a prompt is cut from
 CACHE_BYTES = 1 << 30  # room for all requests at a time
 SAMPLING = Sampling(temperature=0.8, max_tokens=ANSWER_TOKENS)
 WARM_UP = "Warm up."
+SHARED, ROUNDS = "shared prefix", 2
+KINDS = ("apart", SHARED)
 SHARE = 0.95
 AT_MOST = {"harness_ms_per_answer": 4.0, "client_ms_per_answer": 4.0 / 3}
 
 
-def prompts_of(checkpoint: Path, requests: int, shared: bool) -> list[str]:
-    """Prompts of about 1,000 tokens, out of the standard library; if ``shared``, their first 900 are the same."""
+def prompts_of(checkpoint: Path, requests: int, shared: bool, number: int) -> list[str]:
+    """Prompts of about 1,000 tokens, out of the standard library; if ``shared``, their first 900 are the same.
+
+    Those of another ``number`` have nothing in common with them.
+    """
     count = PromptTokens(checkpoint).count
     text = "".join(data.decode("utf-8", "replace") for data in source_files().values())
     step, head = PROMPT_TOKENS * CHARACTERS, ""
+    text = text[(2 * number + shared) * (requests + 1) * step :]
     if shared:
-        head = cut(text[-step:], SHARED_TOKENS, count)
+        head = cut(text[requests * step :], SHARED_TOKENS, count)
     wanted = PROMPT_TOKENS - (SHARED_TOKENS if shared else 0)
     return [head + cut(text[n * step : (n + 1) * step], wanted, count) for n in range(requests)]
 
@@ -79,32 +86,47 @@ def arguments(requests: int) -> tuple[str, ...]:
     )
 
 
-def generate(path: Path) -> list[float]:
-    """Tokens per second of `vllm.LLM.generate` on each list of prompts in a file; in this process."""
+def generate(checkpoint: Path, requests: int) -> None:
+    """Serve lists of prompts, a JSON line each, from standard input; print the tokens per second of each."""
+    answers = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)  # vLLM prints
     from vllm import LLM, SamplingParams
 
-    asked = json.loads(path.read_text())
-    engine = LLM(model=asked["checkpoint"], **options(asked["requests"]))
+    engine = LLM(model=str(checkpoint), **options(requests))
     drawn = SamplingParams(temperature=SAMPLING.temperature, max_tokens=ANSWER_TOKENS, seed=0, ignore_eos=True)
-    engine.generate([WARM_UP], drawn, use_tqdm=False)
-    speeds = []
-    for prompts in asked["works"]:
+    for line in sys.stdin:
         began = time.monotonic()
-        made = engine.generate(prompts, drawn, use_tqdm=False)
+        made = engine.generate(json.loads(line), drawn, use_tqdm=False)
         tokens = sum(len(output.token_ids) for request in made for output in request.outputs)
-        speeds.append(tokens / (time.monotonic() - began))
-    return speeds
+        print(tokens / (time.monotonic() - began), file=answers, flush=True)
 
 
-def generated(checkpoint: Path, requests: int, works: Sequence[Sequence[str]], folder: Path) -> list[float]:
-    """The same in a process of its own."""
-    path = folder / "works.json"
-    path.write_text(json.dumps({"checkpoint": str(checkpoint), "requests": requests, "works": works}))
-    done = subprocess.run([sys.executable, __file__, "--generate", str(path)], check=False, capture_output=True)
-    if done.returncode:
-        sys.exit(done.stderr.decode()[-2000:])
-    found: list[float] = json.loads(done.stdout.splitlines()[-1])
-    return found
+class Generator:
+    """`vllm.LLM.generate` in a process of its own."""
+
+    def __init__(self, checkpoint: Path, requests: int, log: IO[bytes]) -> None:
+        command = [sys.executable, __file__, "--generate", "--checkpoint", str(checkpoint), "--requests", str(requests)]
+        self._process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True, encoding="utf-8"
+        )
+        self._log = log
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._process.communicate()
+
+    def speed(self, prompts: Sequence[str]) -> float:
+        """Its tokens per second on these prompts."""
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.write(json.dumps(prompts) + "\n")
+        self._process.stdin.flush()
+        line = self._process.stdout.readline()
+        if not line:
+            sys.exit(Path(self._log.name).read_text(errors="replace")[-2000:])
+        return float(line)
 
 
 async def timed(asked: Sequence[Awaitable[Answer]]) -> tuple[float, float]:
@@ -115,9 +137,9 @@ async def timed(asked: Sequence[Awaitable[Answer]]) -> tuple[float, float]:
     return tokens / (time.monotonic() - began), 1000 * (time.process_time() - cpu) / len(answers)
 
 
-async def served(checkpoint: Path, works: Sequence[Sequence[str]], folder: Path) -> list[tuple[float, float]]:
-    """The same of the harness on each list of prompts, with a vLLM server of its own."""
-    requests = len(works[0])
+async def compared(checkpoint: Path, works: Mapping[str, Sequence[str]], folder: Path) -> dict[str, dict[str, float]]:
+    """Both on each list of prompts, of which no engine sees one twice; by turns, so that a busy machine is to both."""
+    requests = len(next(iter(works.values())))
     config = CheckpointConfig(
         name="served",
         path=checkpoint,
@@ -125,10 +147,21 @@ async def served(checkpoint: Path, works: Sequence[Sequence[str]], folder: Path)
         extra_body={"ignore_eos": True},
         server_args=arguments(requests),
     )
-    with Journal(folder / "answers.jsonl") as journal:
+    found = {}
+    with (
+        (folder / "generate.log").open("wb") as log,
+        Generator(checkpoint, requests, log) as generator,
+        Journal(folder / "answers.jsonl") as journal,
+    ):
+        await asyncio.to_thread(generator.speed, [WARM_UP])
         async with open_model(config, ServingConfig(), requests, folder, journal) as model:
             await model.answer(WARM_UP, SAMPLING, 0)
-            return [await timed([model.answer(prompt, SAMPLING, 0) for prompt in prompts]) for prompts in works]
+            for number, (name, prompts) in enumerate(works.items()):
+                theirs = 0.0 if number % 2 else await asyncio.to_thread(generator.speed, prompts)
+                ours, harness = await timed([model.answer(prompt, SAMPLING, 0) for prompt in prompts])
+                theirs = theirs or await asyncio.to_thread(generator.speed, prompts)
+                found[name] = {"generate": theirs, "ours": ours, "harness_ms_per_answer": harness}
+    return found
 
 
 async def client_alone(prompts: Sequence[str]) -> float:
@@ -139,11 +172,25 @@ async def client_alone(prompts: Sequence[str]) -> float:
             return (await timed([model.ask(prompt, SAMPLING, 0) for prompt in prompts]))[1]
 
 
-def missed(figures: dict[str, Any]) -> list[str]:
+def figures(kind: str, rounds: Sequence[Mapping[str, float]], client: float) -> dict[str, Any]:
+    """What the rounds with one kind of prompts come to, each of the same work."""
+    seconds = {who: sum(1 / one[who] for one in rounds) for who in ("generate", "ours")}
+    return {
+        "prompts": kind,
+        "generate_tokens_per_second": round(len(rounds) / seconds["generate"], 1),
+        "our_tokens_per_second": round(len(rounds) / seconds["ours"], 1),
+        "share": round(seconds["generate"] / seconds["ours"], 3),
+        "shares": [round(one["ours"] / one["generate"], 3) for one in rounds],
+        "harness_ms_per_answer": round(sum(one["harness_ms_per_answer"] for one in rounds) / len(rounds), 2),
+        "client_ms_per_answer": round(client, 2),
+    }
+
+
+def missed(found: Mapping[str, Any]) -> list[str]:
     """What of the figures is not as it should be."""
     return [
-        *(["share"] if figures["share"] < SHARE else []),
-        *(name for name, most in AT_MOST.items() if figures[name] > most),
+        *(["share"] if found["share"] < SHARE else []),
+        *(name for name, most in AT_MOST.items() if found[name] > most),
     ]
 
 
@@ -154,29 +201,25 @@ def main() -> int:
     parser.add_argument(
         "--checkpoint", type=Path, default=TINY, help="folder of the model, with 2,048 tokens of context"
     )
-    parser.add_argument("--generate", metavar="FILE", type=Path, help="used by the benchmark itself, for vLLM alone")
+    parser.add_argument("--generate", action="store_true", help="vLLM alone: used by the benchmark itself")
     parser.add_check("when our client gets less than 0.95 of the tokens per second, or takes too much of the processor")
     given = parser.parse_args()
     if given.generate:
-        print(json.dumps(generate(given.generate)))
+        generate(given.checkpoint, given.requests)
         return 0
-    works = [prompts_of(given.checkpoint, given.requests, shared) for shared in (False, True)]
-    client = asyncio.run(client_alone(works[0]))
+    works = {
+        f"{kind} {number}": prompts_of(given.checkpoint, given.requests, kind == SHARED, number)
+        for kind in KINDS
+        for number in range(ROUNDS)
+    }
+    client = asyncio.run(client_alone(next(iter(works.values()))))
     with tempfile.TemporaryDirectory() as name:
-        alone = generated(given.checkpoint, given.requests, works, Path(name))
-        ours = asyncio.run(served(given.checkpoint, works, Path(name)))
+        rounds = asyncio.run(compared(given.checkpoint, works, Path(name)))
     wrong = []
-    for kind, theirs, (speed, harness) in zip(("apart", "shared prefix"), alone, ours, strict=True):
-        figures = {
-            "prompts": kind,
-            "generate_tokens_per_second": round(theirs, 1),
-            "our_tokens_per_second": round(speed, 1),
-            "share": round(speed / theirs, 3),
-            "harness_ms_per_answer": round(harness, 2),
-            "client_ms_per_answer": round(client, 2),
-        }
-        print(json.dumps(figures), flush=True)
-        wrong += missed(figures)
+    for kind in KINDS:
+        found = figures(kind, [rounds[f"{kind} {number}"] for number in range(ROUNDS)], client)
+        print(json.dumps(found), flush=True)
+        wrong += missed(found)
     return 1 if given.check and wrong else 0
 
 
