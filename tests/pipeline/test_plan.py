@@ -12,6 +12,8 @@ from harness.pipeline.plan import Images, disk_gib, plan, questions
 from harness.pipeline.plan_changes import changes
 from harness.pipeline.plan_text import plan_text
 
+# without a daemon, the Docker library leaves the socket open with which it looked for one
+pytestmark = pytest.mark.filterwarnings("ignore:Exception ignored in. <socket:pytest.PytestUnraisableExceptionWarning")
 INSTANCES, ATTEMPTS = 2, 6
 
 
