@@ -14,7 +14,16 @@ CLOSE = re.compile(
     r"|(?:>{3}|\+{5,12}|<{4,12})[ \t]*(?:REPLACE|UPDATED)(?:\*{0,2}|[ \t]*>{1,12}))[ \t]*",
     re.IGNORECASE,
 )
-DIVIDE = re.compile(r"([ \t]*)(?:>[ \t]|\*\*)?(={3,12})[ \t]*+(?:REPLACE|WITH|UPDATED|\*\*)?[ \t]*", re.IGNORECASE)
+# behind a divider and one space: a comment, something in brackets or words on what comes; source is indented by none
+_WITH = r"WITH(?=:?[ \t]*$|[ ](?:THE|THIS|NEW)\b)"
+_NAMED = rf"(?:REPLACE(?:D|MENT)?|NEW|UPDATED|AFTER|FIXED|CHANGED|MODIFIED|CORRECTED|{_WITH})\b"
+_REMARK = (
+    r"[ \t](?:(?://|(?:#+|--|;+|%|<?-+>?|=+>|[\u2190\u2192])(?!\S)).*|/\*.*\*/|<!--.*-->"
+    rf"|\([\w ,.:/'-]+\)|\[[\w ,.:/'-]+\]|{_NAMED}[\w ./'-]*+:?)"
+)
+DIVIDE = re.compile(
+    rf"([ \t]*)(?:>[ \t]|\*\*)?(={{3,12}})(?:[ \t]*+(?:REPLACE|WITH|UPDATED|\*\*)?|{_REMARK})[ \t]*", re.IGNORECASE
+)
 # the markers of a merge conflict, of which some models make blocks: only if an answer has no others
 _SIDE = r"(?:HEAD|OLD|BEFORE|FIND|CURRENT)"
 OPEN_CONFLICT = re.compile(rf"{BEFORE}(<{{7}})[ \t]*{_SIDE}{BEHIND}", re.IGNORECASE)
@@ -77,7 +86,8 @@ def _block(lines: list[str]) -> list[str]:
     glued = [number for number in range(1, end) if _DIVIDE_GLUED.fullmatch(lines[number])]
     if len(glued) != 1 or not (found := _DIVIDE_GLUED.fullmatch(lines[glued[0]])):
         return lines
-    parts = [found[1], "=======", found[2]]
+    remark = DIVIDE.fullmatch(f"======={found[2] or ''}")
+    parts = [found[1], "=======", "" if remark else found[2]]
     return [*lines[: glued[0]], *(part for part in parts if part), *lines[glued[0] + 1 :]]
 
 

@@ -1,9 +1,10 @@
 """Blocks whose markers stand on the lines of source, have other words or are there twice: the same change comes out."""
 
 import pytest
-from one_edit import ANSWER, BLOCK, DRAFT, FIXED, HIGHER, NEW, OLD, OVEN, P, outcome
+from one_edit import ANSWER, BLOCK, DRAFT, FILES, FIXED, HIGHER, NEW, OLD, OVEN, P, outcome
 
 from harness.core.candidate import Reason
+from harness.reading.blocks import read_blocks
 from harness.reading.marker_lines import marked_lines
 
 SHAPES = [
@@ -31,6 +32,52 @@ SHAPES = [
 @pytest.mark.parametrize("text", SHAPES)
 async def test_a_block_with_odd_markers_comes_to_the_same_change(text):
     assert await outcome(text) == {P: FIXED}
+
+
+REMARKS = [
+    "// new",
+    "# updated",
+    "(new code)",
+    "[new]",
+    "REPLACE WITH",
+    "Replacement:",
+    "new code",
+    "with the following",
+]
+REMARKS += ["<!-- new -->", "/* new */", "-- fixed", "<- new", "; updated", "\u2190 what comes"]
+
+
+@pytest.mark.parametrize("remark", REMARKS)
+@pytest.mark.parametrize("space", [" ", "\t"])
+async def test_a_remark_behind_a_divider_is_none_of_the_replacement(remark, space):
+    """The remark stood in the file, in one that is no Python without a word."""
+    old, new = FILES["web/heat.js"].split("\n")[1], '  throw new Error("too hot");'
+    text = f"web/heat.js\n<<<<<<< SEARCH\n{old}\n======={space}{remark}\n{new}\n>>>>>>> REPLACE\n"
+    assert await outcome(text) == {"web/heat.js": FILES["web/heat.js"].replace(old, new)}
+    assert await outcome(text.replace(f"{old}\n", old)) == {"web/heat.js": FILES["web/heat.js"].replace(old, new)}
+
+
+def test_the_border_of_a_table_is_no_divider_with_a_remark():
+    edits = read_blocks("a.rst\n<<<<<<< SEARCH\nold\n=======\n======= =======\n>>>>>>> REPLACE\n").edits
+    assert [(edit.search, edit.replace, edit.others) for edit in edits] == [("old\n", "======= =======\n", ())]
+
+
+async def test_a_remark_is_behind_the_divider_of_a_block_that_has_underlines_too():
+    search, new = "Title\n=======\n", "Heading\n=======\n"
+    text = f"docs/merge.md\n<<<<<<< SEARCH\n{search}======= # new\n{new}>>>>>>> REPLACE\n"
+    assert await outcome(text) == {"docs/merge.md": FILES["docs/merge.md"].replace(search, new)}
+
+
+@pytest.mark.parametrize("line", ["    # clamps it", "    with LOCK:", "    new", "    (degrees)"])
+async def test_source_that_a_divider_is_glued_to_is_no_remark(line):
+    behind = "        return 0\n" if line.endswith(":") else ""
+    text = f"{P}\n<<<<<<< SEARCH\n{OLD}======={line}\n{behind}{NEW}>>>>>>> REPLACE\n"
+    assert await outcome(text) == {P: OVEN.replace(OLD, f"{line}\n{behind}{NEW}")}
+
+
+async def test_a_line_like_a_divider_with_a_remark_stays_where_the_block_has_its_own():
+    text = "web/heat.js\n<<<<<<< SEARCH\n}\n=======\n}\n/*\n======= # new\n*/\n>>>>>>> REPLACE\n"
+    assert await outcome(text) == {"web/heat.js": FILES["web/heat.js"] + "/*\n======= # new\n*/\n"}
 
 
 async def test_each_block_is_read_for_itself():
