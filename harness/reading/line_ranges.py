@@ -26,6 +26,7 @@ COLUMN = re.compile(r":(\d+):\d+\b")
 _NUMBERED = re.compile(r"(\d{1,7})[ \t]*[:|]{1,2}(?!\d)(?:[ \t]{2,}|[ \t](?=\S*[(=.:]|[a-z]+[ ]))\S.*")
 _PROMPTED = re.compile(r"(\d{1,7})\|(?!\|).*")  # as a prompt shows the lines of a file
 _BRACKETS = re.compile(r"\([^()]*\)|\[[^\[\]]*\]")
+_REMARK = re.compile(r"[ \t]*(?::(?!\d)|[-–—=]+>?(?=[ \t])|→|#|//|\()[ \t]*(.*\w.*)")  # behind lines
 _MENTIONED = re.compile(rf"\b(?:lines?[ \t]*#?|L)(\d{{1,7}})(?:{_TO}(?:lines?[ \t]*|L)?(\d{{1,7}}))?(?!\w|\.\w)", re.I)
 
 
@@ -66,6 +67,18 @@ def numbered_line(body: str) -> str:
     """The number ahead of a line of source that an answer repeats; empty if it is none."""
     found = _NUMBERED.fullmatch(body) or _PROMPTED.fullmatch(body)
     return str(int(found[1])) if found else ""
+
+
+def remarked_lines(body: str) -> tuple[str, str]:
+    """The lines that a line begins with, and the remark that a sign sets apart from them; both empty if none does."""
+    plain = re.sub(r"[`*\"']", "", body)
+    end, following = 0, RANGE.match(plain)
+    while following:
+        end = following.end()
+        between = NEXT.match(plain, end)
+        following = RANGE.match(plain, between.end()) if between else None
+    remark = _REMARK.fullmatch(plain, end) if end else None
+    return (plain[:end], remark[1]) if remark else ("", "")
 
 
 def _range(found: re.Match[str]) -> str:

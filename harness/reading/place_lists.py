@@ -1,8 +1,19 @@
 """Places in files as models write them: labels in many dresses, lists of names and of lines, tables and JSON."""
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
+from harness.reading.element_names import (
+    IDENTIFIER,
+    QUOTES,
+    listed_names,
+    members_of,
+    name_with_lines,
+    only_lines,
+    plain_text,
+    single_name,
+    unwrapped,
+)
 from harness.reading.endings import Ending
 from harness.reading.line_ranges import (
     COLUMN,
@@ -12,6 +23,7 @@ from harness.reading.line_ranges import (
     numbered_line,
     plain_ranges,
     read_lines,
+    remarked_lines,
 )
 from harness.reading.path_names import is_fence, looks_like_path, mentioned_paths, path_of_line, quoted_paths
 from harness.reading.place_json import json_places
@@ -25,33 +37,25 @@ _LEADING = re.compile(
     r"[ \t>]*(?:[^\w\s!-~\u00a0-\u02ff]+[ \t]*)?"  # a sign of print
     r"(?:(?:[-*+•–]|\(?\d{1,3}[.)]|\*\*\d{1,3}[.)]?\*\*|\[[ xX]\]|#{1,6})[ \t]+)*"
 )
-_QUOTES = "*`_\"'"
 _PLACE = re.compile(
-    rf"[({_QUOTES}]*{AHEAD}({WORDS})(?:\(s\)|\(es\))?{BEHIND}[{_QUOTES})]*"
+    rf"[({QUOTES}]*{AHEAD}({WORDS})(?:\(s\)|\(es\))?{BEHIND}[{QUOTES})]*"
     r"(?:[ \t]*(?:[:=]|->|→|[-–—](?=[ \t]))[ \t]*|[ \t]+)(.+)",
     re.I,
 )
-_LABEL_ONLY = re.compile(rf"[({_QUOTES}]*{AHEAD}({WORDS})(?:\(s\))?{BEHIND}[{_QUOTES})]*[ \t]*:?[{_QUOTES}]*", re.I)
+_LABEL_ONLY = re.compile(rf"[({QUOTES}]*{AHEAD}({WORDS})(?:\(s\))?{BEHIND}[{QUOTES})]*[ \t]*:?[{QUOTES}]*", re.I)
 _LABELLED = re.compile(
-    rf"(?<![ \t])[ \t]*[,;|][ \t]*(?=[{_QUOTES}]*{AHEAD}(?:{WORDS})\b)", re.IGNORECASE
+    rf"(?<![ \t])[ \t]*[,;|][ \t]*(?=[{QUOTES}]*{AHEAD}(?:{WORDS})\b)", re.IGNORECASE
 )  # each with its label
 _BEHIND = re.compile(
     rf"(?:the[ \t]+)?[`*\"']*([\w.]+)(?:\([^()]*\))?[`*\"']*[ \t]+({WORDS})[.:]?", re.IGNORECASE
 )  # a label behind
-_REMARK = re.compile(
-    r"[ \t]+(?:[-–—=]+>?|→|#|//|@)[ \t]+.*|:[ \t]+.*|[ \t]+#.*|,?[ \t]+\(?(?:lines?|L)[ \t]*\d.*"
-    r"|[ \t]+(?:because|since|which|where|that|as|is|needs?|should|must|has|in|of|at|for|on)[ \t].*"
-)
 _HEADED = re.compile(r"(?:file|path)", re.IGNORECASE)
-_BRACKETS = re.compile(r"\([^()]*\)|\[[^\[\]]*\]")
-_IDENTIFIER = re.compile(r"[*&~@$]?[\w$]+(?:(?:\.|::|#|->)[*~$]?[\w$]+)*[!?]?")
-_INSIDE = re.compile(r"\w+(?:[ \t]+(?:->|→|>|/)[ \t]+\w+)+")  # a member behind its class
 _REASON = re.compile(
     r"(?:reason|why|explanation|note|issue|problem|changes?|description|rationale|purpose|fix|summary)s?:.*", re.I
 )
 _OF_PATH = re.compile(
-    rf"(?:the[ \t]+)?(?:(?:{WORDS})[ \t]+)?[{_QUOTES}]*([\w.]+)(?:\([^()]*\))?[{_QUOTES}]*[ \t]*"
-    rf"(?:\(|[ \t](?:in|of|from|at)(?:[ \t]+(?:the[ \t]+)?file)?)[ \t{_QUOTES}]*",
+    rf"(?:the[ \t]+)?(?:(?:{WORDS})[ \t]+)?[{QUOTES}]*([\w.]+)(?:\([^()]*\))?[{QUOTES}]*[ \t]*"
+    rf"(?:\(|[ \t](?:in|of|from|at)(?:[ \t]+(?:the[ \t]+)?file)?)[ \t{QUOTES}]*",
     re.IGNORECASE,
 )
 _TAGS = re.compile(r"(?<=>)[ \t]*(?=</?\w)")  # between tags of XML that stands on one line
@@ -68,7 +72,7 @@ _ATTRIBUTE = re.compile(
 
 def read_places(text: str) -> tuple[Named, ...]:
     """The places that an answer proper names, in order, each once: under or behind a file's path."""
-    if found := list(json_places(text, _read_line, _names)):
+    if found := list(json_places(text, _read_line, listed_names)):
         return tuple(dict.fromkeys(found))
     reader, ending = _Reader(), Ending()
     for line in _TAGS.sub("\n", plain_places(text)).split("\n"):
@@ -91,6 +95,7 @@ class _Reader:
         self.places: list[Named] = []
         self._path = path
         self._kind = ""  # of a label that stands alone, for the lines below it
+        self._items = 0  # of a list that is numbered as in "1: name"
         self._columns: dict[int, str] = {}  # kinds that the head of a table names
         self._seen: dict[tuple[str, str, str, int], tuple[str, str]] = {}  # a line and what it was read with, and left
 
@@ -137,7 +142,7 @@ class _Reader:
         for number, cell in enumerate(cells):
             if looks_like_path(paths[number]) or labels[number] or not cell.strip("-: "):
                 continue
-            meant = self._columns.get(number) or kind or (LINE if RANGE.fullmatch(_plain(cell)) else "")
+            meant = self._columns.get(number) or kind or (LINE if RANGE.fullmatch(plain_text(cell)) else "")
             if not self._read_place(cell) and meant:
                 self._add(meant, cell)
                 kind = ""
@@ -149,7 +154,7 @@ class _Reader:
             return False
         kind, rest = kind_of(found[1]), found[2].strip()
         marked = re.search(r"[:=]|->|→", body[: found.start(2)]) is not None
-        if not marked and not (any(read_lines(rest)) if kind == LINE else _single(rest)):
+        if not marked and not (any(read_lines(rest)) if kind == LINE else single_name(rest) or members_of(rest)):
             return False
         behind = next(mentioned_paths(rest), "") if kind == LINE or " in " in rest else ""
         self._path = behind or self._path
@@ -163,7 +168,7 @@ class _Reader:
         path = path_of_line(body)
         if not (looks_like_path(path) or "/" in path or (path and _HEADED.match(body))):
             path = next(quoted_paths(body), "")
-        if not path and looks_like_path(head := re.split(r"[ \t:,(]", body.strip(_QUOTES), maxsplit=1)[0]):
+        if not path and looks_like_path(head := re.split(r"[ \t:,(]", body.strip(QUOTES), maxsplit=1)[0]):
             path = head
         if not path and _OF_PATH.match(body):
             path = next(mentioned_paths(body), "")
@@ -174,14 +179,14 @@ class _Reader:
         if of := _OF_PATH.fullmatch(before):
             self._add(NAME, of[1])
         behind = COLUMN.sub(r":\1", behind, count=1) if COLUMN.match(behind) else behind
-        self._read_behind(behind.lstrip(_QUOTES + " \t,:#@[(-–—→>|"), body)
+        self._read_behind(behind.lstrip(QUOTES + " \t,:#@[(-–—→>|"), body)
         self.places += [Named(path, NAME, name) for name in spoken_names(behind)]
         return True
 
     def _read_behind(self, behind: str, body: str) -> None:
         """What stands behind a path on its line."""
-        called = re.fullmatch(r"([\w.]+)\([^()]*\)", behind.rstrip(_QUOTES))
-        first, *more = _LABELLED.split(behind.rstrip(_QUOTES + ")]"))
+        called = re.fullmatch(r"([\w.]+)\([^()]*\)", behind.rstrip(QUOTES))
+        first, *more = _LABELLED.split(behind.rstrip(QUOTES + ")]"))
         read = bool(first) and self._read_place(plain_ranges(first))
         for part in more:
             self._read_place(part)
@@ -189,9 +194,9 @@ class _Reader:
             self._add(NAME, called[1])
         elif first and not read and RANGE.match(first):
             self._add(LINE, first)
-        elif first and not read and "::" in body and (name := _IDENTIFIER.match(first)):
+        elif first and not read and "::" in body and (name := IDENTIFIER.match(first)):
             self._add(NAME, name[0])
-        elif first and not read and all(map(_single, NEXT.split(first))):
+        elif first and not read and all(map(single_name, NEXT.split(first))):
             self._add(NAME, first)
 
     def _read_bare(self, body: str, listed: bool) -> None:
@@ -202,29 +207,45 @@ class _Reader:
             self.places += [Named(*found) for found in module_places(body) if not self._path]
         elif means_whole(body):
             self.places.append(Named(self._path, LINE, f"1-{10**7 - 1}"))
+        elif name := self._item(body):
+            self._add(NAME, name)
         elif number := numbered_line(body):
             self._add(LINE, number)
-        elif _only_lines(body):
+        elif only_lines(body) or remarked_lines(body)[0]:
             self._add(LINE, body)
-        elif found := _with_lines(body):
+        elif found := name_with_lines(body):
             self._add(NAME, found[0])
             self._add(LINE, found[1])
         elif not listed and _QUOTED_NAMES.fullmatch(body):
             self._add(NAME, body)
         elif name := owned(body) or symbol(body):
             self._add(NAME, name)
-        elif listed or _single(body):
-            single = _single(body)
+        elif not single_name(body) and (members := members_of(body)):
+            self._add_members(members)
+        elif listed or single_name(body):
+            single = single_name(body)
             self.places.append(Named(self._path, NAME if single else UNREAD, single or body[:LONGEST]))
             self._add_lines(body)
         elif mentioned_lines(body):
             self._add_lines(body)
 
+    def _item(self, body: str) -> str:
+        """The name behind the number that is next, from one on: an item of a numbered list, and no line."""
+        lines, remark = remarked_lines(body)
+        if lines != str(self._items + 1) or not IDENTIFIER.fullmatch(plain_text(remark)):
+            return ""
+        self._items += 1
+        return remark
+
+    def _add_members(self, members: Iterable[tuple[str, str]]) -> None:
+        for kind, member in members:
+            self._add(kind, member)
+
     def _add(self, kind: str, text: str) -> None:
-        text = _OF_CLASS.sub(r"\2.\1", text)
-        names = list(read_lines(text) if kind == LINE else _names(text))
+        text = _OF_CLASS.sub(r"\2.\1", text if kind == LINE else unwrapped(text))
+        names = list(read_lines(text) if kind == LINE else listed_names(text))
         known = kind if names else UNREAD
-        names = names or [text.strip(_QUOTES + " \t")[:LONGEST]]
+        names = names or [text.strip(QUOTES + " \t")[:LONGEST]]
         self.places += [Named(self._path, known, name) for name in names if name]
         if kind != LINE:
             self._add_lines(text)
@@ -232,45 +253,3 @@ class _Reader:
     def _add_lines(self, text: str) -> None:
         """The lines that stand beside a name: of what it names, or of something else."""
         self.places += [Named(self._path, LINE, lines) for lines in mentioned_lines(text)]
-
-
-def _only_lines(body: str) -> bool:
-    """Whether a line without a label holds lines and nothing else."""
-    plain = _plain(body).lstrip("~#")
-    found = RANGE.match(plain)
-    behind = plain[found.end() :].strip(" \t,;:0123456789-–") if found else plain
-    return any(read_lines(body)) and not behind
-
-
-def _with_lines(body: str) -> tuple[str, str] | None:
-    """A name and the lines right behind it."""
-    found = re.fullmatch(
-        rf"[{_QUOTES}]*([A-Za-z_][\w.]*)(?:\(\))?[{_QUOTES}]*[ \t]*[:@([–-][ \t]*([^()\[\]]+)[)\]]?", body
-    )
-    if not found or not RANGE.fullmatch(found[2].strip()):
-        return None
-    return found[1], found[2]
-
-
-def _plain(text: str) -> str:
-    """Without quotes, and without what stands in brackets."""
-    return re.sub(r"[`*\"']", "", _BRACKETS.sub("", text)).strip()
-
-
-def _single(text: str) -> str:
-    """The one name that a text consists of, but for a remark behind it."""
-    plain = _plain(text)
-    if _INSIDE.fullmatch(plain):
-        return re.sub(r"[ \t]+\W+[ \t]+", ".", plain)
-    plain = _REMARK.sub("", plain).strip(" \t:,;.")
-    plain = re.sub(r"[ \t]+=[ \t]+\S.*", "", plain)
-    return plain if _IDENTIFIER.fullmatch(plain) and not plain.isdigit() else ""
-
-
-def _names(text: str) -> Iterator[str]:
-    """The names in a list, without parameters, bases and remarks."""
-    plain = _single(text) or _REMARK.sub("", _plain(text)).strip(" \t:,;.")
-    for part in NEXT.split(plain):
-        part = re.sub(rf"^{AHEAD}(?:{WORDS})[ \t]+", "", part.strip(" \t:,;."), flags=re.IGNORECASE)
-        if found := _IDENTIFIER.match(part):
-            yield found[0]

@@ -117,3 +117,32 @@ def test_what_is_not_understood_leaves_a_trace() -> None:
         ("unread", "the branch that compares both temperatures"),
         ("name", "warm"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("below", "expected"),
+    [
+        ("heat, Oven.cool", [HEAT, COOL]),
+        ("heat and Oven.off", [HEAT, OFF]),
+        ("heat; LIMIT", [LIMIT, HEAT]),
+        ("[heat, Oven.cool]", [HEAT, COOL]),
+        ("- heat(degrees), Oven.cool", [HEAT, COOL]),
+        ("heat, Oven.cool: both are too late", [HEAT, COOL]),
+        ("Oven.cool:14, LIMIT", [LIMIT, COOL]),
+        ("Oven.cool (13-14), 7", [(7, 7), COOL]),
+        ("functions: [heat, Oven.cool]", [HEAT, COOL]),
+        ("functions: ['heat', 'Oven.cool']", [HEAT, COOL]),
+        ("functions: {heat, Oven.cool}", [HEAT, COOL]),
+        ("functions heat, Oven.cool", [HEAT, COOL]),
+        ("6-9: heats\n14: cools", [HEAT, (14, 14)]),
+        ("- 6-9 - heats\n- 14 (cools)", [HEAT, (14, 14)]),
+        ("L6-L9: heats", [HEAT]),
+        ("3, 6-9: heats", [LIMIT, HEAT]),
+        ("3: limit, 7: compares", [LIMIT, (7, 7)]),
+        ("1: heat\n2: Oven.cool", [HEAT, COOL]),
+    ],
+)
+def test_lists_and_lines_with_remarks_below_the_path(below, expected) -> None:
+    elements = {PATH: parse_elements(SOURCE, "python")}
+    assert lines_of(f"{PATH}\n{below}\n") == expected
+    assert resolve_places(read_places(f"{PATH}\n{below}\n"), {PATH: 17}, elements.__getitem__).unresolved == ()
