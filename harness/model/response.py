@@ -5,7 +5,6 @@ whatever its shape; the rest is an InfrastructureError and may come right when i
 """
 
 import json
-import math
 import re
 from collections.abc import Iterator
 from typing import Any
@@ -16,6 +15,7 @@ from harness.model.patience import Passing
 from harness.model.refusal import error_in, explain, words_of
 from harness.model.streamed import is_stream, joined, without_comments
 
+MOST_TOKENS = 10**18  # that a count may say; more is no count
 TEXT_PARTS = ("text", "output_text", "refusal")  # kinds of the parts that are the answer itself
 THINKING_PARTS = ("thinking", "reasoning", "reasoning_text")  # kinds of the parts that are set apart from it
 # Words for the same ends: TGI, Mistral, Anthropic, Bedrock, Gemini, Cohere, z.AI and vLLM have their own.
@@ -192,7 +192,7 @@ def read_count(usage: Any, name: str) -> int:
     count = usage.get(name) if isinstance(usage, dict) else None
     if isinstance(count, str) and re.fullmatch(r"[0-9]{1,18}", count):
         return int(count)
-    if isinstance(count, bool) or not isinstance(count, int | float) or not 0 < count < math.inf:
+    if isinstance(count, bool) or not isinstance(count, int | float) or not 0 < count < MOST_TOKENS:
         return 0
     return int(count)
 

@@ -9,6 +9,8 @@ from harness.core.interfaces import Sampling
 from harness.errors import InputError
 from harness.model.tokens import PromptTokens
 
+REPAIR = "sampling.repair"
+
 
 class Measured(Protocol):
     """What a model says of lengths."""
@@ -43,7 +45,7 @@ def stage_samplings(config: RunConfig) -> dict[str, Sampling]:
     localization, validation = config.localization, config.validation
     localized = "model" in config.conditions
     asked = {
-        "sampling.repair": (True, config.sampling.repair),
+        REPAIR: (True, config.sampling.repair),
         "sampling.localize": (localized, config.sampling.localize),
         "localization.folders.sampling": (localized and localization.folders.enabled, localization.folders.sampling),
         "localization.elements.sampling": (localized and localization.elements.enabled, localization.elements.sampling),
@@ -54,15 +56,20 @@ def stage_samplings(config: RunConfig) -> dict[str, Sampling]:
     return {key: sampling for key, (on, sampling) in asked.items() if on}
 
 
-async def check_lengths(name: str, model: Measured, samplings: Mapping[str, Sampling], issues: Sequence[str]) -> None:
-    """Raises InputError, naming the checkpoint and every stage, if no issue fits beside a stage's answer."""
+async def check_lengths(
+    name: str, model: Measured, samplings: Mapping[str, Sampling], issues: Sequence[str], repairs: Sequence[str]
+) -> None:
+    """Raises InputError, naming the checkpoint and every stage, if no issue fits beside a stage's answer.
+
+    ``repairs``: the issues' repair prompts before any source is in them.
+    """
     context = await model.context_length()
     problems = []
     for key, sampling in samplings.items():
         room = context - sampling.max_tokens
         if room <= 0:
             problems.append(f"{key}.max_tokens of {sampling.max_tokens} leaves no room for a prompt")
-        elif issues and not await _any_fits(model, issues, room):
+        elif issues and not await _any_fits(model, repairs if key == REPAIR else issues, room):
             problems.append(f"{key}.max_tokens of {sampling.max_tokens} leaves {room} tokens, too few for any issue")
     if problems:
         raise InputError(
@@ -71,8 +78,8 @@ async def check_lengths(name: str, model: Measured, samplings: Mapping[str, Samp
         )
 
 
-async def _any_fits(model: Measured, issues: Sequence[str], room: int) -> bool:
-    for issue in sorted(issues, key=len):
-        if await model.count_tokens(issue) <= room:
+async def _any_fits(model: Measured, texts: Sequence[str], room: int) -> bool:
+    for text in sorted(texts, key=len):
+        if await model.count_tokens(text) <= room:
             return True
     return False

@@ -66,11 +66,12 @@ def preflight(config: RunConfig) -> Named:
     if dataset.recipes:
         tried(partial(load_recipes, dataset.recipes))
     issues = [instance.problem_statement for instance in instances or ()]
+    repairs = (tried(partial(bare_repairs, prompts, issues)) if prompts and config.checkpoints else None) or issues
     unreachable: list[str] = []
     for checkpoint in config.checkpoints:
         tried(partial(read_packing_metrics, checkpoint))
         try:
-            tried(partial(check_source, checkpoint, config, issues))
+            tried(partial(check_source, checkpoint, config, issues, repairs))
         except InfrastructureError as error:
             unreachable.append(f"checkpoint {checkpoint.name}: {error}")
     if any(map(served_here, config.checkpoints)):
@@ -85,7 +86,9 @@ def preflight(config: RunConfig) -> Named:
     return Named(instances, prompts, soundness)
 
 
-def check_source(checkpoint: CheckpointConfig, config: RunConfig, issues: Sequence[str]) -> None:
+def check_source(
+    checkpoint: CheckpointConfig, config: RunConfig, issues: Sequence[str], repairs: Sequence[str]
+) -> None:
     """Raises InputError if a checkpoint can't answer, as far as its folder, its file or its endpoint says.
 
     InfrastructureError if its endpoint can't be reached now.
@@ -93,11 +96,14 @@ def check_source(checkpoint: CheckpointConfig, config: RunConfig, issues: Sequen
     api_key(checkpoint)
     check_arguments((*config.serving.args, *checkpoint.server_args))
     check_placing(checkpoint, config.serving, devices_here(config.serving))
-    asyncio.run(_check_lengths(checkpoint, config, issues))
+    asyncio.run(_check_lengths(checkpoint, config, issues, repairs))
 
 
-async def _check_lengths(checkpoint: CheckpointConfig, config: RunConfig, issues: Sequence[str]) -> None:
-    check = partial(check_lengths, checkpoint.name, samplings=stage_samplings(config), issues=issues)
+async def _check_lengths(
+    checkpoint: CheckpointConfig, config: RunConfig, issues: Sequence[str], repairs: Sequence[str]
+) -> None:
+    samplings = stage_samplings(config)
+    check = partial(check_lengths, checkpoint.name, samplings=samplings, issues=issues, repairs=repairs)
     if checkpoint.addresses:
         async with AsyncExitStack() as opened:
             endpoint = await open_endpoints(checkpoint, config.serving, config.sampling.concurrency, opened)
@@ -123,6 +129,11 @@ def read_prompts(config: RunConfig) -> Prompts:
     if config.checkpoints:
         prompts.require(stages)
     return prompts
+
+
+def bare_repairs(prompts: Prompts, issues: Sequence[str]) -> list[str]:
+    """The repair prompts of issues before any source is in them. Raises InputError for a template that is broken."""
+    return [prompts.render(REPAIR_STAGE, issue=issue, files=()) for issue in issues]
 
 
 def read_packing_metrics(checkpoint: CheckpointConfig) -> dict[str, float]:

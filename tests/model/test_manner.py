@@ -209,6 +209,7 @@ def test_a_checkpoints_own_generation_config_holds_only_if_the_run_file_says_so(
          {"top_k": 5, "presence_penalty": 0.5}),
         (("--generation-config=vllm", '--override-generation-config={"min_p": 0.2}'), {"min_p": 0.2}),
         (('--override-generation-config={"top_k": 0}',), {}),
+        (('--generation-config=vllm', '--override-generation-config={"max_new_tokens": 16}'), {"max_new_tokens": 16}),
     ],
 )  # fmt: skip
 def test_what_is_in_force_follows_from_the_servers_arguments(tmp_path, args, held):

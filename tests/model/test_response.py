@@ -114,7 +114,18 @@ def test_an_empty_cut_or_foreign_body_is_a_failure(body):
 
 
 @pytest.mark.parametrize(
-    "usage", [None, {}, [], "7", {"prompt_tokens": None}, {"prompt_tokens": "many"}, {"prompt_tokens": -1}, {"x": True}]
+    "usage",
+    [
+        None,
+        {},
+        [],
+        "7",
+        {"prompt_tokens": None},
+        {"prompt_tokens": "many"},
+        {"prompt_tokens": -1},
+        {"x": True},
+        {"prompt_tokens": 10**400},
+    ],
 )
 def test_tokens_that_are_not_said_are_none(usage):
     answer = read_response(reply({"content": "yes"}, usage=usage), 100, 0.5)

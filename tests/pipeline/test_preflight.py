@@ -37,7 +37,8 @@ def local(tmp_path: Path, **keys: object) -> dict:
         (1024, "sampling.repair.max_tokens of 1024 leaves no room for a prompt; lower"),
         (1100, "sampling.repair.max_tokens of 1024 leaves 76 tokens, too few for any issue; lower"),
         (300, "context has 300 tokens: sampling.repair.*no room.*sampling.localize.max_tokens of 300 leaves no room"),
-        (2048, None),
+        (1320, "leaves 296 tokens, too few for any issue; lower"),  # it fits, but not with the words around it
+        (4096, None),
     ],
 )
 def test_answers_that_leave_no_room_in_the_context_are_told(config, tmp_path, context, said):
