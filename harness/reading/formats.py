@@ -32,10 +32,12 @@ _READERS: dict[Format, Callable[[str, bool], EditReading]] = {
 
 def read_format(text: str, asked: Format, cut: bool = False) -> EditReading:
     """The edits of an answer proper, in the format that was asked for if it has any, else in the one that it uses."""
-    reading = _READERS[asked](text, cut)
-    if reading.edits or reading.problems or reading.unfinished:
+    reading, used = _READERS[asked](text, cut), _recognised(text)
+    if reading.edits:
         return reading
-    used = _recognised(text)
+    if reading.problems or reading.unfinished:  # calls may hold blocks: what is broken as one can be whole as the other
+        other = reading if used in (asked, Format.WHOLE_FILE) else _READERS[used](text, cut)
+        return other if other.edits and not other.problems else reading
     if used is Format.WHOLE_FILE and ((pairs := read_pairs(text, cut)).edits or pairs.unfinished):
         return pairs
     return read_whole_files(text, cut, asked=False) if used is Format.WHOLE_FILE else _READERS[used](text, cut)

@@ -6,6 +6,7 @@ import pytest
 
 from harness.core.location import Location
 from harness.model.answers import read_edits
+from harness.reading.formats import Format, read_format
 from harness.repair.edits import apply_edits
 from harness.repo.memory_snapshot import MemorySnapshot
 
@@ -78,3 +79,11 @@ def test_source_that_speaks_of_tags_stays_source(tag):
     new = f'    return "{tag}", {tag!r}  # see {tag}\n'
     text = f"It returns {tag} now, as asked.\n{PATH}<<<<<<< SEARCH\n{OLD}=======\n{new}>>>>>>> REPLACE\n"
     assert changed(text) == {"bakery/oven.py": OVEN.replace(OLD, new)}
+
+
+@pytest.mark.parametrize("asked", Format)
+def test_a_call_that_holds_blocks_is_read_whatever_was_asked_for(asked):
+    call = f"<replace_in_file>\n<path>bakery/oven.py</path>\n<diff>\n{BLOCK}</diff>\n</replace_in_file>\n"
+    reading = read_format(call, asked)
+    assert not reading.problems
+    assert [(edit.path, edit.search, edit.replace) for edit in reading.edits] == [("bakery/oven.py", OLD, NEW)]
