@@ -32,6 +32,7 @@ class Tag:
     dialect: int  # its number in the table
     opens: bool
     answers: bool = False  # ends thinking, and what was answered before stays
+    doubtful: bool = False  # it may be source, unless thinking that has begun would have no end without it
 
 
 @dataclass(frozen=True)
@@ -61,14 +62,14 @@ def without_thinking(text: str) -> str:
     """The answer proper: line feeds only, valid Unicode, and nothing of what the model thought.
 
     A tag that opens thinking takes all up to the one that ends it, or to the end of the answer. One that ends thinking
-    without an opening one takes all before it: some chat templates open the thinking in the prompt. Tags in whole
-    search/replace blocks, in quotes and within sentences are source, or spoken of.
+    without an opening one takes all before it: some chat templates open the thinking in the prompt. Tags in what an
+    edit puts in or looks for, in quotes and within sentences are source, or spoken of.
     """
     text = text.replace("\r\n", "\n").encode("utf-8", "replace").decode().removeprefix("\ufeff")
     text = _TURN.sub("", text, count=1) if _TURN.match(text) else text
     kept: list[str] = []
     position = 0
-    tags = list(_tags(text))
+    tags = _certain(list(_tags(text)), text)
     for tag, end in zip(tags, _ends(tags), strict=True):
         if tag.start < position:
             continue
@@ -87,6 +88,16 @@ def without_thinking(text: str) -> str:
     return _unwrapped("".join([*kept, text[position:]]))
 
 
+def _certain(tags: Sequence[Tag], text: str) -> Sequence[Tag]:
+    """The tags without the doubtful ones, if what they leave has its end."""
+    certain = [tag for tag in tags if not tag.doubtful]
+    if len(certain) == len(tags):
+        return tags
+    ends = zip(certain, _ends(certain), strict=True)
+    endless = any(tag.opens and end is None and _unended(tag, text) for tag, end in ends)
+    return tags if endless else certain
+
+
 def _unended(tag: Tag, text: str) -> bool:
     """Whether a tag that nothing ends begins thinking all the same: at the beginning of its line."""
     dialect = _dialects().each[tag.dialect]
@@ -102,16 +113,18 @@ def _visible(tag: Tag, text: str) -> bool:
 
 def _tags(text: str) -> Iterator[Tag]:
     """The tags of all dialects, in order, that are neither source nor spoken of."""
-    dialects, protected = _dialects(), Protected(text)
+    dialects = _dialects()
     begun = len(text) - len(text.lstrip())
     leading: int | None = None  # the dialect that only begins an answer, if one does and has not ended
     paired: int | None = None  # the dialect that only counts with its end, while one is open
     signs = _Signs(text)
     pattern = dialects.any if dialects.leading.match(text, begun) else dialects.plain
-    for found in pattern.finditer(text):
+    every = list(pattern.finditer(text))
+    protected = Protected(text, [(*found.span(), (found.lastgroup or "")[0]) for found in every])
+    for found in every:
         group = found.lastgroup or ""
         number, kind = int(group[1:]), group[0]
-        tag = Tag(found.start(), found.end(), number, kind in "ow", kind == "a")
+        tag = Tag(*found.span(), number, kind in "ow", kind == "a", protected.doubts(found.start()))
         dialect = dialects.each[number]
         if dialect.first:
             leading = number if tag.opens and tag.start == begun else leading
@@ -121,7 +134,7 @@ def _tags(text: str) -> Iterator[Tag]:
                 if dialect.followed and not signs.follow(dialect.followed, tag.end):
                     continue
                 leading = None
-        elif tag.start != begun and protected.holds(tag.start, tag.end):
+        elif tag.start != begun and protected.holds(tag.start, tag.end, tag.opens):
             continue
         if dialect.paired:
             if not tag.opens and paired != number:
