@@ -17,6 +17,11 @@ NAMED = r"(?:Makefile|Dockerfile|LICENSE|README|CHANGES|Gemfile|Rakefile|Jenkins
 
 _ENDED = re.compile(rf"[^\s`'\"<>|*?]*[\w\])+-]\.(?:{ENDINGS})", re.IGNORECASE)
 _PATH = re.compile(r"[^\s`'\"<>|*?:,;=(){}!&$^]*(?:/[\w.@+\[\]() -]*[\w\])]|\.\w+)|" + NAMED)
+_GLUED = re.compile(
+    r"[*`\"']*(?:(?:file|path)[*`]*[ \t]*[:=][*`\"' \t]*)?"
+    rf"([^\s`'\"<>|*?;@]*?[\w\])+-]\.(?:{ENDINGS}))[`*]*(?:(?:[-=]?>|→|[@;|/])[`*]*(?=[\w$])|[:,](?=[A-Za-z_]))(.+)",
+    re.IGNORECASE,
+)  # an element that a sign joins to the path of its file
 _FOLDER = re.compile(r"(?:[\w.@+-]+/)+[\w.@+-]*")
 
 _ATTRIBUTE = re.compile(
@@ -173,6 +178,18 @@ def mentioned_paths(line: str) -> Iterator[str]:
         name = _POSITION.sub("", found[0].strip(_EDGES + ".!?").replace("\\", "/")).split("::")[0]
         if looks_like_path(name):
             yield name
+
+
+def glued_place(line: str) -> tuple[str, str] | None:
+    """The path of a file that a line begins with and what a sign or a slash joins to it, with dots within a name."""
+    found = _GLUED.fullmatch(line) if len(line) <= LONGEST else None
+    if not found:
+        return None
+    first, _, rest = found[2].strip("*`\"'").partition(" ")
+    if _ENDED.fullmatch(_POSITION.sub("", first.rstrip(_EDGES))):
+        return None  # a path in a folder with such a name, or the next path
+    inner = re.sub(r"(?<=\w)(?:->|=>|>|→|::?|[/#])(?=[A-Za-z_])", ".", first).replace("|", ",")
+    return found[1], f"{inner} {rest}".strip()
 
 
 def quoted_paths(line: str) -> Iterator[str]:

@@ -25,7 +25,14 @@ from harness.reading.line_ranges import (
     read_lines,
     remarked_lines,
 )
-from harness.reading.path_names import is_fence, looks_like_path, mentioned_paths, path_of_line, quoted_paths
+from harness.reading.path_names import (
+    glued_place,
+    is_fence,
+    looks_like_path,
+    mentioned_paths,
+    path_of_line,
+    quoted_paths,
+)
 from harness.reading.place_json import json_places
 from harness.reading.place_kinds import AHEAD, BEHIND, LINE, NAME, UNREAD, WORDS, Named, kind_of
 from harness.reading.place_words import means_whole, module_places, owned, plain_places, spoken_names, symbol
@@ -165,6 +172,9 @@ class _Reader:
 
     def _read_path(self, body: str) -> bool:
         """Whether the line names a file, and places in it behind its path."""
+        if glued := glued_place(body):
+            self._read_glued(*glued)
+            return True
         path = path_of_line(body)
         if not (looks_like_path(path) or "/" in path or (path and _HEADED.match(body))):
             path = next(quoted_paths(body), "")
@@ -183,6 +193,15 @@ class _Reader:
         self.places += [Named(path, NAME, name) for name in spoken_names(behind)]
         return True
 
+    def _read_glued(self, path: str, behind: str) -> None:
+        """What a sign or a slash joins to a path: it is meant as a place, understood or not."""
+        self._path, self._kind = path, ""
+        behind = plain_ranges(COLUMN.sub(r":\1", behind, count=1))
+        if members := members_of(behind):
+            self._add_members(members)
+        elif not self._read_place(behind):
+            self._add(NAME if single_name(behind) else LINE if RANGE.match(behind) else UNREAD, behind)
+
     def _read_behind(self, behind: str, body: str) -> None:
         """What stands behind a path on its line."""
         called = re.fullmatch(r"([\w.]+)\([^()]*\)", behind.rstrip(QUOTES))
@@ -190,8 +209,11 @@ class _Reader:
         read = bool(first) and self._read_place(plain_ranges(first))
         for part in more:
             self._read_place(part)
+        members = members_of(first) if first and not read else []
         if called:
             self._add(NAME, called[1])
+        elif NAME in dict(members):
+            self._add_members(members)
         elif first and not read and RANGE.match(first):
             self._add(LINE, first)
         elif first and not read and "::" in body and (name := IDENTIFIER.match(first)):
@@ -244,8 +266,8 @@ class _Reader:
     def _add(self, kind: str, text: str) -> None:
         text = _OF_CLASS.sub(r"\2.\1", text if kind == LINE else unwrapped(text))
         names = list(read_lines(text) if kind == LINE else listed_names(text))
-        known = kind if names else UNREAD
-        names = names or [text.strip(QUOTES + " \t")[:LONGEST]]
+        known = kind if names and kind != UNREAD else UNREAD
+        names = names if known != UNREAD else [text.strip(QUOTES + " \t")[:LONGEST]]
         self.places += [Named(self._path, known, name) for name in names if name]
         if kind != LINE:
             self._add_lines(text)

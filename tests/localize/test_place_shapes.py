@@ -146,3 +146,41 @@ def test_lists_and_lines_with_remarks_below_the_path(below, expected) -> None:
     elements = {PATH: parse_elements(SOURCE, "python")}
     assert lines_of(f"{PATH}\n{below}\n") == expected
     assert resolve_places(read_places(f"{PATH}\n{below}\n"), {PATH: 17}, elements.__getitem__).unresolved == ()
+
+
+@pytest.mark.parametrize(
+    ("behind", "expected"),
+    [
+        (":Oven.cool:7", [(7, 7), COOL]),
+        (":Oven:cool", [COOL]),
+        (":heat:6-9", [HEAT]),
+        (":heat:7:5", [HEAT]),
+        (":Oven.cool(self, degrees):14", [COOL]),
+        ("->heat", [HEAT]),
+        ("->Oven->cool", [COOL]),
+        (">Oven>cool", [COOL]),
+        ("@heat", [HEAT]),
+        (";heat", [HEAT]),
+        (";heat;LIMIT", [LIMIT, HEAT]),
+        (";6-9", [HEAT]),
+        ("|heat|14", [HEAT, (14, 14)]),
+        ("/heat", [HEAT]),
+        ("/Oven/cool", [COOL]),
+        ("/heat, LIMIT", [LIMIT, HEAT]),
+        (",heat,14", [HEAT, (14, 14)]),
+        (": heat, Oven.cool:14", [HEAT, COOL]),
+    ],
+)
+def test_places_joined_to_the_path(behind, expected) -> None:
+    assert lines_of(f"{PATH}{behind}\n") == expected
+    assert lines_of(f"- File: `{PATH}{behind}`\n") == expected
+
+
+@pytest.mark.parametrize("behind", ["@HEAD~1", "/the end", "->what is (too) late", ":fixes the sum", ":warm:cold"])
+def test_what_is_joined_to_the_path_and_not_understood_leaves_a_trace(behind) -> None:
+    found = resolve_places(read_places(f"{PATH}{behind}\n"), {PATH: 17}, {PATH: parse_elements(SOURCE, "python")}.get)
+    assert (len(found.unresolved), found.locations) == (1, ())
+
+
+def test_a_path_in_a_folder_that_is_named_like_a_file_is_one_path() -> None:
+    assert [place.path for place in read_places("oven.js/src/heat.js\nheat\n")] == ["oven.js/src/heat.js"]
