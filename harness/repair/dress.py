@@ -12,15 +12,15 @@ from harness.core.candidate import Edit
 Lines = Sequence[str]
 
 _FENCE = re.compile(r"[ \t]*(?:```|~~~)[^`]*")
-_NUMBERS = (
-    re.compile(r"[ \t]*\d+[ \t]?[|│](?:[ ]|$)"),
-    re.compile(r"[ \t]*\d+[ \t]?[|│]"),
-    re.compile(r"[ \t]*\d+\t"),
-    re.compile(r"[ \t]*\d+[ \t]*→"),
-    re.compile(r"[ \t]*\d+[ \t]*→[ \t]"),
-    re.compile(r"[ \t]*(?:L|Line )?\d+[:.)][ ]?", re.IGNORECASE),
-    re.compile(r"[ \t]*\d+[ ]{1,2}"),
+# The signs behind a line's number, likeliest first; a space behind them may be of the line itself. A blank line may
+# have its number alone, since some models write no white space at the end of a line.
+_SIGNS = (
+    *(r"(\d{1,9})[ \t]?[|│](?:[ ]|$)", r"(\d{1,9})[ \t]?[|│]", r"(\d{1,9})\t", r"(\d{1,9})[ \t]*→"),
+    *(r"(\d{1,9})[ \t]*→(?:[ \t]|$)", r"(?:L|Line )?(\d{1,9})[:.)](?:[ \t]|$)", r"(?:L|Line )?(\d{1,9})[:.)-]"),
+    *(r"\[(\d{1,9})\]:?(?:[ \t]|$)", r"\[(\d{1,9})\]:?"),
+    *(r"(\d{1,9})[ ]{2}", r"(\d{1,9})[ ]", r"(\d{1,9})(?=[ ])"),
 )
+_NUMBERS = [re.compile(rf"[ \t]*(?:{signs}|(?:L|Line )?\d{{1,9}}[ \t]*$)", re.IGNORECASE) for signs in _SIGNS]
 _ESCAPED = re.compile(r"&(?:lt|gt|amp|quot|apos|nbsp|#\d+|#x[0-9a-f]+);", re.IGNORECASE)
 _GUARDED = re.compile(r"^\\(?=={3,12}|[<>+-]{5,12})", re.MULTILINE)
 # Signs of print that some models write where a file has those of a keyboard.
@@ -69,10 +69,25 @@ def _unfenced(edit: Edit) -> list[Edit]:
 
 
 def _unnumbered(edit: Edit) -> list[Edit]:
-    """Without line numbers: in each form that all lines have, since a space behind one may be of the line itself."""
-    lines = [line for line in _lines(edit.search) if line.strip()]
-    forms = [number for number in _NUMBERS if lines and all(map(number.match, lines))]
-    return [_each(edit, partial(number.sub, "", count=1)) for number in forms[:2]] or [edit]
+    """Without line numbers, in each form that all lines of the search text have; the replacement may have none."""
+    lines = _filled(edit.search)
+    forms = [form for form in _NUMBERS if all(map(form.match, lines)) and _numbers(form, lines)]
+    return [_without(edit, form) for form in forms] or [edit]
+
+
+def _without(edit: Edit, form: re.Pattern[str]) -> Edit:
+    """The edit without numbers of one form; those of a replacement are none if its lines merely begin like that."""
+    bare = _each(edit, partial(form.sub, "", count=1))
+    numbers, lines = _numbers(form, _filled(edit.search)), _filled(edit.replace)
+    last = numbers[-1] + len(lines)
+    if any(numbers[0] <= number <= last for number in _numbers(form, lines)):
+        return bare
+    alike = all(map(form.match, lines)) and not all(map(form.match, _filled(bare.search)))
+    return bare if alike and _numbers(form, lines) else replace(bare, replace=edit.replace)
+
+
+def _numbers(form: re.Pattern[str], lines: Lines) -> list[int]:
+    return [int(found[1]) for line in lines if (found := form.match(line)) and found[1]]
 
 
 def _unescaped(edit: Edit) -> list[Edit]:
@@ -127,6 +142,10 @@ def _blank(lines: Lines) -> int:
 def _each(edit: Edit, change: Callable[[str], str]) -> Edit:
     search, new = (_joined([change(line) for line in _lines(text)]) for text in (edit.search, edit.replace))
     return replace(edit, search=search, replace=new)
+
+
+def _filled(text: str) -> list[str]:
+    return [line for line in _lines(text) if line.strip()]
 
 
 def _lines(text: str) -> list[str]:
