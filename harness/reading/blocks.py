@@ -4,7 +4,7 @@ import html
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import pairwise, product
 
 from harness.core.candidate import Edit
 from harness.reading.embedded_json import unpacked
@@ -156,7 +156,8 @@ class _Reader:
 
     def _ends_by_itself(self, end: int, splits: Sequence[tuple[str, str]]) -> bool:
         """Whether a block without its marker is whole: its fence ends, or the answer does, and no prose is in it."""
-        replacement = splits[0][1] if len(splits) == 1 else ""
+        searched = {search for search, new in splits if new}  # what an empty replacement ends has no other marker
+        replacement = splits[0][1] if len(searched) == 1 else ""
         if not replacement or _SIGNS.fullmatch(replacement.splitlines()[-1]):
             return False
         if end < len(self._lines):
@@ -192,16 +193,19 @@ def _path_within(lines: Sequence[str]) -> str:
 def _splits(lines: Sequence[str], at: list[int]) -> list[tuple[str, str]]:
     """The search text and the replacement at each of the lines ``at`` that may be the divider.
 
-    That is the one as long as the markers, if one line alone is; headings may be underlined with others. A divider that
-    is there twice comes first: its search text is the longest that a file can hold only if the second is a heading's.
+    Headings may be underlined or overlined like it. A divider that is there twice comes first, be it in the middle, at
+    the beginning or at the end: the file tells whether one of both is a heading's.
     """
-    if len(at) > 1 and not any(line.strip() for line in lines[: at[0]]):
-        lines, at = lines[at[0] + 1 :], [number - at[0] - 1 for number in at[1:]]
-    if len(at) > 1 and not any(line.strip() for line in lines[at[-1] + 1 :]) and not _underlined(lines, at[-1]):
-        lines, at = lines[: at[-1]], at[:-1]
-    twice = [(one, other) for one, other in pairwise(at) if not any(line.strip() for line in lines[one + 1 : other])]
-    pairs = [*twice, *((one, one) for one in at)]
-    return [(_joined(_searched(lines[:one])), _joined(_positioned(lines[other + 1 :])[0])) for one, other in pairs]
+    first = [at[0] + 1, 0] if len(at) > 1 and not any(map(str.strip, lines[: at[0]])) else [0]
+    last = [at[-1], len(lines)] if len(at) > 1 and not any(map(str.strip, lines[at[-1] + 1 :])) else [len(lines)]
+    splits: list[tuple[str, str]] = []
+    for start, end in product(first, last):
+        inside = [number for number in at if start <= number < end]
+        twice = [(one, other) for one, other in pairwise(inside) if not any(map(str.strip, lines[one + 1 : other]))]
+        for one, other in (*twice, *((one, one) for one in inside)):
+            replacement = _positioned(lines[other + 1 : end])[0]
+            splits.append((_joined(_searched(lines[start:one])), _joined(replacement)))
+    return list(dict.fromkeys(splits))
 
 
 def _dividers(lines: Sequence[str], indent: str, length: int) -> list[int]:
@@ -209,11 +213,6 @@ def _dividers(lines: Sequence[str], indent: str, length: int) -> list[int]:
     found = [(number, DIVIDE.fullmatch(line)) for number, line in enumerate(lines)]
     dividers = [(number, len(match[2])) for number, match in found if match and match[1] == indent]
     return [number for number, count in dividers if count == length] or [number for number, _ in dividers]
-
-
-def _underlined(lines: Sequence[str], at: int) -> bool:
-    """Whether a line may be what underlines the heading above it."""
-    return len(lines[at - 1].strip()) == len(lines[at].strip())
 
 
 def _searched(lines: Sequence[str]) -> Sequence[str]:

@@ -17,6 +17,7 @@ from harness.repair.as_lines import as_lines
 from harness.repair.dress import unfenced
 from harness.repair.edited_path import edited_path, mode_of
 from harness.repair.elision import match_lines
+from harness.repair.headings import likeness, style_of
 from harness.repair.match import EditRefused, Match, SourceFile, find_places, inside, match_edit
 from harness.repair.merge import Overlap, merge_matches
 from harness.repo.diff import Replacement, replaced
@@ -217,7 +218,8 @@ class _Files:
             (one.search.count("\n"), met, one) for one in edits if one.search.strip() and (met := self._met(path, one))
         ]
         if held:
-            return max(held, key=lambda found: found[:2])[2]  # a heading alone stands in the file, too
+            style = style_of(path, self.file(path).text())  # a heading alone stands in the file, too
+            return max(held, key=lambda found: (*found[:2], likeness(found[2].replace.split("\n"), style)))[2]
         if len(counts) == 1:
             return edits[0]
         raise EditRefused(Reason.PARSE_FAILURE, "a block can be read in several ways, and the file holds none")
