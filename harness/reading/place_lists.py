@@ -56,6 +56,13 @@ _LABELLED = re.compile(
 _BEHIND = re.compile(
     rf"(?:the[ \t]+)?[`*\"']*([\w.]+)(?:\([^()]*\))?[`*\"']*[ \t]+({WORDS})[.:]?", re.IGNORECASE
 )  # a label behind
+_RULE = re.compile(r"(?=[^|]*\|)[ \t>|:]*-[-|:+ \t]*")  # below the head of a table
+_NAME_COLUMN = re.compile(r"(?:element|symbol|identifier|entity|(?:element |symbol )?name)s?", re.IGNORECASE)
+_HEADING = re.compile(
+    rf"{WORDS}|{_NAME_COLUMN.pattern}|#|no\.?|rank|kind|(?:file|path|file ?name|file ?path|reason|why|explanation"
+    r"|note|issue|problem|change|description|rationale|purpose|fix|summary|location|place|what)s?|",
+    re.IGNORECASE,
+)
 _HEADED = re.compile(r"(?:file|path)", re.IGNORECASE)
 _REASON = re.compile(
     r"(?:reason|why|explanation|note|issue|problem|changes?|description|rationale|purpose|fix|summary)s?:.*", re.I
@@ -82,10 +89,11 @@ def read_places(text: str) -> tuple[Named, ...]:
     if found := list(json_places(text, _read_line, listed_names)):
         return tuple(dict.fromkeys(found))
     reader, ending = _Reader(), Ending()
-    for line in _TAGS.sub("\n", plain_places(text)).split("\n"):
+    lines = _TAGS.sub("\n", plain_places(text)).split("\n")
+    for line, below in zip(lines, [*lines[1:], ""], strict=True):
         if ending.over(line, bool(reader.places)):
             break
-        reader.read(line[:LONGEST_LINE].rstrip())
+        reader.read(line[:LONGEST_LINE].rstrip(), heads=bool(_RULE.fullmatch(below[:LONGEST_LINE])))
     return tuple(dict.fromkeys(reader.places))
 
 
@@ -104,24 +112,27 @@ class _Reader:
         self._kind = ""  # of a label that stands alone, for the lines below it
         self._items = 0  # of a list that is numbered as in "1: name"
         self._columns: dict[int, str] = {}  # kinds that the head of a table names
-        self._seen: dict[tuple[str, str, str, int], tuple[str, str]] = {}  # a line and what it was read with, and left
+        self._seen: dict[tuple[str, str, str, str], tuple[str, str]] = {}  # a line and what it was read with, and left
 
-    def read(self, line: str) -> None:
-        """One line: a path, places, both, or something else; one that was read already adds nothing."""
-        known = (line, self._path, self._kind, len(self._columns))
+    def read(self, line: str, heads: bool = False) -> None:
+        """One line: a path, places, both, or something else; one that was read already adds nothing.
+
+        ``heads``: a rule is below it, so that a row is the head of its table.
+        """
+        known = (line, self._path, self._kind, str(self._columns))
         if known in self._seen:
             self._path, self._kind = self._seen[known]
         else:
-            self._read(line)
+            self._read(line, heads)
             self._seen[known] = (self._path, self._kind)
 
-    def _read(self, line: str) -> None:
+    def _read(self, line: str, heads: bool) -> None:
         leading = _LEADING.match(line)
         body = _TAGGED.sub(r"\1: \2", _ATTRIBUTE.sub(r"\1: \2", line[leading.end() if leading else 0 :].strip()))
         if not body or is_fence(line):
             return
         if body.count("|") >= 2 and body.startswith("|"):
-            self._read_row([cell.strip() for cell in body.strip("|").split("|")])
+            self._read_row([cell.strip() for cell in body.strip("|").split("|")], heads)
             return
         first, *more = _LABELLED.split(body)
         if not more or not (_PLACE.fullmatch(first) or looks_like_path(path_of_line(first))):
@@ -138,21 +149,28 @@ class _Reader:
         elif not self._read_place(body) and not self._read_path(body):
             self._read_bare(body, listed)
 
-    def _read_row(self, cells: list[str]) -> None:
+    def _read_row(self, cells: list[str], heads: bool) -> None:
         paths, labels = [path_of_line(cell) for cell in cells], [_LABEL_ONLY.fullmatch(cell) for cell in cells]
-        self._path = next(filter(looks_like_path, paths), self._path)
-        kinds = {number: kind_of(label[1]) for number, label in enumerate(labels) if label}
-        if kinds and not self._columns and not any(re.search(r"[\d._(]", cell) for cell in cells):
-            self._columns = kinds
+        path = next(filter(looks_like_path, paths), "")
+        self._path = path or self._path
+        if not path and (heads or all(_HEADING.fullmatch(plain_text(cell)) for cell in cells)):
+            self._columns = {n: NAME for n, cell in enumerate(cells) if _NAME_COLUMN.fullmatch(plain_text(cell))}
+            self._columns |= {number: kind_of(label[1]) for number, label in enumerate(labels) if label}
             return
-        kind = next(iter(kinds.values()), "")
-        for number, cell in enumerate(cells):
-            if looks_like_path(paths[number]) or labels[number] or not cell.strip("-: "):
-                continue
-            meant = self._columns.get(number) or kind or (LINE if RANGE.fullmatch(plain_text(cell)) else "")
+        kind = next((kind_of(label[1]) for label in labels if label), "")
+        rest = [n for n, cell in enumerate(cells) if not looks_like_path(paths[n]) and cell.strip("-: ")]
+        before = len(self.places)
+        for number in [number for number in rest if not labels[number]]:
+            cell, column = cells[number], self._columns.get(number, "")
+            meant = (kind or column if column == NAME else column or kind) or (
+                LINE if RANGE.fullmatch(plain_text(cell)) else ""
+            )
             if not self._read_place(cell) and meant:
                 self._add(meant, cell)
                 kind = ""
+        if rest and self._path and not path and len(self.places) == before:
+            name = next((cells[number] for number in rest if single_name(cells[number])), "")
+            self._add(NAME if name else UNREAD, name or " | ".join(cells))
 
     def _read_place(self, body: str) -> bool:
         """Whether the line begins with a label."""

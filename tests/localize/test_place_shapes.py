@@ -184,3 +184,32 @@ def test_what_is_joined_to_the_path_and_not_understood_leaves_a_trace(behind) ->
 
 def test_a_path_in_a_folder_that_is_named_like_a_file_is_one_path() -> None:
     assert [place.path for place in read_places("oven.js/src/heat.js\nheat\n")] == ["oven.js/src/heat.js"]
+
+
+@pytest.mark.parametrize(
+    ("rows", "expected"),
+    [
+        ("| class | Oven |", [(12, 17)]),
+        ("| function | heat |\n| method | cool |", [HEAT, COOL]),
+        ("| lines | 6-9 |\n| variable | LIMIT |", [LIMIT, HEAT]),
+        ("| Function | Impact |\n|---|---|\n| heat | high |", [HEAT]),
+        ("| Method | Why |\n| Oven.cool | cools too far |", [COOL]),
+        ("| Element | Reason |\n|:--|:--|\n| `heat` | raises too late |", [HEAT]),
+        ("| Kind | Name |\n| method | cool |\n| constant | LIMIT |", [LIMIT, COOL]),
+        ("| heat | raises too late |", [HEAT]),
+        (
+            "| Function | Why |\n|---|---|\n| heat | late |\n\n| Line | Why |\n|---|---|\n| 14 | cools |",
+            [HEAT, (14, 14)],
+        ),
+    ],
+)
+def test_rows_of_tables_below_the_path(rows, expected) -> None:
+    elements = {PATH: parse_elements(SOURCE, "python")}
+    assert lines_of(f"{PATH}\n{rows}\n") == expected
+    assert resolve_places(read_places(f"{PATH}\n{rows}\n"), {PATH: 17}, elements.__getitem__).unresolved == ()
+
+
+def test_a_row_that_is_not_understood_leaves_a_trace() -> None:
+    assert [(p.kind, p.name) for p in read_places(f"{PATH}\n| the end of it | too late |\n")] == [
+        ("unread", "the end of it | too late")
+    ]
