@@ -29,6 +29,12 @@ _HEADER = re.compile(
 )
 _BETWEEN = re.compile(r"(?<![ \t])[ \t]*(?:,|;|&|\band\b|\bor\b|和|及|与|以及|\+|->|→|\||[ \t])[ \t]*")
 _REMARK = re.compile(r"(?<=\S)[ \t]+\([^()]*\)")
+_ADDED = re.compile(
+    r"[`*\"']*[ \t]*,?[ \t]*[(\[]?[ \t]*(?:and|or|also|plus|with|together with|along with|as well as|&|\+)[ \t]",
+    re.IGNORECASE,
+)
+_NOT = re.compile(r"\b(?:not|never|no)\b|n['’]t\b", re.IGNORECASE)
+_RANKED = re.compile(r"[\w.%-]+[,;](?=\S)")  # the first cell of a row, which is no path
 _BEFORE = re.compile(r"([^:]{0,60}):[*_`]*[ \t]+")
 _ATTRIBUTE = re.compile(r"<[^<>]*?\b(?:path|file\w*|name|src)[ \t]*=[ \t]*+[\"'][^<>]*+>")
 _LINK = re.compile(r"\[([^\[\]]*)\]\(([^()\s]+)\)")
@@ -128,6 +134,9 @@ def _is_denied(line: str, names: Sequence[str]) -> bool:
 def _unread(line: str, listed: bool) -> list[str]:
     item = _ITEM.fullmatch(line)
     words = (item[1] if item else line).strip(" \t`*_\"',")
+    cells = re.split(r"[,;|\t]", words)
+    if len(cells) > 1 and all(_HEADER.fullmatch(cell.strip()) for cell in cells):
+        return []
     one = listed or (item and re.fullmatch(r"[\w.+-]+", words))
     return [words[:LONGEST]] if words and one and not _RULE.fullmatch(words) else []
 
@@ -152,7 +161,7 @@ def _paths_in(line: str) -> list[str]:
         if len(several) > 1 and all(map(looks_like_path, several)):
             return several
     if looks_like_path(path):
-        return [path]
+        return [path, *_added(line, path)]
     if quoted := list(quoted_paths(line)):
         return quoted
     if path:
@@ -160,9 +169,19 @@ def _paths_in(line: str) -> list[str]:
     if (named := _NAMED.fullmatch(line.strip())) and looks_like_path(named[1].strip(",;.")):
         return [named[1].strip(",;.")]
     word = line.strip(" \t`*\"',;:")
-    if looks_like_path(first := re.split(r"[,;]", word, maxsplit=1)[0]):  # a row of comma-separated values
-        return [first]
+    cells = [cell.strip(" \t`*\"'") for cell in re.split(r"[,;]", word)]  # a row of comma-separated values
+    if (paths := list(filter(looks_like_path, cells))) and (paths[0] == cells[0] or _RANKED.match(word)):
+        return [*paths, *_added(line, cells[0])]
     return [word] if _ONE_WORD.fullmatch(word) else _spoken(line)
+
+
+def _added(line: str, path: str) -> list[str]:
+    """The paths that a remark behind a path adds to it by the word; any other remark speaks of it alone."""
+    behind = line.replace("\\", "/").partition(path)[2]
+    added = _ADDED.match(behind)
+    names = list(mentioned_paths(behind[added.end() :])) if added else []
+    denied = names and (_DENIED.search(behind) or _NOT.search(behind.partition(names[0])[0]))
+    return [] if denied else names
 
 
 def _tidied(line: str) -> str:

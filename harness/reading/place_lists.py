@@ -169,8 +169,8 @@ class _Reader:
                 self._add(meant, cell)
                 kind = ""
         if rest and self._path and not path and len(self.places) == before:
-            name = next((cells[number] for number in rest if single_name(cells[number])), "")
-            self._add(NAME if name else UNREAD, name or " | ".join(cells))
+            names = [cells[number] for number in rest if single_name(cells[number])]
+            self._add_members([(NAME, name) for name in names] or [(UNREAD, " | ".join(cells))])
 
     def _read_place(self, body: str) -> bool:
         """Whether the line begins with a label."""

@@ -197,6 +197,7 @@ def test_a_path_in_a_folder_that_is_named_like_a_file_is_one_path() -> None:
         ("| Element | Reason |\n|:--|:--|\n| `heat` | raises too late |", [HEAT]),
         ("| Kind | Name |\n| method | cool |\n| constant | LIMIT |", [LIMIT, COOL]),
         ("| heat | raises too late |", [HEAT]),
+        ("| heat | LIMIT |", [LIMIT, HEAT]),
         (
             "| Function | Why |\n|---|---|\n| heat | late |\n\n| Line | Why |\n|---|---|\n| 14 | cools |",
             [HEAT, (14, 14)],

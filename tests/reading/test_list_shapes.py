@@ -53,11 +53,33 @@ ENGINE, RUN, STOP, LOAD = [4, 9], [5, 6], [8, 9], [12, 13]
         f"1. {A}\n2. {B}\n\ndocs/guide.md is not relevant.\n",
         f"I would not change anything but {A} and {B}.",
         f"- {A}: does not close the file\n- {B}: isn't called\n",
+        f"1,{A},starts\n2,{B},runs the engine\n",
+        f"1;{A};starts\n2;{B};runs\n",
+        f"high,{A},0.9\nlow,{B},0.1\n",
+        f'"1","{A}","starts"\n"2","{B}","runs, and stops"\n',
+        f"```\n1,{A},starts\n2,{B},it runs, stops\n```\n",
+        f"{A},{B},both\n",
+        f"{A} (and {B})\n",
+        f"- `{A}` (and also {B})\n",
+        f"1. {A} (with {B}, docs/none.md)\n",
+        f"{A} (plus its engine `{B}`)\n",
+        f"{A}, and maybe {B}\n",
+        f"{A} together with {B}\n",
+        f"{A} (calls docs/guide.md)\n{B} (and not docs/guide.md)\n",
     ],
 )
 def test_a_list_of_files_is_read_as_it_is_meant(text):
     names = (resolve_path(name, PATHS) for name in read_file_names(text))
     assert list(dict.fromkeys(name for name in names if name)) == BOTH
+
+
+@pytest.mark.parametrize(
+    "text",
+    [f"1,{A},starts", f"{A} (and {B})", f"{A},{B},both", f"{A} (uses {B})", f"```\nrank,path,reason\n1,{A},x\n```"],
+)
+def test_what_stands_beside_a_path_is_never_part_of_its_name(text):
+    assert set(read_file_names(text)) <= set(BOTH)
+    assert read_file_names(text)[0] == A
 
 
 @pytest.mark.parametrize(
