@@ -63,6 +63,7 @@ _HEADING = re.compile(
     r"|note|issue|problem|change|description|rationale|purpose|fix|summary|location|place|what)s?|",
     re.IGNORECASE,
 )
+_SPAN = re.compile(r"[`*]*\d{1,7}[ \t]*[-–—][ \t]*\d")  # lines, or a number of something: it is not clear which
 _HEADED = re.compile(r"(?:file|path)", re.IGNORECASE)
 _REASON = re.compile(
     r"(?:reason|why|explanation|note|issue|problem|changes?|description|rationale|purpose|fix|summary)s?:.*", re.I
@@ -262,7 +263,7 @@ class _Reader:
             self._add(NAME, name)
         elif not single_name(body) and (members := members_of(body)):
             self._add_members(members)
-        elif listed or single_name(body):
+        elif listed or single_name(body) or _SPAN.match(body):
             single = single_name(body)
             self.places.append(Named(self._path, NAME if single else UNREAD, single or body[:LONGEST]))
             self._add_lines(body)

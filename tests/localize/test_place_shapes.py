@@ -210,6 +210,10 @@ def test_rows_of_tables_below_the_path(rows, expected) -> None:
     assert resolve_places(read_places(f"{PATH}\n{rows}\n"), {PATH: 17}, elements.__getitem__).unresolved == ()
 
 
+def test_a_range_with_words_behind_it_leaves_a_trace() -> None:
+    assert [(p.kind, p.name) for p in read_places(f"{PATH}\n6-9 degrees\n")] == [("unread", "6-9 degrees")]
+
+
 def test_a_row_that_is_not_understood_leaves_a_trace() -> None:
     assert [(p.kind, p.name) for p in read_places(f"{PATH}\n| the end of it | too late |\n")] == [
         ("unread", "the end of it | too late")
