@@ -2,10 +2,17 @@
 
 import re
 
+from harness.reading.path_names import is_fence, path_of_line
+
 _QUESTION = re.compile(
     r"""[ \t]*(?:
     \#{1,4}[ \t]*(?:The[ \t]report|The[ \t]source[ \t]code|What[ \t]to[ \t]answer|The[ \t]issue)[ \t]*
-    | </?(?:report|issue|problem_statement)>[ \t]*
+    | </?(?:report|issue|problem|problem_statement|(?:issue|pr|task)_description|github_issue)>[ \t]*
+    | (?:[-=*#~_]{3,}|\[)[ \t]*(?i:(?:begin|start)(?:[ ]of)?(?:[ ](?:the|new|next|github))*
+      [ ](?:issue|problem|report|bug|task|question|prompt))\b.*
+    | (?i:we(?:[ ]are|['’]re)(?:[ ](?:currently|now))?[ ]solving[ ]the[ ]following[ ](?:issue|problem|task|bug)\b).*
+    | (?i:here(?:[ ]is|['’]s)[ ]the[ ](?:next[ ]|new[ ]|github[ ])?issue(?:[ ](?:text|description|statement))?:)[ \t]*
+    | (?i:(?:please[ ]|now[ ])*(?:consider|solve|resolve)[ ]the[ ]following[ ](?:github[ ])?(?:issue|problem|bug)\b).*
     | \#{2,4}[ \t]*(?:Instruction|Input|Human|User)[ \t]*:?[ \t]*
     | (?:User|Human|USER|HUMAN)[ \t]*:.* | \[(?:USER|HUMAN)\].*
     | A[ \t]problem[ \t]was[ \t]reported[ \t]in[ \t]a[ \t]software[ \t]repository\..*
@@ -25,16 +32,19 @@ _NUMBER, _BEHIND = r"(?:[ \t]*[#]?\d+)?", r"(?:[ \t]*[:.—–-].*)?"
 _HEADING = re.compile(
     rf"[ \t]*(?:[#]{{1,6}}[ \t]*(?:\d+[.)][ \t]*)?(?:new[ ])?({_ASKED}|{_TOLD})\b{_NUMBER}{_BEHIND}"
     rf"|(?:new[ ])?({_ASKED}){_NUMBER}[ \t]*:.*|(?:new[ ])?({_TOLD}){_NUMBER}[ \t]*:"
-    rf"|\*\*(?:new[ ])?({_ASKED}|{_TOLD}){_NUMBER}:?\*\*:?|({_ASKED}|{_TOLD})[ \t]*[#]?\d+[.:]?)[ \t]*",
+    rf"|\*\*(?:new[ ])?({_ASKED}|{_TOLD}){_NUMBER}:?\*\*:?|({_ASKED}|{_TOLD})[ \t]*[#]?\d+[.:]?"
+    rf"|\*\*\[?(?:new[ ])?({_ASKED}|{_TOLD})[ \t]*[#]\d+\b.*|[-=]{{3,}}[ \t]*(?:new[ ])?({_ASKED}|{_TOLD}){_NUMBER}"
+    rf"[ \t]*[-=]{{3,}})[ \t]*",
     re.IGNORECASE,
 )
 # A title behind the label: a report if it is a paragraph of its own, else a remark on the answer.
 _TITLED = re.compile(
-    r"(?:new[ ])?(issue|(?:github|bug)[ ](?:issue|report)|report|problem[ ]statement)[ \t]*:[ \t]*\w.*", re.I
+    rf"(?:new[ ])?(issue|(?:github|bug)[ ](?:issue|report)|report|problem[ ]statement){_NUMBER}[ \t]*:[ \t]*\w.*", re.I
 )
 _TOKEN = r"<\|(?:im_end|endoftext|end_of_text|eot_id|end)\|>"
 _TURN = re.compile(rf"(?<=[^\s\"'`(\[])(?={_TOKEN}[ \t]*$)", re.MULTILINE)
 _ENDED = re.compile(rf"^([ \t]*(?:>{{5,9}} ?\w+|```|~~~|\*\*\* End Patch|</[\w:.-]+>))(?={_TOKEN})", re.MULTILINE)
+_MARK = re.compile(r"[ \t]*(?:<{3}|-{3}|@@|\*{3} |diff )")  # with which edits begin
 LONGEST = 400  # characters of a line that are looked at
 
 
@@ -47,12 +57,16 @@ class Ending:
     """Says where one answer is over, as its lines outside of edits are told to it in order.
 
     A line that begins another question ends an answer that holds something. So does the heading of a report, if the
-    answer had none with this word ahead of what it holds: an answer may take up one problem after another.
+    answer had none with this word ahead of what it holds: an answer may take up one problem after another. A report
+    says something: a heading without a title ends nothing if the next line is one that the answer had before and that
+    leads to an edit, such as the path of the same file.
     """
 
     def __init__(self) -> None:
         self._own: set[str] = set()
         self._blank = True  # whether the line before was
+        self._seen: set[str] = set()  # the lines up to the one that is told
+        self._untitled = ""  # the word of a heading without a title, with nothing behind it yet
         self._titled = ""  # the word of a report's title on the line before, if that began a paragraph
 
     def over(self, line: str, begun: bool) -> bool:
@@ -64,14 +78,34 @@ class Ending:
             return self._reports(titled, begun) if titled else False
         if _QUESTION.fullmatch(line):
             return begun
+        if self._untitled and not is_fence(line) and not line.startswith("*** Begin Patch"):
+            if not self._goes_on(line):
+                return True
+            self._own.add(self._untitled.lower())
+            self._untitled = ""
+        self._seen.add(line)
         if found := _HEADING.fullmatch(line):
-            return self._reports(next(filter(None, found.groups())), begun)
+            word = next(filter(None, found.groups()))
+            over = self._reports(word, begun)
+            if over and _is_bare(line, word):
+                self._untitled = word
+            return over and not self._untitled
         if blank and (title := _TITLED.fullmatch(line)):
             self._titled = title[1]
         return False
+
+    def _goes_on(self, line: str) -> bool:
+        """Whether a line leads to an edit as one before it did: it has the same path, or the same mark."""
+        return line in self._seen and bool(path_of_line(line) or _MARK.match(line))
 
     def _reports(self, word: str, begun: bool) -> bool:
         """Whether the heading of a report ends the answer."""
         if not begun:
             self._own.add(word.lower())
         return begun and word.lower() not in self._own
+
+
+def _is_bare(line: str, word: str) -> bool:
+    """Whether a heading has no title behind its word."""
+    letters, named = ("".join(filter(str.isalpha, one)).lower() for one in (line, word))
+    return letters in (named, f"new{named}")

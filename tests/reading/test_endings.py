@@ -5,6 +5,7 @@ import pytest
 from harness.reading.blocks import read_blocks
 from harness.reading.diffs import read_diffs
 from harness.reading.endings import LONGEST, Ending
+from harness.reading.envelopes import read_envelopes
 from harness.reading.file_lists import read_names
 from harness.reading.place_lists import read_places
 
@@ -14,6 +15,11 @@ HEADINGS = [
     "Issue:",
     "Task: mend off", "**Question:**", "**Problem 2**", "Exercise 4:", "Problem 2:", "[USER] mend it", "USER: mend it",
     "<|im_start|>user", "<issue>", "### Instruction:", "Prompt: mend off", "## Bug report",
+    "--- BEGIN ISSUE ---", "===== Start of the problem =====", "[BEGIN ISSUE]", "=== Issue ===", "--- Task 2 ---",
+    "We are currently solving the following issue within our repository. Here is the issue text:",
+    "We're now solving the following problem:", "Here is the issue text:", "Please solve the following issue.",
+    "**Issue #12:** off by one", "**Issue #12: off by one**", "**Bug report #3** off", "Issue #12: off by one",
+    "<pr_description>", "<issue_description>", "# Task", "**Task 2:**",
 ]  # fmt: skip
 
 
@@ -37,11 +43,44 @@ def test_an_answer_that_takes_up_one_problem_after_another_is_read_whole(heading
     "line",
     [
         "Problem: it was off by one.", "The issue is in b.py.", "# Problems with the cache", "Question marks stay.",
-        "tasks: list[str]", "Examples of it follow.", "## Issues that remain", "issue = 3", "Report the sum.",
+        "We are fixing the following issue here.", "**Issue:** it was off.", "--- a/issue.py",
+        "Here is the issue: off.", "=========", "We solve the following issue by a check.", "tasks: list[str]",
+        "Examples of it follow.", "## Issues that remain", "issue = 3", "Report the sum.",
     ],
 )  # fmt: skip
 def test_remarks_and_source_end_nothing(line) -> None:
     assert not Ending().over(line, begun=True)
+
+
+BARE = ["# Task", "## Problem", "### Issue 2", "**Task 2:**", "Issue:", "Problem 2:", "=== Task ===", "**Question**"]
+DIFF = "--- a/{0}\n+++ b/{0}\n@@ -1 +1 @@\n-old\n+new\n"
+ENVELOPE = "*** Begin Patch\n*** Update File: {}\n@@\n-old\n+new\n*** End Patch\n"
+
+
+@pytest.mark.parametrize("heading", BARE)
+@pytest.mark.parametrize(
+    ("read", "edit"),
+    [
+        (read_blocks, BLOCK),
+        (read_blocks, f"```python\n{BLOCK}```\n"),
+        (read_blocks, "### `{}`\n\n" + BLOCK.removeprefix("{}\n")),
+        (read_diffs, DIFF),
+        (read_diffs, f"```diff\n{DIFF}```\n"),
+        (read_envelopes, ENVELOPE),
+    ],
+)
+def test_a_heading_that_says_nothing_goes_on_with_the_same_file_and_else_ends_the_answer(heading, read, edit) -> None:
+    one, other = edit.format("a.py"), edit.format("b.py")
+    assert [found.path for found in read(f"{one}\n{heading}\n\n{one}").edits] == ["a.py", "a.py"]
+    assert [found.path for found in read(f"{one}\n{heading}\n\n{one}\n{heading}\n{one}").edits] == ["a.py"] * 3
+    assert [found.path for found in read(f"{one}\n{heading}\n\noff is wrong.\n\n{one}").edits] == ["a.py"]
+    assert [found.path for found in read(f"{one}\n{heading}\n\n{other}").edits] == ["a.py"]
+
+
+@pytest.mark.parametrize("heading", ["# Task: mend off", "Issue: off by one\n", "**Issue #12:** off", "<issue>"])
+def test_a_heading_with_a_title_ends_an_answer_ahead_of_the_same_file(heading) -> None:
+    one = BLOCK.format("a.py")
+    assert [found.path for found in read_blocks(f"{one}\n{heading}\n\n{one}").edits] == ["a.py"]
 
 
 def test_a_line_without_end_is_looked_at_in_part() -> None:
