@@ -17,7 +17,7 @@ from harness.repair.as_lines import as_lines
 from harness.repair.dress import unfenced
 from harness.repair.edited_path import edited_path, mode_of
 from harness.repair.elision import match_lines
-from harness.repair.headings import likeness, style_of
+from harness.repair.headings import PROSE, likeness, style_of
 from harness.repair.match import EditRefused, Match, SourceFile, find_places, inside, match_edit
 from harness.repair.merge import Overlap, merge_matches
 from harness.repo.diff import Replacement, replaced
@@ -92,6 +92,8 @@ def _placed(files: "_Files", edits: Sequence[Edit]) -> Iterator[_Placed]:
     lost: dict[str, list[tuple[list[Edit], EditRefused]]] = {}
     for (name, *_), group in groups.items():
         path = edited_path(group[0], files.snapshot, files.shown)
+        if path is None and (made := _new_text(group[0])):
+            path = edited_path(made, files.snapshot, files.shown)
         try:
             if path is None:
                 raise _unknown(name)
@@ -124,6 +126,14 @@ def _readings(edit: Edit) -> list[Edit]:
     """An edit of whole lines by each reading of its texts."""
     readings = ((edit.search, edit.replace), *edit.others)
     return [Edit(edit.path, search, replace, line=edit.line) for search, replace in readings]
+
+
+def _new_text(edit: Edit) -> Edit | None:
+    """The reading of an edit as the whole of a new file of prose, if its lines like dividers all underline headings."""
+    found = [one for one in _readings(edit)[1:] if not one.search.strip() and one.path.endswith(PROSE)]
+    suits = [(likeness(lines, style_of(one.path, lines)), one) for one in found if (lines := one.replace.split("\n"))]
+    (strays, _), best = max(suits, key=lambda pair: pair[0], default=((-1, 0), None))
+    return best if strays == 0 else None
 
 
 class _Files:
@@ -205,6 +215,8 @@ class _Files:
         """The edit with the one reading of its texts that the file holds, and without a fence around a new file."""
         if edit.kind is not EditKind.LINES:
             return as_lines(edit, self.file(path))
+        if not mode_of(self.snapshot, path) and (made := _new_text(edit)):
+            return made
         if not edit.search.strip() and not any(self._met(path, one) for one in _readings(edit)[1:]):
             text = edit.replace if path.endswith(MARKUP) else unfenced(edit.replace)
             return dataclasses.replace(edit, replace=text, others=())

@@ -8,7 +8,7 @@ from itertools import pairwise
 from harness.reading.path_names import MARKUP
 
 _RULE = re.compile(r"[ \t]*={3,}[ \t]*")
-_PROSE = (*MARKUP, ".txt")  # files that may have such a heading as their first one
+PROSE = (*MARKUP, ".txt")  # files that may have such a heading as their first one
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ def style_of(path: str, lines: Sequence[str]) -> Style:
     """The style of a file's headings; one of prose may have underlines as long as their titles, or longer."""
     found = [_excess(title, rule) for title, rule in pairwise(lines) if _underlines(title, rule)]
     overlined = any(_overlines(lines, number) for number in range(len(lines)))
-    return Style(min([0, *found]) if found or path.endswith(_PROSE) else None, overlined)
+    return Style(min([0, *found]) if found or path.endswith(PROSE) else None, overlined)
 
 
 def likeness(lines: Sequence[str], style: Style) -> tuple[int, int]:

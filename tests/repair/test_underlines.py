@@ -3,6 +3,7 @@
 import pytest
 
 from harness.core.candidate import Reason
+from harness.core.location import Location
 from harness.model.answers import read_edits
 from harness.repair.edits import apply_edits
 from harness.repair.match import EditRefused
@@ -59,3 +60,19 @@ def test_the_longest_search_text_that_the_file_holds_decides():
     assert outcome("a.rst", CHANGES, f"1.0\n{RULE}{RULE}2.0\n{RULE}") == CHANGES.replace("1.0", "2.0")
     assert outcome("a.rst", "1.0\n\nText.\n", f"1.0\n{RULE}{RULE}2.0\n") == "2.0\n\nText.\n"
     assert outcome("a.rst", "None.\n", f"1.0\n{RULE}{RULE}2.0\n{RULE}") is Reason.PARSE_FAILURE
+
+
+@pytest.mark.parametrize(
+    "text", [f"Usage\n{RULE}\nText.\n", f"Usage\n{RULE}", f"{RULE}Usage\n{RULE}\nA\n", f"A\n{RULE}\nB\n{RULE}"]
+)
+def test_a_new_file_of_prose_has_its_headings_and_no_other_file_is_changed(text):
+    """A title that another file holds, too, was replaced there."""
+    edits = read_edits(f"docs/new.rst\n<<<<<<< SEARCH\n{RULE}{text}>>>>>>> REPLACE\n").edits
+    changes = apply_edits(edits, MemorySnapshot({"a.rst": b"Usage\n\nText.\n"}), [Location("a.rst")]).changes
+    assert [(change.path, change.content.decode()) for change in changes] == [("docs/new.rst", text)]
+
+
+def test_a_divider_twice_for_a_file_that_is_not_there_is_still_met_in_the_one_that_holds_it():
+    edits = read_edits(f"b.py\n<<<<<<< SEARCH\n{RULE}f(x)\n{RULE}g(x)\n>>>>>>> REPLACE\n").edits
+    changes = apply_edits(edits, MemorySnapshot({"a.py": CODE.encode()}), [Location("a.py")]).changes
+    assert [(change.path, change.content.decode()) for change in changes] == [("a.py", CODE.replace("f(x)", "g(x)"))]
