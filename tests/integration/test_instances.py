@@ -17,7 +17,6 @@ HANDFUL = [
     "pytest-dev__pytest-5227",
     "django__django-15790",
     "sympy__sympy-20590",
-    "sphinx-doc__sphinx-7738",
 ]
 
 pytestmark = [
