@@ -117,7 +117,7 @@ def _around(line: str, names: Sequence[str]) -> tuple[str, str]:
 
 def _is_sentence(line: str, names: Sequence[str]) -> bool:
     """Whether a line speaks of files, and does not list them: words stand ahead of the first one."""
-    if not names or (_ITEM.fullmatch(line) and not _NESTED.match(line)):
+    if not names or (_ITEM.fullmatch(line) and not _NESTED.match(line)) or _NAMED.fullmatch(line.strip()):
         return False
     ahead, behind = _around(line, names)
     words = len(_WORD.findall(ahead))
