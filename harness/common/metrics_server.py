@@ -68,15 +68,12 @@ def metrics(state: State) -> Iterator[Metric]:
         if part.doing:
             doing.add_metric([part.name, part.doing], part.seconds)
     yield doing
-    for name in dict.fromkeys(name for part in state.parts for name in part.totals):
-        counter = CounterMetricFamily(f"harness_{name}", "Counted since the run began.", labels=["part"])
-        for part in state.parts:
-            if name in part.totals:
-                counter.add_metric([part.name], part.totals[name])
-        yield counter
-    for name in dict.fromkeys(name for part in state.parts for name in part.levels):
-        gauge = GaugeMetricFamily(f"harness_{name}", "At this moment.", labels=["part"])
-        for part in state.parts:
-            if name in part.levels:
-                gauge.add_metric([part.name], part.levels[name])
-        yield gauge
+    families: dict[str, CounterMetricFamily | GaugeMetricFamily] = {}
+    for part in state.parts:
+        for name, value in part.totals.items():
+            counter = CounterMetricFamily(f"harness_{name}", "Counted since the run began.", labels=["part"])
+            families.setdefault(name, counter).add_metric([part.name], value)
+        for name, value in part.levels.items():
+            level = GaugeMetricFamily(f"harness_{name}", "At this moment.", labels=["part"])
+            families.setdefault(name, level).add_metric([part.name], value)
+    yield from families.values()

@@ -10,8 +10,7 @@ import sys
 import threading
 from contextlib import suppress
 from queue import Empty, LifoQueue
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 
 class WorkerEnded(Exception):
@@ -33,14 +32,6 @@ class WorkerProcesses:
         self._idle: LifoQueue[subprocess.Popen[bytes]] = LifoQueue()
         self._all: set[subprocess.Popen[bytes]] = set()
         self._closed = False
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def close(self) -> None:
         """Kill every process, those that are at work included: their questions end in WorkerEnded."""

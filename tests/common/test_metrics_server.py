@@ -6,6 +6,7 @@ import urllib.request
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from harness.common import metrics_server
 from harness.common.metrics_server import metrics_served
 from harness.common.run_state import Part, State
 from harness.common.stage import StageState
@@ -65,6 +66,8 @@ def test_a_port_that_is_taken_is_the_users_to_change():
             pass
 
 
-def test_without_a_port_nothing_is_served():
+def test_without_a_port_nothing_is_served(monkeypatch):
+    started = []
+    monkeypatch.setattr(metrics_server, "start_http_server", lambda *given: started.append(given))
     with metrics_served(None, State):
-        pass
+        assert not started

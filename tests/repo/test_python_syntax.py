@@ -4,6 +4,7 @@ import ast
 import gc
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -91,7 +92,7 @@ def test_other_threads_run_while_a_long_file_is_read() -> None:
 
 
 def test_a_process_that_is_ended_is_the_machines_failure(monkeypatch) -> None:
-    with WorkerProcesses("harness.repo.syntax_worker", 1) as workers:
+    with closing(WorkerProcesses("harness.repo.syntax_worker", 1)) as workers:
         monkeypatch.setattr(python_syntax, "WORKERS", workers)
         workers.start()
         [process] = workers._all
