@@ -15,7 +15,7 @@ from pathlib import Path
 
 from aiohttp import web
 
-SECONDS = 0.25  # an answer takes this long, so that a kill finds some under way
+SECONDS = 0.25  # an answer takes this long unless the question says `stub_seconds`, so that a kill finds some under way
 
 
 def edit_answer(row: dict[str, str], right: bool, before: str = "") -> str:
@@ -110,7 +110,7 @@ def serve(rows: list[dict[str, str]], count_file: Path, faults: Faults) -> None:
             return wrong
         with count_file.open("a") as counted:
             counted.write("x")
-        await asyncio.sleep(SECONDS)
+        await asyncio.sleep(question.get("stub_seconds", SECONDS))
         text = answer(rows, question["messages"][0]["content"], question.get("seed", 0), faults.before())
         message = {"role": "assistant", "content": text}
         return web.json_response(

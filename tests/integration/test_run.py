@@ -351,7 +351,12 @@ def test_tables_stand_after_each_checkpoint_survive_a_kill_and_leave_when_the_ru
 ) -> None:
     url, _ = stub
     output, whole = tmp_path / "out", tmp_path / "whole"
-    two = [{"name": name, "endpoint": url, "revision": name} for name in ("first", "second")]
+    # both are asked at once: the second's answers come late enough that the first is done alone
+    slow = {"first": 0.25, "second": 20}
+    two = [
+        {"name": name, "endpoint": url, "revision": name, "extra_body": {"stub_seconds": seconds}}
+        for name, seconds in slow.items()
+    ]
     keys = {"checkpoints": two, "conditions": ["gt-file"], "references": ["gold"]}
     run_file = write_run_file(tmp_path / "run.yaml", miniature_rows, {}, **keys)
     finish(run_file, whole)
