@@ -7,7 +7,7 @@ from harness.core.candidate import Edit, EditKind
 from harness.reading.blocks import EditReading
 from harness.reading.path_names import looks_like_path
 
-_COMMAND = re.compile(
+HEREDOC = re.compile(  # what stands before and behind the word that ends the text, and the word
     r"[ \t]*(?:[$>#][ \t]+)?(?:sudo[ \t]+)?(?:cat|tee)\b([^\n<]*)<<-?[ \t]*[\"']?(\w+)[\"']?([^\n<]*)"
 )
 _FILE = re.compile(r"(?:(?<!>)>[ \t]*|^[ \t]*)[\"']?([^\s\"'<>|&;-][^\s\"'<>|&;]*)")
@@ -24,7 +24,7 @@ def read_heredocs(lines: Sequence[str], cut: bool = False) -> EditReading:
     problems: list[str] = []
     unfinished, position = "", 0
     while position < len(lines):
-        command = _COMMAND.fullmatch(lines[position]) if "<<" in lines[position] else None
+        command = HEREDOC.fullmatch(lines[position]) if "<<" in lines[position] else None
         position += 1
         if not command:
             continue
@@ -43,7 +43,7 @@ def read_heredocs(lines: Sequence[str], cut: bool = False) -> EditReading:
 
 def _path(line: str) -> str:
     """The file that a line writes; empty if it is no such command, or adds to a file."""
-    command = _COMMAND.fullmatch(line)
+    command = HEREDOC.fullmatch(line)
     if not command or ">>" in command[1] + command[3]:
         return ""
     found = (_FILE.search(part) for part in (command[1], command[3]))

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from itertools import accumulate
 
 from harness.reading.call_keys import CONTENT, NEW, OLD, pattern
+from harness.reading.heredocs import HEREDOC
 from harness.reading.path_names import MARKUP, path_above, path_of_line
 
 Span = tuple[int, int]  # of characters, from the first to behind the last
@@ -22,7 +23,6 @@ _CHANGE = re.compile(r"\s*(?:diff --git |--- \S|@@ |\*\*\* (?:Begin Patch|\w+ Fi
 _COMMENT = re.compile(r"[ \t]*(?:#+|//+|/\*+|<!--|--|%+|;+)[ \t]")
 _HEADER = re.compile(r"[ \t]*(?:@@|diff --git |--- \S|\+\+\+ \S|\*\*\* \w+ File:)")
 _SIGNED = (" ", "+", "-", "\\", "\t")
-_HEREDOC = re.compile(r"[ \t]*(?:[$>#][ \t]+)?(?:sudo[ \t]+)?(?:cat|tee)\b[^\n<]*<<-?[ \t]*[\"']?(\w+)[\"']?[^\n<]*")
 _KEYS = pattern(*OLD, *NEW, *CONTENT)
 _FILES = r"file|document|boltAction|\w{0,20}(?:create|write|update|full)\w{0,20}file\w{0,20}"
 _VALUE = re.compile(
@@ -132,8 +132,8 @@ def _heredocs(lines: Lines) -> Iterator[Span]:
     """What the commands of a shell write into files."""
     begun, word = -1, ""
     for place, line in lines:
-        if "<<" in line and (command := _HEREDOC.fullmatch(line)):
-            begun, word = place + len(line), command[1]
+        if "<<" in line and (command := HEREDOC.fullmatch(line)):
+            begun, word = place + len(line), command[2]
         elif begun >= 0 and line.strip() == word:
             yield begun, place
             begun = -1
