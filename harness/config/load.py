@@ -44,17 +44,15 @@ def load_run_file(path: Path, overrides: Sequence[str] = (), only: str | None = 
 
     Relative paths in the file are taken from the file's own folder, in overrides from the working folder. ``only``
     names the one checkpoint that is kept of those that patterns stand for.
-    Raises InputError that lists every problem at once, each with its key and line.
+    Raises InputError that lists every problem at once, each with its key and line, and if that one is not there.
     """
-    root, raw = _with_overrides(path, overrides)
-    names = [override.partition("=")[0] for override in overrides]
+    root, raw = read_raw(path, overrides)
+    place = place_in(root, overrides)
     try:
-        raw, origins = _expanded(raw, lambda where: _overridden(names, where) or _line(root, where))
+        raw, origins = _expanded(raw, place)
         if only is not None:
             raw = _of_one(raw, only)
-        return _validated(
-            RunConfig, raw, lambda where: _overridden(names, origins(where)) or _line(root, origins(where))
-        )
+        return validated(RunConfig, raw, lambda where: place(origins(where)))
     except InputError as error:
         raise InputError(f"{path}: {error}") from error
 
@@ -62,6 +60,8 @@ def load_run_file(path: Path, overrides: Sequence[str] = (), only: str | None = 
 def _of_one(raw: dict[str, Any], name: str) -> dict[str, Any]:
     """The mapping for one of its checkpoints: without the others, and without the prices of other names."""
     kept = {**raw, CHECKPOINTS: [entry for entry in raw.get(CHECKPOINTS) or () if entry.get("name") == name]}
+    if not kept[CHECKPOINTS]:
+        raise InputError(f"there is no checkpoint {name} now")
     prices = raw.get("prices")
     if isinstance(prices, dict) and isinstance(prices.get("tokens"), dict):
         tokens = {pattern: price for pattern, price in prices["tokens"].items() if fnmatchcase(name, str(pattern))}
@@ -70,33 +70,11 @@ def _of_one(raw: dict[str, Any], name: str) -> dict[str, Any]:
     return kept
 
 
-def named_checkpoints(path: Path, overrides: Sequence[str] = ()) -> tuple[Path, list[dict[str, Any]]]:
-    """The output folder of a run file, and the checkpoints that its patterns stand for now, which may be none.
+def read_raw(path: Path, overrides: Sequence[str]) -> tuple[yaml.Node | None, dict[str, Any]]:
+    """The file's nodes, and its mapping with overrides over it and its preset under it.
 
-    Nothing of the checkpoints is checked. Raises InputError for a file that is none, one without a pattern or an
-    output, and a name that comes twice.
+    Raises InputError for a file that is no mapping in YAML.
     """
-    _, raw = _with_overrides(path, overrides)
-    entries = raw.get(CHECKPOINTS)
-    found: list[dict[str, Any]] = []
-    for entry in entries if isinstance(entries, list | tuple) else ():
-        expanded = expand(entry, may_be_empty=True)
-        if expanded is None:
-            raise InputError(f"{path}: a checkpoint to watch for has a pattern, such as path: runs/*/step-{{step}}")
-        found += expanded
-    output = raw.get("output")
-    if not isinstance(entries, list | tuple) or not entries or not isinstance(output, str):
-        raise InputError(f"{path}: names no checkpoints or no output")
-    names = [str(entry["name"]) for entry in found]
-    if twice := next((name for name in names if names.count(name) > 1), None):
-        raise InputError(
-            f"{path}: two checkpoints are called {twice}; give a name with fields, such as name: s{{step}}"
-        )
-    return (output.folder / output if isinstance(output, Written) else Path(output)), found
-
-
-def _with_overrides(path: Path, overrides: Sequence[str]) -> tuple[yaml.Node | None, dict[str, Any]]:
-    """The file's nodes, and its mapping with overrides over it and its preset under it."""
     if not path.is_file():
         raise InputError(f"{path}: no such run file")
     root, raw = _read(path)
@@ -152,7 +130,7 @@ def load_evaluation(
     def place(where: Where) -> str:
         return _overridden(names, where) or (f"{pins}: " if pins and tuple(where[:3]) == PINS else "")
 
-    return _validated(_CommandLine, raw, place).evaluation
+    return validated(_CommandLine, raw, place).evaluation
 
 
 def _read_pins(path: Path) -> Any:
@@ -245,12 +223,23 @@ def _child(target: Any, part: str, override: str) -> Any:
     return target[part]
 
 
-def _validated(model: type[Config], raw: dict[str, Any], place: Callable[[Where], str]) -> Config:
+def validated(model: type[Config], raw: dict[str, Any], place: Callable[[Where], str]) -> Config:
+    """The model of a mapping. Raises InputError that lists every problem, each at its ``place``."""
     try:
         return model.model_validate(raw, context=CHECK_PATHS)
     except ValidationError as error:
-        problems = [_problem(model, detail) for detail in error.errors()]
-        raise InputError(" | ".join(f"{place(where)}{message}" for where, message in problems)) from error
+        raise InputError(problems_in(model, error, place)) from error
+
+
+def problems_in(
+    model: type[Section],
+    error: ValidationError,
+    place: Callable[[Where], str],
+    counts: Callable[[Where], bool] | None = None,
+) -> str:
+    """One line with every problem that ``counts``, each at its ``place``; empty if none does."""
+    problems = [_problem(model, detail) for detail in error.errors()]
+    return " | ".join(f"{place(where)}{message}" for where, message in problems if counts is None or counts(where))
 
 
 def _problem(model: type[Section], detail: Any) -> tuple[Where, str]:
@@ -286,6 +275,12 @@ def _fields_at(model: Any, where: Where) -> list[str]:
             return []
         model = inner[0]
     return list(model.model_fields)
+
+
+def place_in(root: yaml.Node | None, overrides: Sequence[str]) -> Callable[[Where], str]:
+    """A function from keys to how a message names their place: the override that set them, or the file's line."""
+    names = [override.partition("=")[0] for override in overrides]
+    return lambda where: _overridden(names, where) or _line(root, where)
 
 
 def _overridden(names: Sequence[str], where: Where) -> str:

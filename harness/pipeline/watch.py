@@ -11,8 +11,9 @@ from harness.compare.ablation_data import write_ablation
 from harness.compare.finished import folder_name
 from harness.compare.series import series_of
 from harness.compare.table_command import read_ablation
-from harness.config.load import load_run_file, named_checkpoints
+from harness.config.load import load_run_file
 from harness.config.schema import RunConfig
+from harness.config.watched_file import check_watched_file, named_checkpoints
 from harness.errors import HarnessError, InfrastructureError, InputError
 from harness.page.run_pictures import series_files
 from harness.pipeline.run import run_pipeline
@@ -21,6 +22,7 @@ from harness.pipeline.watch_queue import (
     State,
     Whole,
     after_failure,
+    begun_anew,
     next_of,
     read_queue,
     updated,
@@ -58,10 +60,12 @@ def watch(watching: Watching, tell: Callable[[str], None]) -> list[Entry]:
     """Evaluate checkpoints as they become whole; returns the queue when it ends, which only ``once`` lets it do.
 
     Each has a run folder of its own in the run file's output, which holds the queue and the tables of all. ``tell``
-    is told what happens. Started again after a kill, it goes on from the queue and from each run's journals. Raises
-    InputError for a run file that can't be watched, and if another watch holds the output folder.
+    is told what happens. Started again after a kill, it goes on from the queue and from each run's journals, and tries
+    again what failed. Raises InputError for a run file that can't be watched, and if another watch holds the output
+    folder.
     """
     output, _ = named_checkpoints(watching.run_file, watching.overrides)
+    check_watched_file(watching.run_file, watching.overrides)
     with RunFolder(output):
         queue = _Queue(watching, output, tell)
         while True:
@@ -80,7 +84,7 @@ class _Queue:
 
     def __init__(self, watching: Watching, output: Path, tell: Callable[[str], None]) -> None:
         self._watching, self._output, self._tell = watching, output, tell
-        self.entries = read_queue(output)
+        self.entries = begun_anew(read_queue(output))
 
     def look(self) -> None:
         """Take in what is on the disk now."""

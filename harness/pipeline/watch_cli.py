@@ -27,7 +27,7 @@ def watch(
         str | None, typer.Option(help="File in a checkpoint's folder that says that it is whole.")
     ] = None,
     quiet: Annotated[
-        float, typer.Option(min=0, help="Without a marker: seconds without a change after which it is.")
+        float, typer.Option(min=0, help="Without a marker: seconds after which it is if nothing in it is written.")
     ] = 120.0,
     order: Annotated[Order, typer.Option(help="Which of several waiting checkpoints comes first.")] = Order.NEWEST,
     poll: Annotated[float, typer.Option(min=0.1, help="Seconds between two looks, if nothing waits.")] = 30.0,

@@ -33,8 +33,9 @@ class Entry:
     name: str
     path: str
     state: State = State.GROWING
-    changed: float = 0.0  # when its files last changed, in seconds since 1970
-    content: str = ""  # number and sizes of its files: other content is evaluated again
+    changed: float = 0.0  # when its files were last written, in seconds since 1970
+    arrived: float = 0.0  # when one was last written here: a copy may keep the times of what it was made from
+    content: str = ""  # number and sizes of its files
     tries: int = 0
     why: str = ""  # it failed
 
@@ -50,16 +51,21 @@ class Whole:
         """Whether that is so for a checkpoint as it was last looked at."""
         if self.marker is not None:
             return (Path(entry.path) / self.marker).exists()
-        return now - entry.changed >= self.quiet_seconds
+        return now - max(entry.changed, entry.arrived) >= self.quiet_seconds
 
 
 def looked_at(entry: Entry) -> Entry:
-    """The entry with what its folder holds now; gone if it holds nothing."""
+    """The entry with what its folder holds now; gone if it holds nothing, growing if it had been gone."""
     states = [status for status in map(_status, _files(Path(entry.path))) if status is not None]
     if not states:
         return entry if entry.state is State.DONE else replace(entry, state=State.GONE)
-    content = f"{len(states)} files, {sum(status.st_size for status in states)} bytes"
-    return replace(entry, changed=max(status.st_mtime for status in states), content=content)
+    return replace(
+        entry,
+        state=State.GROWING if entry.state is State.GONE else entry.state,
+        changed=max(status.st_mtime for status in states),
+        arrived=max(status.st_ctime for status in states),
+        content=f"{len(states)} files, {sum(status.st_size for status in states)} bytes",
+    )
 
 
 def _files(folder: Path) -> list[Path]:
@@ -77,19 +83,26 @@ def updated(known: Mapping[str, Entry], found: Mapping[str, str], whole: Whole, 
     """The queue after a look at the disk; ``found`` maps the checkpoints that are there to their folders."""
     entries = dict(known)
     for name, path in found.items():
-        entries.setdefault(name, Entry(name, path))
+        # A watch that starts in another folder, or after a move, finds it elsewhere.
+        entries[name] = replace(entries.get(name) or Entry(name, path), path=path)
     return {name: _moved(entry, looked_at(entry), whole, now) for name, entry in entries.items()}
 
 
 def _moved(before: Entry, seen: Entry, whole: Whole, now: float) -> Entry:
-    if seen.state is State.GONE:
-        back = Path(seen.path).is_dir()
-        return replace(seen, state=State.GROWING) if back and seen.content != before.content else seen
-    if seen.state in (State.DONE, State.FAILED) and seen.content == before.content:
-        return replace(seen, changed=before.changed)
-    ready = whole.holds(seen, now)
-    tries = seen.tries if seen.content == before.content else 0
-    return replace(seen, state=State.QUEUED if ready else State.GROWING, tries=tries)
+    # Weights of one shape have one size: the times alone say that others were written over them.
+    same = (seen.content, seen.changed) == (before.content, before.changed)
+    if seen.state is State.GONE or (same and seen.state in (State.DONE, State.FAILED)):
+        return seen
+    state = State.QUEUED if whole.holds(seen, now) else State.GROWING
+    return replace(seen, state=state, tries=seen.tries if same else 0)
+
+
+def begun_anew(entries: Mapping[str, Entry]) -> dict[str, Entry]:
+    """The queue as a watch that starts takes it up: what failed is tried again, since whoever starts it mended that."""
+    return {
+        name: replace(entry, state=State.GROWING, tries=0) if entry.state is State.FAILED else entry
+        for name, entry in entries.items()
+    }
 
 
 def next_of(entries: Iterable[Entry], newest_first: bool) -> Entry | None:

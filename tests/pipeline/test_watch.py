@@ -58,7 +58,7 @@ def make(tmp_path, monkeypatch):
     monkeypatch.setattr(module, "run_pipeline", pipeline)
 
     def watching(whole=MARKED, newest_first=False):
-        return watch(Watching(run_file, (), whole, newest_first, 0.05, once=True), told.append)
+        return watch(Watching(watching.run_file, (), whole, newest_first, 0.05, once=True), told.append)
 
     told: list[str] = []
     watching.runs, watching.output, watching.asked, watching.told, watching.run_file = (
@@ -131,10 +131,14 @@ def test_the_newest_or_the_oldest_comes_first(make) -> None:
 
 
 def test_without_a_marker_a_quiet_time_says_that_it_is_whole(make) -> None:
-    checkpoint(make.runs / "seed1" / "step-100", age=50)
-    make(Whole(None, 60))
+    """Since its files came here: a copy under way keeps the times of what it is made from."""
+    folder = checkpoint(make.runs / "seed1" / "step-100", age=5000)
+    make(Whole(None, 600))
     assert make.asked == []
-    make(Whole(None, 40))
+    known, whole = read_queue(make.output), Whole(None, 600)
+    [entry] = updated(known, {"seed1.step-100": str(folder)}, whole, time.time() + 601).values()
+    assert entry.state is State.QUEUED
+    make(Whole(None, 0))
     assert make.asked == ["seed1.step-100"]
 
 
@@ -161,6 +165,41 @@ def test_weights_that_training_removed_keep_their_results_and_new_ones_are_evalu
     assert make.asked == ["seed1.step-100"] * 2
 
 
+def test_weights_of_the_same_size_are_evaluated_again(make) -> None:
+    folder = checkpoint(make.runs / "seed1" / "step-100")
+    make()
+    (folder / "model.safetensors").write_text("[]")
+    os.utime(folder / "model.safetensors", (time.time() + 5,) * 2)
+    make()
+    assert make.asked == ["seed1.step-100"] * 2
+
+
+def test_one_that_is_back_as_it_was_gets_its_turn(make) -> None:
+    """As after a mount that was missing for a while."""
+    folder = checkpoint(make.runs / "seed1" / "step-100")
+    make(Whole("not written", 0))
+    folder.rename(make.runs / "elsewhere")
+    make()
+    assert read_queue(make.output)["seed1.step-100"].state is State.GONE
+    (make.runs / "elsewhere").rename(folder)
+    make()
+    assert make.asked == ["seed1.step-100"]
+
+
+def test_a_watch_goes_on_from_another_working_folder(make, monkeypatch) -> None:
+    checkpoint(make.runs / "seed1" / "step-100")
+    document = json.loads(make.run_file.read_text())
+    pattern = {**document["checkpoints"][0], "path": "runs/seed{seed}/step-{step}"}
+    make.run_file.write_text(json.dumps({**document, "checkpoints": [pattern]}))
+    monkeypatch.chdir(make.runs)
+    make.run_file = Path("..") / make.run_file.name
+    make(Whole("not written", 0))
+    monkeypatch.chdir(make.runs.parent)
+    make.run_file = Path(make.run_file.name)
+    make()
+    assert make.asked == ["seed1.step-100"]
+
+
 def test_a_machine_that_fails_is_tried_again_behind_the_others_and_bad_input_is_not(make, monkeypatch) -> None:
     for step in (100, 200):
         checkpoint(make.runs / "seed1" / f"step-{step}", age=1000 - step)
@@ -176,6 +215,9 @@ def test_a_machine_that_fails_is_tried_again_behind_the_others_and_bad_input_is_
     assert tried == ["seed1.step-100", "seed1.step-200", "seed1.step-100", "seed1.step-100"]
     assert {entry.state for entry in entries.values()} == {State.FAILED}
     assert entries["seed1.step-100"].why == "no server"
+    tried.clear()
+    make()
+    assert tried[:2] == ["seed1.step-100", "seed1.step-200"], "whoever starts it again may have mended that"
 
 
 def test_one_that_goes_before_its_turn_is_gone(tmp_path) -> None:
@@ -191,6 +233,14 @@ def test_what_can_not_be_watched_is_one_line(make, tmp_path) -> None:
     make.run_file.write_text(json.dumps({**document, "checkpoints": [{"name": "a", "path": "runs/a"}]}))
     with pytest.raises(InputError, match="a checkpoint to watch for has a pattern"):
         make()
+    [pattern] = document["checkpoints"]
+    wrong = {**document, "sampling": {"smaples": 1}, "checkpoints": [{**pattern, "server_arg": []}]}
+    make.run_file.write_text(json.dumps(wrong))
+    with pytest.raises(
+        InputError, match=r"unknown key checkpoints\.0\.server_arg.*unknown key sampling\.smaples"
+    ) as told:
+        make()
+    assert "path" not in str(told.value), "before a training has written anything"
     make.run_file.write_text(json.dumps(document))
     make.output.mkdir()
     (make.output / "watch.json").write_text("{")
