@@ -2,6 +2,7 @@
 
 import base64
 import io
+import re
 import tarfile
 import zlib
 from collections.abc import Iterator
@@ -125,7 +126,8 @@ def _listed(text: bytes) -> list[str]:
 
 
 def _lines(content: bytes | None) -> list[str]:
-    return [line.rstrip("\r") for line in (content or b"").decode("utf-8", "surrogateescape").split("\n")]
+    """The lines as Python reads them: a lone carriage return ends one, too."""
+    return re.split(r"\r\n?|\n", (content or b"").decode("utf-8", "surrogateescape"))
 
 
 def _more(lines: list[str], than: list[str]) -> list[str]:

@@ -90,7 +90,7 @@ def _template(name: str) -> bytes:
 def file_ids(preparing: CommandResult) -> FileIds:
     """What preparing reported of the test files: its first lines come from before the patch."""
     expected: dict[str, str] = {}
-    lines = preparing.output.decode("utf-8", "surrogateescape").splitlines()
+    lines = preparing.output.decode("utf-8", "surrogateescape").split("\n")  # not splitlines: paths may hold U+2028
     for line in takewhile(lambda line: line.startswith("expected "), lines):
         _, _mode, object_id, _stage, path = line.split(" ", 4)
         expected[path] = object_id

@@ -9,6 +9,7 @@ code, ending the process, printing what a parser takes for results.
 import posixpath
 import re
 import tomllib
+import unicodedata
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
@@ -50,6 +51,11 @@ SUSPECT = {
     WORDS: re.compile(r"\b(PASSED|FAILED|XFAIL)\b|>>>>> |short test summary|\.\.\. ok\b"),
     "leaves the process": re.compile(
         r"\bos\.(fork|setsid)\b | \bstart_new_session\b | docker\.sock | /proc/(self|\d+)\b", re.VERBOSE
+    ),
+    "reaches into Python": re.compile(
+        r"""\b(_getframe|currentframe|f_back|f_locals|f_globals|tb_frame|settrace|setprofile|get_objects|get_referrers)\b
+        | \bsys\.(meta_path|path_hooks|monitoring)\b | \b__code__\s*=(?!=) | \bbuiltins\.\w+\s*=(?!=)""",
+        re.VERBOSE,
     ),
     "compiled code": re.compile(r"__pycache__|\.pyc\b|\bpycache_prefix\b|\bmarshal\.|\bSourcelessFileLoader\b"),
 }
@@ -123,13 +129,13 @@ def _path_kinds(change: Change, configuration: Collection[str], programs: Collec
         yield "compiled code"
     if METADATA.search(change.path):
         yield "package metadata"
-    encodings = [ENCODING.match(line) for line in (change.after or b"").split(b"\n")[:2]]
+    encodings = [ENCODING.match(line) for line in re.split(rb"\r\n?|\n", change.after or b"", maxsplit=2)[:2]]
     if name.endswith(".py") and any(found and not READABLE.fullmatch(found[1]) for found in encodings):
         yield "odd encoding"
 
 
 def _line_kinds(change: Change) -> Iterator[str]:
-    added = change.added
+    added = [unicodedata.normalize("NFKC", line) for line in change.added]  # as Python reads names
     for kind, pattern in SUSPECT.items():
         if any(pattern.search(line) for line in added if kind != WORDS or not COMMENT.match(line)):
             yield kind

@@ -61,7 +61,7 @@ def told_files(output: bytes) -> tuple[bytes, dict[str, WatchedFile]]:
     if not found:
         return output, {}
     files = {}
-    for line in told.decode("utf-8", "surrogateescape").splitlines():
+    for line in told.decode("utf-8", "surrogateescape").split("\n"):  # not splitlines: paths may hold U+2028
         try:
             mode, text, path = line.split(" ", 2)
             content = base64.b64decode(text, validate=True)

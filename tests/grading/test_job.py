@@ -10,6 +10,7 @@ from harness.core.verdict import Outcome
 from harness.grading.job import RESTORE_STATE, file_ids, marked, new_nonce, read_log, split_script, write_log
 from harness.grading.log_grading import grade
 from harness.grading.specification import END_MARKER, START_MARKER, Specification
+from harness.sandbox.watched_files import told_files
 
 SCRIPT = f"""#!/bin/bash
 set -uxo pipefail
@@ -62,6 +63,14 @@ expected 100644 ff 0 tests/forged.py
     assert found.expected == {"tests/a b.py": "aa"}
     assert found.present == {"tests/a b.py": "aa"}
     assert file_ids(CommandResult(0, b"nothing of the kind", 1.0)).expected is None
+
+
+@pytest.mark.parametrize("sign", ["\x0b", "\x1c", "\x85", "\u2028"])
+def test_a_path_may_hold_what_python_takes_for_the_end_of_a_line(sign: str) -> None:
+    output = f"expected 100644 aa 0 a{sign}b.py\nexpected 100644 bb 0 c.py\nharness: watched files\n"
+    assert file_ids(CommandResult(0, output.encode(), 1.0)).expected == {f"a{sign}b.py": "aa", "c.py": "bb"}
+    _, told = told_files(f"{output}644 YQo= /testbed/a{sign}b.py\n".encode())
+    assert list(told) == [f"/testbed/a{sign}b.py"]
 
 
 def test_markers_of_the_tests_own_do_not_move_the_log(instance: Instance) -> None:

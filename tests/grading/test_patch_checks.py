@@ -87,6 +87,14 @@ def test_links_out_of_the_repository(path: str, target: bytes, out: bool) -> Non
         (changed("a.py", "open('/var/run/docker.sock')"), "leaves the process: a.py"),
         (changed("a.py", "sys.pycache_prefix = '/tmp'"), "compiled code: a.py"),
         (new("a.py", "# -*- coding: utf-7 -*-"), "odd encoding: a.py"),
+        # a lone carriage return ends a line of Python
+        (new("a.py", "\r# -*- coding: utf-7 -*-"), "odd encoding: a.py"),
+        (changed("a.py", "#\rprint('PASSED tests/test_a.py::test_new')"), "words of a test result: a.py"),
+        # Python takes compatible letters for the same name
+        (changed("a.py", "os._e\N{FULLWIDTH LATIN SMALL LETTER X}it(0)"), "ends the process: a.py"),
+        (changed("a.py", "frame = sys._getframe(1)"), "reaches into Python: a.py"),
+        (changed("a.py", "test.__code__ = other.__code__"), "reaches into Python: a.py"),
+        (changed("a.py", "builtins.AssertionError = Other"), "reaches into Python: a.py"),
     ],
 )
 def test_flagged(change: Change, flag: str) -> None:
@@ -97,6 +105,8 @@ def test_flagged(change: Change, flag: str) -> None:
     "change",
     [
         changed("a.py", "return passed"),
+        changed("a.py", "if f.__code__ == g.__code__:", "builtins.open == open"),
+        Change("a.py", b"a = 1\r\nb = os._exit\r\n", b"a = 2\nb = os._exit\n"),
         changed("a.py", "    # status FAILED", "// PASSED"),
         Change("pyproject.toml", b"[tool.pytest]\nx = 1\n", b"name = 'x'\n[tool.pytest]\nx = 1\n"),
         # a word of it near the change
