@@ -41,13 +41,14 @@ by_patch() {
 }
 chain() {
   pristine
-  git apply --verbose --3way "$patch_file" && return
+  # what git takes may leave no trace in the files: a submodule's commit, a mode
+  git apply --verbose --3way "$patch_file" && names > "$states/named" && return
   pristine
-  git apply --verbose --reject "$patch_file" && return
+  git apply --verbose --reject "$patch_file" && names > "$states/named" && return
   pristine
   by_patch && return
   # it is there already
-  git apply --check --reverse "$patch_file" && names > "$states/there"
+  git apply --check --reverse "$patch_file" && names > "$states/named"
 }
 
 tree() { state . -path ./.git -prune -o; }
@@ -58,5 +59,5 @@ if grep -qzE '(^|/)\.git/' "$states/touched"; then
   reason=$inside_git
   refuse
 fi
-cat "$states/touched" "$states/there" > "$touched" 2> /dev/null
+cat "$states/touched" "$states/named" > "$touched" 2> /dev/null
 exit 0

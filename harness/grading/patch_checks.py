@@ -57,7 +57,12 @@ SUSPECT = {
         | \bsys\.(meta_path|path_hooks|monitoring)\b | \b__code__\s*=(?!=) | \bbuiltins\.\w+\s*=(?!=)""",
         re.VERBOSE,
     ),
-    "compiled code": re.compile(r"__pycache__|\.pyc\b|\bpycache_prefix\b|\bmarshal\.|\bSourcelessFileLoader\b"),
+    # a pattern alone on its line, as in lists of ignored files, does nothing
+    "compiled code": re.compile(
+        r"""["'(=].*(__pycache__|\.pyc\b) | (__pycache__|\.pyc\b).*["')=]
+        | \bpycache_prefix\b | \bmarshal\. | \bSourcelessFileLoader\b""",
+        re.VERBOSE,
+    ),
 }
 
 
@@ -185,6 +190,7 @@ def _around(change: Change) -> Iterator[str]:
 
 
 def _leaves(link: str, target: str) -> bool:
-    return target.startswith("/") or posixpath.normpath(posixpath.join(posixpath.dirname(link), target)).startswith(
-        ".."
-    )
+    """Whether a link may lead out; so it may if ``..`` stands behind a name, which may be a link itself."""
+    parts = [part for part in target.split("/") if part not in ("", ".")]
+    climbs = next((number for number, part in enumerate(parts) if part != ".."), len(parts))
+    return target.startswith("/") or climbs > link.count("/") or ".." in parts[climbs:]

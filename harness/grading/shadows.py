@@ -23,7 +23,8 @@ def newcomers(applied: Applied, restored: Collection[str]) -> dict[str, str]:
 def shadow_flags(applied: Applied, restored: Collection[str], known: Collection[str]) -> tuple[str, ...]:
     """New modules that take the place of others, sorted; ``known`` are the image's own names among `newcomers`."""
     others: dict[str, set[str]] = {}
-    for path in applied.twins:
+    gone = {change.path for change in applied.changes if change.after is None} - set(restored)
+    for path in applied.twins - gone:
         for name in _names(path, applied):
             others.setdefault(name, set()).add(path)
     flags = {f"shadowed name: {path}" for name, path in newcomers(applied, restored).items() if name in known}

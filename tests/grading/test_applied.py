@@ -7,6 +7,7 @@ import pytest
 from harness.common.resources import resource
 from harness.core.interfaces import CommandResult
 from harness.grading.applied import Applied, Change, take_changes
+from harness.grading.unapplied import unapplied
 
 
 @pytest.fixture
@@ -99,3 +100,23 @@ def test_a_torn_line_can_not_be_read(tree: Path, cut: int) -> None:
 def test_lines_are_counted_not_placed() -> None:
     change = Change("a", b"x\ny\ny\n", b"y\nx\nz\r\nx\n")
     assert (change.added, change.removed) == (["z", "x"], ["y"])
+
+
+def test_what_git_takes_without_a_trace_in_the_files_is_touched(tree: Path) -> None:
+    """A submodule's other commit left no trace after a later step of the chain, and was taken for text unapplied."""
+    commit = subprocess.check_output(["git", "rev-parse", "HEAD"], text=True).strip()
+    subprocess.run(["git", "update-index", "--add", "--cacheinfo", f"160000,{commit},vendored"], check=True)
+    subprocess.run(["git", "-c", "user.name=t", "-c", "user.email=t@localhost", "commit", "-qm", "sub"], check=True)
+    Path("vendored").mkdir()
+    Path("new.txt").write_text("not tracked, and in the way of the first step\n")
+    patch = (
+        "diff --git a/new.txt b/new.txt\nnew file mode 100644\n--- /dev/null\n+++ b/new.txt\n@@ -0,0 +1 @@\n+x\n"
+        "diff --git a/vendored b/vendored\n--- a/vendored\n+++ b/vendored\n@@ -1 +1 @@\n"
+        f"-Subproject commit {commit}\n+Subproject commit {commit}-dirty\n"
+    )
+    Path(".git/patch").write_text(patch)
+    script = str(resource("docker") / "apply.sh")
+    subprocess.run(["bash", script, ".git/patch", ".git/touched"], check=True, capture_output=True)
+    touched = {os.fsdecode(path) for path in Path(".git/touched").read_bytes().split(b"\0") if path}
+    assert touched == {"new.txt", "vendored"}
+    assert unapplied(patch, touched) == ""

@@ -37,6 +37,9 @@ def test_only_what_nobody_reads_is_refused_unseen() -> None:
         ("docs/link", b"../../etc", True),
         ("docs/link", b"../README", False),
         ("link", b"a/../..", True),
+        ("link", b"a/../b", True),  # a may be a link to the root of the repository
+        ("a/b/link", b"./..//../c", False),
+        ("link", b".", False),
     ],
 )
 def test_links_out_of_the_repository(path: str, target: bytes, out: bool) -> None:
@@ -92,6 +95,8 @@ def test_links_out_of_the_repository(path: str, target: bytes, out: bool) -> Non
         (changed("a.py", "#\rprint('PASSED tests/test_a.py::test_new')"), "words of a test result: a.py"),
         # Python takes compatible letters for the same name
         (changed("a.py", "os._e\N{FULLWIDTH LATIN SMALL LETTER X}it(0)"), "ends the process: a.py"),
+        (changed("a.py", "open('x.pyc')"), "compiled code: a.py"),
+        (changed("a.py", "path = folder / __pycache__"), "compiled code: a.py"),
         (changed("a.py", "frame = sys._getframe(1)"), "reaches into Python: a.py"),
         (changed("a.py", "test.__code__ = other.__code__"), "reaches into Python: a.py"),
         (changed("a.py", "builtins.AssertionError = Other"), "reaches into Python: a.py"),
@@ -105,6 +110,8 @@ def test_flagged(change: Change, flag: str) -> None:
     "change",
     [
         changed("a.py", "return passed"),
+        changed(".gitignore", "*.pyc", "**/__pycache__/", "!keep.pyc"),
+        changed("MANIFEST.in", "global-exclude *.pyc"),
         changed("a.py", "if f.__code__ == g.__code__:", "builtins.open == open"),
         Change("a.py", b"a = 1\r\nb = os._exit\r\n", b"a = 2\nb = os._exit\n"),
         changed("a.py", "    # status FAILED", "// PASSED"),

@@ -50,6 +50,14 @@ def test_a_module_in_anothers_place_is_flagged() -> None:
     assert shadow_flags(inside, (), ()) == ()
 
 
+def test_a_module_that_became_a_package_is_in_nobodys_place() -> None:
+    gone, new = Change("calc.py", b"x", None), Change("calc/__init__.py", None, b"x")
+    paths = frozenset({gone.path, new.path})
+    moved = Applied(paths, (gone, new), frozenset({"calc"}), twins=frozenset({"calc.py"}))
+    assert shadow_flags(moved, (), ()) == ()
+    assert shadow_flags(moved, ("calc.py",), ()) == ("shadowed name: calc/__init__.py",), "it is put back"
+
+
 def test_a_package_that_is_undone_is_flagged() -> None:
     gone = (Change("tests/__init__.py", b"", None),)
     there = Applied(frozenset({"tests/__init__.py"}), gone, folders=frozenset({"tests"}))
