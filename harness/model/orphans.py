@@ -11,7 +11,7 @@ import os
 import signal
 from pathlib import Path
 
-from harness.model.supervisor import PROC, living, remove, shared_memory, status_of
+from harness.model.supervisor import PROC, living, remains, remove, status_of
 
 log = logging.getLogger(__name__)
 
@@ -55,10 +55,10 @@ def end_group(leader: int) -> None:
 
 
 def end_session(leader: int) -> None:
-    """SIGKILL to all that is left of a session, whose shared memory goes with it."""
-    shared = shared_memory(leader)
+    """SIGKILL to all that is left of a session, whose shared memory and temporary files go with it."""
+    left = remains(leader)
     end_group(leader)
-    remove(shared)
+    remove(left)
 
 
 def _end_noted(leader: dict[str, int | str]) -> bool:
@@ -70,12 +70,13 @@ def _end_noted(leader: dict[str, int | str]) -> bool:
         return True
     if now["started"] or now["boot"] != leader["boot"]:
         return False
-    left = [pid for pid in living(session) if _is_vllm(pid)]
-    shared = shared_memory(session) if left else set()
+    running = living(session)
+    left = [pid for pid in running if _is_vllm(pid)]
+    files = remains(session) if left or not running else set()
     for pid in left:
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
-    remove(shared)
+    remove(files)
     return bool(left)
 
 

@@ -4,7 +4,8 @@ Started by path as the leader of a new session, with a pipe from its owner as st
 server, and then its whole process group, itself included, when the server ends, when it gets SIGTERM, or
 when the owner is gone: then the pipe ends, and should a forked child of the owner still hold it, this
 process has another parent. PR_SET_PDEATHSIG would not do: it follows the thread that started the server,
-and the server's own children do not inherit it. Shared memory that a dying server left goes, too.
+and the server's own children do not inherit it. Shared memory that a dying server left goes, too, and the folder
+that it has its sockets and temporary files in: vLLM removes none of them, some ten for each start.
 Standard library only, so that it starts at once.
 """
 
@@ -12,9 +13,11 @@ import contextlib
 import ctypes
 import os
 import select
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -24,6 +27,11 @@ LOOK_SECONDS = 0.5
 NOTICE_SECONDS = 1.0  # between looks for shared memory, until there is some
 REAP_SECONDS = 0.05
 PR_SET_CHILD_SUBREAPER = 36
+TEMPORARY = "vllm-{session}-"  # begins the name of a server's folder of temporary files
+LONGEST = 107 - len(
+    "/ea3f4cb6-5ee5-4e4e-a1a5-f5f62a0c2b7e"
+)  # of that folder: bytes of a socket's path, without its name
+COMPILED = "TORCHINDUCTOR_CACHE_DIR"
 
 
 def main(owner: int, grace: float, command: list[str]) -> None:
@@ -37,20 +45,38 @@ def main(owner: int, grace: float, command: list[str]) -> None:
     signal.signal(signal.SIGTERM, stop)
     # the server's own children become this process's when it dies: their end can be waited for
     ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
-    server = subprocess.Popen(command, stdin=subprocess.DEVNULL)
+    folder = temporary_folder()
+    server = subprocess.Popen(command, stdin=subprocess.DEVNULL, env={**os.environ, **within(folder)})
     shared, noticed = set[Path](), time.monotonic()
     while not stopping and server.poll() is None and os.getppid() == owner:
         if select.select([sys.stdin], [], [], LOOK_SECONDS)[0]:
             break  # nothing is ever written: readable means closed
         if not shared and time.monotonic() - noticed > NOTICE_SECONDS:
             shared, noticed = shared_memory(os.getpid()), time.monotonic()
-    shared |= shared_memory(os.getpid())
+    shared |= remains(os.getpid())
     os.killpg(0, signal.SIGTERM)
     try:
         wait_for_children(grace)
         remove(shared)
     finally:
         os.killpg(0, signal.SIGKILL)
+
+
+def temporary_folder() -> Path | None:
+    """A new folder for the files of this session; None if the name of a socket in it would be too long."""
+    folder = Path(tempfile.mkdtemp(prefix=TEMPORARY.format(session=os.getpid())))
+    if len(os.fsencode(folder)) <= LONGEST:
+        return folder
+    folder.rmdir()
+    return None
+
+
+def within(folder: Path | None) -> dict[str, str]:
+    """The environment of a server whose temporary files go to a folder; what it compiles stays for the next one."""
+    if folder is None:
+        return {}
+    compiled = Path(tempfile.gettempdir(), f"torchinductor_{os.getuid()}")
+    return {"TMPDIR": str(folder), COMPILED: os.environ.get(COMPILED) or str(compiled)}
 
 
 def wait_for_children(seconds: float) -> None:
@@ -90,10 +116,18 @@ def shared_memory(session: int) -> set[Path]:
     return found
 
 
-def remove(shared: set[Path]) -> None:
-    """Free shared memory that is still there; processes that use it keep it until they end."""
-    for path in shared:
-        path.unlink(missing_ok=True)
+def remains(session: int) -> set[Path]:
+    """What would stay of a session's processes: shared memory that they use, and their temporary files' folder."""
+    return shared_memory(session) | set(Path(tempfile.gettempdir()).glob(TEMPORARY.format(session=session) + "*"))
+
+
+def remove(remains: set[Path]) -> None:
+    """Remove what is still there; processes that use shared memory keep it until they end."""
+    for path in remains:
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)
 
 
 if __name__ == "__main__":
