@@ -1,6 +1,7 @@
 """Edits of other kinds as edits of whole lines, which are met with a file and merged."""
 
 import re
+from collections import Counter
 from dataclasses import replace
 
 from harness.core.candidate import Edit, EditKind, Reason
@@ -11,6 +12,7 @@ KEPT = 0.4  # share of a file's distinct lines that a whole file for it must kee
 _HEAD = re.compile(
     r"[ \t]*(?:#+|//+|--|/\*+|<!--|%|;+)[ \t]*(\S+)[ \t]*(?:\*/|-->)?[ \t]*\n(?:[ \t]*\n)?"
 )  # a comment with its path
+EDGE = 0.05  # share of a file's lines that a whole file for it may lack at its beginning or its end
 SHORT = 10  # lines of a file that may be written anew altogether
 
 
@@ -50,13 +52,31 @@ def _whole(edit: Edit, lines: list[str]) -> Edit:
         edit = replace(edit, replace=edit.replace[head.end() :])
     if lines and leaves_out(edit.replace, lines):
         raise EditRefused(Reason.ELISION, "a whole file with ... in the place of lines that the file has")
-    if edit.replace and len(lines) > SHORT:
-        old = {line for line in lines if line.strip()}
-        kept = old & set(edit.replace.split("\n"))
-        if len(kept) < KEPT * len(old):
-            detail = f"a whole file that keeps {len(kept)} of {len(old)} lines, which is a part of it or another file"
-            raise EditRefused(Reason.PARSE_FAILURE, detail)
+    if edit.replace and (problem := _is_part(edit, lines)):
+        raise EditRefused(Reason.PARSE_FAILURE, f"a whole file that {problem}, which is a part of it or another file")
     return Edit(edit.path, "".join(f"{line}\n" for line in lines), edit.replace)
+
+
+def _is_part(edit: Edit, lines: list[str]) -> str:
+    """What a whole file lacks of the one that it is written for, if that is too much; else nothing.
+
+    Few lines may be written anew altogether, but not by fewer ones or where a sentence alone speaks of the file.
+    """
+    old, new = ([line for line in text if line.strip()] for text in (lines, edit.replace.split("\n")))
+    known = set(old)
+    kept = known & set(new)
+    long = len(lines) > SHORT or edit.kind is EditKind.REWRITTEN or 2 * len(new) < len(old)
+    if long and len(kept) < KEPT * len(known):
+        return f"keeps {len(kept)} of {len(known)} lines"
+    lost = max(_lost_ahead(old, new), _lost_ahead(old[::-1], new[::-1]))
+    return f"lacks {lost} lines of one end" if lost > max(1, EDGE * len(old)) else ""
+
+
+def _lost_ahead(old: list[str], new: list[str]) -> int:
+    """How many lines fewer the new text has ahead of the first line that both have once."""
+    once, counts = {line for line, count in Counter(old).items() if count == 1}, Counter(new)
+    first = next((number for number, line in enumerate(new) if line in once and counts[line] == 1), None)
+    return 0 if first is None else sum(line not in counts for line in old[: old.index(new[first])]) - first
 
 
 def _inserted(edit: Edit, lines: list[str]) -> Edit:

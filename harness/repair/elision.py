@@ -16,6 +16,21 @@ PARTS = 50  # between lines of dots, which are met one by one
 _DOTS = re.compile(r"\s*(?:(?:#+|//+|--|/\*+|<!--|%|;+)\s*)?(?:\.\.\.|…).*")
 _OF_THE_REST = re.compile(r"\b(?:existing|rest|unchanged|remain\w*|same|previous|other|omitted|as before)\b", re.I)
 _COMMENTED_DOTS = re.compile(r"\s*(?:#+|//+|--|/\*+|<!--|%|;+)\s*(?:\.\.\.|…).*")
+_COMMENT = re.compile(r"\s*(?:pass\s+)?(?:#+|//+|--|/\*+|<!--|%+|;+)(.*?)(?:\*/|-->)?\s*")
+_WORD = re.compile(r"[^\W_]+(?:_\w+)?|_\w+")
+# A comment of these words and no others stands for the rest of a piece of source; one of the first is among them.
+_REST = frozenset(
+    "rest remainder remaining remains remain existing unchanged unmodified untouched omitted original previous other "
+    "others same before shown intact identical".split()
+)
+_SPEECH = _REST | frozenset(
+    "the of this that your all any and or in is are as it its be to for with here above below not no change changes "
+    "changed code lines line logic implementation implementations body content contents file function functions method "
+    "methods class classes module section sections block blocks part parts handlers imports import definitions "
+    "statements tests test cases properties attributes fields items entries keep kept leave left continue continues "
+    "include includes insert copy goes go stays stay brevity clarity etc exactly still from previously".split()
+)
+MOST_WORDS = 12  # of such a comment
 
 
 def match_lines(edit: Edit, file: SourceFile, shown: Sequence[Interval]) -> list[Match]:
@@ -35,18 +50,34 @@ def match_lines(edit: Edit, file: SourceFile, shown: Sequence[Interval]) -> list
 
 
 def _shortened(edit: Edit) -> bool:
-    """Whether the replacement has a new comment of dots, and lacks lines: it would delete what the dots stand for."""
+    """Whether the replacement has a new comment of dots or on the rest, and lacks lines: it would delete these."""
     search, replace = _lines(edit.search), _lines(edit.replace)
-    dots = [line for line in replace if _COMMENTED_DOTS.fullmatch(line) and line not in search]
-    lost = bool(set(search) - set(replace)) and any(map(_OF_THE_REST.search, dots))
-    return lost or (bool(dots) and len(replace) < len(search))
+    known = set(search)
+    new = [line for line in replace if line not in known]
+    dots = [line for line in new if _COMMENTED_DOTS.fullmatch(line)]
+    lost = {line for line in search if line.strip()} - set(replace)
+    if lost and any(map(_OF_THE_REST.search, dots)):
+        return True
+    fewer = len(replace) < len(search)
+    return (fewer and bool(dots)) or ((fewer or len(lost) > 1) and any(map(_is_of_the_rest, new)))
 
 
 def leaves_out(new: str, old: Sequence[str]) -> bool:
-    """Whether a whole file has dots for lines of the one that it is written for, in a comment or on a line alone."""
+    """Whether a whole file has dots, or a comment on the rest, for lines of the one that it is written for."""
     known, lines = set(old), _lines(new)
-    dots = [line for line in lines if _DOTS.fullmatch(line) and line not in known]
-    return any(map(_OF_THE_REST.search, dots)) or (bool(dots) and len(lines) < len(old))
+    added = [line for line in lines if line not in known]
+    dots = [line for line in added if _DOTS.fullmatch(line)]
+    if any(map(_OF_THE_REST.search, dots)):
+        return True
+    return len(lines) < len(old) and (bool(dots) or any(map(_is_of_the_rest, added)))
+
+
+def _is_of_the_rest(line: str) -> bool:
+    """Whether a line is a comment that stands for the rest of a piece of source: it says that, and nothing else."""
+    found = _COMMENT.fullmatch(line)
+    words = _WORD.findall(found[1]) if found else []
+    spoken = {word.lower() for word in words if "_" not in word}  # names of functions may be among them
+    return len(words) <= MOST_WORDS and spoken <= _SPEECH and bool(spoken & _REST)
 
 
 def _match_parts(edit: Edit, file: SourceFile, shown: Sequence[Interval]) -> list[Match]:
