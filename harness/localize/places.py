@@ -4,7 +4,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from harness.core.location import Interval, Location, merge_intervals, resolve_path
-from harness.model.answers import without_thinking
+from harness.model.answers import proper
 from harness.reading import place_lists as reading
 from harness.reading.place_kinds import LINE, NAME, Named
 from harness.repo.symbols import Element, resolve_element
@@ -21,7 +21,7 @@ class Resolved:
 
 def read_places(text: str) -> tuple[Named, ...]:
     """The places that an answer names, in order, each once: under a file's path, or behind it."""
-    return reading.read_places(without_thinking(text))
+    return reading.read_places(proper(text))
 
 
 def resolve_places(

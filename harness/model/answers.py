@@ -6,12 +6,17 @@ from harness.reading.file_lists import read_names
 from harness.reading.formats import Format, read_format
 from harness.reading.thinking import without_thinking
 
-__all__ = ["EditReading", "read_edits", "read_file_names", "without_thinking"]
+__all__ = ["EditReading", "proper", "read_edits", "read_file_names", "without_thinking"]
+
+
+def proper(text: str) -> str:
+    """The answer proper: without thinking, and with signs of a turn's end on lines of their own."""
+    return turns_apart(without_thinking(text))
 
 
 def read_file_names(text: str) -> tuple[str, ...]:
     """File names in the order given, each once: from the fenced blocks if these hold any."""
-    return read_names(without_thinking(text))
+    return read_names(proper(text))
 
 
 def read_edits(text: str, cut: bool = False, asked: Format = Format.SEARCH_REPLACE) -> EditReading:
@@ -22,4 +27,4 @@ def read_edits(text: str, cut: bool = False, asked: Format = Format.SEARCH_REPLA
     A block's file stands on the line above it, on its marker or its fence; if none does, it is the file of the block
     before. A block that names none has the empty path: what it holds may say which is meant.
     """
-    return read_format(turns_apart(without_thinking(text)), asked, cut)
+    return read_format(proper(text), asked, cut)

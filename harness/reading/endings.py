@@ -4,16 +4,27 @@ import re
 
 from harness.reading.path_names import is_fence, path_of_line
 
+# With which a turn or a document ends, or the next one begins: special tokens of models, base ones among them, that
+# were written as plain text. Those without bars may as well be tags in source.
+_TOKEN = (
+    r"<\|(?:im_end|im_user|im_system|endoftext|end_of_text|eot_id|eot|eom_id|eos|end|endofturn|end_of_turn|endofmessage"
+    r"|endofprompt|EOT|end_of_document|end_of_role|return|observation|file_sep|file_separator|repo_name|begin_of_text"
+    r"|fim_[a-z]+)\|>|<｜(?:end▁of▁sentence|begin▁of▁sentence|User)｜>"
+)
+_BARE = (
+    r"<end_of_turn>|<end_of_utterance>|</?s>|<[be]os>|\[[BE]OS\]|<(?:file_sep|reponame|gh_stars|empty_output)>"
+    r"|<(?:issue|commit|jupyter|fim|pr)_[a-z_]+>|\]~b\]|\[e~\["
+)
 _QUESTION = re.compile(
-    r"""[ \t]*(?:
-    \#{1,4}[ \t]*(?:The[ \t]report|The[ \t]source[ \t]code|What[ \t]to[ \t]answer|The[ \t]issue)[ \t]*
+    rf"""[ \t]*(?:
+    \#{{1,4}}[ \t]*(?:The[ \t]report|The[ \t]source[ \t]code|What[ \t]to[ \t]answer|The[ \t]issue)[ \t]*
     | </?(?:report|issue|problem|problem_statement|(?:issue|pr|task)_description|github_issue)>[ \t]*
-    | (?:[-=*#~_]{3,}|\[)[ \t]*(?i:(?:begin|start)(?:[ ]of)?(?:[ ](?:the|new|next|github))*
+    | (?:[-=*#~_]{{3,}}|\[)[ \t]*(?i:(?:begin|start)(?:[ ]of)?(?:[ ](?:the|new|next|github))*
       [ ](?:issue|problem|report|bug|task|question|prompt))\b.*
     | (?i:we(?:[ ]are|['’]re)(?:[ ](?:currently|now))?[ ]solving[ ]the[ ]following[ ](?:issue|problem|task|bug)\b).*
     | (?i:here(?:[ ]is|['’]s)[ ]the[ ](?:next[ ]|new[ ]|github[ ])?issue(?:[ ](?:text|description|statement))?:)[ \t]*
     | (?i:(?:please[ ]|now[ ])*(?:consider|solve|resolve)[ ]the[ ]following[ ](?:github[ ])?(?:issue|problem|bug)\b).*
-    | \#{2,4}[ \t]*(?:Instruction|Input|Human|User)[ \t]*:?[ \t]*
+    | \#{{2,4}}[ \t]*(?:(?:Instruction|Input|Human|User)[ \t]*:?[ \t]*|(?:Human|User):.*)
     | (?:User|Human|USER|HUMAN)[ \t]*:.* | \[(?:USER|HUMAN)\].*
     | A[ \t]problem[ \t]was[ \t]reported[ \t]in[ \t]a[ \t]software[ \t]repository\..*
     | Fix[ \t]it\.[ \t]Answer[ \t]with[ \t]blocks.*
@@ -21,19 +32,21 @@ _QUESTION = re.compile(
     | Where[ \t]must[ \t]it[ \t]change\?.*
     | <\|(?:im_start|start_header_id|start)\|>[ \t]*(?:user|system).* | <\|(?:user|system|start_of_role)\|>.*
     | <start_of_turn>[ \t]*user.* | \[/?INST\].*
-    | (?:<\|(?:im_end|endoftext|end_of_text|eot_id|end)\|>|<end_of_turn>|</s>|<｜end▁of▁sentence｜>).*
+    | <\|header_start\|>[ \t]*(?:user|system).* | (?:{_TOKEN}|{_BARE}).*
     )""",
     re.VERBOSE,
 )
-_ASKED = r"question|task|exercise|instruction|prompt|q|bug[ ]report|example(?=[ ]?[#]?\d)"
+_ASKED = r"question|task|exercise|instruction|prompt|q|bug[ ]report|example(?=[ ]?[#]?\d)|(?<=another[ ])example"
 _TOLD = r"issue|problem|report|problem[ ]statement|github[ ]issue"  # also the label of a remark
+_NEW = r"(?:(?:new|next|another)[ ])?"
 _NUMBER, _BEHIND = r"(?:[ \t]*[#]?\d+)?", r"(?:[ \t]*[:.—–-].*)?"
 # A heading of a report, or a label ahead of one. An answer may have such headings of its own.
 _HEADING = re.compile(
-    rf"[ \t]*(?:[#]{{1,6}}[ \t]*(?:\d+[.)][ \t]*)?(?:new[ ])?({_ASKED}|{_TOLD})\b{_NUMBER}{_BEHIND}"
-    rf"|(?:new[ ])?({_ASKED}){_NUMBER}[ \t]*:.*|(?:new[ ])?({_TOLD}){_NUMBER}[ \t]*:"
-    rf"|\*\*(?:new[ ])?({_ASKED}|{_TOLD}){_NUMBER}:?\*\*:?|({_ASKED}|{_TOLD})[ \t]*[#]?\d+[.:]?"
-    rf"|\*\*\[?(?:new[ ])?({_ASKED}|{_TOLD})[ \t]*[#]\d+\b.*|[-=]{{3,}}[ \t]*(?:new[ ])?({_ASKED}|{_TOLD}){_NUMBER}"
+    rf"[ \t]*(?:[#]{{1,6}}[ \t]*(?:\d+[.)][ \t]*)?{_NEW}({_ASKED}|{_TOLD})\b{_NUMBER}{_BEHIND}"
+    rf"|{_NEW}({_ASKED}){_NUMBER}[ \t]*:.*|{_NEW}({_TOLD}){_NUMBER}[ \t]*:"
+    rf"|\*\*{_NEW}({_ASKED}|problem[ ]statement|github[ ]issue){_NUMBER}:\*\*[ \t]+\S.*"
+    rf"|\*\*{_NEW}({_ASKED}|{_TOLD}){_NUMBER}:?\*\*:?|({_ASKED}|{_TOLD})[ \t]*[#]?\d+[.:]?"
+    rf"|\*\*\[?{_NEW}({_ASKED}|{_TOLD})[ \t]*[#]\d+\b.*|[-=]{{3,}}[ \t]*{_NEW}({_ASKED}|{_TOLD}){_NUMBER}"
     rf"[ \t]*[-=]{{3,}})[ \t]*",
     re.IGNORECASE,
 )
@@ -41,16 +54,16 @@ _HEADING = re.compile(
 _TITLED = re.compile(
     rf"(?:new[ ])?(issue|(?:github|bug)[ ](?:issue|report)|report|problem[ ]statement){_NUMBER}[ \t]*:[ \t]*\w.*", re.I
 )
-_TOKEN = r"<\|(?:im_end|endoftext|end_of_text|eot_id|end)\|>"
-_TURN = re.compile(rf"(?<=[^\s\"'`(\[])(?={_TOKEN}[ \t]*$)", re.MULTILINE)
-_ENDED = re.compile(rf"^([ \t]*(?:>{{5,9}} ?\w+|```|~~~|\*\*\* End Patch|</[\w:.-]+>))(?={_TOKEN})", re.MULTILINE)
+_SIGN = re.compile(rf"{_TOKEN}|{_BARE}|<\|header_start\|>")
+_TURN = re.compile(rf"(?<=[^\s\"'`(\[])(?=(?:{_TOKEN})[ \t]*$)", re.MULTILINE)
+_ENDED = re.compile(rf"^([ \t]*(?:>{{5,9}} ?\w+|```|~~~|\*\*\* End Patch|</[\w:.-]+>))(?={_SIGN.pattern})", re.M)
 _MARK = re.compile(r"[ \t]*(?:<{3}|-{3}|@@|\*{3} |diff )")  # with which edits begin
 LONGEST = 400  # characters of a line that are looked at
 
 
 def turns_apart(text: str) -> str:
     """The text with signs of a turn's end on lines of their own, where they end another line or what an edit ends."""
-    return _ENDED.sub(r"\1\n", _TURN.sub("\n", text)) if "<|e" in text or "<|im_end" in text else text
+    return _ENDED.sub(r"\1\n", _TURN.sub("\n", text)) if _SIGN.search(text) else text
 
 
 class Ending:

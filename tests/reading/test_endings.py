@@ -2,11 +2,14 @@
 
 import pytest
 
+from harness.localize.places import read_places as read_named
+from harness.model.answers import read_edits, read_file_names
 from harness.reading.blocks import read_blocks
 from harness.reading.diffs import read_diffs
 from harness.reading.endings import LONGEST, Ending
 from harness.reading.envelopes import read_envelopes
 from harness.reading.file_lists import read_names
+from harness.reading.formats import Format
 from harness.reading.place_lists import read_places
 
 BLOCK = "{}\n<<<<<<< SEARCH\nold\n=======\nnew\n>>>>>>> REPLACE\n"
@@ -19,7 +22,11 @@ HEADINGS = [
     "We are currently solving the following issue within our repository. Here is the issue text:",
     "We're now solving the following problem:", "Here is the issue text:", "Please solve the following issue.",
     "**Issue #12:** off by one", "**Issue #12: off by one**", "**Bug report #3** off", "Issue #12: off by one",
-    "<pr_description>", "<issue_description>", "# Task", "**Task 2:**",
+    "<pr_description>", "<issue_description>", "# Task", "**Task 2:**", "### Another report", "## Next issue",
+    "### Another example", "### Human: mend off", "**Problem statement:** off is wrong",
+    "<|EOT|>", "<|file_sep|>b.py", "<file_sep>b.py", "<|repo_name|>x/y", "<eos>", "<s>", "<|begin_of_text|>",
+    "<｜begin▁of▁sentence｜>", "<｜User｜>off?", "<|observation|>", "<|im_user|>user<|im_middle|>", "<|eom_id|>",
+    "<|header_start|>user<|header_end|>", "[EOS]", "<issue_start>", "<jupyter_code>", "]~b]user", "<|fim_middle|>",
 ]  # fmt: skip
 
 
@@ -31,6 +38,21 @@ def test_what_follows_an_invented_report_is_not_read(heading) -> None:
     assert {place.path for place in read_places(f"a.py\nline: 7\n{more}b.py\nline: 8\n")} == {"a.py"}
     diff = "--- a/{0}\n+++ b/{0}\n@@ -1 +1 @@\n-old\n+new\n"
     assert [edit.path for edit in read_diffs(diff.format("a.py") + more + diff.format("b.py")).edits] == ["a.py"]
+
+
+@pytest.mark.parametrize("token", ["<|EOT|>", "<|file_sep|>", "<eos>", "<file_sep>", "<｜User｜>", "<|return|>", "<s>"])
+def test_a_token_may_be_glued_to_the_end_of_an_edit(token) -> None:
+    """What a base model wrote behind it, the next document, was read as a part of the answer."""
+    text = BLOCK.format("a.py")[:-1] + f"{token}\n" + BLOCK.format("b.py")
+    assert [edit.path for edit in read_edits(text).edits] == ["a.py"]
+    text = f"```diff\n--- a/a.py\n+++ b/a.py\n@@ -1 +1 @@\n-old\n+new\n```{token}\n" + BLOCK.format("b.py")
+    assert [edit.path for edit in read_edits(text, asked=Format.DIFF).edits] == ["a.py"]
+
+
+@pytest.mark.parametrize("token", ["<|EOT|>", "<|endoftext|>", "<|im_end|>", "<｜end▁of▁sentence｜>"])
+def test_a_token_may_be_glued_to_the_end_of_a_list(token) -> None:
+    assert read_file_names(f"a.py\nb.py{token}\nc.py\n") == ("a.py", "b.py")
+    assert [place.name for place in read_named(f"a.py\nline: 7{token}\nline: 9\n")] == ["7"]
 
 
 @pytest.mark.parametrize("heading", HEADINGS[:6] + HEADINGS[7:13])
