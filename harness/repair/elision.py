@@ -19,17 +19,18 @@ _COMMENTED_DOTS = re.compile(r"\s*(?:#+|//+|--|/\*+|<!--|%|;+)\s*(?:\.\.\.|…).
 _COMMENT = re.compile(r"\s*(?:pass\s+)?(?:#+|//+|--|/\*+|<!--|%+|;+)(.*?)(?:\*/|-->)?\s*")
 _WORD = re.compile(r"[^\W_]+(?:_\w+)?|_\w+")
 # A comment of these words and no others stands for the rest of a piece of source; one of the first is among them.
-_REST = frozenset(
-    "rest remainder remaining remains remain existing unchanged unmodified untouched omitted original previous other "
-    "others same before shown intact identical".split()
+_REST = (
+    "rest|remainder|remaining|remains?|existing|unchanged|unmodified|untouched|omitted|original|previous|others?|same"
+    "|before|shown|intact|identical"
 )
-_SPEECH = _REST | frozenset(
-    "the of this that your all any and or in is are as it its be to for with here above below not no change changes "
-    "changed code lines line logic implementation implementations body content contents file function functions method "
-    "methods class classes module section sections block blocks part parts handlers imports import definitions "
-    "statements tests test cases properties attributes fields items entries keep kept leave left continue continues "
-    "include includes insert copy goes go stays stay brevity clarity etc exactly still from previously".split()
+_SPEECH = (
+    "the|of|this|that|your|all|any|and|or|in|is|are|as|it|its|be|to|for|with|here|above|below|not|no|changed?|changes"
+    "|code|lines?|logic|implementations?|body|contents?|file|functions?|methods?|class|classes|module|sections?|blocks?"
+    "|parts?|handlers|imports?|definitions|statements|tests?|cases|properties|attributes|fields|items|entries|keep|kept"
+    "|leave|left|continues?|includes?|insert|copy|goe?s?|stays?|brevity|clarity|etc|exactly|still|from|previously"
 )
+_SPOKEN = re.compile(f"(?:{_REST}|{_SPEECH})", re.IGNORECASE)
+_OF_REST = re.compile(f"(?:{_REST})", re.IGNORECASE)
 MOST_WORDS = 12  # of such a comment
 
 
@@ -76,8 +77,9 @@ def _is_of_the_rest(line: str) -> bool:
     """Whether a line is a comment that stands for the rest of a piece of source: it says that, and nothing else."""
     found = _COMMENT.fullmatch(line)
     words = _WORD.findall(found[1]) if found else []
-    spoken = {word.lower() for word in words if "_" not in word}  # names of functions may be among them
-    return len(words) <= MOST_WORDS and spoken <= _SPEECH and bool(spoken & _REST)
+    spoken = [word for word in words if "_" not in word]  # names of functions may be among them
+    few = len(words) <= MOST_WORDS and all(map(_SPOKEN.fullmatch, spoken))
+    return few and any(map(_OF_REST.fullmatch, spoken))
 
 
 def _match_parts(edit: Edit, file: SourceFile, shown: Sequence[Interval]) -> list[Match]:
