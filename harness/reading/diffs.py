@@ -18,11 +18,14 @@ _OLD, _NEW = re.compile(r"---[ ]?(?:(?<=[ ])|(?=[ab]/))(.+)"), re.compile(r"\+\+
 _INDENTED = re.compile(r"[ \t]+(?:diff --git |--- (?:a/|/dev/null)|@@ -\d)")
 _GIT = re.compile(r"diff --git (?:a/)?(\S+) (?:b/)?(\S+)")
 _HUNK = re.compile(r"@@(?:[ \t]*-(\d+)(?:,(\d+))?[ \t]+\+\d+(?:,(\d+))?)?.*")
-_HEADER = re.compile(r"(?:index [0-9a-f]+\.\.|(?:new|deleted) file mode|old mode|new mode|similarity index|rename ).*")
-
+_HEADER = re.compile(
+    r"(?:index [0-9a-f]+\.\.|(?:new|deleted) file mode|old mode|new mode|(?:dis)?similarity index|rename |copy ).*"
+)
+_BINARY = ("Binary files ", "GIT binary patch")
+_VERSION = re.compile(r"\d+(?:\.[\w-]+)+.*")  # of git, behind the line of two dashes that ends a mail with a patch
 
 _MARKED = re.compile(r"@@[ \t]*-\d+(?:,\d+)?[ \t]+\+\d+(?:,\d+)?[ \t]*@@.*")  # a hunk's header that is nothing else
-_FENCE = re.compile(r"[ \t]*(?:```+|~~~+)[ \t]*(?:u?diff|patch)\b.*", re.IGNORECASE)
+_FENCE = re.compile(r"([ \t]*(?:```+|~~~+))[ \t]*(?:u?diff|patch)\b.*", re.IGNORECASE)
 _SIGN = re.compile(r"^[ \t]*+(?:diff |---|@@|```|~~~)|@@\\|\\n@@", re.MULTILINE)  # without one a text has no diff
 _PACKED = re.compile(
     r"@@ -\d+(?:,\d+)? \+\d+(?:,\d+)? @@[^\"\\]{0,200}\\{1,4}n|\"@@[^\"\\]{0,200}\\{1,4}n[-+ ]"
@@ -37,8 +40,13 @@ class _State:
 
     old: str = ""
     new: str = ""
-    fenced: bool = False  # in a fence for diffs
+    mark: str = ""  # what opened the fence for diffs around the lines, with its indentation; empty without one
     headed: bool = False  # right below the names of files, or in such a fence: signs alone begin a hunk
+
+    @property
+    def fenced(self) -> bool:
+        """Whether the lines are in a fence for diffs."""
+        return bool(self.mark)
 
     @property
     def path(self) -> str:
@@ -58,6 +66,7 @@ def read_diffs(text: str, cut: bool = False) -> EditReading:
     """The hunks of all diffs in an answer proper, each as an edit of whole lines."""
     lines, state = _lines(text), _State()
     edits: list[Edit] = []
+    problems: list[str] = []
     ending, unfinished, position, floor = Ending(), "", 0, 0
     last = max((number for number, line in enumerate(lines) if line.strip()), default=0)
     while position < len(lines):
@@ -66,6 +75,11 @@ def read_diffs(text: str, cut: bool = False) -> EditReading:
             break
         if named := _named(lines, position, state):
             state, position = named
+            found = _without_hunks(lines, position, state) if _GIT.match(line) else None
+            if isinstance(found, Edit):
+                edits.append(found)
+            elif found:
+                problems.append(found)
             continue
         hunk = _HUNK.fullmatch(line) if state.path or state.fenced or _MARKED.fullmatch(line) else None
         if hunk or (state.headed and line[:1] in ("-", "+") and not _HEADER.match(line)):
@@ -81,20 +95,38 @@ def read_diffs(text: str, cut: bool = False) -> EditReading:
             continue
         state = _below(lines, position, floor, state)
         position += 1
-    return EditReading(tuple(edits), (), unfinished)
+    return EditReading(tuple(edits), tuple(problems), unfinished)
+
+
+def _without_hunks(lines: Sequence[str], start: int, state: _State) -> Edit | str | None:
+    """What the lines between git's header and the names of files say if no hunk does, or a problem; None for nothing.
+
+    A file is deleted, or made without any text. One that is renamed, copied or no text has a problem in any case.
+    """
+    header = list(takewhile(_HEADER.match, lines[start:]))
+    following = lines[start + len(header)] if start + len(header) < len(lines) else ""
+    if any(line.startswith(("rename ", "copy ")) for line in header):
+        return f"line {start} renames or copies a file"
+    if following.startswith(_BINARY):
+        return f"line {start} changes a file that is no text"
+    if following.startswith(("---", "+++", "@@")):
+        return None
+    if any(line.startswith("deleted file mode") for line in header):
+        return Edit(state.path, "", "", EditKind.WHOLE)
+    return Edit(state.path, "", "") if any(line.startswith("new file mode") for line in header) else None
 
 
 def _named(lines: Sequence[str], position: int, state: _State) -> tuple[_State, int] | None:
     """The state behind the names of files that stand at a line, and where they end; None if there are none."""
     line, following = lines[position], lines[position + 1] if position + 1 < len(lines) else ""
     if git := _GIT.match(line):
-        return _State(git[1], git[2], state.fenced, headed=True), position + 1
+        return _State(git[1], git[2], state.mark, headed=True), position + 1
     old, new = _OLD.match(line), _NEW.match(following)
     if old and new:
-        return _State(_name(old[1]), _name(new[1]), state.fenced, headed=True), position + 2
+        return _State(_name(old[1]), _name(new[1]), state.mark, headed=True), position + 2
     alone = old or _NEW.match(line)
     if alone and state.fenced and following.startswith("@@"):
-        return _State("", _name(alone[1]), state.fenced, headed=True), position + 1
+        return _State("", _name(alone[1]), state.mark, headed=True), position + 1
     return None
 
 
@@ -103,8 +135,8 @@ def _below(lines: Sequence[str], position: int, floor: int, state: _State) -> _S
     line = lines[position]
     if state.fenced and is_fence(line):
         return _State()
-    if _FENCE.fullmatch(line):
-        return _State("", path_above(lines, floor, position), fenced=True, headed=True)
+    if opening := _FENCE.fullmatch(line):
+        return _State("", path_above(lines, floor, position), opening[1], headed=True)
     return replace(state, headed=state.headed and (state.fenced or not line.strip() or bool(_HEADER.match(line))))
 
 
@@ -125,7 +157,7 @@ def _read(
 
     ``sides``: how many lines its header says that it has of the old file and of the new one.
     """
-    end = _end(lines, start, *(sides or (0, 0)))
+    end = _end(lines, start, state.mark, *(sides or (0, 0)))
     body = list(lines[start:end])
     if sides and (whole := _of_length(body, *sides)):
         body, end = body[:whole], start + whole
@@ -141,7 +173,7 @@ def _read(
     return end
 
 
-def _end(lines: Sequence[str], start: int, old: int, new: int) -> int:
+def _end(lines: Sequence[str], start: int, mark: str, old: int, new: int) -> int:
     """Where the lines of a hunk end that has, as its header says, so many of the old file and of the new one.
 
     A line without its sign belongs to a hunk that is not yet as long, or that has no change yet.
@@ -149,7 +181,9 @@ def _end(lines: Sequence[str], start: int, old: int, new: int) -> int:
     end, changed = start, False
     while end < len(lines):
         line = lines[end]
-        if _ends(lines, end):
+        if line.rstrip() == "--" and end + 1 < len(lines) and _VERSION.fullmatch(lines[end + 1]):
+            break
+        if _ends(lines, end, mark):
             ahead = (one[:1] for one in lines[end : end + AHEAD] if not changed)
             due = (old > 0 and new > 0) or any(sign in ("+", "-") for sign in takewhile(bool, ahead))
             if not due or is_fence(line) or _OUTSIDE.match(line):
@@ -171,11 +205,12 @@ def _of_length(body: Sequence[str], old: int, new: int) -> int:
     return 0
 
 
-def _ends(lines: Sequence[str], number: int) -> bool:
+def _ends(lines: Sequence[str], number: int, mark: str) -> bool:
+    """Whether a line is none of a hunk; a fence behind a space is a line that stays, unless ``mark`` is that fence."""
     line = lines[number]
     if line.startswith("--- ") and number + 1 < len(lines) and lines[number + 1].startswith("+++ "):
         return True
-    return bool(line) and (line[0] not in SIGNS or is_fence(line))
+    return bool(line) and (line[0] not in SIGNS or line.rstrip() == mark)
 
 
 def _name(text: str) -> str:

@@ -8,7 +8,6 @@ from harness.reading.blocks import EditReading
 from harness.reading.embedded_json import unpacked
 from harness.reading.endings import Ending
 from harness.reading.hunk_lines import hunk_edit
-from harness.reading.path_names import is_fence
 
 _KINDS = {
     "update": ("Update", "Modify", "Edit", "Change"),
@@ -44,15 +43,21 @@ def read_envelopes(text: str, cut: bool = False) -> EditReading:
             if lines[position - 1].startswith("*** Move to:"):
                 problems.append(f"line {position} moves a file")
             continue
-        end = position
-        while end < len(lines) and not (_MARK.fullmatch(lines[end]) or is_fence(lines[end])):
-            end += 1
+        end = _end(lines, position)
         whole = not (cut and end == len(lines))
         unfinished = unfinished if whole else f"the change that ends at line {end} was cut"
         kind = next(kind for kind, words in _KINDS.items() if found[1].capitalize() in words)
         edits += _edits(kind, found[2].strip(" \t`*"), lines[position:end], whole)
         position = end
     return EditReading(tuple(edits), tuple(problems), unfinished)
+
+
+def _end(lines: Sequence[str], start: int) -> int:
+    """Where the change of one file ends: at the next mark, or at a fence if that mark begins another patch."""
+    marked = next((number for number in range(start, len(lines)) if _MARK.fullmatch(lines[number])), len(lines))
+    if marked < len(lines) and not lines[marked].startswith("*** Begin Patch"):
+        return marked
+    return next((number for number in range(start, marked) if lines[number].startswith(("```", "~~~"))), marked)
 
 
 def _lines(text: str) -> list[str]:

@@ -10,6 +10,9 @@ from harness.reading.path_names import looks_like_path
 HEREDOC = re.compile(  # what stands before and behind the word that ends the text, and the word
     r"[ \t]*(?:[$>#][ \t]+)?(?:sudo[ \t]+)?(?:cat|tee)\b([^\n<]*)<<-?[ \t]*[\"']?(\w+)[\"']?([^\n<]*)"
 )
+_CHANGES = re.compile(
+    r"[ \t]*(?:[$>#][ \t]+)?(?:sudo[ \t]+)?(?:(?:sed|perl)[ \t]+-\w*i|git[ \t]+(?:mv|rm|apply)\b|mv[ \t]|patch[ \t])"
+)  # files otherwise
 _FILE = re.compile(r"(?:(?<!>)>[ \t]*|^[ \t]*)[\"']?([^\s\"'<>|&;-][^\s\"'<>|&;]*)")
 
 
@@ -27,6 +30,8 @@ def read_heredocs(lines: Sequence[str], cut: bool = False) -> EditReading:
         command = HEREDOC.fullmatch(lines[position]) if "<<" in lines[position] else None
         position += 1
         if not command:
+            changes = _CHANGES.match(lines[position - 1])
+            problems += [f"line {position} changes a file by another command"] if changes else []
             continue
         path = _path(lines[position - 1])
         end = next((n for n in range(position, len(lines)) if lines[n].strip() == command[2]), len(lines))

@@ -21,6 +21,7 @@ from harness.reading.call_keys import (
     value,
 )
 from harness.reading.call_values import called
+from harness.reading.other_calls import changes_otherwise, without_results
 
 EDITS = ("edits", "replacements")  # parameters that hold several edits
 _KEYS = pattern(*PATH, *OLD, *NEW, *CONTENT, *LINES, *EVERYWHERE, *EDITS, "command", "insert_text")
@@ -63,7 +64,10 @@ def read_calls(text: str, cut: bool = False) -> EditReading:
     edits: list[Edit] = []
     problems: list[str] = []
     unfinished = ""
-    calls = [call for call in _tagged(text) if call[0]] or [(value, True) for value in called(text, cut)]
+    tagged = [call for call in _tagged(text) if call[0]]
+    calls = tagged or [(value, True) for value in called(text, cut)]
+    if calls and (problem := changes_otherwise(text, bool(tagged))):
+        problems.append(problem)
     for number, (call, whole) in enumerate(calls, 1):
         if not whole and cut:
             unfinished = f"call {number} was cut"
@@ -75,7 +79,8 @@ def read_calls(text: str, cut: bool = False) -> EditReading:
 
 
 def _plain(text: str) -> str:
-    """The text with the tags of other dialects in the common form."""
+    """The text with the tags of other dialects in the common form, and without what tools answered."""
+    text = without_results(text)
     if "DSML" in text:
         text = _DSML.sub("", text)
     if "<parameter=" in text:

@@ -46,8 +46,10 @@ def _whole(edit: Edit, lines: list[str]) -> Edit:
     shown = [line for line in edit.search.split("\n") if line.strip()]
     if shown and not edit.replace and shown != [line for line in lines if line.strip()]:
         raise EditRefused(Reason.PARSE_FAILURE, f"a file is deleted, and {len(shown)} of its {len(lines)} lines shown")
-    if edit.replace and not edit.replace.strip() and any(map(str.strip, lines)):
-        raise EditRefused(Reason.PARSE_FAILURE, "a whole file without any text")
+    if edit.replace and not edit.replace.strip():
+        if any(map(str.strip, lines)):
+            raise EditRefused(Reason.PARSE_FAILURE, "a whole file without any text")
+        return Edit(edit.path, "", "")  # such as an __init__.py
     if (head := _HEAD.match(edit.replace)) and head[1] == edit.path and lines and lines[0] != head[0].split("\n")[0]:
         edit = replace(edit, replace=edit.replace[head.end() :])
     if lines and leaves_out(edit.replace, lines):
