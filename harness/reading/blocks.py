@@ -19,7 +19,7 @@ from harness.reading.marker_lines import (
     conflicts,
     marked_lines,
 )
-from harness.reading.path_names import looks_like_path, path_above, path_of_line
+from harness.reading.path_names import looks_like_path, named_above, path_of_line
 
 _BASE = re.compile(r"[ \t]*\|{7}(?:[ \t].*)?")  # of a merge conflict with the common ancestor
 _FENCE = re.compile(r"[ \t]*(`{3,}|~{3,})[\w.+-]*[ \t]*")
@@ -98,7 +98,8 @@ class _Reader:
             position += 1
             if not opening:
                 continue
-            path = path_of_line(opening[3]) or path_above(lines, floor, position - 1) or path
+            above = named_above(lines, floor, position - 1)
+            path = path_of_line(opening[3]) or (path if above is None else above)
             end = self._end(position, floor)
             if end == len(lines) and cut:
                 unfinished = f"the block at line {position} was cut"
@@ -152,6 +153,8 @@ class _Reader:
             (search, new), *others = splits
             if not search and not others and not path_of_line(opening[3]) and (word := _WORD.match(opening[0])):
                 others = [(f"{opening[0][word.end() :]}\n", new)] if opening[3] else []
+            if not search and not others:
+                new = _outdented(new, opening[1])
             self._edits.append(Edit(path, search, new, line=line, others=tuple(others)))
 
     def _ends_by_itself(self, end: int, splits: Sequence[tuple[str, str]]) -> bool:
@@ -163,6 +166,13 @@ class _Reader:
         if end < len(self._lines):
             return bool(_FENCE.fullmatch(self._lines[end]) or self._lines[end].lstrip().startswith("</"))
         return "\n\n" not in replacement
+
+
+def _outdented(text: str, indent: str) -> str:
+    """The text of a new file without the indentation of its block's markers, as in an item of a list."""
+    lines = text.splitlines(keepends=True)
+    inside = all(line.startswith(indent) for line in lines if line.strip())
+    return "".join(line.removeprefix(indent) for line in lines) if indent and inside else text
 
 
 def _without_blank_end(lines: Sequence[str]) -> Sequence[str]:

@@ -22,7 +22,9 @@ _REMARK = (
     rf"|\([\w ,.:/'-]+\)|\[[\w ,.:/'-]+\]|{_NAMED}[\w ./'-]*+:?)"
 )
 DIVIDE = re.compile(
-    rf"([ \t]*)(?:>[ \t]|\*\*)?(={{3,12}})(?:[ \t]*+(?:REPLACE|WITH|UPDATED|\*\*)?|{_REMARK})[ \t]*", re.IGNORECASE
+    rf"([ \t]*)(?:>[ \t]|\*\*)?(={{3,12}})"
+    rf"(?:[ \t]*+(?:(?:REPLACE|WITH|UPDATED)(?:[ \t]*={{3,12}})?|\*\*)?|{_REMARK})[ \t]*",
+    re.IGNORECASE,
 )
 # the markers of a merge conflict, of which some models make blocks: only if an answer has no others
 _SIDE = r"(?:HEAD|OLD|BEFORE|FIND|CURRENT)"

@@ -13,7 +13,7 @@ _NEW = r"new_(?:text|code|str|string)|replace|replacement|patched|modified|updat
 # no text may hold what opens another pair: one that never ends is not looked through again and again
 _BETWEEN = rf"((?:(?!<(?:{_OLD}|{_NEW})>).)*?)"
 _TAGS = (
-    re.compile(rf"<({_OLD})>((?:(?!<(?:{_OLD})>).)*?)</\1>\s*<({_NEW})>{_BETWEEN}</\3>", re.DOTALL),
+    re.compile(rf"<({_OLD})>((?:(?!<(?:{_OLD})>).)*?)</\1>\s*<({_NEW})>{_BETWEEN}</\3>", re.DOTALL | re.IGNORECASE),
     re.compile(  # ended by another tag than their own
         rf"<({_OLD})>((?:(?!<(?:{_OLD})>).)*?)</(?:{_OLD}|{_NEW}|old|new|text|code)>"
         rf"\s*<({_NEW})>{_BETWEEN}</(?:{_OLD}|{_NEW}|old|new|text|code)>",

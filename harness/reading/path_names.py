@@ -60,6 +60,7 @@ _URL = re.compile(
     r"(?:blob|raw|tree|src|edit|blame)/)[\w.-]+/([^\s?#()<>\"'`]+)(?:\?[\w=&]*)?"
 )  # of a file in a repository on the web
 _LINK = re.compile(r"\[([^\[\]\n]{1,300})\]\(([^()\s]{1,400})\)")
+_FOOTNOTE = re.compile(r"\[\^\d{1,3}\]")
 LONGEST = 400  # characters of a line that can be a path with its dress
 _UNSEEN = str.maketrans(
     dict.fromkeys("\u200b\u200c\u200d\u2060\ufeff") | {"\u00a0": " "} | dict.fromkeys("«»“”„「」『』", '"')
@@ -69,6 +70,12 @@ DELIMITERS = 30  # in a line that are looked at: what is behind so many is no re
 _WORD = re.compile(r"\w[\w.+-]*")  # a file such as LICENSE, if a path is expected
 _POSITION = re.compile(r"(?:[:#@]L?\d+(?:[-–:,]L?\d+)*|(?:::|#)[A-Za-z_][\w.]*|\(\))+$")
 _TIGHT = re.compile(r"(?:\d{1,3}[.)]|[-*+•–·・▪●○◦‣▸►✓✔✅☑])(?=[A-Za-z_]\S*[/.])")  # a bullet without a space behind it
+_ADDRESS = re.compile(  # ahead of the path of the file that a sentence says to change
+    r"(?:(?<!as )(?<!like )\bin"
+    r"|\b(?:into|to|inside|within|at|for|of|update|edit|modify|change|fix|patch|create|add|file))"
+    r"[ \t]+(?:(?:the|a|new|file)[ \t]+)*[`*\"'(\[./]*\Z",
+    re.IGNORECASE,
+)
 _EDGES = " \t*_\"',`:;[](){}<>|"
 
 
@@ -79,6 +86,7 @@ def plain_signs(line: str) -> str:
 
 def plain_links(line: str) -> str:
     """A line with the paths of files for links to them."""
+    line = _FOOTNOTE.sub("", line) if "[^" in line else line
     if "://" in line:
         line = _URL.sub(r"\1", line)
     return _LINK.sub(_target, line) if "](" in line else line
@@ -213,12 +221,18 @@ def is_headed(lines: Sequence[str], path: str) -> bool:
 
 
 def path_above(lines: Sequence[str], floor: int, position: int) -> str:
+    """The path that a block at ``position`` is headed by, as `named_above`; empty if none is, or several may be."""
+    return named_above(lines, floor, position) or ""
+
+
+def named_above(lines: Sequence[str], floor: int, position: int) -> str | None:
     """The path that a block at ``position`` is headed by, between it and the block that ends at ``floor``.
 
-    The nearest line with a path in it if nothing but tags and fences stands between, else the nearest line that is
-    nothing but a path, else the nearest sentence that speaks of one.
+    The nearest line that names one in a way that says where the block goes, if nothing but tags and fences stands
+    between, else the nearest line that is nothing but a path, else the nearest sentence that speaks of one. None if
+    there is none, empty if several may be meant.
     """
-    nearest, alone, spoken = True, "", ""
+    nearest, alone, spoken = True, "", list[str]()
     for above in reversed(lines[floor:position]):
         if fence := _FENCE.match(above):
             if named := _NAMED_FENCE.fullmatch(above, fence.end()):
@@ -229,10 +243,11 @@ def path_above(lines: Sequence[str], floor: int, position: int) -> str:
         found = path_of_line(above, expected=nearest)
         if not found and nearest and _WORD.fullmatch(above.strip()):
             found = above.strip()
-        named_here = found or next(mentioned_paths(above), "")
-        if nearest and named_here:
-            return named_here
-        alone, spoken, nearest = alone or found, spoken or named_here, False
+        mentioned = [] if found else list(dict.fromkeys(mentioned_paths(above)))
+        addressed = [name for name in mentioned if _ADDRESS.search(above.replace("\\", "/").partition(name)[0])]
+        if nearest and (found or len(addressed) == 1):
+            return found or addressed[0]
+        alone, spoken, nearest = alone or found, spoken or mentioned, False
         if alone:
             break
-    return alone or spoken
+    return alone or (spoken[0] if len(spoken) == 1 else "" if spoken else None)

@@ -8,8 +8,10 @@ from functools import partial
 from itertools import takewhile
 
 from harness.core.candidate import Edit
+from harness.reading.path_names import MARKUP
 
 Lines = Sequence[str]
+PYTHON = (".py", ".pyi")
 
 _FENCE = re.compile(r"[ \t]*(?:```|~~~)[^`]*")
 # The signs behind a line's number, likeliest first; a space behind them may be of the line itself. A blank line may
@@ -62,6 +64,36 @@ def unfenced(text: str) -> str:
     if len(marked) < 2 or not _FENCE.fullmatch(lines[marked[0]]) or lines[marked[-1]].strip() not in ("```", "~~~"):
         return text
     return _joined(lines[marked[0] + 1 : marked[-1]])
+
+
+def plain_replacement(edit: Edit) -> Edit | None:
+    """The edit without a fence around its replacement, or without the signs of a diff there, if its search has none.
+
+    None if what such signs mean is in doubt, but for Python, which would not parse with them. In texts and markup both
+    may be meant.
+    """
+    old, new = _lines(edit.search), _lines(edit.replace)
+    if not edit.search.strip() or edit.path.endswith((*MARKUP, ".txt", ".diff", ".patch")):
+        return edit
+    if not any(map(_FENCE.fullmatch, old)):
+        new = list(_without_fence(new))
+    if any(line.startswith("+") for line in new) and not any(line.startswith(("+", "-")) for line in old):
+        if [line[1:] for line in new if line[:1] != "+"] == old:
+            new = [line[1:] for line in new if line[:1] != "-"]
+        elif not edit.path.endswith(PYTHON) and not any(line.startswith(("@@", "+++ ")) for line in new):
+            return None
+    return replace(edit, replace=_joined(new))
+
+
+def _without_fence(lines: Lines) -> Lines:
+    """The lines without a fence around them that is not indented, or without one end of it."""
+    marks = [number for number, line in enumerate(lines) if line.startswith(("```", "~~~"))]
+    filled = [number for number, line in enumerate(lines) if line.strip()]
+    if not marks or len(filled) < 2 or len(marks) > 2:
+        return lines
+    if marks == [filled[0], filled[-1]]:
+        return lines[filled[0] + 1 : filled[-1]]
+    return lines[: marks[0]] if marks == [filled[-1]] else lines[marks[0] + 1 :] if marks == [filled[0]] else lines
 
 
 def _unfenced(edit: Edit) -> list[Edit]:

@@ -14,7 +14,7 @@ from harness.core.interfaces import Snapshot
 from harness.core.location import Interval, Location
 from harness.reading.path_names import MARKUP
 from harness.repair.as_lines import as_lines
-from harness.repair.dress import unfenced
+from harness.repair.dress import plain_replacement, unfenced
 from harness.repair.edited_path import edited_path, mode_of
 from harness.repair.elision import match_lines
 from harness.repair.headings import PROSE, likeness, style_of
@@ -70,7 +70,7 @@ def apply_edits(edits: Sequence[Edit], snapshot: Snapshot, shown: Sequence[Locat
     changes = [change for change in changes if change.replacements or change.old is None]
     if not changes:
         raise EditRefused(Reason.NO_OP, "the edits leave every file as it was")
-    ordered = tuple(grades[edit] for edit in dict.fromkeys(edits))
+    ordered = tuple(grades[edit] for edit in dict.fromkeys(edits) if edit in grades)
     return AppliedEdits(tuple(sorted(changes, key=lambda change: change.path)), ordered)
 
 
@@ -106,6 +106,11 @@ def _placed(files: "_Files", edits: Sequence[Edit]) -> Iterator[_Placed]:
         yield from files.place_elsewhere([group for group, _ in missed], missed[0][1])
 
 
+def _shows(edit: Edit) -> bool:
+    """Whether an edit shows lines as they are: one that changes the same lines counts."""
+    return bool(edit.search) and edit.search == edit.replace and not edit.others
+
+
 def _unknown(name: str) -> EditRefused:
     if not name:
         return EditRefused(Reason.PARSE_FAILURE, "a block names no file, and no one shown file holds its search text")
@@ -126,6 +131,14 @@ def _readings(edit: Edit) -> list[Edit]:
     """An edit of whole lines by each reading of its texts."""
     readings = ((edit.search, edit.replace), *edit.others)
     return [Edit(edit.path, search, replace, line=edit.line) for search, replace in readings]
+
+
+def _plain(edit: Edit) -> Edit:
+    """The edit with a replacement as plain as its search text. Raises EditRefused for signs of a diff in one alone."""
+    plain = plain_replacement(edit)
+    if plain is None:
+        raise EditRefused(Reason.PARSE_FAILURE, "the replacement has signs of a diff, and the search text has none")
+    return plain
 
 
 def _new_text(edit: Edit) -> Edit | None:
@@ -151,7 +164,9 @@ class _Files:
             edits = [self._decided(path, edit) for edit in group]
             if len(edits) > 1 and (places := self._places(path, edits)):
                 return [_Placed(edit, path, [match]) for edit, match in zip(group, places, strict=True)]
-            return [_Placed(e, path, _matches(edit, file, shown)) for e, edit in zip(group, edits, strict=True)]
+            pairs = list(zip(group, edits, strict=True))
+            pairs = [pair for pair in pairs if not _shows(pair[0])] or pairs
+            return [_Placed(given, path, _matches(edit, file, shown)) for given, edit in pairs]
         except EditRefused as refused:
             raise EditRefused(refused.reason, f"{path}: {refused.detail}") from refused
 
@@ -222,7 +237,7 @@ class _Files:
             return dataclasses.replace(edit, replace=text, others=())
         edits = _readings(edit)
         if len(edits) == 1:
-            return edits[0]
+            return _plain(edits[0])
         counts = {one.search.count("\n") for one in edits}
         if len(counts) == 1 and self._met(path, edits[0]) == len(Grade):
             return edits[0]  # of a hunk, which the file holds as it stands
