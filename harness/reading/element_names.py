@@ -13,6 +13,7 @@ _REMARK = re.compile(
     r"|[ \t]+(?:because|since|which|where|that|as|is|needs?|should|must|has|in|of|at|for|on)[ \t].*"
 )
 _BRACKETS = re.compile(r"\([^()]*\)|\[[^\[\]]*\]")
+_RETURNS = re.compile(r"\)[ \t]*->[ \t]*\w.*")  # behind the parameters of a function
 _WRAPPED = re.compile(r"[\[({][ \t]*([^\[\](){}]*?)[ \t]*[\])}][.,;:]?")  # a list in brackets
 _SET_APART = re.compile(r"(?:[ \t]+(?:[-–—=]+>?|→|#|//)|:)[ \t]+.*")  # a remark behind a list
 _INSIDE = re.compile(r"\w+(?:[ \t]+(?:->|→|>|/)[ \t]+\w+)+")  # a member behind its class
@@ -60,8 +61,8 @@ def members_of(text: str) -> list[tuple[str, str]]:
 
 
 def plain_text(text: str) -> str:
-    """Without quotes, and without what stands in brackets."""
-    return re.sub(r"[`*\"']", "", _BRACKETS.sub("", text)).strip()
+    """Without quotes, without what stands in brackets, and without what a function returns."""
+    return re.sub(r"[`*\"']", "", _BRACKETS.sub("", _RETURNS.sub(")", text))).strip()
 
 
 def single_name(text: str) -> str:

@@ -1,7 +1,7 @@
 """Lists of files as models write them: fenced, bulleted, in tables, as JSON, in one line or within sentences."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -43,7 +43,8 @@ _FULL_STOP = re.compile(r"(?<=\w)[.?!]+[ \t]*$")
 _STRUCK = re.compile(r"~~[^~]+~~")  # taken back
 _BRACED = re.compile(r"([\w./-]*)\{([\w./-]+(?:,[ \t]*[\w./-]+)+)\}([\w./-]*)")  # as a shell writes several names
 _DENIED = re.compile(
-    r"\b(?:not (?:\w+ )?(?:needed|relevant|related|affected|required|changed?|included)|no (?:need|change)|unrelated"
+    r"\b(?:(?:do|does|need|should) not (?:need|edit|change|modify|touch|require|be (?:edited|modified|touched))"
+    r"|not (?:\w+ )?(?:needed|relevant|related|affected|required|changed?|included)|no (?:need|change)|unrelated"
     r"|irrelevant|excluded?|ignored?|unaffected|skip(?:ped)?)\b",
     re.IGNORECASE,
 )
@@ -54,6 +55,7 @@ _DENIED_BEHIND = re.compile(
 )
 _NESTED = re.compile(r"[ \t]{2,}(?:[-*+•]|\d+[.)])")
 _WORD = re.compile(r"[^\W\d]{2,}")
+_SOURCE = re.compile(r"\w\(|^[ \t]*(?:from|import|def|class|return|if|for|with)\b")
 _MODULE = re.compile(r"`([A-Za-z_]\w*(?:\.[A-Za-z_]\w*)+)`")
 _ONE_WORD = re.compile(r"\S+\.\w+|\S+/\S*")  # a path, or meant as one
 _NAMED = re.compile(r"(?:in[ \t]+)?[^\s:]+:?[ \t]+(\S+)", re.IGNORECASE)
@@ -80,12 +82,21 @@ def _asked(lines: list[str]) -> list[str]:
 
 
 def _fenced(lines: list[str]) -> Iterator[str]:
-    inside = False
-    for line in lines:
-        if is_fence(line):
-            inside = not inside
-        elif inside:
-            yield line
+    """The lines in fences, but for those of source: none of their lines is a path."""
+    inside: list[str] | None = None
+    for line in [*lines, "```"]:
+        if inside is not None and not is_fence(line):
+            inside.append(line)
+        elif inside is not None:
+            yield from inside if any(map(_lists, inside)) else ()
+            inside = None
+        elif is_fence(line):
+            inside = []
+
+
+def _lists(line: str) -> bool:
+    """Whether a line lists files, and does not mention some within source."""
+    return not _SOURCE.search(line) and bool(_line_names(line))
 
 
 def _names(lines: list[str], listed: bool) -> list[str]:
@@ -95,6 +106,8 @@ def _names(lines: list[str], listed: bool) -> list[str]:
     denies beside these is none.
     """
     found = [(line, _line_names(line)) for line in lines]
+    asked = list(_not_denied(found))
+    found = asked if any(names for _, names in asked) else found
     if not any(names for _, names in found):
         return []
     if listed:
@@ -107,6 +120,17 @@ def _names(lines: list[str], listed: bool) -> list[str]:
     return [name for line, names in own for name in names or _unread(line, listed)] + [
         name for _, names in spoken for name in names
     ]
+
+
+def _not_denied(found: Iterable[tuple[str, Sequence[str]]]) -> Iterator[tuple[str, Sequence[str]]]:
+    """The lines without the lists below a heading that says that they are not needed."""
+    denied = False
+    for line, names in found:
+        if line.strip() and not names:
+            heads = line.rstrip(" \t*_").endswith(":") or line.lstrip().startswith(("#", "**"))
+            denied = heads and bool(_DENIED.search(line))
+        if not denied:
+            yield line, names
 
 
 def _around(line: str, names: Sequence[str]) -> tuple[str, str]:
@@ -221,7 +245,9 @@ def _spoken(line: str) -> list[str]:
 def _json_names(text: str) -> Iterator[str]:
     """The paths among the strings of a JSON value, if the text is one or holds one between other words."""
     value = embedded_json(text, ("[", "{"))
-    yield from (name for name in _strings(value) if looks_like_path(name) or "/" in name)
+    for name in _strings(value):
+        several = [part.strip() for part in re.split(r"[,;]", name)]
+        yield from several if all(map(looks_like_path, several)) else [name] if "/" in name else ()
 
 
 def _strings(value: Any) -> Iterator[str]:

@@ -3,9 +3,10 @@
 import re
 from collections.abc import Iterator
 
-_TO = r"[ \t]*(?:->|→|~|--?|–|—|\.{2,3}|…|:|\b(?:up[ \t]+)?to\b|\bthrough\b|\bthru\b|\buntil\b|\btill\b)[ \t]*"
+_TO = r"[ \t]*(?:->|→|~|--?|–|—|\.{2,3}|…|:|\b(?:(?:up|down)[ \t]+)?to\b|\bthrough\b|\bthru\b|\buntil\b|\btill\b)[ \t]*"
 RANGE = re.compile(
-    rf"[ \t]*(?:(?:lines?|from|L)[ \t]*)?(\d{{1,7}})(?:{_TO}(?:lines?[ \t]*|L)?(\d{{1,7}}))?(?!\w|\.\w)", re.IGNORECASE
+    rf"[ \t]*(?:(?:lines?|from|L)[ \t]*)?(\d{{1,7}})(?:{_TO}(?:lines?[ \t]*|L)?(\d{{1,7}}))?(?:ff?(?!\w))?(?!\w|\.\w)",
+    re.IGNORECASE,
 )
 NEXT = re.compile(r"(?<![ \t])[ \t]*(?:,[ \t]*(?:and|or)?|;|&|\+|/|\band\b|\bor\b)[ \t]*", re.IGNORECASE)
 _AHEAD = re.compile(
@@ -16,7 +17,7 @@ _AT = re.compile(
     r"|around|near|after|before|below|above|at|on|in|from)[ \t]+){1,4}(?=(?:lines?|L)[ \t]*[~#]?\d)",
     re.IGNORECASE,
 )
-_BETWEEN = re.compile(r"\bbetween[ \t]+(?:lines?[ \t]+)?(\d+)[ \t]+and[ \t]+(\d+)", re.IGNORECASE)
+_BETWEEN = re.compile(r"\bbetween[ \t]+(?:lines?[ \t]+)?(\d+)[ \t]+and[ \t]+(?:line[ \t]+)?(\d+)", re.IGNORECASE)
 _START_END = re.compile(
     r"\b(?:start|first|from)(?:[ _]?line)?[ \t]*[:=]?[ \t]*(\d+)[ \t]*[,;]?[ \t]*"
     r"\b(?:end|last|to)(?:[ _]?line)?[ \t]*[:=]?[ \t]*(\d+)",
@@ -24,10 +25,12 @@ _START_END = re.compile(
 )
 COLUMN = re.compile(r":(\d+):\d+\b")
 _NUMBERED = re.compile(r"(\d{1,7})[ \t]*[:|]{1,2}(?!\d)(?:[ \t]{2,}|[ \t](?=\S*[(=.:]|[a-z]+[ ]))\S.*")
-_PROMPTED = re.compile(r"(\d{1,7})\|(?!\|).*")  # as a prompt shows the lines of a file
+_PROMPTED = re.compile(r"(\d{1,7})[ \t]?\|(?!\|).*")  # as a prompt shows the lines of a file
 _BRACKETS = re.compile(r"\([^()]*\)|\[[^\[\]]*\]")
 _REMARK = re.compile(r"[ \t]*(?::(?!\d)|[-–—=]+>?(?=[ \t])|→|#|//|\()[ \t]*(.*\w.*)")  # behind lines
-_MENTIONED = re.compile(rf"\b(?:lines?[ \t]*#?|L)(\d{{1,7}})(?:{_TO}(?:lines?[ \t]*|L)?(\d{{1,7}}))?(?!\w|\.\w)", re.I)
+_MENTIONED = re.compile(
+    rf"\b(?:lines?[ \t]*#?|L)(\d{{1,7}})(?:{_TO}(?:lines?[ \t]*|L)?(\d{{1,7}}))?(?:ff?(?!\w))?(?!\w|\.\w)", re.I
+)
 
 
 def plain_ranges(body: str) -> str:

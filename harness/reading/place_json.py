@@ -45,6 +45,8 @@ def json_places(text: str, read_line: ReadLine, read_names: ReadNames) -> Iterat
         elif isinstance(one, dict):
             one = {_snake(key): value for key, value in one.items()}
             path = next((one[key] for key in _PATH_KEYS if isinstance(one.get(key), str)), path)
+            if isinstance(named := one.get("name"), str) and looks_like_path(named):
+                path = one.pop("name")
             yield from _members(path, one, read_names) if path else ()
             deeper = [
                 (key if looks_like_path(key) else path, value)
@@ -77,7 +79,8 @@ def _spoken(member: Any) -> Any:
 
 
 def _number(value: Any) -> int | None:
-    """A line's number, which may be written as a text."""
+    """A line's number, which may be written as a text, or with a column."""
+    value = value.get("line") if isinstance(value, dict) else value
     if isinstance(value, str) and re.fullmatch(r"[0-9]{1,7}", value.strip()):
         return int(value)
     return value if isinstance(value, int) else None

@@ -15,8 +15,9 @@ _KINDS = (
 WORDS = "|".join(pattern.pattern for pattern, _ in _KINDS)
 # what may stand ahead of such a word, and between it and its colon
 AHEAD = (
-    r"(?:(?:the|in|static|instance|private|public|protected|abstract|module(?:-level)?|top-level|global|local|helper|nested"
-    r"|affected|relevant|class(?=[ ](?:method|variable|attribute|propert|const)))[ \t]+)*"
+    r"(?:(?:the|in|static|instance|private|public|protected|abstract|module(?:-level)?|top-level|global|local|helper"
+    r"|nested|affected|relevant|following|both|two|three|\d{1,2}"
+    r"|class(?=[ ](?:method|variable|attribute|propert|const)))[ \t]+)*"
 )
 BEHIND = r"(?:[ \t]+(?:to[ ](?:modify|change|edit|fix|update|inspect)|affected|named|called|names?))?"
 

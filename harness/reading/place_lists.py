@@ -35,7 +35,18 @@ from harness.reading.path_names import (
 )
 from harness.reading.place_json import json_places
 from harness.reading.place_kinds import AHEAD, BEHIND, LINE, NAME, UNREAD, WORDS, Named, kind_of
-from harness.reading.place_words import means_whole, module_places, owned, plain_places, spoken_names, symbol
+from harness.reading.place_words import (
+    files_apart,
+    first_word,
+    means_whole,
+    module_places,
+    of_class,
+    owned,
+    plain_places,
+    spoken_names,
+    symbol,
+    untagged,
+)
 
 LONGEST_LINE = 1000  # characters of a line that are looked at
 LONGEST = 200  # characters of a place that is kept although it is not understood
@@ -51,7 +62,7 @@ _PLACE = re.compile(
 )
 _LABEL_ONLY = re.compile(rf"[({QUOTES}]*{AHEAD}({WORDS})(?:\(s\))?{BEHIND}[{QUOTES})]*[ \t]*:?[{QUOTES}]*", re.I)
 _LABELLED = re.compile(
-    rf"(?<![ \t])[ \t]*[,;|][ \t]*(?=[{QUOTES}]*{AHEAD}(?:{WORDS})\b)", re.IGNORECASE
+    rf"(?<![ \t])[ \t]*[,;|][ \t]*(?:and[ \t]+)?(?=[{QUOTES}]*{AHEAD}(?:{WORDS})\b)", re.IGNORECASE
 )  # each with its label
 _BEHIND = re.compile(
     rf"(?:the[ \t]+)?[`*\"']*([\w.]+)(?:\([^()]*\))?[`*\"']*[ \t]+({WORDS})[.:]?", re.IGNORECASE
@@ -76,13 +87,6 @@ _OF_PATH = re.compile(
 _TAGS = re.compile(r"(?<=>)[ \t]*(?=</?\w)")  # between tags of XML that stands on one line
 _NAME = r"`[\w.]+(?:\([^()]*\))?`"
 _QUOTED_NAMES = re.compile(rf"{_NAME}(?:(?:,[ \t]*(?:and[ \t]+)?|[ \t]+(?:and|or|&)[ \t]+){_NAME})+[.:]?")
-_OF_CLASS = re.compile(
-    r"[`*\"']*(\w+)(?:\([^()]*\))?[`*\"']*[ \t]+(?:of|in|from)[ \t]+(?:the[ \t]+)?class[ \t]+[`*\"']*(\w+)[`*\"']*"
-)
-_TAGGED = re.compile(rf"(?:<\w+>[ \t]*)?<({WORDS}|file|path)>[ \t]*([^<>]*+)</\1>", re.IGNORECASE)
-_ATTRIBUTE = re.compile(
-    rf"<({WORDS}|file)\b[^<>]*?\b(?:name|path|range)[ \t]*=[ \t]*[\"']([^\"'<>]+)[\"'][^<>]*>", re.I
-)
 
 
 def read_places(text: str) -> tuple[Named, ...]:
@@ -129,11 +133,15 @@ class _Reader:
 
     def _read(self, line: str, heads: bool) -> None:
         leading = _LEADING.match(line)
-        body = _TAGGED.sub(r"\1: \2", _ATTRIBUTE.sub(r"\1: \2", line[leading.end() if leading else 0 :].strip()))
+        body = untagged(line[leading.end() if leading else 0 :].strip())
         if not body or is_fence(line):
             return
         if body.count("|") >= 2 and body.startswith("|"):
             self._read_row([cell.strip() for cell in body.strip("|").split("|")], heads)
+            return
+        if files := files_apart(body):
+            for part in files:
+                self._read_part(plain_ranges(part), listed=True)
             return
         first, *more = _LABELLED.split(body)
         if not more or not (_PLACE.fullmatch(first) or looks_like_path(path_of_line(first))):
@@ -197,7 +205,7 @@ class _Reader:
         path = path_of_line(body)
         if not (looks_like_path(path) or "/" in path or (path and _HEADED.match(body))):
             path = next(quoted_paths(body), "")
-        if not path and looks_like_path(head := re.split(r"[ \t:,(]", body.strip(QUOTES), maxsplit=1)[0]):
+        if not path and looks_like_path(head := first_word(body)):
             path = head
         if not path and _OF_PATH.match(body):
             path = next(mentioned_paths(body), "")
@@ -210,6 +218,8 @@ class _Reader:
         behind = COLUMN.sub(r":\1", behind, count=1) if COLUMN.match(behind) else behind
         self._read_behind(behind.lstrip(QUOTES + " \t,:#@[(-–—→>|"), body)
         self.places += [Named(path, NAME, name) for name in spoken_names(behind)]
+        if not any(mentioned_paths(behind)):
+            self._add_lines(behind)
         return True
 
     def _read_glued(self, path: str, behind: str) -> None:
@@ -269,6 +279,8 @@ class _Reader:
             self._add_lines(body)
         elif mentioned_lines(body):
             self._add_lines(body)
+        elif (place := _PLACE.fullmatch(body)) and kind_of(place[1]) == LINE and place[2][:1].isdigit():
+            self.places.append(Named(self._path, UNREAD, body[:LONGEST]))
 
     def _item(self, body: str) -> str:
         """The name behind the number that is next, from one on: an item of a numbered list, and no line."""
@@ -283,7 +295,7 @@ class _Reader:
             self._add(kind, member)
 
     def _add(self, kind: str, text: str) -> None:
-        text = _OF_CLASS.sub(r"\2.\1", text if kind == LINE else unwrapped(text))
+        text = of_class(text if kind == LINE else unwrapped(text))
         names = list(read_lines(text) if kind == LINE else listed_names(text))
         known = kind if names and kind != UNREAD else UNREAD
         names = names if known != UNREAD else [text.strip(QUOTES + " \t")[:LONGEST]]

@@ -6,13 +6,15 @@ They are brought into the form of a label and what it names, which `place_lists`
 import re
 
 from harness.reading.line_ranges import read_lines
-from harness.reading.place_kinds import LINE, NAME
+from harness.reading.path_names import looks_like_path
+from harness.reading.place_kinds import LINE, NAME, WORDS
 
 _WIDE = str.maketrans("：，；（）、", ":,;(),")  # signs of a model that thinks in Chinese
 _LINES = re.compile(r"第?[ ]?(\d{1,7})[ ]?行?[ ]?(?:到|至|~|-|–)[ ]?第?[ ]?(\d{1,7})[ ]?行|第[ ]?(\d{1,7})[ ]?行")
 _LABELS = {"行号": "line", "行": "line", "函数": "function", "方法": "method", "类": "class", "变量": "variable"}
 _LABELS |= {"文件": "file"}
 _LABEL = re.compile(rf"(?<![^\n])([\s>*#`-]*)({'|'.join(_LABELS)})(?=[*`]*[ \t]*:)")
+_NEXT_FILE = re.compile(r"(?:;[ \t]*|,[ \t]+)(?=[`*\w./-]*/)")
 _BEGIN, _END = r"(?:start(?:ing)?|first|begin(?:ning)?)", r"(?:end(?:ing)?|last)"
 _ENDS = re.compile(
     rf"<{_BEGIN}_?line>\s*(\d{{1,7}})\s*</\w+>\s*<{_END}_?line>\s*(\d{{1,7}})\s*</\w+>"
@@ -39,6 +41,14 @@ _WHOLE = re.compile(
 _MODULE = re.compile(r"[`*]*([A-Za-z_]\w*(?:\.[A-Za-z_]\w*)+)(?:\(\))?(?:[`*]*:[ \t]*(\d.*))?[`*]*")
 _SYMBOL = re.compile(r"[A-Za-z][\w -]{1,30}:[ \t]*(`?[A-Za-z_]\w*(?:\.\w+)*(?:\(\))?`?)")
 
+_OF_CLASS = re.compile(
+    r"[`*\"']*(\w+)(?:\([^()]*\))?[`*\"']*[ \t]+(?:of|in|from)[ \t]+(?:the[ \t]+)?class[ \t]+[`*\"']*(\w+)[`*\"']*"
+)
+_NAMED_TAG = re.compile(
+    rf"(?:<\w+>[ \t]*)?<({WORDS}|file|path|symbol|element|identifier|entity)>[ \t]*([^<>]*+)</\1>", re.IGNORECASE
+)
+_NAMED_BY = re.compile(rf"<({WORDS}|file)\b[^<>]*?\b(?:name|path|range)[ \t]*=[ \t]*[\"']([^\"'<>]+)[\"'][^<>]*>", re.I)
+
 
 def plain_places(text: str) -> str:
     """An answer with lines in tags, of a hunk's header and in Chinese as labels with what they name."""
@@ -48,6 +58,27 @@ def plain_places(text: str) -> str:
     text = _ENDS.sub(lambda found: f"\nlines: {found[1] or found[3]}-{found[2] or found[4]}\n", text)
     text = _HUNK.sub(lambda found: f"lines: {found[1]}-{int(found[1]) + max(int(found[2] or 1), 1) - 1}\n", text)
     return _TAG.sub(_named, text) if "=" in text and "<" in text else text
+
+
+def untagged(line: str) -> str:
+    """A line with tags that name something as a label and what they name."""
+    return _NAMED_TAG.sub(r"\1: \2", _NAMED_BY.sub(r"\1: \2", line))
+
+
+def of_class(text: str) -> str:
+    """A text with ``Class.member`` for a member in words."""
+    return _OF_CLASS.sub(r"\2.\1", text)
+
+
+def first_word(body: str) -> str:
+    """The word with which a line begins, which may be a path."""
+    return re.split(r"[ \t:,(]", body.strip("*`_\"'"), maxsplit=1)[0]
+
+
+def files_apart(body: str) -> list[str]:
+    """The parts of a line that has several files, each with its places; none of any other line."""
+    parts = [part.strip() for part in _NEXT_FILE.split(body)]
+    return parts if len(parts) > 1 and all(looks_like_path(first_word(part)) for part in parts) else []
 
 
 def owned(body: str) -> str:

@@ -66,6 +66,13 @@ ENGINE, RUN, STOP, LOAD = [4, 9], [5, 6], [8, 9], [12, 13]
         f"{A}, and maybe {B}\n",
         f"{A} together with {B}\n",
         f"{A} (calls docs/guide.md)\n{B} (and not docs/guide.md)\n",
+        f"{A}[^1]\n{B}[^2]\n\n[^1]: where it begins\n",
+        json.dumps({"files": f"{A}, {B}"}),
+        f"Edit:\n- {A}\n- {B}\n\nDo not edit:\n- docs/guide.md\n",
+        f"Files to modify:\n{A}\n{B}\n\nFiles that do not need changes:\ndocs/guide.md\n",
+        f"## Relevant\n1. {A}\n2. {B}\n\n## Not relevant\n1. docs/guide.md\n",
+        f"Not relevant:\n- docs/guide.md\n\nRelevant:\n- {A}\n- {B}\n",
+        f"{A}\n\n```python\nfrom app import run\nopen('gone.cfg')\n```\n\n{B}\n",
     ],
 )
 def test_a_list_of_files_is_read_as_it_is_meant(text):
@@ -134,6 +141,16 @@ def test_a_file_that_a_sentence_speaks_of_comes_behind_those_that_are_listed(tex
         (f"{WEB}/blob/main/{B}#L40-L42\n", [[40, 42]]),
         (f"{B}\nline: 40\n{B}\nline: 40\nline: 50\n", [[40, 40], [50, 50]]),
         (f"{B}\nline: 40\n\nIssue: Another\n\n{B}\nline: 50\n", [[40, 40]]),
+        (f"{B}\ndef load(path) -> None\n", [LOAD]),
+        (f"{B}\n2 methods: Engine.run, Engine.stop\n", [RUN, STOP]),
+        (f"{B}\nlines 40ff\n", [[40, 40]]),
+        (f"{B}\nBetween line 40 and line 42.\n", [[40, 42]]),
+        (f"{B}\nFrom line 40 down to 42\n", [[40, 42]]),
+        (f"{B}\n40 | # x\n41 | # x\n", [[40, 41]]),
+        (f"In {B}, line 30 sets it, and lines 40-42 use it.\n", [[30, 30], [40, 42]]),
+        (f"<location><path>{B}</path><symbol>Engine.run</symbol></location>", [RUN]),
+        (json.dumps({"files": [{"name": B, "edits": [{"lines": "40", "why": "3 times"}]}]}), [[40, 40]]),
+        (json.dumps({"file": B, "range": {"start": {"line": 40, "column": 4}, "end": {"line": 42}}}), [[40, 42]]),
     ],
 )
 def test_places_are_read_as_they_are_meant(text, right):
@@ -145,13 +162,19 @@ def test_places_are_read_as_they_are_meant(text, right):
 
 
 @pytest.mark.parametrize(
-    "text", ["method: run\n", "nothing.like.it\n", "line: the last one\n", "symbol: gone\n", "line: 9999\n"]
+    "text",
+    ["method: run\n", "lines 40xy\n", "nothing.like.it\n", "line: the last one\n", "symbol: gone\n", "line: 9999\n"],
 )
 def test_what_is_not_clear_leaves_a_trace(text):
     elements = parse_elements(SOURCE.encode(), "python")
     found = resolve_places(read_places(f"{B}\n{text}"), {B: SOURCE.count("\n")}, lambda _: elements)
     assert found.unresolved
     assert not found.locations
+
+
+def test_several_files_on_a_line_have_their_own_lines():
+    for text in (f"{A}: 3; {B}: 40\n", f"{A}:3, {B}:40\n"):
+        assert [(place.path, place.name) for place in read_places(text)] == [(A, "3"), (B, "40")]
 
 
 def test_a_dotted_name_means_a_module_only_if_it_is_one():
