@@ -13,6 +13,9 @@ def _check_url(value: str) -> str:
     parts = urlsplit(value)
     if parts.scheme not in ("http", "https") or not parts.netloc:
         raise ValueError("an endpoint is a URL such as http://host:8000/v1")
+    for path in ("/chat/completions", "/completions", "/models", "/embeddings"):
+        if (base := value.rstrip("/").removesuffix(path)) != value.rstrip("/"):
+            raise ValueError(f"an endpoint is the address ahead of {path}, so {base}")
     return value
 
 

@@ -198,6 +198,8 @@ def read_key(whose: str, variable: str | None) -> str:
     """
     if variable is None:
         return "none"
+    if not variable.isidentifier():
+        raise InputError(f"{whose}: api_key_env is the name of an environment variable, such as MY_KEY, and no key")
     key = os.environ.get(variable, "").strip()
     if not key:
         raise InputError(f"{whose}: the environment variable {variable} is not set")

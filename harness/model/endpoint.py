@@ -124,7 +124,7 @@ class EndpointModel:
             await self._client.post(PATHS[self._route], body, SIDE_SECONDS)
         except StatusError as error:
             refusal = self._explain(error)
-            if isinstance(refusal, InputError):
+            if isinstance(refusal, InputError) and not lacks_template(error.status, error.body):
                 raise refusal from error
         except RequestError as error:
             log.debug("%s: %s", self.base_url, error)

@@ -21,7 +21,9 @@ TOO_LONG = re.compile(
     r"|tokens_limit_reached|token limit exceeded|exceeded model token limit"  # GitHub, Moonshot
     r"|(?:prompt|input) (?:is )?too long|too many tokens"  # Anthropic, Bedrock, Ollama, Cohere
     r"|range of input length|prompt exceeds max|prompt \u8d85\u957f"  # DashScope, Z.ai
-    r"|reduce the length of the (?:messages|prompt)",  # OpenAI, Groq
+    r"|reduce the length of the (?:messages|prompt)"  # OpenAI, Groq
+    r"|exceeds? (?:the )?(?:model's )?max(?:imum)? (?:input|message|prompt) tokens"  # Databricks, Volcengine
+    r"|number of input tokens.{0,40}exceed",  # watsonx
     re.IGNORECASE,
 )
 KEY = re.compile(r"(?:invalid|incorrect|missing|no)[ _](?:x-)?api[ _-]?key|api key (?:not|is) (?:valid|invalid)", re.I)
@@ -32,13 +34,15 @@ THROTTLED = re.compile(r"throttl|wait before trying", re.IGNORECASE)  # Bedrock,
 SPENT = re.compile(r"insufficient_quota", re.IGNORECASE)  # OpenAI: no waiting helps
 NO_TEMPLATE = re.compile(
     r"default chat template is no longer|provide a chat template|template not found|no chat[ _]template"
-    r"|(?:not have|not define|without) a chat[ _]template|chat[ _]template is not (?:set|defined)|not support chat",
+    r"|(?:not have|not define|without) a chat[ _]template|chat[ _]template is not (?:set|defined)|not support chat"
+    r"|not a chat model",
     re.IGNORECASE,
 )
 # How servers say that they do not take a field, or not its value.
 REFUSED = re.compile(
-    r"(?:not|n't|no longer) (?:be )?(?:support|allow|permit|accept|recogni[sz]|valid|available)|unsupported|deprecated"
-    r"|extra[ _](?:input|forbidden|field)|unknown|unrecogni[sz]ed|unexpected|extraneous|forbidden|invalid(?!_request)"
+    r"(?:not|n't|no longer) (?:be |an? )?(?:support|enabl|allow|permit|accept|recogni[sz]|valid|available)"
+    r"|unsupported|deprecated|extra[ _](?:input|forbidden|field)|unknown|unrecogni[sz]ed|unexpected|extraneous"
+    r"|forbidden|invalid(?!_request)"
     r"|additional propert|cannot both|cannot find field|(?:must|should|has to) be|out of range|minimum|maximum",
     re.IGNORECASE,
 )
@@ -79,7 +83,7 @@ def words_of(body: bytes) -> str:
 
 def lacks_template(status: int, body: bytes) -> bool:
     """Whether an error says that the model has no chat template."""
-    return status in (400, 422, 500) and bool(NO_TEMPLATE.search(" ".join(_texts(_value(body)))))
+    return status in (400, 404, 422, 500) and bool(NO_TEMPLATE.search(" ".join(_texts(_value(body)))))
 
 
 def refuses(name: str, status: int, body: bytes) -> bool:

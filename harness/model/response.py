@@ -25,6 +25,8 @@ ENDS = {
     "end_turn": "stop",
     "stop_sequence": "stop",
     "complete": "stop",
+    "completed": "stop",
+    "finished": "stop",
     "end": "stop",
     "tool_calls": "stop",  # the calls are the answer
     "tool_call": "stop",
@@ -33,10 +35,16 @@ ENDS = {
     "max_tokens": "length",
     "max_output_tokens": "length",
     "model_length": "length",
+    "max_length": "length",
+    "token_limit_reached": "length",
+    "context_length_exceeded": "length",
+    "truncated": "length",
+    "incomplete": "length",
     "model_context_window_exceeded": "length",
     "repetition": "length",  # vLLM ends an answer that repeats itself
     "error_limit": "length",
     "content_filtered": "content_filter",
+    "refusal": "content_filter",
     "guardrail_intervened": "content_filter",
     "error_toxic": "content_filter",
     "safety": "content_filter",
@@ -47,7 +55,11 @@ ENDS = {
     "sensitive": "content_filter",
 }
 # The server gave up, or was stopped: what it wrote until then is no answer of the model's.
-FAULTS = ("error", "network_error", "insufficient_system_resource", "abort", "aborted", "cancelled", "timeout")
+FAULTS = (
+    *("error", "network_error", "insufficient_system_resource", "abort", "aborted", "cancelled", "timeout"),
+    *("failed", "server_error", "internal_error", "disconnected", "connection_error", "interrupted"),
+)
+_DONE = re.compile(rb"(?<=\})\s*(?:data:[ \t]*)?\[DONE\]\s*\Z")  # of a stream, behind a reply that is none
 MALFORMED = "malformed_function_call"  # Gemini: the model's own, with nothing else
 KNOWN = {"stop", "length", "content_filter", *ENDS.values()}
 
@@ -70,8 +82,16 @@ def _bare(value: Any) -> Any:
         value = value[0]
     if not isinstance(value, dict) or "choices" in value:
         return value
-    members = (value.get(name) for name in ("data", "result", "response"))
+    members = [value.get(name) for name in ("data", "result", "response", "body")]
+    members = [_inner(one) if isinstance(one, str) and one[:1] == "{" else one for one in members]
     return next((one for one in members if isinstance(one, dict) and "choices" in one), value)
+
+
+def _inner(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return None
 
 
 def read_json(body: bytes) -> Any:
@@ -79,7 +99,7 @@ def read_json(body: bytes) -> Any:
     if not body.strip():
         raise BadReply("the reply is empty")
     try:
-        return joined(body) if is_stream(body) else _load(without_comments(body))
+        return joined(body) if is_stream(body) else _load(without_comments(_DONE.sub(b"", body)))
     except (ValueError, RecursionError) as error:
         what = "is a stream that is cut" if is_stream(body) else "is not JSON"
         raise BadReply(f"the reply {what} ({_short(words_of(body))})") from error
@@ -98,13 +118,16 @@ def read_response(value: Any, max_tokens: int, seconds: float) -> Answer:
     message = choice.get("message") or choice.get("delta")
     if not message and isinstance(choice.get("text"), str):
         message = {"content": choice["text"]}
-    end = read_end(choice.get("finish_reason") or choice.get("finishReason"))
+    said = (choice.get(name) for name in ("finish_reason", "finishReason", "native_finish_reason"))
+    end = read_end(next(filter(None, said), None))
     if message is None and end in ("content_filter", MALFORMED):  # Gemini
         message = {}
     if not isinstance(message, dict):
         raise BadReply("the reply's choice has no message")
     text, thinking = split_content(message.get("content"))
     text = "\n".join(filter(None, (text, called_tools(message))))
+    if not text and isinstance(choice.get("text"), str):
+        text = choice["text"]
     if not text and isinstance(message.get("refusal"), str):
         text = message["refusal"]
     usage = value.get("usage")
@@ -180,7 +203,7 @@ def read_end(reason: Any) -> str:
     """Why the answer ended, in one word for each kind of end, or in the server's own. Raises BadReply for a fault."""
     if isinstance(reason, dict):  # SGLang's own
         reason = reason.get("type")
-    word = reason.lower() if isinstance(reason, str) else ""
+    word = reason.lower().removeprefix("finish_reason_") if isinstance(reason, str) else ""
     if word in FAULTS:
         raise BadReply(f"the server gave up on its answer ({word})")
     word = word.partition(":")[0].strip() if word.startswith("content_filter") else word  # Gemini says which one

@@ -100,6 +100,10 @@ def test_everything_wrong_is_reported_at_once(tmp_path: Path) -> None:
         ),
         ("dataset: {path: x/y}\noutput: o\ncheckpoints: [{name: a, endpoint: nourl}]", "a URL such as http://"),
         (
+            "dataset: {path: x/y}\noutput: o\ncheckpoints: [{name: a, endpoint: 'http://x/v1/chat/completions'}]",
+            "the address ahead of /chat/completions, so http://x/v1",
+        ),
+        (
             "dataset: {path: x/y}\noutput: o\nconditions: []\ncheckpoints: [{name: a, endpoint: 'http://x/v1'}]",
             "name at least one, or leave the key out",
         ),

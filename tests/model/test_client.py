@@ -332,6 +332,13 @@ async def test_a_key_comes_from_the_environment(journal, monkeypatch):
             pass
 
 
+async def test_a_key_in_the_place_of_its_variable_is_told_and_not_shown(journal):
+    with pytest.raises(InputError, match="name of an environment variable") as refused:
+        async with asking(FakeOpenAI(), journal, api_key_env="sk-abc0123"):
+            pass
+    assert "abc0123" not in str(refused.value)
+
+
 @pytest.mark.parametrize(("key", "sent"), [("abc\n", "abc"), (" abc ", "abc"), ("  ", None), ("schlüssel", None)])
 async def test_a_key_that_no_header_can_hold_is_told_and_not_shown(journal, monkeypatch, key, sent):
     """A line break behind a key was an error of the connection, which printed the key."""

@@ -37,6 +37,11 @@ TOKENS = json.dumps({"usage": USAGE, "choices": [{"delta": {"content": "ch"}, "f
         b'data: {"choices":[{"message":{"content":"pa"}}]}\n\ndata: ' + PACKED + b"\n\n",  # DashScope: all so far
         b'{"choices":[{"delta":{"content":"pat"}}]}\n' + TOKENS.encode() + b"\n",
         {"choices": [{"message": {"content": "patch"}, "finishReason": "STOP"}], "usage": USAGE},
+        PACKED + b"\ndata: [DONE]\n\n",
+        PACKED + b"\n\n[DONE]",
+        {"statusCode": 200, "body": PACKED.decode()},  # AWS API Gateway
+        {"choices": [{"text": "patch", "message": {"content": None}, "finish_reason": "stop"}], "usage": USAGE},
+        {"choices": [{"message": {"content": "patch"}, "native_finish_reason": "STOP"}], "usage": USAGE},
         reply({"content": [{"type": "reasoning", "summary": []}, {"type": "text", "text": "patch"}]}),
         reply({"content": [{"type": "redacted_thinking", "data": "x"}, {"type": "text", "text": "patch"}]}),
     ],
@@ -98,6 +103,31 @@ def test_what_is_no_answer_is_told_apart(sent, kind):
         read_reply(URL, sent if isinstance(sent, bytes) else json.dumps(sent).encode(), 100, 0.5)
 
 
+@pytest.mark.parametrize(
+    ("said", "end"),
+    [
+        ("FINISH_REASON_STOP", "stop"),
+        ("FINISH_REASON_MAX_TOKENS", "length"),
+        ("completed", "stop"),
+        ("incomplete", "length"),
+        ("truncated", "length"),
+        ("max_length", "length"),
+        ("context_length_exceeded", "length"),
+        ("refusal", "content_filter"),
+    ],
+)
+def test_further_words_for_the_ends_of_answers(said, end):
+    """An answer that was cut counted as whole."""
+    answer = read_reply(URL, json.dumps(reply({"content": "patch"}, said)).encode(), 100, 0.5)
+    assert answer.finish_reason == end
+
+
+@pytest.mark.parametrize("said", ["failed", "server_error", "disconnected", "FINISH_REASON_ERROR"])
+def test_an_answer_that_the_server_gave_up_is_none(said):
+    with pytest.raises(BadReply):
+        read_reply(URL, json.dumps(reply({"content": "pa"}, said)).encode(), 100, 0.5)
+
+
 THROTTLED = "An error occurred (ThrottlingException): Too many tokens, please wait before trying again."
 QUOTA = "You exceeded your current quota, please check your plan and billing details."
 
@@ -109,6 +139,12 @@ QUOTA = "You exceeded your current quota, please check your plan and billing det
         (500, {"detail": THROTTLED}, Passing),
         (400, {"detail": "The model returned the following errors: Input is too long for requested model."},
          ContextOverflow),
+        (400, {"message": json.dumps({"message": "Input tokens (9000) exceeds the model's maximum input tokens 8192"})},
+         ContextOverflow),
+        (400, {"error": {"message": "Total tokens of image and text exceed max message tokens."}}, ContextOverflow),
+        (400, {"errors": [{"message": "the number of input tokens 9000 cannot exceed the total tokens limit 8192"}]},
+         ContextOverflow),
+        (429, {"error": {"message": "This would exceed the limit of 40,000 input tokens per minute."}}, Passing),
         (400, {"message": "The maximum tokens you requested exceeds the model limit of 4096."}, InfrastructureError),
         (400, {"error": {"message": "Prompt tokens (9000) exceeds context size (8192)"}}, ContextOverflow),
         (400, {"error": "Cannot truncate prompt with n_keep (4156) >= n_ctx (4096)"}, ContextOverflow),

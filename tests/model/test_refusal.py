@@ -95,6 +95,8 @@ def test_a_reply_without_an_error_has_none(value):
     [
         (400, "As of transformers v4.44, default chat template is no longer allowed, so you must provide one.", True),
         (422, "Template error: template not found", True),
+        (404, "This is not a chat model and thus not supported in the v1/chat/completions endpoint.", True),
+        (400, "This is not a chat model and thus not supported in the v1/chat/completions endpoint.", True),
         (400, "temperature is not supported", False),
         (401, "chat template", False),
     ],

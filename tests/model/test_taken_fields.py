@@ -38,6 +38,8 @@ OF_SEED = [
     ),
     (500, {"error": {"message": "ollama does not support parameters: {'seed': 1}, for model=x", "code": 500}}),
     (400, {"message": EXTRANEOUS}),
+    (400, {"message": "seed is not a recognized parameter"}),
+    (400, {"error": {"message": "The parameter seed is not enabled for this model"}}),
     (400, {"type": "error", "error": {"message": "seed: Extra inputs are not permitted"}}),
     (422, "Failed to deserialize the JSON body into the target type: unknown field `seed`, expected one of `model`"),
     (400, {"error": {"message": "Invalid value at 'seed' (TYPE_INT32), 5000000000", "code": 400}}),
