@@ -10,7 +10,6 @@ depend on what else it answers.
 """
 
 import csv
-import json
 import random
 import subprocess
 import sys
@@ -25,7 +24,8 @@ from parts.arguments import BenchmarkParser
 
 from harness.build.build_instances import build_instances
 from harness.common.docker_client import RUN_LABEL, connect
-from harness.common.run_folder import run_label
+from harness.common.run_folder import journal_path, run_label
+from harness.compare.frames import json_lines
 from harness.miniature.generate import generate
 
 CHECKPOINTS = ("concat-then-split", "best-fit+drop")
@@ -109,8 +109,7 @@ def read_found(output: Path) -> Found:
 
 
 def _keys(output: Path, journal: str) -> Iterator[str]:
-    for line in (output / "journal" / f"{journal}.jsonl").read_text().splitlines():
-        record = json.loads(line)
+    for record in json_lines(journal_path(output, journal)):
         if record.get("kind") != "prompt":
             yield record["key"]
 

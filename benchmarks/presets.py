@@ -28,7 +28,8 @@ from parts.arguments import BenchmarkParser
 from parts.recorded_set import REPRODUCTIONS, Written, repairs, write_recording
 
 from harness.common.paths import cache_folder
-from harness.common.run_folder import versions
+from harness.common.run_folder import journal_path, versions
+from harness.compare.frames import json_lines
 from harness.config.load import load_run_file
 from harness.config.presets import load_preset, preset_names
 from harness.config.schema import RunConfig
@@ -194,8 +195,8 @@ def print_kinds(known: Known) -> None:
 
 def asked(folder: Path) -> int:
     """Answers that the server gave, over all presets."""
-    path = folder / "records" / "journal" / "answers.jsonl"
-    return path.read_text().count('"kind": "answer"') if path.exists() else 0
+    records = json_lines(journal_path(folder / "records", "answers"))
+    return sum(record["kind"] == "answer" for record in records)
 
 
 def main() -> None:

@@ -28,6 +28,8 @@ import yaml
 from parts.arguments import BenchmarkParser
 
 from harness.common.paths import cache_folder
+from harness.common.run_folder import journal_path
+from harness.compare.frames import json_lines
 from harness.config.load import load_run_file
 from harness.pipeline.run import run_pipeline
 
@@ -99,7 +101,7 @@ def candidates_of(output: Path, checkpoint: str, condition: str) -> list[dict[st
 
 def known_answers(output: Path) -> int:
     """Lines of the journal of answers."""
-    return len((output / "journal" / "answers.jsonl").read_text().splitlines())
+    return len(list(json_lines(journal_path(output, "answers"))))
 
 
 def measure(plan: Plan, given: Any, folder: Path) -> list[str]:

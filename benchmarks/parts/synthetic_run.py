@@ -6,7 +6,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from harness.common.files import write_jsonl
-from harness.common.run_folder import RunFolder, freeze
+from harness.common.line_files import pack
+from harness.common.run_folder import RunFolder, freeze, journal_path
 from harness.core.candidate import Candidate, Reason
 from harness.core.conditions import Condition
 from harness.core.interfaces import with_cost_columns
@@ -39,10 +40,11 @@ def write_synthetic_run(path: Path, instances: int, checkpoints: int, candidates
     _write_log(logs / longest_of.key, longest_of, longest)
     with RunFolder(path) as folder:
         write_results(folder, results, lambda verdict: logs / verdict.key, open_soundness(None))
-    (path / "journal").mkdir()
-    with (path / "journal" / "answers.jsonl").open("w") as journal:
+    answers = journal_path(path, "answers")
+    answers.parent.mkdir()
+    with answers.open("wb") as journal:
         for record in _answers(chance, results, names):
-            journal.write(json.dumps(record) + "\n")
+            journal.write(pack(answers, json.dumps(record).encode() + b"\n"))
     write_jsonl(path / INSTANCES, rows)
     settings = {"checkpoints": [{"name": name, "strategy": name} for name in names], "conditions": list(CONDITIONS)}
     digests = {str(row["instance_id"]): f"sha256:{number:064x}" for number, row in enumerate(rows)}

@@ -1,9 +1,10 @@
 """Append-only records of finished work: what is in the journal is never done again.
 
-A record is one JSON line with its key, a hash of everything that determines it. A line is on disk (written, then
-fsync) before `put` returns, so a process killed at any moment loses at most the records it had not yet reported. Lines
-that come while the disk is busy are written together: a slow disk costs time, not records a second. A torn last line,
-left by a death, is cut off on opening. In memory is where each record lies, not the record.
+A record is one JSON line with its key, a hash of everything that determines it; a file whose name ends in ``.gz``
+holds it compressed (see `harness.common.line_files`). A line is on disk (written, then fsync) before `put` returns, so
+a process killed at any moment loses at most the records it had not yet reported. Lines that come while the disk is busy
+are written together: a slow disk costs time, not records a second. A torn last line, left by a death, is cut off on
+opening. In memory is where each record lies, not the record.
 """
 
 import errno
@@ -20,7 +21,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from harness.common.disk_faults import naming
-from harness.errors import InputError
+from harness.common.line_files import damaged, pack, stored_lines, unpack
 
 log = logging.getLogger(__name__)
 
@@ -34,7 +35,7 @@ class Place:
     """Where a record lies in its file, and what tells it from any other of its key."""
 
     offset: int  # bytes
-    length: int
+    length: int  # in the file
     checksum: int  # CRC-32 of the line
 
 
@@ -43,7 +44,8 @@ class _Line:
     """A line on its way to the disk."""
 
     key: str
-    data: bytes
+    data: bytes  # as the file holds it
+    checksum: int  # CRC-32 of the line itself
     written: "Future[None]" = field(default_factory=Future)
 
 
@@ -51,7 +53,10 @@ class Journal:
     """One JSONL file of records, found by key while open. Safe for threads, not for processes."""
 
     def __init__(self, path: Path) -> None:
-        """Open or create the file. Raises InputError if a line before the last is damaged."""
+        """Open or create the file; a name that ends in ``.gz`` is of a compressed one.
+
+        Raises InputError if a line before the last is damaged.
+        """
         self.path = path
         self._lock = threading.Lock()  # of the places, and of the lines that wait
         self._places: dict[str, Place] = {}
@@ -65,32 +70,31 @@ class Journal:
     def _load(self) -> None:
         if not self.path.exists():
             return
-        offset = 0
+        end = 0
         with self.path.open("rb") as file:
-            for number, line in enumerate(file, 1):
-                if not line.endswith(b"\n"):
-                    log.warning("%s: dropped a torn last line of %d bytes", self.path, len(line))
-                    os.truncate(self.path, offset)
-                    break
-                self._places[self._key(line, number)] = Place(offset, len(line), zlib.crc32(line))
-                offset += len(line)
+            for offset, length, line in stored_lines(self.path, file):
+                self._places[self._key(line, offset)] = Place(offset, length, zlib.crc32(line))
+                end = offset + length
+            torn = file.seek(0, os.SEEK_END) - end
+        if torn:
+            log.warning("%s: dropped a torn last line of %d bytes", self.path, torn)
+            os.truncate(self.path, end)
 
-    def _key(self, line: bytes, number: int) -> str:
+    def _key(self, line: bytes, offset: int) -> str:
         """The key of a line; what its form does not rule out is not parsed before it is used."""
         end = line.find(b'"', len(OPENING))
         if line.startswith(OPENING) and line.endswith(CLOSING) and b"\\" not in line[:end]:
             return line[len(OPENING) : end].decode("utf-8", "replace")
-        key = self._parsed(line, number)["key"]
+        key = self._parsed(line, offset)["key"]
         return str(key)
 
-    def _parsed(self, line: bytes, number: int) -> Record:
+    def _parsed(self, line: bytes, offset: int) -> Record:
         try:
             record: Record = json.loads(line)
             hash(record["key"])
         except (ValueError, KeyError, TypeError) as error:
-            raise InputError(
-                f"{self.path}: line {number} is damaged ({error}); remove that line and run again"
-            ) from error
+            with self.path.open("rb") as file:
+                raise damaged(self.path, file, offset, str(error)) from error
         return record
 
     def __contains__(self, key: object) -> bool:
@@ -107,12 +111,13 @@ class Journal:
         return None if place is None else self._read(place)
 
     def _read(self, place: Place) -> Record:
-        line = os.pread(self._file.fileno(), place.length, place.offset)
+        data = os.pread(self._file.fileno(), place.length, place.offset)
         try:
-            return self._parsed(line, 0)
-        except InputError:
-            before = os.pread(self._file.fileno(), place.offset, 0)  # the number of its line, for the user
-            return self._parsed(line, before.count(b"\n") + 1)
+            line = unpack(self.path, data)
+        except ValueError as error:
+            with self.path.open("rb") as file:
+                raise damaged(self.path, file, place.offset, str(error)) from error
+        return self._parsed(line, place.offset)
 
     def records(self) -> Iterator[Record]:
         """Every record that counts, oldest key first."""
@@ -132,7 +137,7 @@ class Journal:
 
         Of a key in ``once`` a record that is there, or on its way, stays: many threads that bring it write it once.
         """
-        made = {key: _Line(key, _line(key, record)) for key, record in records.items()}
+        made = {key: self._made(key, record) for key, record in records.items()}
         with self._lock:
             waiting = {line.key: line for line in self._waiting}
             kept = [waiting[key] for key in made if key in once and key in waiting]
@@ -140,6 +145,10 @@ class Journal:
             self._waiting += new
         for line in (*kept, *new):
             self._wait(line)
+
+    def _made(self, key: str, record: Record) -> _Line:
+        line = (json.dumps({"key": key, **record}, ensure_ascii=True) + "\n").encode()
+        return _Line(key, pack(self.path, line), zlib.crc32(line))
 
     def _is_there(self, key: str, waiting: Collection[str]) -> bool:
         return key in self._places or key in waiting
@@ -169,7 +178,7 @@ class Journal:
             lines = list(self._waiting)
         failure = None
         try:
-            places = self._write([line.data for line in lines])
+            places = self._write(lines)
         except OSError as error:
             failure, places = error, []
         with self._lock:
@@ -178,8 +187,8 @@ class Journal:
         for line in lines:
             line.written.set_exception(failure) if failure else line.written.set_result(None)
 
-    def _write(self, lines: list[bytes]) -> list[Place]:
-        begin, data = os.fstat(self._file.fileno()).st_size, b"".join(lines)
+    def _write(self, lines: list[_Line]) -> list[Place]:
+        begin, data = os.fstat(self._file.fileno()).st_size, b"".join(line.data for line in lines)
         with naming(self.path):
             written = self._file.write(data)
             if written != len(data):
@@ -188,9 +197,9 @@ class Journal:
             os.fsync(self._file.fileno())
         offsets = [begin]
         for line in lines:
-            offsets.append(offsets[-1] + len(line))
+            offsets.append(offsets[-1] + len(line.data))
         return [
-            Place(start, end - start, zlib.crc32(line))
+            Place(start, end - start, line.checksum)
             for (start, end), line in zip(pairwise(offsets), lines, strict=True)
         ]
 
@@ -206,7 +215,3 @@ class Journal:
     def close(self) -> None:
         """Close the file; its records can't be read any more."""
         self._file.close()
-
-
-def _line(key: str, record: Record) -> bytes:
-    return (json.dumps({"key": key, **record}, ensure_ascii=True) + "\n").encode()

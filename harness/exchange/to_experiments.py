@@ -9,6 +9,7 @@ from typing import Any
 import yaml
 
 from harness.common.files import write_json, write_jsonl, write_whole
+from harness.common.run_folder import journal_path
 from harness.compare.finished import Attempted
 from harness.compare.frames import json_lines
 from harness.core.verdict import Outcome, Phase, Verdict
@@ -115,7 +116,7 @@ def _write_traces(one: Outgoing, folder: Path) -> None:
     """How each patch came about, with the prompts and answers if the run kept them."""
     trails = [line for line in json_lines(one.place / "trail.jsonl") if line.get("candidates") or line.get("answers")]
     wanted = {answer.get("key") for line in trails for answer in line.get("answers") or ()}
-    journal = _root(one) / "journal" / "answers.jsonl"
+    journal = journal_path(_root(one), "answers")
     answers = {record["key"]: record for record in json_lines(journal, torn=True) if record.get("key") in wanted}
     prompts = {record.get("prompt") for record in answers.values()}
     texts = {r["key"]: r.get("text") for r in json_lines(journal, torn=True) if r.get("key") in prompts}

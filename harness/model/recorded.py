@@ -1,7 +1,7 @@
 """Recorded answers in the place of a model, so that everything after the asking can be done again without one.
 
-A recording is a JSONL file. Its lines are a run's own journal (``journal/answers.jsonl``), found again by
-prompt and sampling parameters, or written by hand, found by instance, stage and sample:
+A recording is a run's own journal (``journal/answers.jsonl.gz``), whose answers are found again by prompt and sampling
+parameters, or a JSONL file written by hand, whose answers are found by instance, stage and sample:
 
     {"instance_id": "owner__name-1", "stage": "repair", "sample": 0, "text": "..."}
 """
@@ -20,6 +20,7 @@ from typing import Any, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from harness.common.hashing import content_key
+from harness.common.line_files import read_whole
 from harness.common.run_state import Part
 from harness.config.schema import CheckpointConfig
 from harness.config.serving_keys import ServingConfig
@@ -78,7 +79,7 @@ class Recording:
         self.written: dict[Place, Answer] = {}
         self.revisions: set[str] = set()  # whose answers were recorded
         self.routes: set[str] = set()  # by which they had been asked for, as far as their records say it
-        data = path.read_bytes()
+        data = read_whole(path)
         self.digest = hashlib.sha256(data).hexdigest()[:32]
         for number, line in _lines(path, data):
             try:

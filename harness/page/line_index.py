@@ -4,8 +4,12 @@ import json
 import os
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
+
+from harness.common.line_files import stored_lines, unpack
+from harness.errors import InputError
 
 _NAME = re.compile(rb'\{"(?:key|instance_id)": "([^"\\]+)"')
 
@@ -37,15 +41,13 @@ class LineIndex:
             state = os.fstat(file.fileno())
             if state.st_ino != self._inode or state.st_size < self._seen:
                 self._restart(state.st_ino)
-            file.seek(self._seen)
-            for line in file:
-                if not line.endswith(b"\n"):
-                    return
-                begun, self._seen = self._seen, self._seen + len(line)
-                if named := _NAME.match(line):
-                    name = named[1].decode("utf-8", "replace")
-                    self._places[name] = (begun, len(line))
-                    yield name, line
+            with suppress(InputError):  # damaged: what stands before it is shown
+                for begun, length, line in stored_lines(self.path, file, self._seen):
+                    self._seen = begun + length
+                    if named := _NAME.match(line):
+                        name = named[1].decode("utf-8", "replace")
+                        self._places[name] = (begun, length)
+                        yield name, line
 
     def read(self, name: str) -> dict[str, Any] | None:
         """The line of that name; None if there is none, or if it is no JSON object."""
@@ -54,9 +56,9 @@ class LineIndex:
             return None
         with self.path.open("rb") as file:
             file.seek(place[0])
-            text = file.read(place[1])
+            data = file.read(place[1])
         try:
-            found = json.loads(text)
+            found = json.loads(unpack(self.path, data))
         except ValueError:
             return None
         return found if isinstance(found, dict) else None

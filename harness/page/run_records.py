@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, get_args
 
+from harness.common.run_folder import journal_path
 from harness.compare.finished import Arm, Attempted, bare_scores, read_frozen
 from harness.compare.show_attempt import Records, recordings
 from harness.core.conditions import GOLD, Condition
@@ -73,7 +74,7 @@ class RunRecords:
         """The answers of these keys and their prompts, as the journal or the checkpoint's recording holds them."""
         name = checkpoint.replace("/", "__")
         found: Records = {}
-        for path in (self.folder / "journal" / "answers.jsonl", *recordings(self.frozen, name)):
+        for path in (journal_path(self.folder, "answers"), *recordings(self.frozen, name)):
             journal = self._journal(path)
             answers = {key: record for key in keys if key and (record := journal.read(key))}
             prompts = {str(record.get("prompt")) for record in answers.values()}

@@ -8,7 +8,7 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-from harness.common.run_folder import require_kind
+from harness.common.run_folder import journal_path, require_kind
 from harness.compare.finished import folder_name, read_frozen
 from harness.compare.frames import json_lines
 from harness.config.schema import CheckpointConfig, RunConfig
@@ -248,4 +248,4 @@ def disk_gib(images: Images) -> float | None:
 
 
 def _journal(folder: Path, name: str) -> Iterator[dict[str, Any]]:
-    return json_lines(folder / "journal" / f"{name}.jsonl", torn=True)  # a run may write to it meanwhile
+    return json_lines(journal_path(folder, name), torn=True)  # a run may write to it meanwhile

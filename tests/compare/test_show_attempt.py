@@ -10,7 +10,8 @@ from typer.testing import CliRunner
 
 from harness.cli import app
 from harness.common.journal import Journal
-from harness.common.run_folder import RunFolder, freeze
+from harness.common.line_files import pack
+from harness.common.run_folder import RunFolder, freeze, journal_path
 from harness.compare.show_attempt import show_attempts
 from harness.core.candidate import Candidate, Edit, Grade, Reason
 from harness.core.interfaces import with_cost_columns
@@ -110,7 +111,7 @@ def test_a_folder_of_an_earlier_version_shows_what_it_has(run):
     assert "block 1 of 1: m.py, lines, met exact" in text
     trail = run / "checkpoints" / "team__tiny" / "gt-file" / "trail.jsonl"
     trail.unlink()
-    (run / "journal" / "answers.jsonl").unlink()
+    journal_path(run, "answers").unlink()
     assert "+x = 2" in show_attempts(run, NAME, None, None)
 
 
@@ -126,7 +127,7 @@ def test_a_candidate_that_was_asked_nothing_says_so(run):
 @pytest.mark.parametrize(("encoding", "shown"), [("latin-1", "\xe9 \\u2192 \\u6f22"), ("utf-8", "\xe9 \u2192 \u6f22")])
 def test_signs_that_the_terminal_lacks_are_spelled_out(run, encoding, shown):
     """On a terminal of Latin-1 the command ended with a traceback."""
-    with Journal(run / "journal" / "answers.jsonl") as journal:
+    with Journal(journal_path(run, "answers")) as journal:
         journal.put("b1", journal.get("b1") | {"answer": {"text": "\xe9 \u2192 \u6f22", "finish_reason": "stop"}})
     command = [sys.executable, "-m", "harness.cli", "show", str(run), NAME, "--condition", "model"]
     done = subprocess.run(command, capture_output=True, env=os.environ | {"PYTHONIOENCODING": encoding}, timeout=60)
@@ -135,7 +136,7 @@ def test_signs_that_the_terminal_lacks_are_spelled_out(run, encoding, shown):
 
 
 def test_the_answers_of_a_recording_are_found_there(run, tmp_path):
-    recording = (run / "journal" / "answers.jsonl").rename(tmp_path / "recorded.jsonl")
+    recording = journal_path(run, "answers").rename(tmp_path / "recorded.jsonl.gz")
     assert "answer b2: no journal or recording" in show_attempts(run, NAME, None, "model")
     freeze(run / "frozen.yaml", {"checkpoints": [{"name": "team/tiny", "answers": str(recording)}]}, {})
     text = show_attempts(run, NAME, None, "model")
@@ -160,9 +161,9 @@ def test_costs_count_an_answer_of_several_attempts_once(run):
 
 
 def test_a_journal_that_a_run_writes_just_now_is_left_as_it_is(run):
-    journal = run / "journal" / "answers.jsonl"
-    with journal.open("a") as lines:
-        lines.write('{"key": "b2", "ki')
+    journal = journal_path(run, "answers")
+    with journal.open("ab") as lines:
+        lines.write(pack(journal, b'{"key": "b2", "kind": "answer"}\n')[:30])
     before = journal.read_bytes()
     assert "answer b2, ended by stop:" in show_attempts(run, NAME, None, "model")
     assert journal.read_bytes() == before

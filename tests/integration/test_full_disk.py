@@ -10,6 +10,9 @@ from pathlib import Path
 import pytest
 from disks import fill, read_only, small_disk
 
+from harness.common.run_folder import journal_path
+from harness.compare.frames import json_lines
+
 pytestmark = pytest.mark.docker
 
 
@@ -41,8 +44,7 @@ def last_line(done: subprocess.CompletedProcess[str]) -> str:
 
 
 def finished(output: Path) -> list[str]:
-    journal = output / "journal" / "evaluations.jsonl"
-    return [json.loads(line)["key"] for line in journal.read_text().splitlines()] if journal.exists() else []
+    return [record["key"] for record in json_lines(journal_path(output, "evaluations"))]
 
 
 def resolved(output: Path) -> int:
@@ -62,7 +64,7 @@ def test_an_evaluation_whose_disk_fills_goes_on_from_what_is_finished(miniature_
         assert f"harness: {output}" in line
         assert "the disk is full; free some space on it" in line
         assert f"finished work is kept in {output / 'journal'} (" in line
-        assert f"{len(kept)} in evaluations.jsonl): the same command goes on" in line
+        assert f"{len(kept)} in evaluations.jsonl.gz): the same command goes on" in line
         filler.unlink()
         done = evaluate(miniature_rows, output)
         assert done.returncode == 0, done.stderr

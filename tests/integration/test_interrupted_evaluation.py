@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from harness.common.docker_client import RUN_LABEL
-from harness.common.run_folder import run_label
+from harness.common.run_folder import journal_path, run_label
+from harness.compare.frames import json_lines
 from harness.repo.diff import creation_patch
 
 pytestmark = pytest.mark.docker
@@ -39,8 +40,7 @@ def start(rows: Path, predictions: Path, output: Path, *instances: str) -> subpr
 
 
 def finished(output: Path) -> list[dict]:
-    journal = output / "journal" / "evaluations.jsonl"
-    return [json.loads(line) for line in journal.read_text().splitlines()] if journal.exists() else []
+    return list(json_lines(journal_path(output, "evaluations"), torn=True))
 
 
 @pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM])

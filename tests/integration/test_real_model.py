@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 from harness.common.paths import cache_folder
+from harness.common.run_folder import journal_path
+from harness.compare.frames import json_lines
 from harness.config.load import load_run_file
 from harness.core.candidate import Reason
 from harness.pipeline.run import run_pipeline
@@ -56,8 +58,7 @@ def write_run_file(folder: Path, rows: Path, model: Path) -> Path:
 
 def answers_in(output: Path) -> list[dict]:
     """The records of all answers."""
-    lines = (output / "journal" / "answers.jsonl").read_text().splitlines()
-    return [record for record in map(json.loads, lines) if record["kind"] == "answer"]
+    return [record for record in json_lines(journal_path(output, "answers")) if record["kind"] == "answer"]
 
 
 def test_what_a_real_model_says_is_read_on_both_routes(miniature_rows, real_model, tmp_path) -> None:

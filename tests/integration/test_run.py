@@ -14,7 +14,8 @@ import pytest
 import yaml
 
 from harness.common.docker_client import RUN_LABEL
-from harness.common.run_folder import run_label
+from harness.common.run_folder import journal_path, run_label
+from harness.compare.frames import json_lines
 from harness.compare.show_attempt import show_attempts
 from harness.miniature.checkpoints import write_random_checkpoint
 
@@ -92,8 +93,7 @@ def prompts(output: Path) -> list[str]:
 
 
 def journaled(output: Path, journal: str) -> list[dict]:
-    path = output / "journal" / f"{journal}.jsonl"
-    return [json.loads(line) for line in path.read_text().split("\n")[:-1]] if path.exists() else []
+    return list(json_lines(journal_path(output, journal), torn=True))
 
 
 def scores(output: Path) -> list[dict[str, str]]:

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from harness.common.run_folder import journal_path
+from harness.compare.frames import json_lines
 from harness.miniature.checkpoints import write_random_checkpoint
 
 pytestmark = [pytest.mark.docker, pytest.mark.vllm]
@@ -20,8 +22,7 @@ def run(run_file: Path, output: Path, *overrides: str) -> None:
 
 
 def records(output: Path, journal: str) -> list[dict]:
-    lines = (output / "journal" / f"{journal}.jsonl").read_text().splitlines()
-    return [json.loads(line) for line in lines]
+    return list(json_lines(journal_path(output, journal)))
 
 
 def answers(output: Path) -> dict[str, str]:

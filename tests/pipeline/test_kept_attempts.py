@@ -7,6 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from harness.common.journal import Journal
+from harness.common.line_files import pack, stored_lines
+from harness.common.run_folder import journal_path
+from harness.compare.frames import json_lines
 from harness.pipeline.propose import Proposer
 from harness.repo.mirror import BareRepository
 
@@ -32,9 +36,10 @@ def lines_of(path: Path) -> list[dict]:
 
 
 def without_lines(path: Path, gone) -> int:
-    lines = path.read_text().splitlines(keepends=True)
-    kept = [line for line in lines if not gone(json.loads(line))]
-    path.write_text("".join(kept))
+    with path.open("rb") as file:
+        lines = list(stored_lines(path, file))
+    kept = [line.data for line in lines if not gone(json.loads(line.data))]
+    path.write_bytes(b"".join(pack(path, line) for line in kept))
     return len(lines) - len(kept)
 
 
@@ -52,7 +57,7 @@ def test_without_what_was_kept_everything_is_derived_to_the_same_bytes(again, de
 def test_an_attempt_of_which_an_answer_is_gone_is_derived_again(again, derived):
     trail = lines_of(again.folder / "checkpoints/c/gt-file/trail.jsonl")
     key = next(answer["key"] for answer in trail[0]["answers"])
-    assert without_lines(again.folder / "journal/answers.jsonl", lambda record: record["key"] == key) == 1
+    assert without_lines(journal_path(again.folder, "answers"), lambda record: record["key"] == key) == 1
     tables = again.run(again.folder)["table.csv"]
     assert (trail[0]["instance_id"], "gt-file") in derived
     assert len({instance for instance, _ in derived}) == 1
@@ -63,11 +68,11 @@ def test_an_attempt_of_which_an_answer_is_another_is_derived_from_that(again, de
     """The journal's later record of a key wins: what was derived from the earlier one must not stand."""
     trail = lines_of(again.folder / "checkpoints/c/gt-file/trail.jsonl")
     key = trail[0]["answers"][0]["key"]
-    journal = again.folder / "journal/answers.jsonl"
-    record = next(line for line in lines_of(journal) if line["key"] == key)
+    journal = journal_path(again.folder, "answers")
+    record = next(line for line in json_lines(journal) if line["key"] == key)
     record["answer"]["text"] = "I can't say."
-    with journal.open("a") as file:
-        file.write(json.dumps(record) + "\n")
+    with Journal(journal) as opened:
+        opened.put(key, record)
     again.run(again.folder)
     assert (trail[0]["instance_id"], "gt-file") in derived
     new = lines_of(again.folder / "checkpoints/c/gt-file/trail.jsonl")
@@ -81,7 +86,7 @@ def test_an_attempt_of_which_the_verdict_is_gone_is_tested_again(again, derived)
         for verdict in lines_of(again.folder / f"checkpoints/c/{condition}/verdicts.jsonl")
     ]
     key = next(verdict["key"] for verdict in verdicts if verdict["key"])
-    assert without_lines(again.folder / "journal/evaluations.jsonl", lambda record: record["key"] == key) == 1
+    assert without_lines(journal_path(again.folder, "evaluations"), lambda record: record["key"] == key) == 1
     again.run(again.folder)
     assert derived
     assert len(derived) < ATTEMPTS

@@ -6,6 +6,8 @@ import pytest
 from typer.testing import CliRunner
 
 from harness.cli import app
+from harness.common.line_files import stored_lines
+from harness.common.run_folder import journal_path
 from harness.errors import InputError
 from harness.images.disk import GIB
 from harness.pipeline.plan import Images, disk_gib, plan, questions
@@ -94,10 +96,12 @@ def test_a_new_run_has_all_to_do_and_knows_no_times(again, tmp_path):
 
 
 def test_what_lost_an_answer_is_to_be_asked(again):
-    journal = again.folder / "journal" / "answers.jsonl"
-    lines = journal.read_text().splitlines(keepends=True)
-    gone = next(n for n, line in enumerate(lines) if json.loads(line).get("condition") == "gt-file")
-    journal.write_text("".join(lines[:gone] + lines[gone + 1 :]))
+    journal = journal_path(again.folder, "answers")
+    with journal.open("rb") as file:
+        lines = list(stored_lines(journal, file))
+    gone = next(line for line in lines if json.loads(line.data).get("condition") == "gt-file")
+    data = journal.read_bytes()
+    journal.write_bytes(data[: gone.offset] + data[gone.offset + gone.length :])
     [only] = plan(again.configured(again.folder)).checkpoints
     assert 0 < only.attempts - only.finished < ATTEMPTS
     assert only.answers_to_ask > 0
