@@ -47,7 +47,7 @@ async def filter_folders(
     if not isinstance(question, Question):
         return FolderFilter((), question)
     reply = await ask(model, sampling, question.prompt)
-    names = read_file_names(reply.whole_lines)
+    names = read_file_names(reply.whole_lines, unneeded=True)
     if reply.reason and not names:
         return FolderFilter((), PlaceReason(reply.reason.value), cost=reply.cost)
     found = {name: resolve_path(name.rstrip("/"), folders) for name in names}

@@ -14,9 +14,12 @@ def proper(text: str) -> str:
     return turns_apart(without_thinking(text))
 
 
-def read_file_names(text: str) -> tuple[str, ...]:
-    """File names in the order given, each once: from the fenced blocks if these hold any."""
-    return read_names(proper(text))
+def read_file_names(text: str, unneeded: bool = False) -> tuple[str, ...]:
+    """File names in the order given, each once: from the fenced blocks if these hold any.
+
+    ``unneeded``: those were asked for that are not needed.
+    """
+    return read_names(proper(text), unneeded)
 
 
 def read_edits(text: str, cut: bool = False, asked: Format = Format.SEARCH_REPLACE) -> EditReading:

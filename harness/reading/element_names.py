@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from harness.reading.line_ranges import NEXT, RANGE, read_lines
 from harness.reading.place_kinds import AHEAD, LINE, NAME, WORDS
 
-QUOTES = "*`_\"'"
+QUOTES = "*`\"'"  # around a name, which may begin and end with underscores of its own
 IDENTIFIER = re.compile(r"[*&~@$]?[\w$]+(?:(?:\.|::|#|->)[*~$]?[\w$]+)*[!?]?")
 _REMARK = re.compile(
     r"[ \t]+(?:[-–—=]+>?|→|#|//|@)[ \t]+.*|:[ \t]+.*|[ \t]+#.*|,?[ \t]+\(?(?:lines?|L)[ \t]*\d.*"

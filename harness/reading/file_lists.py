@@ -61,12 +61,15 @@ _ONE_WORD = re.compile(r"\S+\.\w+|\S+/\S*")  # a path, or meant as one
 _NAMED = re.compile(r"(?:in[ \t]+)?[^\s:]+:?[ \t]+(\S+)", re.IGNORECASE)
 
 
-def read_names(text: str) -> tuple[str, ...]:
-    """The files that an answer proper names, in its order, each once: of the fenced lines if these name any."""
+def read_names(text: str, unneeded: bool = False) -> tuple[str, ...]:
+    """The files that an answer proper names, in its order, each once: of the fenced lines if these name any.
+
+    Below a heading that says that they are not needed they are none, unless it was asked for those: ``unneeded``.
+    """
     lines = _asked([line[:LONGEST_LINE] for line in text.split("\n")])
     fenced = list(_fenced(lines))
-    names = list(_json_names("\n".join(fenced))) or _names(fenced, listed=True)
-    names = names or list(_json_names(text)) or _names(lines, listed=False)
+    names = list(_json_names("\n".join(fenced))) or _names(fenced, listed=True, unneeded=unneeded)
+    names = names or list(_json_names(text)) or _names(lines, listed=False, unneeded=unneeded)
     names = names or [found[1] for line in lines for found in _MODULE.finditer(line)]
     return tuple(dict.fromkeys(name for name in names if name))
 
@@ -99,20 +102,20 @@ def _lists(line: str) -> bool:
     return not _SOURCE.search(line) and bool(_line_names(line))
 
 
-def _names(lines: list[str], listed: bool) -> list[str]:
+def _names(lines: list[str], listed: bool, unneeded: bool) -> list[str]:
     """The names of all lines. In a list, a line that names no path is kept as it is: it will stand for nothing.
 
     Files of which a sentence speaks come behind those that have a line or an item of their own; one that a sentence
     denies beside these is none.
     """
     found = [(line, _line_names(line)) for line in lines]
-    asked = list(_not_denied(found))
+    asked = [one for one, denied in _denials(found) if denied is unneeded]
     found = asked if any(names for _, names in asked) else found
     if not any(names for _, names in found):
         return []
     if listed:
         return [name for line, names in found for name in names or _unread(line, listed)]
-    kept = [(line, names) for line, names in found if not _is_denied(line, names)]
+    kept = [(line, names) for line, names in found if unneeded or not _is_denied(line, names)]
     spoken = [(line, names) for line, names in kept if _is_sentence(line, names)]
     own = [(line, names) for line, names in kept if not _is_sentence(line, names)]
     if not any(names for _, names in own):
@@ -122,15 +125,14 @@ def _names(lines: list[str], listed: bool) -> list[str]:
     ]
 
 
-def _not_denied(found: Iterable[tuple[str, Sequence[str]]]) -> Iterator[tuple[str, Sequence[str]]]:
-    """The lines without the lists below a heading that says that they are not needed."""
+def _denials(found: Iterable[tuple[str, Sequence[str]]]) -> Iterator[tuple[tuple[str, Sequence[str]], bool]]:
+    """Each line with its names, and whether it is below a heading that says that they are not needed."""
     denied = False
     for line, names in found:
         if line.strip() and not names:
             heads = line.rstrip(" \t*_").endswith(":") or line.lstrip().startswith(("#", "**"))
             denied = heads and bool(_DENIED.search(line))
-        if not denied:
-            yield line, names
+        yield (line, names), denied
 
 
 def _around(line: str, names: Sequence[str]) -> tuple[str, str]:
@@ -190,8 +192,8 @@ def _paths_in(line: str) -> list[str]:
         return quoted
     if path:
         return [path]
-    if (named := _NAMED.fullmatch(line.strip())) and looks_like_path(named[1].strip(",;.")):
-        return [named[1].strip(",;.")]
+    if (named := _NAMED.fullmatch(line.strip())) and looks_like_path(named[1].strip(",;").rstrip(".")):
+        return [named[1].strip(",;").rstrip(".")]
     word = line.strip(" \t`*\"',;:")
     cells = [cell.strip(" \t`*\"'") for cell in re.split(r"[,;]", word)]  # a row of comma-separated values
     if (paths := list(filter(looks_like_path, cells))) and (paths[0] == cells[0] or _RANKED.match(word)):

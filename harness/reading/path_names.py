@@ -60,6 +60,7 @@ _URL = re.compile(
     r"(?:blob|raw|tree|src|edit|blame)/)[\w.-]+/([^\s?#()<>\"'`]+)(?:\?[\w=&]*)?"
 )  # of a file in a repository on the web
 _LINK = re.compile(r"\[([^\[\]\n]{1,300})\]\(([^()\s]{1,400})\)")
+_WORDS, _WINDOWS = re.compile(r"\S+"), re.compile(r"[^/\\]*(?:\\_[^/\\]*)*\\(?!_)")
 _FOOTNOTE = re.compile(r"\[\^\d{1,3}\]")
 LONGEST = 400  # characters of a line that can be a path with its dress
 _UNSEEN = str.maketrans(
@@ -76,7 +77,8 @@ _ADDRESS = re.compile(  # ahead of the path of the file that a sentence says to 
     r"[ \t]+(?:(?:the|a|new|file)[ \t]+)*[`*\"'(\[./]*\Z",
     re.IGNORECASE,
 )
-_EDGES = " \t*_\"',`:;[](){}<>|"
+_EDGES = " \t*\"',`:;[](){}<>|"
+_EMPHASIS = re.compile(r"(_{1,2})(?=[^\s_])(\S*[^\s_])\1")  # a name may begin with underscores of its own
 
 
 def plain_signs(line: str) -> str:
@@ -84,9 +86,15 @@ def plain_signs(line: str) -> str:
     return line.translate(_UNSEEN)
 
 
+def unescaped(line: str) -> str:
+    """A line without Markdown's backslashes ahead of underscores; in a path of Windows they are slashes."""
+    return _WORDS.sub(lambda word: word[0] if _WINDOWS.match(word[0]) else word[0].replace("\\_", "_"), line)
+
+
 def plain_links(line: str) -> str:
     """A line with the paths of files for links to them."""
     line = _FOOTNOTE.sub("", line) if "[^" in line else line
+    line = unescaped(line) if "\\_" in line else line
     if "://" in line:
         line = _URL.sub(r"\1", line)
     return _LINK.sub(_target, line) if "](" in line else line
@@ -148,7 +156,7 @@ def _undressed(line: str) -> tuple[str, bool, bool]:
             line, set_apart = line[label.end() :], True
         if (quoted := _QUOTED.match(line)) and not line[quoted.end() :].strip(_EDGES + ".-–—"):
             line, set_apart, in_quotes = next(filter(None, quoted.groups())), True, True
-        line = line.strip("*_ \t")
+        line = _plain_name(line.strip("* \t"))
         if line == before:
             break
     if quoted := _QUOTED.match(line):
@@ -169,7 +177,7 @@ def _without_remark(line: str) -> str:
 
 def _checked(name: str, expected: bool, set_apart: bool, quoted: bool) -> str:
     quoted = quoted and "/" not in name
-    name = _POSITION.sub("", name.strip().strip(_EDGES).replace("\\", "/")).strip(_EDGES)
+    name = _plain_name(_POSITION.sub("", name.strip().strip(_EDGES).replace("\\", "/")).strip(_EDGES))
     if re.search(r"\s", name):
         head = re.split(r"\s", name, maxsplit=1)[0]
         spaced = not re.search(r"[,;&|]", name) and not _ENDED.fullmatch(head)
@@ -180,10 +188,17 @@ def _checked(name: str, expected: bool, set_apart: bool, quoted: bool) -> str:
     return ""
 
 
+def _plain_name(name: str) -> str:
+    """A path without the underscores of Markdown around it."""
+    found = _EMPHASIS.fullmatch(name)
+    return found[2] if found and looks_like_path(found[2]) else name
+
+
 def mentioned_paths(line: str) -> Iterator[str]:
     """The paths in a sentence, in order: words that can only be meant as one, quoted or not."""
     for found in re.finditer(r"[^\s`'\"<>|*()\[\]{},;=]+", plain_links(line)):
-        name = _POSITION.sub("", found[0].strip(_EDGES + ".!?").replace("\\", "/")).split("::")[0]
+        name = found[0].strip(_EDGES).rstrip(".!?").strip(_EDGES).replace("\\", "/")
+        name = _plain_name(_POSITION.sub("", name).split("::")[0])
         if looks_like_path(name):
             yield name
 

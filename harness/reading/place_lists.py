@@ -56,13 +56,13 @@ _LEADING = re.compile(
     r"(?:(?:[-*+•–]|\(?\d{1,3}[.)]|\*\*\d{1,3}[.)]?\*\*|\[[ xX]\]|#{1,6})[ \t]+)*"
 )
 _PLACE = re.compile(
-    rf"[({QUOTES}]*{AHEAD}({WORDS})(?:\(s\)|\(es\))?{BEHIND}[{QUOTES})]*"
+    rf"[({QUOTES}_]*{AHEAD}({WORDS})(?:\(s\)|\(es\))?{BEHIND}[{QUOTES}_)]*"
     r"(?:[ \t]*(?:[:=]|->|→|[-–—](?=[ \t]))[ \t]*|[ \t]+)(.+)",
     re.I,
 )
-_LABEL_ONLY = re.compile(rf"[({QUOTES}]*{AHEAD}({WORDS})(?:\(s\))?{BEHIND}[{QUOTES})]*[ \t]*:?[{QUOTES}]*", re.I)
+_LABEL_ONLY = re.compile(rf"[({QUOTES}_]*{AHEAD}({WORDS})(?:\(s\))?{BEHIND}[{QUOTES}_)]*[ \t]*:?[{QUOTES}_]*", re.I)
 _LABELLED = re.compile(
-    rf"(?<![ \t])[ \t]*[,;|][ \t]*(?:and[ \t]+)?(?=[{QUOTES}]*{AHEAD}(?:{WORDS})\b)", re.IGNORECASE
+    rf"(?<![ \t])[ \t]*[,;|][ \t]*(?:and[ \t]+)?(?=[{QUOTES}_]*{AHEAD}(?:{WORDS})\b)", re.IGNORECASE
 )  # each with its label
 _BEHIND = re.compile(
     rf"(?:the[ \t]+)?[`*\"']*([\w.]+)(?:\([^()]*\))?[`*\"']*[ \t]+({WORDS})[.:]?", re.IGNORECASE
@@ -213,6 +213,7 @@ class _Reader:
             return False
         self._path, self._kind = path, ""
         before, _, behind = body.partition(path) if path in body else ("", "", "")
+        behind = behind.lstrip("_") if before.endswith("_") else behind
         if of := _OF_PATH.fullmatch(before):
             self._add(NAME, of[1])
         behind = COLUMN.sub(r":\1", behind, count=1) if COLUMN.match(behind) else behind

@@ -6,7 +6,7 @@ They are brought into the form of a label and what it names, which `place_lists`
 import re
 
 from harness.reading.line_ranges import read_lines
-from harness.reading.path_names import looks_like_path
+from harness.reading.path_names import looks_like_path, unescaped
 from harness.reading.place_kinds import LINE, NAME, WORDS
 
 _WIDE = str.maketrans("：，；（）、", ":,;(),")  # signs of a model that thinks in Chinese
@@ -53,6 +53,7 @@ _NAMED_BY = re.compile(rf"<({WORDS}|file)\b[^<>]*?\b(?:name|path|range)[ \t]*=[ 
 def plain_places(text: str) -> str:
     """An answer with lines in tags, of a hunk's header and in Chinese as labels with what they name."""
     text = text.translate(_WIDE)
+    text = unescaped(text) if "\\_" in text else text
     if any(word in text for word in _LABELS):
         text = _LABEL.sub(lambda found: found[1] + _LABELS[found[2]], _LINES.sub(_lines, text))
     text = _ENDS.sub(lambda found: f"\nlines: {found[1] or found[3]}-{found[2] or found[4]}\n", text)
@@ -72,7 +73,7 @@ def of_class(text: str) -> str:
 
 def first_word(body: str) -> str:
     """The word with which a line begins, which may be a path."""
-    return re.split(r"[ \t:,(]", body.strip("*`_\"'"), maxsplit=1)[0]
+    return re.split(r"[ \t:,(]", body.strip("*`\"'"), maxsplit=1)[0]
 
 
 def files_apart(body: str) -> list[str]:

@@ -7,6 +7,7 @@ import pytest
 from harness.core.location import resolve_path
 from harness.localize.places import read_places, resolve_places
 from harness.model.answers import read_file_names
+from harness.reading.path_names import path_of_line
 from harness.repo.symbols import parse_elements
 
 A, B = BOTH = ["src/app.py", "src/core/engine.py"]
@@ -175,6 +176,66 @@ def test_what_is_not_clear_leaves_a_trace(text):
 def test_several_files_on_a_line_have_their_own_lines():
     for text in (f"{A}: 3; {B}: 40\n", f"{A}:3, {B}:40\n"):
         assert [(place.path, place.name) for place in read_places(text)] == [(A, "3"), (B, "40")]
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        ("src/core/\\_base.py", "src/core/_base.py"),
+        ("**src/core/\\_\\_init\\_\\_.py**", "src/core/__init__.py"),
+        ("src\\core\\_base.py", "src/core/_base.py"),
+        ("\\_base.py", "_base.py"),
+    ],
+)
+def test_underscores_that_markdown_escapes_are_no_slashes(written, meant):
+    assert read_file_names(f"{written}\n") == (meant,)
+    assert {place.path for place in read_places(f"{written}\nline: 3\n")} == {meant}
+    assert path_of_line(written) == meant
+
+
+@pytest.mark.parametrize(
+    "line", ["{}", "`{}`", "1. {}", "- **{}**", "see {} here", "{} - why", "*{}*", "| {} | why |", "in {}."]
+)
+@pytest.mark.parametrize("name", ["_base.py", "__init__.py", "_vendor/x.py", "src/_base.py", ".github/x.yml"])
+def test_a_path_keeps_the_signs_that_it_begins_with(line, name):
+    """Without its underscore it meant another file, or none."""
+    assert read_file_names(line.format(name) + "\n") == (name,)
+    if not line.endswith((" here", ".")):
+        assert {place.path for place in read_places(f"{line.format(name)}\nline: 3\n")} == {name}
+
+
+def test_what_is_not_needed_may_be_what_was_asked_for():
+    text = f"Irrelevant:\n- docs/\n- tests/ (not needed)\n\nRelevant:\n- {A}\n"
+    assert read_file_names(text, unneeded=True) == ("docs/", "tests/")
+    assert read_file_names(text) == (A,)
+    assert read_file_names("docs/ is irrelevant\ntests/ as well\n", unneeded=True) == ("docs/", "tests/")
+
+
+def test_emphasis_is_no_part_of_a_path():
+    for text in (f"_{A}_\n__{B}__\n", f"_{A}_, _{B}_\n"):
+        assert read_file_names(text) == (A, B)
+
+
+@pytest.mark.parametrize(
+    "below",
+    [
+        *(
+            "- `_run`, `__call__`",
+            "_run, __call__",
+            "_run and __call__",
+            "[_run, __call__]",
+            "functions: _run, __call__",
+        ),
+        *("_run\n__call__", "`_run()`\n`__call__()`", "- _run: 3\n- __call__: 4"),
+    ],
+)
+def test_a_name_keeps_its_underscores(below):
+    """``_run`` was ``run``, which is another function."""
+    assert [place.name for place in read_places(f"{B}\n{below}\n") if place.kind != "line"] == ["_run", "__call__"]
+
+
+def test_names_that_markdown_escapes():
+    assert [place.name for place in read_places(f"{B}\nfunction: \\_load\\_all\n")] == ["_load_all"]
 
 
 def test_a_dotted_name_means_a_module_only_if_it_is_one():
