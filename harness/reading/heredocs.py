@@ -10,8 +10,10 @@ from harness.reading.path_names import looks_like_path
 HEREDOC = re.compile(  # what stands before and behind the word that ends the text, and the word
     r"[ \t]*(?:[$>#][ \t]+)?(?:sudo[ \t]+)?(?:cat|tee)\b([^\n<]*)<<-?[ \t]*[\"']?(\w+)[\"']?([^\n<]*)"
 )
+_QUOTED = re.compile(r"<<-?[ \t]*[\"'\\]")  # what comes is as it stands
 _CHANGES = re.compile(
-    r"[ \t]*(?:[$>#][ \t]+)?(?:sudo[ \t]+)?(?:(?:sed|perl)[ \t]+-\w*i|git[ \t]+(?:mv|rm|apply)\b|mv[ \t]|patch[ \t])"
+    r"[ \t]*(?:[$>#][ \t]+)?(?:sudo[ \t]+)?"
+    r"(?:(?:sed|perl)[ \t]+-(?:\w*i|-in-place)|git[ \t]+(?:mv|rm|apply)\b|mv[ \t]|patch[ \t])"
 )  # files otherwise
 _FILE = re.compile(r"(?:(?<!>)>[ \t]*|^[ \t]*)[\"']?([^\s\"'<>|&;-][^\s\"'<>|&;]*)")
 
@@ -39,11 +41,19 @@ def read_heredocs(lines: Sequence[str], cut: bool = False) -> EditReading:
             unfinished = f"the file at line {position} was cut" if cut else ""
             problems += [] if cut else [f"the text at line {position} has no end"]
         elif path:
-            edits.append(Edit(path, "", "".join(f"{line}\n" for line in lines[position:end]), EditKind.WHOLE))
+            edits.append(Edit(path, "", _content(lines[position - 1], lines[position:end]), EditKind.WHOLE))
         elif ">>" in command[1] + command[3]:
             problems.append(f"line {position} adds to a file")
         position = end + 1
     return EditReading(tuple(edits), tuple(problems), unfinished)
+
+
+def _content(command: str, lines: Sequence[str]) -> str:
+    """What the file holds: without tabs ahead of the lines behind ``<<-``, and without what a shell reads itself."""
+    plain = "".join(f"{line}\n" for line in lines)
+    if "<<-" in command:
+        plain = re.sub(r"^\t+", "", plain, flags=re.MULTILINE)
+    return plain if _QUOTED.search(command) else re.sub(r"\\([$`])", r"\1", plain)
 
 
 def _path(line: str) -> str:

@@ -2,9 +2,14 @@
 
 import re
 
-_DOES = r"(?:delete|remove|move|rename|copy|append|undo)[\w-]*"
+# a tool that does so; what else is called like that may be an element of the source
+_DOES = (
+    r"(?:(?:delete|remove|move|rename|copy)[_-]?(?:files?|paths?|dir\w*|folders?|lines?)"
+    r"|append[_-]?(?:to[_-]?)?(?:files?|text|content|lines?)|undo(?:[_-]?edit)?)"
+)
 _NAMED = re.compile(  # in JSON; within strings of it the quotes would be escaped
     rf"\"(?:name|tool|tool_name|function|command|action|operation|type)\"\s*:\s*\"{_DOES}\""
+    r"|\"(?:command|action|operation|type)\"\s*:\s*\"(?:delete|remove|move|rename|append)\""
     r"|\"(?:cmd|command)\"\s*:\s*\"(?:[^\"\\]|\\.){0,400}?\b(?:sed|perl)[ ]+-[a-z]*i",
     re.IGNORECASE,
 )

@@ -151,7 +151,9 @@ def _parameters(body: str) -> dict[str, Any]:
 
 
 def _trimmed(value: str) -> str:
-    """A value without the line feeds that set it apart from its tags."""
+    """A value without the line feeds that set it apart from its tags, and without the mark of XML around it."""
+    if (data := value.strip()).startswith("<![CDATA[") and data.endswith("]]>"):
+        value = data[9:-3]
     return value.removeprefix("\n").removesuffix("\n")
 
 

@@ -1,5 +1,6 @@
 """Edits of other kinds as edits of whole lines, which are met with a file and merged."""
 
+import html
 import re
 from collections import Counter
 from dataclasses import replace
@@ -54,9 +55,17 @@ def _whole(edit: Edit, lines: list[str]) -> Edit:
         edit = replace(edit, replace=edit.replace[head.end() :])
     if lines and leaves_out(edit.replace, lines):
         raise EditRefused(Reason.ELISION, "a whole file with ... in the place of lines that the file has")
+    known, plain = set(lines), html.unescape(edit.replace)
+    if plain != edit.replace and _kept(plain, known) > _kept(edit.replace, known):
+        edit = replace(edit, replace=plain)
     if edit.replace and (problem := _is_part(edit, lines)):
         raise EditRefused(Reason.PARSE_FAILURE, f"a whole file that {problem}, which is a part of it or another file")
     return Edit(edit.path, "".join(f"{line}\n" for line in lines), edit.replace)
+
+
+def _kept(text: str, known: set[str]) -> int:
+    """How many lines of a text are known."""
+    return sum(line in known for line in text.split("\n"))
 
 
 def _is_part(edit: Edit, lines: list[str]) -> str:

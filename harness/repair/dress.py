@@ -13,6 +13,7 @@ from harness.reading.path_names import MARKUP
 Lines = Sequence[str]
 PYTHON = (".py", ".pyi")
 
+_INDENT = re.compile(r"\A[ \t\u00a0]+")
 _FENCE = re.compile(r"[ \t]*(?:```|~~~)[^`]*")
 # The signs behind a line's number, likeliest first; a space behind them may be of the line itself. A blank line may
 # have its number alone, since some models write no white space at the end of a line.
@@ -75,6 +76,8 @@ def plain_replacement(edit: Edit) -> Edit | None:
     old, new = _lines(edit.search), _lines(edit.replace)
     if not edit.search.strip() or edit.path.endswith((*MARKUP, ".txt", ".diff", ".patch")):
         return edit
+    if "\u00a0" in edit.replace and "\u00a0" not in edit.search:
+        new = [_INDENT.sub(lambda indent: indent[0].replace("\u00a0", " "), line) for line in new]
     if not any(map(_FENCE.fullmatch, old)):
         new = list(_without_fence(new))
     if any(line.startswith("+") for line in new) and not any(line.startswith(("+", "-")) for line in old):

@@ -229,7 +229,8 @@ class _Files:
     def _decided(self, path: str, edit: Edit) -> Edit:
         """The edit with the one reading of its texts that the file holds, and without a fence around a new file."""
         if edit.kind is not EditKind.LINES:
-            return as_lines(edit, self.file(path))
+            lines = as_lines(edit, self.file(path))
+            return _plain(lines) if edit.kind is EditKind.TEXT else lines
         if not mode_of(self.snapshot, path) and (made := _new_text(edit)):
             return made
         if not edit.search.strip() and not any(self._met(path, one) for one in _readings(edit)[1:]):

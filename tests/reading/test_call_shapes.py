@@ -62,6 +62,12 @@ SHAPES = [
     f"{json.dumps([{'old_string': OLD, 'new_string': NEW}])}</parameter></invoke>",
     f'<edit_file path="{P}"><edits><old_text line=10>\n{OLD}</old_text>'
     f"<new_text>\n{NEW}</new_text></edits></edit_file>",
+    f'<invoke name="edit"><parameter name="path">{P}</parameter><parameter name="old_str">{OLD}</parameter>'
+    f'<parameter name="new_str"><![CDATA[{NEW}]]></parameter></invoke>',
+    f"<function=str_replace>\n<parameter=path>{P}</parameter>\n<parameter=old_str>\n{OLD}</parameter>\n"
+    f"<parameter=new_str>\n```python\n{NEW}```\n</parameter>\n</function>",
+    json.dumps({**CALL, "new_str": f"```python\n{NEW}```"}),
+    f'<file path="{P}">\n{FIXED.replace("degrees > LIMIT", "degrees &gt; LIMIT")}</file>\n',
     json.dumps({"operation": {"type": "update_file", "path": P, "diff": f"@@\n-{OLD}+{NEW}"}}),
     f"{ANSWER[:-1]}<|im_end|>\n{P}\n{HIGHER}",
     f"{ANSWER[:-1]}<|endoftext|>import os\n\n{P}\n{HIGHER}",
@@ -117,6 +123,19 @@ async def test_a_block_that_stands_for_the_rest_by_a_comment_is_refused():
 async def test_dots_of_a_file_s_own_are_source():
     whole = FIXED.replace("def cool", "class Cold:\n    ...\n\n\ndef cool")
     assert await outcome(f"{P}\n```python\n{whole}```\n") == {P: whole}
+
+
+@pytest.mark.parametrize(
+    ("command", "body", "right"),
+    [
+        ("<<EOF", "a = \\`\\${b}\\`;\n", "a = `${b}`;\n"),
+        ("<<'EOF'", "a = \\`\\${b}\\`;\n", "a = \\`\\${b}\\`;\n"),
+        ("<<EOF", "a = /\\d\\\\/;\n", "a = /\\d\\\\/;\n"),
+        ("<<-'EOF'", "\tgo();\n\t  stop();\n\t", "go();\n  stop();\n"),
+    ],
+)
+async def test_what_a_shell_reads_itself_is_not_in_the_file(command, body, right):
+    assert await outcome(f"```bash\ncat > web/b.js {command}\n{body}EOF\n```\n") == {"web/b.js": right}
 
 
 async def test_commands_in_a_script_that_is_written_are_part_of_it():

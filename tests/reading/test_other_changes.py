@@ -108,11 +108,16 @@ CLAMP = f"<tool_call>\n{J}\n</tool_call>\n"
         {"command": "undo_edit", "path": P},
         {"name": "bash", "arguments": {"command": f"sed -i 's/250/260/' {P}"}},
         {"operation": {"type": "delete_file", "path": "setup.py"}},
+        {"action": "delete", "path": "setup.py"},
     ],
 )
 async def test_a_call_that_changes_files_otherwise_is_refused(other) -> None:
     assert await outcome(f"{CLAMP}<tool_call>\n{json.dumps(other)}\n</tool_call>\n") is Reason.PARSE_FAILURE
     assert await outcome(json.dumps([CALL, other])) is Reason.PARSE_FAILURE
+
+
+async def test_an_element_of_the_source_may_be_called_like_such_a_tool() -> None:
+    assert await outcome(json.dumps({**CALL, "function": "remove_user", "name": "append_row"})) == {P: FIXED}
 
 
 async def test_calls_that_only_look_change_nothing() -> None:

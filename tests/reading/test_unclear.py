@@ -71,6 +71,12 @@ async def test_signs_of_a_diff_that_leave_a_doubt_are_refused(new) -> None:
     assert await outcome(block(WEB, THROW, new)) is Reason.PARSE_FAILURE
 
 
+async def test_hard_spaces_ahead_of_a_replacement_alone_are_plain() -> None:
+    assert await outcome(block(P, OLD, NEW.replace("    ", "\u00a0" * 4))) == {P: FIXED}
+    quoted = NEW.replace(", 0", ', "\u00a0"')
+    assert await outcome(block(P, OLD, quoted)) == {P: FIXED.replace(NEW, quoted)}
+
+
 async def test_signs_and_fences_in_markup_are_text() -> None:
     for new in ("None.\n\n```bash\nls\n```\n", "+ None.\n", "```\nNone.\n```\n"):
         changed = await outcome(block("docs/use.md", "None.\n", new))
