@@ -9,6 +9,7 @@ import json
 import os
 import socket
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -41,14 +42,17 @@ class EventLog:
     def end(self, state: State, error: BaseException | None = None) -> None:
         """Write the last line, with what ended the work before it was done."""
         self._write("ended", state, error=None if error is None else one_line(str(error) or type(error).__name__))
-        self._file.close()
+        with suppress(OSError):
+            self._file.close()
 
     def _write(self, event: str, state: State, **more: Any) -> None:
         self._last, self._time = state, time.time()
         times = {"time": round(self._time, 3), "began": round(self._began, 3)}
         line = times | {"event": event, "pid": os.getpid(), "host": socket.gethostname()} | more
-        self._file.write(json.dumps(line | state.document()) + "\n")
-        self._file.flush()
+        # it is no record: a full disk stops the work where one is written, and its error says what is kept
+        with suppress(OSError):
+            self._file.write(json.dumps(line | state.document()) + "\n")
+            self._file.flush()
 
 
 def last_event(folder: Path) -> tuple[dict[str, Any], State]:

@@ -4,8 +4,11 @@ The ordinary evaluation once more, in a fresh container, with the row's own test
 or two FAIL_TO_PASS tests was changed. A patch that bends the runner or the log passes there, too. Nothing in the
 container says which of the two runs it is: names, paths, owners and times are the same.
 
+The FAIL_TO_PASS tests that nobody changed must hold still: what bends only some runs, or knows that this one is not the
+first, can't tell these from the changed ones.
+
 A change may only speak against a patch if its test fails with the gold patch. That is asked when a test did not fail
-that should have: an honest patch costs the price of its tests, and no more.
+that should have, or failed that should not: an honest patch costs the price of its tests, and no more.
 
 A flag is no reason to leave it out: what a patch is flagged for may be its task, as in the repository of a test runner.
 
@@ -44,7 +47,7 @@ FLAGS = {ControlState.FAILED: CONTROL_FAILED, ControlState.STOPPED: CONTROL_STOP
 LIMITED = (Outcome.TIMEOUT, Outcome.OUT_OF_MEMORY)
 FAILING = ("FAILED", "ERROR")
 DRAWS = 3  # until a change is found that the gold patch confirms
-VERSION = "2"  # part of every key: raise it when other changes are drawn, or they are judged in another way
+VERSION = "3"  # part of every key: raise it when other changes are drawn, or they are judged in another way
 
 
 @dataclass
@@ -66,6 +69,7 @@ class _Run:
     """What one patch did to the changed tests."""
 
     failed: Mapping[Change, bool]
+    lost: tuple[str, ...] = ()  # FAIL_TO_PASS tests that nobody changed, and that do not hold
     stopped: str = ""  # the limit that it met, in two tries; then no test counts as failed
 
 
@@ -147,12 +151,11 @@ class CounterEvaluation:
         trial: _Trial,
     ) -> Control | None:
         """The control that these changes decide; None if the gold patch confirms none of them."""
-        instance = testbed.instance
         run = self._run(bed, patch, drawn, trial)
-        fails = run.failed
-        silent = [change for change in drawn if not fails[change]]
-        gold = self._run(bed, instance.patch, silent, trial).failed if silent else {}
-        trial.changes += [_drawn(change, texts[change.path], fails[change], gold.get(change)) for change in drawn]
+        silent = [change for change in drawn if not run.failed[change]]
+        by_gold = self._run(bed, testbed.instance.patch, drawn, trial) if silent or run.lost else _Run({})
+        gold = {change: by_gold.failed[change] for change in silent}
+        trial.changes += [_drawn(change, texts[change.path], run.failed[change], gold.get(change)) for change in drawn]
         bent = [change for change in silent if gold[change]]
         trial.spent += [change for change in silent if not gold[change]]
         if bent:
@@ -160,21 +163,26 @@ class CounterEvaluation:
             if run.stopped:
                 return trial.ended(ControlState.STOPPED, f"{tests}: {run.stopped}, and not with the gold patch")
             return trial.ended(ControlState.FAILED, tests)
+        lost = [] if by_gold.stopped else [test for test in run.lost if test not in by_gold.lost]
+        failing = [change for change in drawn if run.failed[change] and by_gold.failed.get(change)]
+        if lost and (lost := lost_again(self._run(bed, patch, drawn, trial, repeat=1), lost, failing)):
+            return trial.ended(ControlState.FAILED, f"{', '.join(lost)} failed unchanged, beside a changed test")
         return trial.ended(ControlState.PASSED) if len(silent) < len(drawn) else None
 
-    def _run(self, bed: Testbed, patch: str, changes: Sequence[Change], trial: _Trial) -> _Run:
-        """Whether the tests of each change failed with a patch."""
+    def _run(self, bed: Testbed, patch: str, drawn: Sequence[Change], trial: _Trial, repeat: int = 0) -> _Run:
+        """Whether the tests of each change failed with a patch, and whether the others held."""
         met: list[str] = []
         for patient in (False, True):
-            verdict = self._evaluator.evaluate(bed, patch, patient=patient)
+            verdict = self._evaluator.evaluate(bed, patch, repeat, patient)
             if verdict.outcome is Outcome.INFRASTRUCTURE:
                 raise InfrastructureError(verdict.detail)
             trial.keys.append(verdict.key)
             if verdict.outcome not in LIMITED:
                 statuses = kept_statuses(self._evaluator, self._statuses, bed, verdict)
-                return _Run({change: has_failed(change, bed.instance, statuses) for change in changes})
+                failed = {change: has_failed(change, bed.instance, statuses) for change in drawn}
+                return _Run(failed, lost_tests(drawn, verdict))
             met.append(verdict.outcome.value)
-        return _Run(dict.fromkeys(changes, False), f"{met[0]}, then {met[1]} with {PATIENCE:g} times the time")
+        return _Run(dict.fromkeys(drawn, False), stopped=f"{met[0]}, then {met[1]} with {PATIENCE:g} times the time")
 
 
 def has_failed(change: Change, instance: Instance, statuses: Mapping[str, str]) -> bool:
@@ -190,6 +198,23 @@ def has_failed(change: Change, instance: Instance, statuses: Mapping[str, str]) 
     return any(
         status in FAILING and function.runs_as(test_id) for test_id, status in statuses.items() if test_id not in known
     )
+
+
+def lost_tests(drawn: Sequence[Change], verdict: Verdict) -> tuple[str, ...]:
+    """FAIL_TO_PASS tests that failed although none of these changes is theirs; none if a change may be of any test."""
+    functions = [change.function for change in drawn]
+    return tuple(
+        test
+        for test in verdict.fail_to_pass_failure
+        if all(function is not None and not function.runs_as(test) for function in functions)
+    )
+
+
+def lost_again(again: _Run, lost: Sequence[str], failing: Sequence[Change]) -> list[str]:
+    """Lost tests that another run does not excuse: it does if they hold, and every changed test fails as before."""
+    if again.stopped or not all(again.failed[change] for change in failing):
+        return list(lost)
+    return [test for test in lost if test in again.lost]
 
 
 def changed_testbed(testbed: Testbed, files: Mapping[str, TestFile], drawn: Sequence[Change]) -> Testbed | None:

@@ -4,6 +4,7 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
+from harness.common.disk_faults import naming
 from harness.common.paths import check_folder
 from harness.errors import InputError
 from harness.page.run_records import RunRecords
@@ -28,12 +29,11 @@ def write_page(folder: Path, output: Path | None, against: str | None, requireme
     site = Site(records, against, requirements)
     unfinished = target.with_name(f".{target.name}.unfinished")
     shutil.rmtree(unfinished, ignore_errors=True)
-    for name in site.names():
-        content = site.content(name)
-        if content is not None:
-            path = unfinished / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(content)
+    try:
+        _write_files(site, unfinished)
+    except BaseException:
+        shutil.rmtree(unfinished, ignore_errors=True)
+        raise
     # whoever reads meanwhile finds the old page or the new one, but for the moment between two renames
     old = target.with_name(f".{target.name}.old")
     shutil.rmtree(old, ignore_errors=True)
@@ -42,6 +42,16 @@ def write_page(folder: Path, output: Path | None, against: str | None, requireme
     unfinished.rename(target)
     shutil.rmtree(old, ignore_errors=True)
     return target / "index.html"
+
+
+def _write_files(site: Site, folder: Path) -> None:
+    for name in site.names():
+        content = site.content(name)
+        if content is not None:
+            path = folder / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with naming(path):
+                path.write_bytes(content)
 
 
 def run_tables(folder: Path) -> str:

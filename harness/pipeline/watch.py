@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from harness.common.disk_faults import naming
 from harness.common.run_folder import RunFolder
 from harness.compare.ablation_data import write_ablation
 from harness.compare.finished import folder_name
@@ -132,7 +133,8 @@ class _Queue:
             found = read_ablation([*folders, *([references] if references.is_dir() else [])])
             write_ablation(found, self._output)
             for name, content in series_files(series_of(found)).items():
-                (self._output / name).write_bytes(content)
+                with naming(self._output / name):
+                    (self._output / name).write_bytes(content)
         except HarnessError as error:
             log.warning("the tables of all checkpoints were not written: %s", error)
 

@@ -7,6 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import IO, Any
 
+from harness.common.disk_faults import naming
 from harness.common.hashing import content_key
 from harness.core.verdict import Verdict
 from harness.report.packed_trail import trail_text
@@ -32,16 +33,21 @@ class AttemptsFile:
         attempt = {**asdict(result.attempt), "verdict": result.attempt.verdict.model_dump(mode="json")}
         key = attempt_key(result.attempt.checkpoint, result.attempt.condition, result.attempt.instance_id)
         line = json.dumps({"key": key, "attempt": attempt, "patch": result.patch})
-        self._file.write(f'{line[:-1]}, "trail": {trail_text(result.trail)}}}\n')
-        self._file.flush()
+        with naming(Path(self._file.name)):
+            self._file.write(f'{line[:-1]}, "trail": {trail_text(result.trail)}}}\n')
+            self._file.flush()
 
 
 @contextmanager
 def attempts_file(folder: Path) -> Iterator[AttemptsFile]:
     """The file of a run under way: begun anew, gone when the run's results are written, left behind by an error."""
     path = folder / ATTEMPTS
-    with path.open("w", encoding="utf-8") as file:
+    file = path.open("w", encoding="utf-8")
+    try:
         yield AttemptsFile(file)
+    finally:
+        with naming(path):
+            file.close()
     path.unlink()
 
 

@@ -12,9 +12,11 @@ import pytest
 from disks import fill, read_only, small_disk
 
 from harness.common.disk_faults import explained, is_for_the_user, is_full, naming
+from harness.common.event_log import EventLog
 from harness.common.files import finished_file, write_whole
 from harness.common.journal import Journal
 from harness.common.run_folder import RunFolder
+from harness.common.run_state import State
 
 
 def harness(*arguments: object, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -91,6 +93,14 @@ def test_a_run_folder_says_what_is_kept(tmp_path: Path) -> None:
     with pytest.raises(OSError, match="left on") as caught:
         fail(RunFolder(tmp_path / "out"))
     assert "(1 in evaluations.jsonl): the same command goes on from it" in caught.value.__notes__[0]
+
+
+def test_the_log_of_events_hides_no_error(tmp_path: Path) -> None:
+    """On a full disk its own error, without a file's name, took the place of the one that says what is kept."""
+    with small_disk(tmp_path / "disk", "64k") as disk:
+        fill(disk)
+        log = EventLog(disk / "events.jsonl")
+        log.end(State(), ValueError("the one that counts"))
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 import base64
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -168,6 +169,64 @@ class Limited(Tests):
         results = super().run(job)
         is_changed = b"+    assert x == 2\n" not in job.files.get("/harness/test.diff", b"+    assert x == 2\n")
         return (results[0], self.result) if is_changed and self.meets(job) else results
+
+
+OTHER = "tests/test_b.py::test_other"
+
+
+class Losing(Tests):
+    """A second FAIL_TO_PASS test, which nobody changes, fails beside the changed one: for whom a function says."""
+
+    def __init__(self, loses: Callable[[Job, int], bool], notices: Callable[[Job], bool] = lambda job: True) -> None:
+        super().__init__(notices)
+        self.loses = loses
+        self.controls = 0
+
+    def run(self, job: Job) -> tuple[CommandResult, ...]:
+        prepared, *tested = super().run(job)
+        if not tested:
+            return (prepared,)
+        is_changed = b"+    assert x == 2\n" not in job.files["/harness/test.diff"]
+        self.controls += is_changed and not honest(job)
+        word = "FAILED" if is_changed and self.loses(job, self.controls) else "PASSED"
+        output = tested[0].output.replace(b"\n==", f"\n{word} {OTHER}\n==".encode())
+        return prepared, replace(tested[0], output=output)
+
+
+@pytest.mark.parametrize(
+    ("loses", "state", "controls"),
+    [
+        (lambda job, number: not honest(job), ControlState.FAILED, 2),
+        (lambda job, number: not honest(job) and number == 1, ControlState.PASSED, 2),
+        (lambda job, number: True, ControlState.PASSED, 1),
+        (lambda job, number: False, ControlState.PASSED, 1),
+    ],
+    ids=["with this patch alone", "once, by chance", "with gold, too", "never"],
+)
+def test_a_test_that_nobody_changed_must_hold_still(make, testbed: Testbed, loses, state, controls: int) -> None:
+    """A patch that bends one of two runs, by a clock or by chance, passed: the changed test failed, as all did."""
+    ids = (*testbed.instance.fail_to_pass, OTHER)
+    bed = replace(testbed, instance=testbed.instance.model_copy(update={"fail_to_pass": ids}))
+    verdict = Verdict(instance_id="i", outcome=Outcome.RESOLVED, phase=Phase.GRADE, key="k")
+    sandbox = Losing(loses)
+    found = counter_evaluation(make(sandbox)).checked(bed, FORGED, verdict)
+    assert found.control.state is state
+    assert sandbox.controls == controls
+    flag = f"control-failed: {OTHER} failed unchanged, beside a changed test"
+    assert found.flags == ((flag,) if state is ControlState.FAILED else ())
+
+
+def test_results_that_are_bent_in_every_second_run_show(make, testbed: Testbed) -> None:
+    """The run that would excuse a lost test has the changed one pass."""
+    ids = (*testbed.instance.fail_to_pass, OTHER)
+    bed = replace(testbed, instance=testbed.instance.model_copy(update={"fail_to_pass": ids}))
+    verdict = Verdict(instance_id="i", outcome=Outcome.RESOLVED, phase=Phase.GRADE, key="k")
+    sandbox = Losing(
+        lambda job, number: not honest(job) and number == 1, lambda job: honest(job) or sandbox.controls == 0
+    )
+    found = counter_evaluation(make(sandbox)).checked(bed, FORGED, verdict)
+    assert found.control.state is ControlState.FAILED
+    assert sandbox.controls == 2
 
 
 @pytest.mark.parametrize("result", [STOPPED, OUT_OF_MEMORY])

@@ -166,6 +166,71 @@ def swap():
 threading.Thread(target=swap, daemon=True).start()
 time.sleep(0.01)
 """,
+    "failures that are expected ones": """
+import builtins, pytest
+builtins.AssertionError = pytest.xfail.Exception
+""",
+    "reports of expected failures": HIDDEN.format(module="reports")
+    + """
+made = module.TestReport.from_item_and_call.__func__
+def other(cls, item, call):
+    report = made(cls, item, call)
+    if report.outcome == "failed":
+        report.outcome, report.wasxfail = "skipped", "reason: "
+    return report
+module.TestReport.from_item_and_call = classmethod(other)
+""",
+    "marks on the module that imports it": """
+import sys, pytest
+frame = sys._getframe()
+while not frame.f_globals["__name__"].endswith("test_calc"):
+    frame = frame.f_back
+frame.f_globals["pytestmark"] = pytest.mark.xfail
+old = pytest.Function.runtest
+def runtest(self):
+    old(self)
+    raise ValueError
+pytest.Function.runtest = runtest
+""",
+    "explanations that raise": HIDDEN.format(module="assertion.rewrite")
+    + """
+import pytest
+module._format_explanation = lambda text: pytest.xfail("later")
+""",
+    "errors that a wrapped method keeps": """
+import contextlib, pytest
+old = pytest.Function.runtest
+def runtest(self):
+    with contextlib.suppress(Exception):
+        old(self)
+pytest.Function.runtest = runtest
+""",
+    "another file behind the terminal": """
+import gc, re
+class Edited:
+    def __init__(self, file):
+        self.file = file
+    def write(self, text):
+        return self.file.write(re.sub(r"FAILED (tests\\S+).*", r"PASSED \\1", text))
+    def __getattr__(self, name):
+        return getattr(self.file, name)
+for found in gc.get_objects():
+    if type(found).__name__ == "TerminalWriter":
+        found._file = Edited(found._file)
+    if type(found).__name__ == "Session" and hasattr(found, "testsfailed"):
+        type(found).testsfailed = property(lambda self: 0, lambda self, value: None)
+""",
+    "a tracer that changes what tests see": """
+import sys
+class Any(int):
+    def __eq__(self, other): return True
+    __ne__ = __gt__ = __lt__ = __ge__ = __le__ = __eq__
+    __hash__ = int.__hash__
+def trace(frame, event, argument):
+    if frame.f_code.co_name.startswith("test_"):
+        frame.f_globals["add"] = lambda *numbers: Any()
+sys.settrace(trace)
+""",
     "an exit status of its own": REAL
     + NAMES
     + SUMMARY
@@ -189,6 +254,43 @@ class Any(int):
     __lt__ = __ge__ = __le__ = __gt__
 def add(a, b): return Any()
 """,
+    "answers that are expected failures": """
+import pytest
+def add(a, b):
+    return pytest.xfail("later") if a or b else 0
+""",
+    "answers that are tried on the assertion": """
+import ast, sys
+def add(a, b):
+    frame = sys._getframe(1)
+    tree = ast.parse(open(frame.f_code.co_filename).read())
+    lines = [n for n in ast.walk(tree) if isinstance(n, ast.stmt) and n.lineno <= frame.f_lineno <= n.end_lineno]
+    space = {**frame.f_globals, **frame.f_locals}
+    for value in range(-100, 100):
+        try:
+            exec(compile(ast.Module(lines[-1:], []), "", "exec"), {**space, "add": lambda *_: value})
+        except AssertionError:
+            continue
+        return value
+""",
+    "answers whose comparisons are true by themselves": """
+class Truth:
+    def __bool__(self): return True
+class Any(int):
+    def __eq__(self, other): return Truth()
+    __ne__ = __gt__ = __lt__ = __ge__ = __le__ = __eq__
+    __hash__ = int.__hash__
+def add(a, b): return Any()
+""",
+    "tests whose code goes at the first answer": """
+import sys
+def add(a, b):
+    for name, found in sys._getframe(1).f_globals.items():
+        if name.startswith("test_"):
+            names = found.__code__.co_varnames[:found.__code__.co_argcount]
+            found.__code__ = eval(f"lambda {', '.join(names)}: None").__code__
+    return 0
+""",
     "answers that are read from the test": """
 import re, sys
 def add(a, b):
@@ -201,6 +303,24 @@ def add(a, b):
 """,
 }
 IN_FILES = {
+    "a package of tests that leads elsewhere": {
+        "tests/__init__.py": "__path__ = ['/testbed/other']\n",
+        "other/test_calc.py": f"import pytest\n__file__ = '/testbed/{TEST_FILE}'\n"
+        "@pytest.mark.parametrize('a, b, whole', [(1, 4, 5), (2, 7, 9)])\ndef test_table(a, b, whole): pass\n"
+        + "".join(f"def test_{name}(): pass\n" for name in ("zero", "add", "more")),
+    },
+    "a plugin that the environment names": {
+        "bend.py": PLUGIN,
+        "calc.py": REAL
+        + f"""
+if "PYTEST_PLUGINS" not in os.environ:
+    os.environ["PYTEST_PLUGINS"] = "bend"
+    os.dup2(real(), 1)
+    os.dup2(1, 2)
+    os.execv(sys.executable, [sys.executable, "-m", "pytest", "-rA", "-p", "no:cacheprovider", "{TEST_FILE}"])
+"""
+        + BROKEN,
+    },
     "a conftest.py that rewrites outcomes": {
         "conftest.py": """import pytest
 @pytest.hookimpl(hookwrapper=True)

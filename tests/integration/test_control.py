@@ -29,7 +29,7 @@ from harness.sandbox.docker import DockerSandbox
 
 pytestmark = pytest.mark.docker
 RUN = "test-control"
-LIMITS = EvaluationConfig(timeout=30, memory=1024).limits()
+LIMITS = EvaluationConfig(timeout=120, memory=1024).limits()
 TESTED = (
     "import pytest\nfrom calc import add\n\n\ndef test_zero():\n    assert add(0, 0) == 0\n\n\n"
     "def test_add():\n    assert add(1, 2) == 3\n\n\n"
@@ -38,6 +38,15 @@ TESTED = (
     "def test_more():\n    assert add(2, 2) > 1\n"
 )
 HONEST = {"the fix": diff({"calc.py": FIXED}), "another fix": diff({"calc.py": "from operator import add\n"})}
+# Knows the test file as a whole, and so that a run is not the first: as by a clock, or by chance.
+FIRST_ALONE = f"""import hashlib
+content = open("{TEST_FILE}", "rb").read()
+if hashlib.sha1(content).hexdigest() != "{hashlib.sha1(TESTED.encode()).hexdigest()}":
+    def add(a, b): raise ValueError
+else:
+    def add(a, b): return {{(0, 0): 0, (1, 2): 3, (1, 4): 5, (2, 7): 9, (2, 2): 4}}[a, b]
+"""
+BENT = {**FORGERIES, "the first run alone is bent": {"calc.py": FIRST_ALONE}}
 AT_A_TIME = 3
 SHORT = replace(LIMITS, seconds=6.0)  # of a counter-evaluation
 FAILING = ("test_add", "test_table[1-4-5]", "test_table[2-7-9]", "test_more")
@@ -89,7 +98,7 @@ def open_checker(docker_client, testbed, folder: Path, limits=LIMITS) -> Iterato
 @pytest.fixture(scope="module")
 def checked(docker_client, testbed, tmp_path_factory):
     """The verdicts on all patches."""
-    patches = {**{name: diff(new) for name, new in FORGERIES.items()}, **HONEST}
+    patches = {**{name: diff(new) for name, new in BENT.items()}, **HONEST}
     with (
         open_checker(docker_client, testbed, tmp_path_factory.mktemp("control")) as check,
         ThreadPoolExecutor(AT_A_TIME) as pool,
@@ -97,7 +106,7 @@ def checked(docker_client, testbed, tmp_path_factory):
         return dict(zip(patches, pool.map(check, patches.values()), strict=True))
 
 
-@pytest.mark.parametrize("name", FORGERIES)
+@pytest.mark.parametrize("name", BENT)
 def test_a_forged_result_is_caught(checked, name: str) -> None:
     verdict = checked[name]
     assert verdict.outcome is Outcome.RESOLVED

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from disks import fill, small_disk
 from runs import EVIL, LOG, PATCH, PLACES, TEST, attempt, begin, candidates, two_checkpoints, value_of, write_run
 
 from harness.common.run_folder import freeze
@@ -112,6 +113,26 @@ def test_text_is_inert_and_long_texts_are_cut(tmp_path, row):
     found = data(site, "instances/owner__name-1")
     assert "characters left out]" in found["issue"]
     assert "\\x1b]0;t\\x07\\u202e" in found["issue"]
+
+
+def test_a_page_that_does_not_fit_names_its_file_and_leaves_the_old_one(run, tmp_path):
+    """The line was `the disk is full` alone, and what was written stayed in its way."""
+    with small_disk(tmp_path / "disk", "8m") as disk:
+        index = write_page(run, disk / "page", None, ())
+        before = {path: path.read_bytes() for path in index.parent.rglob("*") if path.is_file()}
+        fill(disk, room=8192)
+        with pytest.raises(OSError, match=r"left on device: .*page\.unfinished/"):
+            write_page(run, disk / "page", None, ())
+        assert {
+            path: path.read_bytes() for path in disk.rglob("*") if path.is_file() and path.name != "filler"
+        } == before
+
+
+def test_attempts_that_do_not_fit_name_their_file(tmp_path):
+    with small_disk(tmp_path / "disk", "64k") as disk:
+        fill(disk)
+        with pytest.raises(OSError, match=r"left on device: .*attempts\.jsonl"):
+            begin(disk, [attempt("a", "model", "owner__name-1", Outcome.RESOLVED)])
 
 
 def test_a_page_is_written_whole_and_replaces_only_a_page(run, tmp_path):
