@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Sequence
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
@@ -40,6 +40,7 @@ class ServingConfig(Section):
     gpus: Annotated[tuple[str, ...], BeforeValidator(_devices)] | None = None  # CUDA_VISIBLE_DEVICES if not given
     per_checkpoint: int | None = Field(default=None, ge=1)  # GPUs of one server; from vLLM's arguments if not given
     ahead: int = Field(default=0, ge=0)  # servers that may load beside the one that is asked, without GPUs
+    switch: Literal["restart", "reload"] = "restart"  # from one checkpoint to the next of the same architecture
     batch_invariant: bool = False  # whether answers may not depend on what else a server is asked at the time
     port: int = Field(default=0, ge=0, le=65535)  # of the first server, the others follow; 0: any free ones
     startup_seconds: float = Field(default=900.0, gt=0, allow_inf_nan=False)
@@ -48,6 +49,8 @@ class ServingConfig(Section):
 
     @model_validator(mode="after")
     def _fits(self) -> Self:
+        if self.ahead and self.switch == "reload":
+            raise ValueError("with switch: reload no server can load ahead: one serves all; leave one of them out")
         if self.gpus is None:
             return self
         if self.per_checkpoint and len(self.gpus) % self.per_checkpoint:

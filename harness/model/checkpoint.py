@@ -277,20 +277,20 @@ def checkpoint_revision(path: Path, extra: Sequence[str] = ()) -> str:
     content of the files and folders which those name. vLLM's own version is left to the run's frozen file. Hashes
     of large files are remembered in `harness.common.paths.cache_folder`.
     """
-    files = {file.name: file for file in _determining(path)}
+    files = {file.name: file for file in determining_files(path)}
     arguments = []
     for position, text in enumerate(answering_arguments(extra)):
         flag, equals, value = text.partition("=")
         target = value if equals else text
         if target and os.path.exists(target):  # noqa: PTH110 - pathlib raises on JSON values too long for a name
             if Path(target).is_dir():
-                files |= {f"{position}/{file.name}": file for file in _determining(Path(target))}
+                files |= {f"{position}/{file.name}": file for file in determining_files(Path(target))}
             else:
                 files[str(position)] = Path(target)
             text = flag if equals else ""
         arguments.append(text)
     with ThreadPoolExecutor(max_workers=4) as pool:
-        content = dict(zip(files, pool.map(_file_hash, files.values()), strict=True))
+        content = dict(zip(files, pool.map(file_hash, files.values()), strict=True))
     return content_key(files=content, arguments=arguments)
 
 
@@ -307,12 +307,14 @@ def answering_arguments(args: Sequence[str]) -> tuple[str, ...]:
     return tuple(kept)
 
 
-def _determining(folder: Path) -> list[Path]:
+def determining_files(folder: Path) -> list[Path]:
+    """The files of a checkpoint that its answers depend on, by name."""
     files = (file for file in folder.iterdir() if file.is_file())
     return sorted(file for file in files if any(fnmatch(file.name, pattern) for pattern in DETERMINING))
 
 
-def _file_hash(file: Path) -> str:
+def file_hash(file: Path) -> str:
+    """SHA-256 of a file, in hex; that of a large one is remembered as long as the file stays as it is."""
     status = file.stat()
     key = content_key(path=str(file.resolve()), size=status.st_size, mtime=status.st_mtime_ns, inode=status.st_ino)
     remembered = cache_folder() / "hashes" / key

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from importlib.util import find_spec
 from math import prod
 from pathlib import Path
@@ -82,3 +83,11 @@ def check_placing(checkpoint: CheckpointConfig, serving: ServingConfig, devices:
             f"checkpoint {checkpoint.name}: {servers} {wanted * checkpoint.replicas} devices, "
             f"but there are {len(devices)} ({','.join(devices)})"
         )
+
+
+@dataclass(frozen=True)
+class Spot:
+    """Where one server runs."""
+
+    number: int = 0  # among the servers of this moment, from 0; fixed ports follow it
+    devices: tuple[str, ...] = ()  # empty: whatever vLLM takes by itself

@@ -29,6 +29,7 @@ from harness.model.devices import BATCH_INVARIANT
 from harness.model.endpoint import EndpointModel
 from harness.model.manner import read_manner
 from harness.model.memory import expected_bytes, machine_memory
+from harness.model.reloading import DEVELOPMENT, Lease, weights_kind
 from harness.model.server import VllmServer
 from harness.model.server_times import gpu_count, timed
 from harness.model.serving_places import Claim, Place
@@ -65,6 +66,7 @@ class ServedCheckpoint:
             raise InputError(f"checkpoint {checkpoint.name} has no path to serve")
         check_checkpoint(weights)
         args = server_arguments(checkpoint, serving)
+        self._name = checkpoint.name
         self.revision = served_revision(checkpoint, args, serving.batch_invariant)
         self.manner = read_manner(checkpoint)
         self._defaults = defaults_in_force(weights, args)
@@ -72,11 +74,14 @@ class ServedCheckpoint:
         self.route = self._tokens.route
         self._context = context_length(weights, args)
         self._place = place or Place()
+        kind = weights_kind(weights, args) if self._place.kept and checkpoint.adapter is None else None
+        environment = {**({BATCH_INVARIANT: "1"} if serving.batch_invariant else {}), **(DEVELOPMENT if kind else {})}
         self._make_server = partial(
             VllmServer, weights, checkpoint.name, args, folder, serving.port, serving.startup_seconds,
             checkpoint.adapter, self._place.spots[replica], f"@{replica + 1}" if replica else "",
-            {BATCH_INVARIANT: "1"} if serving.batch_invariant else {},
+            environment,
         )  # fmt: skip
+        self._lease = partial(Lease, weights=weights, kind=kind, kept=self._place.kept)
         self._timed = partial(timed, folder=folder, revision=self.revision, gpus=gpu_count(args))
         self._expects = partial(expected_bytes, weights, args, os.environ.get(CACHE_SPACE))
         self._claimed = False
@@ -200,16 +205,18 @@ class ServedCheckpoint:
                 await self._place.may_start(server.name, claim)
             self._claimed = True
         self._latest = server
-        began = time.monotonic()
+        self._latest = server
+        lease, began = self._lease(server), time.monotonic()
         with self._at(STARTING):
-            started = await self._running.enter_async_context(self._timed(server, where=self._where(server)))
+            timed_lease = self._timed(lease, where=partial(self._where, lease))
+            self._latest = await self._running.enter_async_context(timed_lease)
         self._starts += (time.monotonic() - began,)
-        return started
+        return self._latest
 
-    def _where(self, server: VllmServer) -> dict[str, Any]:
+    def _where(self, lease: Lease) -> dict[str, Any]:
         return {
-            "checkpoint": server.name, "log": server.log.name, "devices": list(server.spot.devices),
-            "ahead": self._place.ahead,
+            "checkpoint": self._name, "log": lease.server.log.name, "devices": list(lease.server.spot.devices),
+            "ahead": self._place.ahead, "reloaded": lease.reloaded,
         }  # fmt: skip
 
 

@@ -17,12 +17,11 @@ from harness.model import supervisor
 from harness.model.adapter import adapter_arguments, check_adapter
 from harness.model.checkpoint import argument, check_arguments, check_checkpoint, context_length, serves_on_cpu
 from harness.model.connection import Connection, RequestError, connect
-from harness.model.devices import VISIBLE
+from harness.model.devices import VISIBLE, Spot
 from harness.model.memory import resident_bytes
 from harness.model.orphans import end_group, end_session, forget_server, note_server
 from harness.model.port import HOST, HeldPort
 from harness.model.server_log import cache_hits, find_reason, last_line
-from harness.model.serving_places import Spot
 
 # Nothing is fetched or reported from here: a local checkpoint must work on a machine without internet.
 QUIET = {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1", "VLLM_NO_USAGE_STATS": "1", "DO_NOT_TRACK": "1"}

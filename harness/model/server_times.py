@@ -1,13 +1,14 @@
 """The time of a run's servers, kept in its folder: what a GPU is paid for, whether or not it answers."""
 
 import time
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
 from harness.common.hashing import content_key
 from harness.common.journal import Journal
+from harness.common.run_folder import journal_path
 from harness.core.server_time import ServerTime
 from harness.model.checkpoint import serves_on_cpu
 from harness.model.devices import devices_of_server
@@ -30,11 +31,11 @@ async def timed(
     folder: Path,
     revision: str,
     gpus: int,
-    where: Mapping[str, Any] | None = None,
+    where: Callable[[], Mapping[str, Any]] = dict,
 ) -> AsyncIterator[Server]:
     """The server, whose time is written down when it has ended, its start included, and one that failed.
 
-    ``where``: what else its record says of it.
+    ``where``: gives what else its record says of it, once it has ended.
     """
     began = time.time()
     start: float | None = None
@@ -44,7 +45,7 @@ async def timed(
             yield running
     finally:
         ended = {"revision": revision, "began": began, "seconds": round(time.time() - began, 3), "gpus": gpus}
-        ended |= {**(where or {}), "start_seconds": start}
+        ended |= {**where(), "start_seconds": start}
         with Journal(_place(folder)) as journal:
             journal.put(content_key(**ended), ended)
 
@@ -62,4 +63,4 @@ def server_times(folder: Path) -> dict[str, list[ServerTime]]:
 
 
 def _place(folder: Path) -> Path:
-    return folder / "journal" / f"{SERVERS}.jsonl"
+    return journal_path(folder, SERVERS)

@@ -10,21 +10,17 @@ from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Self
 
 from harness.config.schema import CheckpointConfig
+from harness.model.devices import Spot
 from harness.model.memory import GIB, machine_memory
+from harness.model.reloading import KeptServers
 
 RECORDED = "recorded answers"
 MARGIN = GIB  # of memory that is left to everything else
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class Spot:
-    """Where one server runs."""
-
-    number: int = 0  # among the servers of this moment, from 0; fixed ports follow it
-    devices: tuple[str, ...] = ()  # empty: whatever vLLM takes by itself
 
 
 @dataclass
@@ -47,6 +43,7 @@ class Place:
     turn: asyncio.Lock = field(default_factory=asyncio.Lock)
     claims: list[Claim] = field(default_factory=list)  # of all servers that share this machine's memory
     memory: Callable[[], tuple[int, int]] = machine_memory
+    kept: KeptServers | None = None  # servers that wait for the next checkpoint, if they are to
     ahead: str = ""  # what became of loading ahead of the turn; empty: the turn was free
     _own: list[Claim] = field(default_factory=list)
     _entry: asyncio.Lock = field(default_factory=asyncio.Lock)
@@ -90,8 +87,12 @@ class Place:
 class Places:
     """The serving places of a run: servers of ours here, and each endpoint elsewhere."""
 
-    def __init__(self, devices: Sequence[str] = (), ahead: int = 0) -> None:
-        """As many servers as ``devices`` hold; without any, one that is asked and ``ahead`` that load beside it."""
+    def __init__(self, devices: Sequence[str] = (), ahead: int = 0, reload: bool = False) -> None:
+        """As many servers as ``devices`` hold; without any, one that is asked and ``ahead`` that load beside it.
+
+        With ``reload`` a server waits for the next checkpoint when its own is done; see `harness.model.reloading`.
+        """
+        self._kept = KeptServers() if reload else None
         self._devices = list(devices)
         self._free = list(devices)
         self._numbers: set[int] = set()  # of spots in use
@@ -101,6 +102,16 @@ class Places:
         self._turn = asyncio.Lock()
         self._claims: list[Claim] = []
         self._elsewhere: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """End the servers that wait."""
+        if self._kept is not None:
+            await self._kept.end()
 
     @asynccontextmanager
     async def take(self, checkpoint: CheckpointConfig, devices: int = 1) -> AsyncIterator[Place]:
@@ -127,7 +138,7 @@ class Places:
                 await self._left.wait()
             taken = [self._free.pop(0) for _ in range(servers * devices)]
         groups = [tuple(taken[first : first + devices]) for first in range(0, len(taken), devices)]
-        place = Place(self._spots(groups))
+        place = Place(self._spots(groups), kept=self._kept)
         try:
             yield place
         finally:
@@ -138,7 +149,7 @@ class Places:
     @asynccontextmanager
     async def _by_turns(self, servers: int) -> AsyncIterator[Place]:
         async with self._room:
-            place = Place(self._spots([()] * servers), self._turn, self._claims)
+            place = Place(self._spots([()] * servers), self._turn, self._claims, kept=self._kept)
             try:
                 yield place
             finally:

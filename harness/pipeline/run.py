@@ -200,10 +200,11 @@ class Run:
             start_test = partial(self._start_test, tests, testing)
             ahead = Ahead(repairing, start_test, partial(self._keep_untested, stage=testing))
             own = (self.proposer, self.folder, self.answers, self.kept, self.pace, ahead, watch)
-            places = Places(devices, config.serving.ahead)
+            places = Places(devices, config.serving.ahead, config.serving.switch == "reload")
             shared = Checkpoints(config, self.instances, self.snapshots, *own, places, seen=self.seen)
-            for checkpoint in config.checkpoints:
-                tests.create_task(self._ask(shared, checkpoint, serving))
+            async with places, asyncio.TaskGroup() as asking:
+                for checkpoint in config.checkpoints:
+                    asking.create_task(self._ask(shared, checkpoint, serving))
         return self._finished()
 
     def _finished(self) -> list[Result]:

@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 
 from harness.common.journal import Journal
+from harness.common.run_folder import journal_path
+from harness.compare.frames import json_lines
 from harness.config.schema import CheckpointConfig
 from harness.config.serving_keys import ServingConfig
 from harness.core.interfaces import ContextOverflow, Sampling
@@ -20,6 +22,7 @@ from harness.model import checkpoint as checks
 from harness.model import served, server
 from harness.model.client import open_model
 from harness.model.server import VllmServer
+from harness.model.serving_places import Places
 from harness.model.supervisor import living, shared_memory
 
 pytestmark = pytest.mark.vllm
@@ -54,8 +57,8 @@ def journal(tmp_path):
     journal.close()
 
 
-def leader_of(folder: Path) -> int:
-    return json.loads((folder / "tiny.server.json").read_text())["leader"]["pid"]
+def leader_of(note: Path) -> int:
+    return json.loads(note.read_text())["leader"]["pid"]
 
 
 def engine_of(leader: int) -> int:
@@ -92,7 +95,7 @@ async def test_a_checkpoint_is_served_asked_and_resumed_without_a_server(checkpo
         filled = await model.answer(prompts[0], full, 0)
         with pytest.raises(ContextOverflow):
             await model.answer(prompts[0], full.model_copy(update={"max_tokens": full.max_tokens + 1}), 0)
-        leader = leader_of(tmp_path)
+        leader = leader_of(tmp_path / "tiny.server.json")
         assert engine_of(leader)
     assert [answer.prompt_tokens for answer in answers] == counts
     assert "another tokenizer" not in caplog.text
@@ -104,6 +107,47 @@ async def test_a_checkpoint_is_served_asked_and_resumed_without_a_server(checkpo
     async with open_model(checkpoint, SERVING, 8, tmp_path, journal) as model:
         found = [await model.answer(prompt, greedy, 0) for prompt in prompts]
     assert (found, [answer.known for answer in found]) == (answers, [True] * len(prompts))
+
+
+def tie(folder: Path) -> None:
+    """Let a checkpoint's last layer be its embeddings."""
+    from safetensors.torch import load_file, save_file
+
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps({**config, "tie_word_embeddings": True}))
+    tensors = load_file(folder / "model.safetensors")
+    del tensors["lm_head.weight"]
+    save_file(tensors, folder / "model.safetensors", {"format": "pt"})
+
+
+@pytest.mark.parametrize("tied", [False, True], ids=["untied", "tied"])
+async def test_weights_are_read_into_a_running_server_unless_they_answer_otherwise_there(tied, tmp_path, caplog):
+    """This vLLM reloads tied embeddings wrongly, without a word."""
+    folders = [tmp_path / name for name in ("one", "two", "three")]
+    for seed, folder in enumerate(folders):
+        write_random_checkpoint(folder, seed, corpus=CORPUS)
+        if tied:
+            tie(folder)
+
+    async def answer(folder: Path, places: Places, output: Path, switch: str) -> str:
+        config, serving = CheckpointConfig(name=folder.name, path=folder), SERVING.model_copy(update={"switch": switch})
+        with Journal(output / "answers.jsonl") as journal:
+            async with places.take(config) as place, open_model(config, serving, 8, output, journal, place) as model:
+                return (await model.answer("def total(values):", Sampling(temperature=0.0, max_tokens=16), 0)).text
+
+    asked = folders[:2] if tied else folders
+    async with Places(reload=True) as places:
+        answers = [await answer(folder, places, tmp_path, "reload") for folder in asked]
+        notes = [tmp_path / f"{folder.name}.server.json" for folder in asked]
+        waiting = [leader_of(note) for note in notes if note.exists()]
+        assert [bool(engine_of(leader)) for leader in waiting] == ([] if tied else [True])
+    assert not any(map(living, waiting))
+    reloaded = [record["reloaded"] for record in json_lines(journal_path(tmp_path, "servers"))]
+    assert reloaded == ([False, False] if tied else [False, False, True])
+    assert ("serving.switch: reload is not used" in caplog.text) == tied
+    async with Places() as places:
+        assert await answer(asked[-1], places, tmp_path / "alone", "restart") == answers[-1]
+    assert len(set(answers)) == len(answers)
 
 
 def write_adapter(folder: Path, base: Path) -> Path:
@@ -169,7 +213,7 @@ async def test_a_killed_engine_ends_the_wait(journal, tmp_path, monkeypatch):
     async with open_model(config, SERVING, 4, tmp_path, journal) as model:
         answer = await model.answer("why?", Sampling(max_tokens=4), 0)
         assert answer.prompt_tokens == await model.count_tokens("why?") == 4
-        leader = leader_of(tmp_path)
+        leader = leader_of(tmp_path / "tiny.server.json")
         engine = engine_of(leader)
         shared = shared_memory(leader)
         assert shared
@@ -200,7 +244,7 @@ async def test_the_server_does_not_survive_its_owners_sigkill(checkpoint, tmp_pa
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as owner:
         assert owner.stdout is not None
         assert owner.stdout.readline() == "ready\n"
-        leader = leader_of(tmp_path)
+        leader = leader_of(tmp_path / "tiny.server.json")
         assert engine_of(leader)
         owner.kill()
     for _ in range(100):

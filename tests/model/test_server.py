@@ -21,11 +21,11 @@ from harness.miniature.checkpoints import write_random_checkpoint
 from harness.model import server, supervisor
 from harness.model.checkpoint import serves_on_cpu
 from harness.model.client import open_model
+from harness.model.devices import Spot
 from harness.model.orphans import end_session, note_server, reap_servers
 from harness.model.port import HeldPort
 from harness.model.server import VllmServer
 from harness.model.server_log import find_reason
-from harness.model.serving_places import Spot
 from harness.model.supervisor import living, shared_memory
 
 STUB = Path(__file__).with_name("stub_server")

@@ -5,8 +5,9 @@ import asyncio
 import pytest
 
 from harness.config.schema import CheckpointConfig
+from harness.model.devices import Spot
 from harness.model.memory import GIB, expected_bytes, machine_memory
-from harness.model.serving_places import Claim, Place, Places, Spot
+from harness.model.serving_places import Claim, Place, Places
 
 
 def served(tmp_path, name: str) -> CheckpointConfig:

@@ -1,7 +1,6 @@
 """One checkpoint at several servers: who is asked, who stands in, and what identifies the weights."""
 
 import asyncio
-import json
 from collections import Counter
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
@@ -9,6 +8,8 @@ from pathlib import Path
 import pytest
 from fake_openai import FakeOpenAI, completion, failure
 
+from harness.common.run_folder import journal_path
+from harness.compare.frames import json_lines
 from harness.config.schema import CheckpointConfig
 from harness.config.serving_keys import ServingConfig
 from harness.core.interfaces import Sampling
@@ -16,8 +17,9 @@ from harness.errors import InfrastructureError, InputError
 from harness.miniature.checkpoints import write_random_checkpoint
 from harness.model import connection, endpoint, patience, several_servers
 from harness.model.client import open_model
+from harness.model.devices import Spot
 from harness.model.remote import endpoint_revision
-from harness.model.serving_places import Place, Places, Spot
+from harness.model.serving_places import Place, Places
 from harness.model.several_servers import in_order
 
 SAMPLING = Sampling(temperature=0.5, max_tokens=10)
@@ -208,7 +210,7 @@ async def test_the_next_checkpoints_server_is_up_before_its_turn_and_asked_at_it
     assert len(journal) == 2
     done.set()
     assert await asyncio.gather(first, second) == ["ok", "ok"]
-    ended = [json.loads(line) for line in (tmp_path / "journal" / "servers.jsonl").read_text().splitlines()]
+    ended = list(json_lines(journal_path(tmp_path, "servers")))
     assert {end["checkpoint"]: end["ahead"].partition(":")[0] for end in ended} == {"1": "", "2": "loaded"}
 
 
@@ -217,7 +219,7 @@ async def test_replicas_share_the_instances_of_a_checkpoint(stub, journal, tmp_p
     place = Place([Spot(0, ("0",)), Spot(1, ("1",))])
     async with open_model(config, ServingConfig(), 8, tmp_path, journal, place) as model:
         await ask_all(model)
-    starts = [json.loads(line) for line in (tmp_path / "journal" / "servers.jsonl").read_text().splitlines()]
+    starts = list(json_lines(journal_path(tmp_path, "servers")))
     found = sorted((start["checkpoint"], start["log"], start["devices"]) for start in starts)
     assert found == [("tiny", "tiny.server.log", ["0"]), ("tiny", "tiny@2.server.log", ["1"])]
     assert all(start["start_seconds"] <= start["seconds"] for start in starts)

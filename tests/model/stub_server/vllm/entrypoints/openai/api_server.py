@@ -14,6 +14,8 @@ from pathlib import Path
 
 CASE = os.environ.get("STUB_VLLM", "")
 ARGS = dict(zip(sys.argv[1::2], sys.argv[2::2], strict=False))
+RELOADS = os.environ.get("VLLM_SERVER_DEV_MODE") == "1"
+WEIGHTS = [ARGS["--model"]]  # that were loaded, one after another
 SLEEP = "import time; time.sleep(600)"
 STUBBORN = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(600)"
 
@@ -30,6 +32,18 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_POST(self):
         question = json.loads(self.rfile.read(int(self.headers["content-length"])))
+        if self.path == "/collective_rpc":
+            self.reload(question["kwargs"]["weights_path"])
+            return
+        if self.path == "/reset_prefix_cache":
+            self.reply(200, {"success": CASE != "keeps-cache"})
+            return
+        if question.get("echo"):
+            read = [WEIGHTS[0], WEIGHTS[-1]] if CASE == "reload-half" else WEIGHTS[-1:]
+            found = [float(byte) for folder in read for byte in (Path(folder) / "model.safetensors").read_bytes()[-64:]]
+            choice = {"index": 0, "text": "", "finish_reason": "length", "logprobs": {"token_logprobs": [None, *found]}}
+            self.reply(200, {"id": "1", "object": "completion", "choices": [choice]})
+            return
         first = question["max_tokens"] == 1
         if first and CASE == "refuse-first":
             say("(Worker pid=9) ERROR 11-23 21:40:41 [x.py:1] RuntimeError: Unsupported head_dim=16")
@@ -43,9 +57,18 @@ class Handler(BaseHTTPRequestHandler):
         else:
             if not first and CASE == "slow":
                 say("(APIServer pid=1) INFO 11-23 21:40:41 [loggers.py:1] Engine 000: Prefix cache hit rate: 25.0%")
-            choice = {"index": 0, "finish_reason": "stop", "text": "ok", "message": {"content": "ok"}}
+            said = Path(WEIGHTS[-1]).name if RELOADS else "ok"
+            choice = {"index": 0, "finish_reason": "stop", "text": said, "message": {"content": said}}
             usage = {"prompt_tokens": 9, "completion_tokens": 1, "total_tokens": 10}
             self.reply(200, {"id": "1", "object": "completion", "choices": [choice], "usage": usage})
+
+    def reload(self, folder):
+        say(f"reload {folder}")
+        if CASE == "reload-dies":
+            os._exit(1)
+        if CASE != "reload-nothing":
+            WEIGHTS.append(folder)
+        self.reply(200, {"results": [None]})
 
     def reply(self, status, value):
         body = json.dumps(value).encode()
