@@ -3,7 +3,8 @@
 Miniature instances, two of the shipped checkpoints behind real vLLM servers, real containers. One run is left alone.
 Others are started, killed at a random moment and started again, until there were as many kills as asked for; each is
 then let finish. Compared with the run that was left alone, one that was killed must have the same tables and patches;
-no key may stand in a journal twice, or be missing; no container, server process or shared memory may be left.
+no key may stand in a journal twice, or be missing; no container, server process, shared memory or temporary file of a
+server may be left. Start it while nothing else on the machine serves a model.
 
 With --check the exit status is 1 when that does not hold. Questions go one at a time, since a server's greedy answers
 depend on what else it answers.
@@ -16,7 +17,7 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import TemporaryDirectory, gettempdir
 from typing import NamedTuple
 
 import yaml
@@ -127,25 +128,31 @@ def differences(found: Found, wanted: Found) -> list[str]:
     return problems
 
 
-def left_behind(outputs: list[Path], shared: set[Path]) -> list[str]:
-    """Containers, server processes and shared memory that are still there."""
+def left_behind(outputs: list[Path], files: set[Path]) -> list[str]:
+    """Containers, server processes and their files that are still there."""
     client, problems = connect(), []
     for output in outputs:
         label = f"{RUN_LABEL}={run_label(output)}"
         if found := client.containers.list(all=True, filters={"label": label}, ignore_removed=True):
             problems.append(f"{output.name}: {len(found)} containers left")
     client.close()
-    running = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True).stdout.splitlines()
-    if found := [line for line in running if "VLLM::" in line or (str(SHIPPED) in line and "vllm" in line)]:
+    if found := running_servers():
         problems.append(f"{len(found)} processes left: {found[0][:80]}")
-    if found := shared_memory() - shared:
-        problems.append(f"{len(found)} pieces of shared memory left")
+    if found := server_files() - files:
+        problems.append(f"{len(found)} files of servers left: {min(found)}")
     return problems
 
 
-def shared_memory() -> set[Path]:
-    """vLLM's shared memory between its processes."""
-    return set(Path("/dev/shm").glob("psm_*"))
+def running_servers() -> list[str]:
+    """Processes of servers; not those that have ended and that init has not taken note of yet."""
+    listed = subprocess.run(["ps", "-eo", "stat,args"], capture_output=True, text=True, check=True).stdout.splitlines()
+    living = [line for line in listed if not line.startswith("Z")]
+    return [line for line in living if "VLLM::" in line or (str(SHIPPED) in line and "vllm" in line)]
+
+
+def server_files() -> set[Path]:
+    """Shared memory between a server's processes, and what it has in the folder of temporary files."""
+    return {*Path("/dev/shm").glob("psm_*"), *Path(gettempdir()).glob("vllm*")}
 
 
 def main() -> None:
@@ -156,7 +163,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0, help="of the moments")
     parser.add_check("when a killed run ends otherwise, or leaves something behind")
     given = parser.parse_args()
-    chance, shared = random.Random(given.seed), shared_memory()
+    chance, files = random.Random(given.seed), server_files()
     with TemporaryDirectory() as name:
         folder = Path(name)
         run_file, started = write_run_file(folder, given.instances), time.monotonic()
@@ -166,7 +173,8 @@ def main() -> None:
         outputs, moments = killed_runs(run_file, folder, chance, whole, given.kills)
         problems = [f"{output.name}: {problem}" for output in outputs
                     for problem in differences(finish(run_file, output), wanted)]  # fmt: skip
-        problems += left_behind(outputs, shared)
+        print(f"finished: {time.monotonic() - started:.0f} s in all, the first run included")
+        problems += left_behind(outputs, files)
     for problem in problems:
         print(f"must not be: {problem}")
     print(f"figures: kills={len(moments)} runs={len(outputs)} must_not_be={len(problems)}")
