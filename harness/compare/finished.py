@@ -128,9 +128,9 @@ def _split(text: str) -> tuple[Path, str]:
     """(folder, name of the checkpoint): the name begins after the first colon that follows an existing folder."""
     ends = [place for place, letter in enumerate(text) if letter == ":"]
     for end in (len(text), *ends):
-        if Path(text[:end] or ".").is_dir():
-            return Path(text[:end] or "."), text[end + 1 :]
-    raise InputError(f"{text}: no such folder; name the output folder of a finished run")
+        if text[:end] and Path(text[:end]).is_dir():  # without a name, as of an unset variable, it is not this folder
+            return Path(text[:end]), text[end + 1 :]
+    raise InputError(f"{text or 'an empty name'}: no such folder; name the output folder of a finished run")
 
 
 def checkpoints_of(folder: Path) -> list[str]:

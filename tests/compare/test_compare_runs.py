@@ -60,6 +60,8 @@ def test_seeds_are_a_group_and_a_folder_of_several_checkpoints_leaves_a_choice(b
     many = write_run(tmp_path / "many", {**endings, "else": among()})
     with pytest.raises(InputError, match="holds several checkpoints; write FOLDER:CHECKPOINT with one of else, fit"):
         read_arm(str(many))
+    with pytest.raises(InputError, match="an empty name: no such folder"):
+        read_arm("")
     with pytest.raises(InputError, match="no checkpoint 'fot'"):
         read_arm(f"{many}:fot")
     arm = read_arm(f"{many}:fit.seed*")

@@ -3,6 +3,11 @@
 (() => {
   const { element, percent, points, range, probability, select, table, load } = harnessPage;
   const DECISIONS = { holds: ["good", "\u2713 holds"], broken: ["bad", "\u2715 broken"], "not-decided": ["odd", "! not decided"] };
+  const ANSWERS = {
+    holds: "Yes: everything that is required holds.",
+    broken: "No: a requirement is broken.",
+    "not-decided": "Not decided, which is no yes.",
+  };
 
   async function compare(data, query, go) {
     const [a, b] = harnessPage.pair(data, query);
@@ -42,7 +47,7 @@
       ` (95% interval ${range(interval)}): `, element("strong", {}, distinguishable ? "a difference" : "not distinguishable"), ".");
   }
 
-  const gate = (found) => element("div.card", {}, element("h2", {}, "May B ship?"), found.judged.map((one) => {
+  const gate = (found) => element("div.card", {}, element("h2", {}, "May B ship?"), element("p", {}, element("strong", {}, ANSWERS[found.decision])), found.judged.map((one) => {
     const [kind, word] = DECISIONS[one.decision];
     return element("div", {}, element("p", {}, element(`span.badge.${kind}`, {}, word), " ", element("code", {}, one.text)),
       element("p.faint", {}, `One-sided bounds ${range(one.bounds)} points: ${one.why}.`,
