@@ -35,4 +35,4 @@ ablation: setup docker  ## the study: five checkpoints for each arm, every one t
 	.venv/bin/python -m lab ablation results/lab --seeds 5 --output results/ablation
 
 reference: setup  ## write the reference study's tables, figure and page anew from its attempts
-	.venv/bin/python -m lab rewrite results/reference/ablation
+	.venv/bin/python -m lab rewrite results/reference/ablation --html results/reference-page

@@ -172,15 +172,18 @@ def study(
 @app.command()
 def rewrite(
     folder: Annotated[Path, typer.Argument(help="A study's folder, with its study.json.gz.")] = REFERENCE,
+    html: Annotated[Path | None, typer.Option(help="Write a page as of `harness report --html` here.")] = None,
 ) -> None:
     """A study's tables, figure and page once more, from its study.json.gz and notes.md alone."""
-    from lab.study import load_study, write_study
+    from lab.study import load_study, write_study, write_study_page
 
     kept = load_study(folder)
     if kept is None:
         raise InputError(f"{folder}: holds no study.json.gz; name the folder of a study")
     write_study(kept, folder)
     typer.echo(f"study: {folder}")
+    if html is not None:
+        typer.echo(f"page: {write_study_page(kept, folder.resolve().name, html)}")
 
 
 def _progress(line: str) -> None:

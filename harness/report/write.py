@@ -44,11 +44,13 @@ def write_results(
     log_path: Callable[[Verdict], Path],
     soundness: Soundness,
     written: Collection[tuple[str, str | None]] = (),
+    apart: bool = True,
 ) -> list[SummaryRow]:
     """Write everything derived from ``results`` into the run's folder; returns the rows of its tables.
 
     Each report says which instances ``soundness`` excludes, with the rates over all and over the rest. Of the
-    checkpoints and conditions in ``written`` the folder has the same files already.
+    checkpoints and conditions in ``written`` the folder has the same files already. ``apart``: whether each attempt's
+    patch and log also lie in a folder of their own.
     """
     groups: dict[tuple[str, str | None], list[Result]] = {}
     for result in results:
@@ -56,7 +58,10 @@ def write_results(
     for (checkpoint, condition), group in groups.items():
         if (checkpoint, condition) in written:
             continue
-        _write_group(folder, folder.part(checkpoint, condition), group, log_path, soundness)
+        part = folder.part(checkpoint, condition)
+        _write_group(part, group, soundness)
+        for result in group if apart else ():
+            _write_attempt(folder, part, result, log_path)
     rows = summarise(result.attempt for result in results)
     stages = summarise_stages(
         (r.attempt.checkpoint, r.attempt.condition or "", r.stages) for r in results if r.stages is not None
@@ -67,18 +72,11 @@ def write_results(
     return rows
 
 
-def _write_group(
-    folder: RunFolder,
-    part: Path,
-    group: Iterable[Result],
-    log_path: Callable[[Verdict], Path],
-    soundness: Soundness,
-) -> None:
-    group = list(group)
+def _write_group(part: Path, group: Sequence[Result], soundness: Soundness) -> None:
     first = group[0].attempt
     name = f"{first.checkpoint}.{first.condition}" if first.condition else first.checkpoint
     ids = [result.attempt.instance_id for result in group]
-    group = [result for result in group if result.attempt.verdict.outcome is not Outcome.NOT_SUBMITTED]
+    group = [result for result in group if _submitted(result)]
     patches = {result.attempt.instance_id: result.patch for result in group}
     verdicts = {result.attempt.instance_id: result.attempt.verdict for result in group}
     write_jsonl(
@@ -94,6 +92,13 @@ def _write_group(
         file.writelines(trail_line(result.attempt.instance_id, result.trail).encode() for result in group)
     write_jsonl(part / "verdicts.jsonl", (v.model_dump(mode="json") for v in verdicts.values()))
     write_json(part / "report.json", official_report(ids, patches, verdicts, soundness))
-    for result in group:
-        verdict = result.attempt.verdict
+
+
+def _submitted(result: Result) -> bool:
+    return result.attempt.verdict.outcome is not Outcome.NOT_SUBMITTED
+
+
+def _write_attempt(folder: RunFolder, part: Path, result: Result, log_path: Callable[[Verdict], Path]) -> None:
+    verdict = result.attempt.verdict
+    if _submitted(result):
         folder.write_attempt(part, verdict.instance_id, result.patch, log_path(verdict) if verdict.key else None)

@@ -2,6 +2,7 @@
 
 from lab.study.page import write_study
 from lab.study.parts import joined, load_study, replaced
+from lab.study.run_of_study import write_study_page
 from lab.study.study import Study, read_study
 
-__all__ = ["Study", "joined", "load_study", "read_study", "replaced", "write_study"]
+__all__ = ["Study", "joined", "load_study", "read_study", "replaced", "write_study", "write_study_page"]

@@ -15,7 +15,9 @@ from random import Random
 import pytest
 from cards import card
 
+import harness
 from harness.common.run_folder import RunFolder, freeze
+from harness.compare.groups_of_run import read_run
 from harness.core.verdict import Outcome, Phase, Verdict
 from harness.errors import InputError
 from harness.grading.exclusions import open_soundness
@@ -27,6 +29,8 @@ from harness.statistics import crossed
 from lab.arms import ARMS
 from lab.study import joined, load_study, read_study, replaced, write_study
 from lab.study.card import read_card
+from lab.study.run_of_study import NOT_KEPT
+from lab.study.run_of_study import write_run as write_run_of_study
 from lab.study.study import subset_of
 from lab.training.recipe import Recipe
 
@@ -563,6 +567,27 @@ def test_the_reference_studys_files_are_what_the_command_makes_of_its_attempts(t
 
 def _unpacked(path):
     return gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
+
+
+def test_its_page_has_the_studys_own_numbers_and_says_that_no_patches_are_kept(output, tmp_path):
+    write_run_of_study(load_study(output), tmp_path / "run")
+    lines = [line for path in tmp_path.rglob("predictions.jsonl") for line in path.read_text().splitlines()]
+    assert {json.loads(line)["model_patch"] for line in lines} == {"", NOT_KEPT}
+    frames = harness.load_results(tmp_path / "run").attempts
+    rows = {(row["arm"], row["measure"]): row for row in table(output, "table.csv") if row["condition"] == "average"}
+    for arm in SKILL:
+        mine = frames[frames.checkpoint.isin([f"{arm}.seed{seed}" for seed in SEEDS])]
+        assert len(mine) == 3 * 3 * 18, "of the instances that arms are compared by"
+        for measure in ("resolved", "similarity", "empty"):
+            assert mine[measure].astype(float).mean() == pytest.approx(float(rows[arm, measure]["mean"]), abs=1e-4)
+    command = [sys.executable, "-m", "lab", "rewrite", str(shutil.copytree(output, tmp_path / "copy"))]
+    done = subprocess.run([*command, "--html", str(tmp_path / "page")], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1] == f"page: {tmp_path / 'page' / 'index.html'}"
+    assert "<title>copy" in (tmp_path / "page" / "index.html").read_text()
+    groups = [found.group for found in read_run(tmp_path / "run").groups]
+    assert {len(group.members) for group in groups} == {3}
+    assert {group.members[0].labels.get("arm", group.members[0].strategy) for group in groups} == set(SKILL)
 
 
 def test_a_folder_without_a_study_is_not_rewritten(tmp_path):
