@@ -2,7 +2,8 @@
 
 Patches of many shapes are made from a seed over a small repository with ignored files. Each is put in twice, on a fresh
 copy: by docker/apply.sh, and by swebench's own `run_instance`, its container replaced by that copy. What both say and
-the trees that both leave are compared. Patches that change files inside .git are counted apart: those we refuse.
+the trees that both leave are compared. Counted apart are those that we refuse: patches that change files
+inside .git, and patches with text that looks like a diff and that nothing applied.
 With --check the exit status is 1 when any of the others differs.
 """
 
@@ -24,10 +25,12 @@ from parts.arguments import BenchmarkParser
 from parts.patch_shapes import BLOBS, make_tree, shaped
 
 from harness.common.resources import resource
+from harness.grading.unapplied import unapplied
 
 PATCHES, SEED = 700, 17
+TOUCHED = "touched"  # beside the patch: the paths that our chain says it touched
 INSIDE_GIT = b"inside .git"
-KINDS = ("taken", "refused", "refused for .git", "different")
+KINDS = ("taken", "refused", "refused for .git", "refused for text unapplied", "different")
 Tree = dict[str, tuple[int, bytes]]  # path -> mode, and content or target
 
 
@@ -91,7 +94,8 @@ def theirs(runner: Any, folder: Path, patch_file: Path, text: str, number: int) 
 
 def ours(folder: Path, patch_file: Path) -> tuple[bool, bytes]:
     """Whether our chain takes the patch, and what it said."""
-    command = ["/bin/bash", str(resource("docker") / "apply.sh"), str(patch_file)]
+    touched = patch_file.with_name(TOUCHED)
+    command = ["/bin/bash", str(resource("docker") / "apply.sh"), str(patch_file), str(touched)]
     done = subprocess.run(command, cwd=folder, capture_output=True, check=False, stdin=subprocess.DEVNULL)
     return done.returncode == 0, done.stdout + done.stderr
 
@@ -124,7 +128,10 @@ def compared(runner: Any, folder: Path, text: str, number: int) -> str:
     if taken != official_taken or (taken and read_tree(copies[0]) != read_tree(copies[1])):
         print(f"differs: patch {number}: ours {taken}, official {official_taken}")
         return "different"
-    return "taken" if taken else "refused"
+    if not taken:
+        return "refused"
+    touched = [os.fsdecode(path) for path in (folder / TOUCHED).read_bytes().split(b"\0") if path]
+    return "refused for text unapplied" if unapplied(text, touched) else "taken"
 
 
 def main() -> int:

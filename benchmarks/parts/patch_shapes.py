@@ -8,7 +8,7 @@ from pathlib import Path
 
 Files = dict[str, bytes]
 
-BLOBS = ("HEAD:a.py", "HEAD:pkg/b.py")  # objects that patches name
+BLOBS = ("HEAD:a.py", "HEAD:pkg/b.py", "HEAD:sub")  # objects that patches name
 OUTSIDE = ("../outside.py", "/etc/outside", "pkg/../../outside.py", "pkg/../inside.py", ".git/hooks/post-checkout")
 PROSE = ("Here is the patch:\n\n", "From: me\nSubject: [PATCH] it\n\n---\n a.py | 2 +-\n\n", "```diff\n")
 IGNORED = {"build/lib/copy.py": b"one\ntwo\n", "pkg.egg-info/PKG-INFO": b"Name: pkg\n"}
@@ -32,6 +32,14 @@ def make_tree(folder: Path) -> None:
     for command in ("init -q", "add .", "-c user.name=b -c user.email=b@localhost commit -qm base"):
         subprocess.run(["git", *command.split()], cwd=folder, check=True)
     (folder / ".git/info/exclude").write_text("/build/\n")
+    head = subprocess.check_output(["git", "rev-parse", "HEAD"], cwd=folder, text=True).strip()
+    (folder / "sub").mkdir()
+    for command in (
+        f"update-index --add --cacheinfo 160000,{head},sub",
+        "-c user.name=b -c user.email=b@l commit -qm sub",
+    ):
+        subprocess.run(["git", *command.split()], cwd=folder, check=True)
+    (folder / "left.txt").write_text("not tracked, nor ignored\n")
 
 
 def change(path: str, old: bytes, new: bytes, context: int = 3) -> str:
@@ -77,7 +85,7 @@ def _drifted(draw: random.Random) -> str:
 def _with_blobs(draw: random.Random) -> str:
     """With the index line that lets git try a three-way merge: the blob is there, the content differs or not."""
     text, path = _drifted(draw), "a.py"
-    blob = draw.choice(BLOBS)
+    blob = draw.choice(BLOBS[:2])
     return text.replace("\n--- ", f"\nindex {{{blob}}}..{'1' * 40} 100644\n--- ", 1).replace("b/pkg/b.py", f"b/{path}")
 
 
@@ -145,9 +153,44 @@ def _named_by_index(draw: random.Random) -> str:
     return f"Index: {draw.choice(('b/', ''))}a.py\n{'=' * 67}\n{hunks}"
 
 
+def _quoted(draw: random.Random) -> str:
+    """Names as git writes them beyond ASCII: in octal, or as they are, with a tab behind those with spaces."""
+    path = draw.choice(("docs/\N{LATIN SMALL LETTER E WITH ACUTE}.txt", "docs/a b.txt"))
+    text = change(path, TRACKED[path], edited(TRACKED[path], draw))
+    if draw.random() < 0.5:
+        octal = "".join(chr(byte) if byte < 128 else f"\\{byte:o}" for byte in path.encode())
+        for side in "ab":
+            text = text.replace(f"{side}/{path}", f'"{side}/{octal}"')
+        return text
+    return "".join(f"{line}\t\n" if line[:4] in ("--- ", "+++ ") else f"{line}\n" for line in text.split("\n")[:-1])
+
+
+def _timed(draw: random.Random) -> str:
+    """As `diff -u` writes it, with times: that of the epoch says that a file is not there."""
+    lines = _exact(draw).split("\n")
+    when = draw.choice(("2020-01-01 00:00:00.000000000 +0000", "1970-01-01 00:00:00.000000000 +0000"))
+    lines = [f"{line}\t{when}" if line[:4] in ("--- ", "+++ ") else line for line in lines]
+    return "\n".join(line for line in lines if not line.startswith(("diff --git", "new file", "deleted file")))
+
+
+def _mail(draw: random.Random) -> str:
+    """As `git format-patch` writes it, one or two in a row."""
+    head = "From {0} Mon Sep 17 00:00:00 2001\nFrom: b <b@localhost>\nSubject: [PATCH] it\n\nwhy\n---\n a.py | 2 +-\n\n"
+    parts = [head.format("1" * 40) + _exact(draw) + "-- \n2.39.5\n\n" for _ in range(draw.choice((1, 1, 2)))]
+    return "".join(parts)
+
+
+def _submodule(draw: random.Random) -> str:
+    """Another commit of a submodule, which leaves no trace in the files, perhaps behind what the first step refuses."""
+    old, new = draw.choice((("{HEAD:sub}", "1" * 40), ("{HEAD:sub}", "{HEAD:sub}-dirty"), ("2" * 40, "1" * 40)))
+    first = draw.choice(("", change("left.txt", b"", b"new\n")))
+    hunk = f"@@ -1 +1 @@\n-Subproject commit {old}\n+Subproject commit {new}\n"
+    return f"{first}diff --git a/sub b/sub\n--- a/sub\n+++ b/sub\n{hunk}"
+
+
 SHAPES: tuple[Callable[[random.Random], str], ...] = (
     _exact, _drifted, _with_blobs, _new, _gone, _reversed, _moved, _mode, _link, _binary, _outside, _prose, _context,
-    _named_by_index,
+    _named_by_index, _quoted, _timed, _mail, _submodule,
 )  # fmt: skip
 
 
