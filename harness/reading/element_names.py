@@ -79,6 +79,8 @@ def listed_names(text: str) -> Iterator[str]:
     """The names in a list, without parameters, bases and remarks."""
     plain = single_name(text) or _REMARK.sub("", plain_text(text)).strip(" \t:,;.")
     for part in NEXT.split(plain):
-        part = re.sub(rf"^{AHEAD}(?:{WORDS})[ \t]+", "", part.strip(" \t:,;."), flags=re.IGNORECASE)
+        part = re.sub(
+            rf"^(?:async[ \t]+)?(?:{AHEAD}(?:{WORDS})[ \t]+)?", "", part.strip(" \t:,;."), flags=re.IGNORECASE
+        )
         if found := IDENTIFIER.match(part):
             yield found[0]

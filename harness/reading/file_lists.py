@@ -27,7 +27,9 @@ _RULE = re.compile(r"[ \t|:+=-]*")
 _HEADER = re.compile(
     r"(?:#|no\.?|rank|files?|paths?|file ?names?|file ?paths?|names?|reasons?|why|notes?)", re.IGNORECASE
 )
-_BETWEEN = re.compile(r"(?<![ \t])[ \t]*(?:,|;|&|\band\b|\bor\b|和|及|与|以及|\+|->|→|\||[ \t])[ \t]*")
+_BETWEEN = re.compile(
+    r"(?<![ \t])[ \t]*(?:,|;|&|\band\b|\bor\b|和|及|与|以及|(?<=[ \t])\+(?=[ \t])|->|→|\||[ \t])[ \t]*"
+)
 _REMARK = re.compile(r"(?<=\S)[ \t]+\([^()]*\)")
 _ADDED = re.compile(
     r"[`*\"']*[ \t]*,?[ \t]*[(\[]?[ \t]*(?:and|or|also|plus|with|together with|along with|as well as|&|\+)[ \t]",
@@ -39,7 +41,7 @@ _BEFORE = re.compile(r"([^:]{0,60}):[*_`]*[ \t]+")
 _ATTRIBUTE = re.compile(r"<[^<>]*?\b(?:path|file\w*|name|src)[ \t]*=[ \t]*+[\"'][^<>]*+>")
 _LINK = re.compile(r"\[([^\[\]]*)\]\(([^()\s]+)\)")
 _MARKUP = re.compile(r"</?[A-Za-z_][^<>]*>|\\(?:boxed|text|texttt)\{|(?<=[\w.])\}+[ \t]*$")  # of HTML, of calls, of TeX
-_FULL_STOP = re.compile(r"(?<=\w)[.?!]+[ \t]*$")
+_FULL_STOP = re.compile(r"(?<=\w)[.?!…]+[ \t]*$")
 _STRUCK = re.compile(r"~~[^~]+~~")  # taken back
 _BRACED = re.compile(r"([\w./-]*)\{([\w./-]+(?:,[ \t]*[\w./-]+)+)\}([\w./-]*)")  # as a shell writes several names
 _DENIED = re.compile(
@@ -213,8 +215,16 @@ def _added(line: str, path: str) -> list[str]:
 def _tidied(line: str) -> str:
     """A line with plain signs and paths, and without the markup around them."""
     line = _STRUCK.sub("", _LINK.sub(_target, plain_links(plain_signs(line))))
-    line = _MARKUP.sub(lambda tag: tag[0] if _ATTRIBUTE.fullmatch(tag[0]) else " ", line)
+    line = _MARKUP.sub(_markup, line)
     return _BRACED.sub(_each, line)
+
+
+def _markup(tag: re.Match[str]) -> str:
+    """What stands for a piece of markup: itself if an attribute has a path, and a path that is set like a tag."""
+    if _ATTRIBUTE.fullmatch(tag[0]):
+        return tag[0]
+    name = tag[0].strip("<> ")
+    return f" {name} " if looks_like_path(name) else " "
 
 
 def _target(link: re.Match[str]) -> str:

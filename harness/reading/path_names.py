@@ -13,7 +13,8 @@ ENDINGS = (
     "|lock|in|inc|tpl|jinja|jinja2|j2|ipynb|cmake|mk|gradle|properties|conf|tex|po|pot|diff|patch|s|asm"
 )
 MARKUP = (".md", ".rst", ".mdx", ".markdown")  # files in which fences are text
-NAMED = r"(?:Makefile|Dockerfile|LICENSE|README|CHANGES|Gemfile|Rakefile|Jenkinsfile|CMakeLists\.txt|[A-Z]\w*file)"
+NAMED = r"(?:Makefile|Dockerfile|LICENSE|README|CHANGES|Gemfile|Rakefile|Jenkinsfile|CMakeLists\.txt|[A-Z]\w*file"
+NAMED += r"|\.(?:\w+rc|\w+ignore|gitattributes|gitmodules|flake8|editorconfig))"
 
 _ENDED = re.compile(rf"[^\s`'\"<>|*?]*[\w\])+-]\.(?:{ENDINGS})", re.IGNORECASE)
 _PATH = re.compile(r"[^\s`'\"<>|*?:,;=(){}!&$^]*(?:/[\w.@+\[\]() -]*[\w\])]|\.\w+)|" + NAMED)

@@ -151,7 +151,7 @@ class _Reader:
             self._read_part(plain_ranges(part), listed=True)
 
     def _read_part(self, body: str, listed: bool) -> None:
-        if label := _LABEL_ONLY.fullmatch(body):
+        if (label := _LABEL_ONLY.fullmatch(body)) and not (listed and body == f"`{label[1]}`"):
             self._kind = kind_of(label[1])
         elif found := _BEHIND.fullmatch(body):
             self._add(kind_of(found[2]), found[1])

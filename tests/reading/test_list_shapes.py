@@ -67,6 +67,8 @@ ENGINE, RUN, STOP, LOAD = [4, 9], [5, 6], [8, 9], [12, 13]
         f"{A}, and maybe {B}\n",
         f"{A} together with {B}\n",
         f"{A} (calls docs/guide.md)\n{B} (and not docs/guide.md)\n",
+        f"<{A}>\n<{B}>\n",
+        f"{A}…\n{B}…\n",
         f"{A}[^1]\n{B}[^2]\n\n[^1]: where it begins\n",
         json.dumps({"files": f"{A}, {B}"}),
         f"Edit:\n- {A}\n- {B}\n\nDo not edit:\n- docs/guide.md\n",
@@ -202,6 +204,16 @@ def test_a_path_keeps_the_signs_that_it_begins_with(line, name):
     assert read_file_names(line.format(name) + "\n") == (name,)
     if not line.endswith((" here", ".")):
         assert {place.path for place in read_places(f"{line.format(name)}\nline: 3\n")} == {name}
+
+
+@pytest.mark.parametrize("name", ["src/c++/x.cpp", "src/a+b.py", ".coveragerc", ".gitignore", "src/py.typed"])
+def test_odd_names_are_whole(name):
+    assert read_file_names(f"{name}\n- `{A}`\n") == (name, A)
+
+
+@pytest.mark.parametrize(("below", "name"), [("- `fields`", "fields"), ("function: async load", "load")])
+def test_names_that_are_words_of_labels_too(below, name):
+    assert [place.name for place in read_places(f"{B}\n{below}\n")] == [name]
 
 
 def test_what_is_not_needed_may_be_what_was_asked_for():
