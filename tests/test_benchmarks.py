@@ -13,7 +13,10 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 NAMES = sorted(path.stem for path in (ROOT / "benchmarks").glob("*.py"))
-ON_ROWS = ("control", "evaluate", "install", "parity", "patch", "prepare", "presets", "real_model", "shifted", "styles")
+ON_ROWS = (
+    "control", "evaluate", "install", "overlap", "parity", "patch", "prepare", "presets", "real_model", "shifted",
+    "styles",
+)  # fmt: skip
 
 
 def benchmark(name: str, *args: object, folder: Path, **environment: str) -> subprocess.CompletedProcess[str]:
