@@ -51,6 +51,8 @@ class ServingConfig(Section):
     def _fits(self) -> Self:
         if self.ahead and self.switch == "reload":
             raise ValueError("with switch: reload no server can load ahead: one serves all; leave one of them out")
+        if self.port and self.switch == "reload":
+            raise ValueError("with switch: reload a server keeps its port while others start; leave port out")
         if self.gpus is None:
             return self
         if self.per_checkpoint and len(self.gpus) % self.per_checkpoint:

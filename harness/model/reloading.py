@@ -19,13 +19,13 @@ from harness.common.hashing import content_key
 from harness.errors import ServerError
 from harness.model.checkpoint import determining_files, file_hash
 from harness.model.connection import RequestError, connect
+from harness.model.devices import Spot
 from harness.model.server import VllmServer
 
 DEVELOPMENT = {"VLLM_SERVER_DEV_MODE": "1"}  # without it the server offers no reload
 TEXT = "def mean(values):\n    return sum(values) / len(values)\n\n# An empty list ends in ZeroDivisionError.\n" * 2
 SAFETENSORS, INDEX = ".safetensors", ".safetensors.index.json"
 TOLERANCE = 1e-3  # in a token's log probability
-Devices = tuple[str, ...]
 Reading = tuple[float, ...]  # log probabilities of the tokens of `TEXT` and of the most likely one behind them
 
 log = logging.getLogger(__name__)
@@ -43,16 +43,30 @@ class KeptServer:
 
 @dataclass
 class KeptServers:
-    """The servers of a run that wait for the next checkpoint, one at each place."""
+    """The servers of a run that wait for the next checkpoint."""
 
-    waiting: dict[Devices, KeptServer] = field(default_factory=dict)
+    waiting: list[KeptServer] = field(default_factory=list)
     trusted: dict[str | None, bool] = field(default_factory=dict)  # by kind, once it was checked
+
+    async def take(self, spot: Spot) -> KeptServer | None:
+        """The server that waits at just that spot; those that stand in its way end."""
+        here = [kept for kept in self.waiting if _meet(kept.server.spot, spot)]
+        self.waiting = [kept for kept in self.waiting if kept not in here]
+        found = next((kept for kept in here if kept.server.spot.devices == spot.devices), None)
+        for kept in here:
+            if kept is not found:
+                await kept.server.stop()
+        return found
 
     async def end(self) -> None:
         """Stop them."""
-        for kept in self.waiting.values():
-            await kept.server.stop()
-        self.waiting.clear()
+        while self.waiting:
+            await self.waiting.pop().server.stop()
+
+
+def _meet(one: Spot, other: Spot) -> bool:
+    """Whether two spots are the same, or share a device."""
+    return bool({*one.devices} & {*other.devices}) if one.devices else one == other
 
 
 class Lease:
@@ -70,11 +84,9 @@ class Lease:
 
     async def __aenter__(self) -> VllmServer:
         """Raises InputError and ServerError like `VllmServer`."""
-        before, kind = self._kept.waiting.pop(self.server.spot.devices, None), self._now.kind
-        if before and before.kind == kind and self._kept.trusted.get(kind) and await self._take(before):
+        before = await self._kept.take(self.server.spot)
+        if before and await self._takes(before):
             return self.server
-        if before:
-            await before.server.stop()
         await self.server.__aenter__()
         try:
             await self._compare(before)
@@ -83,16 +95,22 @@ class Lease:
             raise
         return self.server
 
-    async def _take(self, before: KeptServer) -> bool:
-        """Read the weights into a server that waits; whether it has them now."""
-        try:
-            await _reload(before.server, self._now.weights)
-        except ServerError as error:
-            log.warning("%s; a new server is started", error)
-            return False
-        self._now = before
-        self.server, self.reloaded = before.server, True
-        return True
+    async def _takes(self, before: KeptServer) -> bool:
+        """Whether a server that waits has taken the weights; it ends if not."""
+        if before.kind == self._now.kind and self._kept.trusted.get(before.kind):
+            try:
+                await _reload(before.server, self._now.weights)
+            except ServerError as error:
+                log.warning("%s; a new server is started", error)
+            except BaseException:
+                await before.server.stop()
+                raise
+            else:
+                self._now = before
+                self.server, self.reloaded = before.server, True
+                return True
+        await before.server.stop()
+        return False
 
     async def _compare(self, before: KeptServer | None) -> None:
         """Note what the new server makes of the text, and find out once for a kind whether reloading can be trusted."""
@@ -102,7 +120,7 @@ class Lease:
         now.reading = await _read(now.server)
         if now.kind in trusted or before is None or before.kind != now.kind or before.reading == now.reading:
             return
-        trusted[now.kind] = await _takes(now, before)
+        trusted[now.kind] = await _can_be_trusted(now, before)
         if not trusted[now.kind]:
             log.warning(
                 "serving.switch: reload is not used: the weights in %s don't answer in the server of %s as they did in "
@@ -116,12 +134,12 @@ class Lease:
     ) -> None:
         now = self._now
         if error is None and now.kind and not now.server.ended and self._kept.trusted.get(now.kind, True):
-            self._kept.waiting[now.server.spot.devices] = now
+            self._kept.waiting.append(now)
         else:
             await now.server.stop()
 
 
-async def _takes(now: KeptServer, before: KeptServer) -> bool:
+async def _can_be_trusted(now: KeptServer, before: KeptServer) -> bool:
     """Whether a server answers with the weights of another as that one did, and with its own again afterwards."""
     if before.reading is None or now.reading is None:
         return False

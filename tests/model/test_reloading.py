@@ -14,7 +14,9 @@ from harness.config.serving_keys import ServingConfig
 from harness.core.interfaces import Sampling
 from harness.miniature.checkpoints import write_random_checkpoint
 from harness.model.client import open_model
-from harness.model.reloading import weights_kind
+from harness.model.devices import Spot
+from harness.model.reloading import KeptServer, KeptServers, weights_kind
+from harness.model.server import VllmServer
 from harness.model.serving_places import Places
 
 STUB = Path(__file__).with_name("stub_server")
@@ -98,6 +100,22 @@ async def test_weights_of_another_kind_get_a_server_of_their_own(stub, made, jou
     assert [server["reloaded"] for server in servers] == [False, False, False, False]
 
 
+async def test_replicas_without_devices_wait_side_by_side_and_servers_in_the_way_end(stub, made, tmp_path):
+    def kept(number: int, *devices: str) -> KeptServer:
+        server = VllmServer(made / "one", "one", (), tmp_path, spot=Spot(number, devices))
+        return KeptServer(server, "k", made / "one")
+
+    first, second, third = kept(0), kept(1), kept(2, "0", "1")
+    servers = KeptServers([first, second])
+    assert await servers.take(Spot(1)) is second
+    assert servers.waiting == [first]
+    servers = KeptServers([third, kept(1, "2")])
+    assert await servers.take(Spot(0, ("1",))) is None
+    assert [one.server.spot.devices for one in servers.waiting] == [("2",)]
+    assert await servers.take(Spot(5, ("2",))) is not None
+    assert servers.waiting == []
+
+
 def test_the_kind_is_everything_but_the_numbers_in_the_weights(made, tmp_path):
     kinds = {weights_kind(made / name, ["--enforce-eager"]) for name in NAMES}
     assert len(kinds) == 1
@@ -109,3 +127,9 @@ def test_the_kind_is_everything_but_the_numbers_in_the_weights(made, tmp_path):
     bare = Path(shutil.copytree(made / "one", tmp_path / "bare"))
     (bare / "model.safetensors").write_bytes(b"no header")
     assert weights_kind(bare, ["--enforce-eager"]) is None
+
+
+@pytest.mark.parametrize("key", ["ahead", "port"])
+def test_a_server_that_is_kept_for_reloading_leaves_out_what_it_stands_in_the_way_of(key):
+    with pytest.raises(ValueError, match=f"with switch: reload .* leave {key if key == 'port' else 'one of them'} out"):
+        ServingConfig.model_validate({"switch": "reload", key: 1})
