@@ -68,6 +68,12 @@ def test_no_two_modules_have_one_name():
     assert {name for name, count in names.items() if count > 1} <= {"cli.py"}  # a command line, of all and of packing
 
 
+def test_no_two_modules_of_tests_have_one_name():
+    """Pytest imports them by their names alone: a second one ends the whole session before its first test."""
+    names = Counter(path.name for path in (ROOT / "tests").rglob("test_*.py"))
+    assert [name for name, count in names.items() if count > 1] == []
+
+
 def test_every_room_says_in_a_line_what_it_is_for():
     rooms = [path for path in (ROOT / "harness").iterdir() if path.is_dir() and list(path.glob("*.py"))]
     assert len(rooms) > 15
