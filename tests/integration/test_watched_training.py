@@ -13,6 +13,8 @@ from typing import Any
 import pytest
 import yaml
 
+from harness.common.line_files import read_whole
+from harness.common.run_folder import journal_path
 from harness.pipeline.demo import pipeline_settings, shipped_checkpoints
 
 pytestmark = [pytest.mark.docker, pytest.mark.vllm]
@@ -63,8 +65,8 @@ def test_a_watch_that_is_killed_while_a_server_starts_goes_on_elsewhere(docker_c
         "step-200": "done",
         "step-300": "growing",
     }
-    answers = (output / "step-200" / "journal" / "answers.jsonl").read_text()
-    assert '"completion_tokens"' in answers
+    answers = read_whole(journal_path(output / "step-200", "answers"))
+    assert b'"completion_tokens"' in answers
     table = (output / "ablation.md").read_text()
     assert "| step-200 |" in table
     assert "gold resolves 1 of 1" in table
