@@ -102,7 +102,7 @@ def damaged(path: Path, file: IO[bytes], offset: int, problem: str) -> InputErro
             "remove that line and run again"
         )
     following = data.find(_MEMBER, offset + 1)
-    if not data[offset:].startswith(_MEMBER) and following < 0:
+    if offset == 0 and not data.startswith(_MEMBER) and following < 0:
         plain = path.with_suffix("")
         return InputError(
             f"{path}: what begins at byte {offset} was not written by this program ({problem}); if it is gzip, "

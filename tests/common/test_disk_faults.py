@@ -101,6 +101,7 @@ def test_the_log_of_events_hides_no_error(tmp_path: Path) -> None:
         fill(disk)
         log = EventLog(disk / "events.jsonl")
         log.end(State(), ValueError("the one that counts"))
+        assert "the one that counts" not in (disk / "events.jsonl").read_text(), "the disk was not full"
 
 
 @pytest.fixture

@@ -79,6 +79,16 @@ def test_damage_in_the_middle_is_named_with_a_command_that_leaves_it_out(path, p
     assert list(kept(path)) == ["k0", "k1", "k3", "k4"]
 
 
+def test_damage_to_the_beginning_of_the_last_line_is_no_other_programs_file(path):
+    data, (begun, _) = bytearray(path.read_bytes()), lines_in(path)[-1]
+    data[begun] ^= 0x55
+    path.write_bytes(data)
+    with pytest.raises(InputError, match=f"the line at byte {begun} is damaged") as caught:
+        Journal(path)
+    subprocess.run(str(caught.value).partition("in its folder, ")[2], shell=True, cwd=path.parent, check=True)
+    assert list(kept(path)) == list(RECORDS)[:4]
+
+
 def test_damage_that_comes_while_it_is_open_is_named_when_it_is_read(path):
     with Journal(path) as journal:
         begun, length = lines_in(path)[1]

@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 
 import pytest
+from ended_servers import WAYS, end_server
 
 from harness.common.journal import Journal
 from harness.config.schema import CheckpointConfig
@@ -22,7 +23,7 @@ from harness.model import server, supervisor
 from harness.model.checkpoint import serves_on_cpu
 from harness.model.client import open_model
 from harness.model.devices import Spot
-from harness.model.orphans import end_session, note_server, reap_servers
+from harness.model.orphans import note_server, reap_servers
 from harness.model.port import HeldPort
 from harness.model.server import VllmServer
 from harness.model.server_log import find_reason
@@ -347,7 +348,7 @@ os.kill(os.getpid(), signal.SIGKILL)
 """
 
 
-@pytest.mark.parametrize("how", ["it dies", "it is stopped", "its supervisor is killed"])
+@pytest.mark.parametrize("how", WAYS)
 def test_a_servers_shared_memory_goes_with_it(tmp_path, how):
     """160 MB stayed for each engine that was killed on a busy machine."""
     script = tmp_path / "sharing.py"
@@ -359,12 +360,6 @@ def test_a_servers_shared_memory_goes_with_it(tmp_path, how):
         while not (shared := shared_memory(leader.pid)):
             assert time.monotonic() < end
             time.sleep(0.05)
-        if how == "it is stopped":
-            leader.terminate()
-        elif how == "its supervisor is killed":
-            leader.kill()
-            leader.wait()
-            end_session(leader.pid)
-        leader.wait(timeout=20)
+        end_server(leader, how)
     assert gone(leader.pid)
     assert not [path for path in shared if path.exists()]

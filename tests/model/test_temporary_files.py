@@ -9,9 +9,10 @@ import time
 from pathlib import Path
 
 import pytest
+from ended_servers import WAYS, end_server
 
 from harness.model import supervisor
-from harness.model.orphans import end_session, note_server, reap_servers
+from harness.model.orphans import note_server, reap_servers
 from harness.model.supervisor import remains
 
 LEAVING = """
@@ -35,17 +36,11 @@ def start(folder: Path, seconds: float) -> subprocess.Popen[bytes]:
     return leader
 
 
-@pytest.mark.parametrize("how", ["it dies", "it is stopped", "its supervisor is killed"])
+@pytest.mark.parametrize("how", WAYS)
 def test_a_servers_temporary_files_go_with_it(tmp_path: Path, how: str) -> None:
     """vLLM left ten sockets and a file for each start, and never any less."""
     with start(tmp_path, 2 if how == "it dies" else 600) as leader:
-        if how == "it is stopped":
-            leader.terminate()
-        elif how == "its supervisor is killed":
-            leader.kill()
-            leader.wait()
-            end_session(leader.pid)
-        leader.wait(timeout=20)
+        end_server(leader, how)
     assert not remains(leader.pid)
 
 
