@@ -2,7 +2,7 @@
 
 A hundred million token ids of 16 bits, lognormal document lengths, best-fit+split at 8,192 tokens, one process. CPU
 seconds for packing, measuring, gathering, encoding and writing the shards, and bytes a token. A plain concatenation of
-the same ids stands beside it. With --check the exit status is 1 when the fastest form is slower than its target.
+the same ids stands beside it. With --check the exit status is 1 when a form is slower than its target.
 """
 
 import os
@@ -11,13 +11,22 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 from parts.arguments import BenchmarkParser
 
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 CONTEXT, DOCUMENTS, SEED = 8192, 30_000, 0
-LEAST_RATE = 60e6  # tokens a CPU second of the fastest form
+# tokens a CPU second, on a machine that nothing else uses
+LEAST_RATES = {
+    "arrow": 60e6,
+    "trainer-arrow": 60e6,
+    "megatron": 60e6,
+    "rows": 25e6,
+    "trainer": 25e6,
+    "megatron-bridge": 30e6,
+}
 
 
 def measure(folder: Path, form: str) -> tuple[float, float]:
@@ -37,10 +46,17 @@ def measure(folder: Path, form: str) -> tuple[float, float]:
     return best, size / tokens
 
 
+def concatenated(ids: Any, file: Path) -> float:
+    """Tokens a CPU second of cutting the ids into rows without looking at documents."""
+    began = time.process_time()
+    ids[: len(ids) // CONTEXT * CONTEXT].reshape(-1, CONTEXT).tofile(file)
+    return len(ids) / (time.process_time() - began)
+
+
 def main() -> None:
     """Measure, print, check."""
     parser = BenchmarkParser(__doc__)
-    parser.add_check("when the fastest form is slower than its target")
+    parser.add_check("when a form is slower than its target")
     arguments = parser.parse_args()
     import numpy as np
     from parts.pack_worker import draw_lengths
@@ -55,18 +71,16 @@ def main() -> None:
         with StoreWriter(folder / "t.bin", folder / "t.idx", 50_000) as writer:
             for part in np.split(ids, np.cumsum(lengths)[:-1]):
                 writer.add(part)
-        began = time.process_time()
-        ids[: len(ids) // CONTEXT * CONTEXT].reshape(-1, CONTEXT).tofile(folder / "plain")
-        plain = len(ids) / (time.process_time() - began)
+        plain = max(concatenated(ids, folder / "plain") for _ in range(3))
         print(f"{len(ids):,} tokens, load {os.getloadavg()[0]:.1f}; plain concatenation {plain / 1e6:.0f} M tokens/s")
-        rates = {}
-        for form in ("arrow", "megatron", "rows", "trainer", "megatron-bridge"):
-            rates[form], size = measure(folder, form)
-            print(f"{form:>16} {rates[form] / 1e6:6.1f} M tokens a CPU second, {size:5.2f} bytes a token", flush=True)
-    fastest = max(rates.values())
-    missed = fastest < LEAST_RATE
-    if missed:
-        print(f"MISSED: {fastest / 1e6:.1f} M tokens a CPU second, target {LEAST_RATE / 1e6:.0f}")
+        missed = []
+        for form, least in LEAST_RATES.items():
+            rate, size = measure(folder, form)
+            print(f"{form:>16} {rate / 1e6:6.1f} M tokens a CPU second, {size:5.2f} bytes a token", flush=True)
+            if rate < least:
+                missed.append(f"{form}: {rate / 1e6:.1f} M tokens a CPU second, target {least / 1e6:.0f}")
+    for miss in missed:
+        print(f"MISSED {miss}")
     sys.exit(1 if arguments.check and missed else 0)
 
 

@@ -11,7 +11,7 @@ from harness.packing.documents import Tokens
 from harness.packing.findings import Reading
 from harness.packing.request import PackRequest
 from harness.packing.sources import read_documents
-from harness.packing.tokenizing import note_spelled, tokenized
+from harness.packing.tokenizing import note, tokenized
 from harness.packing.vocabulary import Vocabulary
 
 NOTHING = np.empty(0, np.int32)
@@ -31,7 +31,7 @@ def read_tokens(
     taken = [0] * len(sources)
     for size in done.tolist():
         source = next_source(taken, request.weights)
-        note_spelled(next(sources[source]), vocabulary, reading.found)
+        note(next(sources[source]), vocabulary, reading.found)
         taken[source] += max(1, size)
     parts = [tokenized(source, vocabulary, reading.found) for source in sources]
     yield from blended(parts, request.weights, taken)

@@ -9,6 +9,7 @@ import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from secrets import token_hex
 from typing import Any
 
@@ -20,6 +21,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from harness.errors import InputError
 
 Message = Mapping[str, Any]
+ASSISTANT = "assistant"
 Spans = list[tuple[int, int]]
 BEGIN, END = f"<{token_hex(16)}>", f"</{token_hex(16)}>"  # around what a template marks; no text can hold them
 
@@ -34,7 +36,7 @@ class Chat:
 
     def __len__(self) -> int:
         """Characters of the messages, about."""
-        return sum(len(str(message.get("content") or "")) for message in self.messages)
+        return sum(len(text) for message in self.messages for text in content_texts(message.get("content")))
 
 
 class _Generation(Extension):
@@ -49,6 +51,24 @@ class _Generation(Extension):
 
     def _marked(self, caller: Callable[[], str]) -> str:
         return f"{BEGIN}{caller()}{END}"
+
+
+def content_texts(content: Any) -> list[str]:
+    """The texts of a message's content: one, those of its parts, or none."""
+    if isinstance(content, str):
+        return [content]
+    return [part if isinstance(part, str) else part["text"] for part in content or ()]
+
+
+@cache
+def _reads_parts(template: Template) -> bool:
+    """Whether a template writes the text of a message's parts, and not the parts as Python shows them."""
+    parts = [{"type": "text", "text": BEGIN}]
+    try:
+        text = template.render(messages=[{"role": "user", "content": parts}], add_generation_prompt=False)
+    except (TemplateError, TypeError, KeyError, AttributeError):
+        return False
+    return BEGIN in text and repr(BEGIN) not in text
 
 
 def load_template(source: str, where: str) -> Template:
@@ -75,18 +95,46 @@ def rendered(chat: Chat, template: Template, special: Mapping[str, str], where: 
     template refuses, and for a template that marks nothing and writes earlier turns otherwise than the last.
     """
 
+    whole_messages = [_readable(message, template) for message in chat.messages]
+
     def text(count: int, prompt: bool = False) -> str:
-        messages = [{k: v for k, v in m.items() if v is not None} for m in chat.messages[:count]]
+        messages = whole_messages[:count]
         return template.render(messages=messages, tools=chat.tools, add_generation_prompt=prompt, **special)
 
     try:
         whole, marked = _unmarked(text(len(chat.messages)))
         if marked:
             asked = len(_unmarked(text(chat.asked))[1]) if chat.asked else 0
-            return whole, marked[asked:]
+            return whole, _trained(chat, marked, where)[asked:]
         return whole, _added(chat, whole, text, where)
     except (TemplateError, TypeError, KeyError, AttributeError) as error:
         raise InputError(f"{where}: the chat template refuses this chat ({error})") from error
+
+
+def _readable(message: Message, template: Template) -> Message:
+    """A message without nulls; parts are one text, a part a line as vLLM joins them, if the template reads none."""
+    given = {name: value for name, value in message.items() if value is not None}
+    if isinstance(given.get("content"), list) and not _reads_parts(template):
+        given["content"] = "\n".join(content_texts(given["content"]))
+    return given
+
+
+def takes_part(message: Message) -> bool:
+    """Whether a message is one of the assistant that is not taken out of the loss by its weight."""
+    return message.get("role") == ASSISTANT and message.get("weight") != 0 and message.get("train") is not False
+
+
+def _trained(chat: Chat, marked: Spans, where: str) -> Spans:
+    """What a template marks, with nothing in it for turns that are out of the loss."""
+    own = [message for message in chat.messages if message.get("role") == ASSISTANT]
+    if all(map(takes_part, own)):
+        return marked
+    if len(own) != len(marked):
+        raise InputError(
+            f"{where}: a turn is out of the loss by its weight, but the chat template marks {len(marked)} stretches "
+            f"for {len(own)} turns of the assistant"
+        )
+    return [span if takes_part(message) else (0, 0) for message, span in zip(own, marked, strict=True)]
 
 
 def _unmarked(text: str) -> tuple[str, Spans]:
@@ -109,7 +157,7 @@ def _added(chat: Chat, whole: str, text: Callable[..., str], where: str) -> Span
     """What each of the assistant's turns adds to the text before it."""
     spans = []
     for number, message in enumerate(chat.messages):
-        if message.get("role") != "assistant" or number < chat.asked:
+        if not takes_part(message) or number < chat.asked:
             continue
         before, after = text(number, prompt=True), text(number + 1)
         if not (after.startswith(before) and whole.startswith(after)):

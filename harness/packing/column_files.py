@@ -47,13 +47,19 @@ class ColumnWriter:
             file.write(fitting.tobytes())
         for name in self._files.keys() - columns.keys():
             if name not in DEFAULTS:
-                raise InputError(f"{where}: has no column {name}, which earlier documents have; {ADVICE.format(name)}")
+                raise InputError(
+                    f"{where}: has no column {name} of one value a token, as earlier documents have; "
+                    f"{ADVICE.format(name)}"
+                )
             self._fill(name, size)
         self._tokens += size
 
     def _open(self, name: str, dtype: np.dtype[Any], where: str) -> None:
         if self._tokens and name not in DEFAULTS:
-            raise InputError(f"{where}: has a column {name}, which earlier documents lack; {ADVICE.format(name)}")
+            raise InputError(
+                f"{where}: has a column {name} of one value a token, which earlier documents lack; "
+                f"{ADVICE.format(name)}"
+            )
         self._files[name] = column_file(self._data, len(self._files)).open("wb"), dtype
         self._fill(name, self._tokens)
 

@@ -22,7 +22,7 @@ from harness.packing.front import Point, draw_front, setting_points
 from harness.packing.loss import trained_tokens
 from harness.packing.metrics import Distributions, Metrics, distributions, measure
 from harness.packing.metrics_file import METRICS, metrics_record
-from harness.packing.output import building, write_index, write_json, write_megatron, write_shards
+from harness.packing.output import TOKEN_FILES, building, write_index, write_json, write_megatron, write_shards
 from harness.packing.overlong import MAX_OVERLAP
 from harness.packing.pieces import Packing, reordered, within_budget
 from harness.packing.request import PackRequest, check_request
@@ -136,7 +136,10 @@ def _conditions(request: PackRequest, vocabulary: Vocabulary, stride: int) -> di
 
 def _output_conditions(request: PackRequest, vocabulary: Vocabulary) -> dict[str, Any]:
     """What determines the rows beside it."""
+    pair = store_paths(request.corpora[0])
+    elsewhere = request.index_only and pair is not None and len(request.corpora) == 1
     return {
+        **({TOKEN_FILES: str(pair[0].resolve())} if elsewhere and pair else {}),
         "strategies": list(request.named),
         "padding": vocabulary.padding,
         "index_only": request.index_only,

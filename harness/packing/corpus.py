@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.packing.documents import Tokens
-from harness.packing.store import StoreWriter, TokenStore
+from harness.packing.store import MOST_ID, StoreWriter, TokenStore, check_ids
 from harness.packing.strategies import breaks_every_context, keeps_whole
 from harness.packing.token_columns import TRAINED
 from harness.packing.unfinished import SUFFIX, Tokenized
@@ -64,10 +64,11 @@ def from_store(store: TokenStore, separator: int | None) -> Corpus:
 
 
 def count(documents: Iterable[Tokens], separator: int | None) -> Corpus:
-    """A corpus of lengths alone: the ids are counted and let go."""
+    """A corpus of lengths alone: the ids are counted and let go. Raises InputError for ids that are none."""
     sizes, bare, masks = array("q"), bytearray(), _Masks()
-    for document in documents:
+    for number, document in enumerate(documents):
         ids = document.ids
+        check_ids(ids, MOST_ID, number)
         sizes.append(len(ids))
         bare.append(bool(separator is not None and len(ids) and ids[-1] != separator))
         masks.add(document.columns.get(TRAINED), len(ids))

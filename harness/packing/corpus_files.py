@@ -18,6 +18,7 @@ from harness.packing.documents import Document, Tokens, row_document
 from harness.packing.findings import Reading
 from harness.packing.tables import TABLE_ROWS, table_documents, wanted_columns
 
+POINTER, LARGEST_POINTER = b"version https://git-lfs.github.com/spec/", 1024
 COMPRESSED = (".gz", ".zst")
 LLM_C = {20_240_520: np.uint16, 20_240_801: np.uint32}  # first word of llm.c's token files -> type of the ids
 LLM_C_HEADER = 1024  # bytes
@@ -42,12 +43,21 @@ def read_file(file: Path, reading: Reading) -> Iterator[Document]:
     name = kind(file)
     if name is None:
         raise InputError(f"{file}: no corpus file; read are {', '.join(READERS)}, and text forms with .gz or .zst")
+    check_fetched(file)
     try:
         yield from READERS[name](file, reading)
     except (*DAMAGE, pyarrow.ArrowException) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         what = "Parquet file" if name == ".parquet" else f"{name} file"
         raise InputError(f"{file}: not a readable {what} ({reason})") from error
+
+
+def check_fetched(file: Path) -> None:
+    """Raise InputError for what a clone without Git LFS has in the place of a large file."""
+    if not file.is_file() or file.stat().st_size > LARGEST_POINTER:
+        return
+    if file.read_bytes().startswith(POINTER):
+        raise InputError(f"{file}: names a file of Git LFS and is not the file itself; fetch it with `git lfs pull`")
 
 
 def _opened(file: Path) -> IO[bytes]:
@@ -103,14 +113,17 @@ def _csv(file: Path, reading: Reading) -> Iterator[Document]:
     with io.TextIOWrapper(_opened(file), "utf-8-sig", newline="") as text:
         rows = csv.DictReader(text)
         for row in rows:
-            document = row_document(row, reading, f"{file}: line {rows.line_num}")
+            where = f"{file}: line {rows.line_num}"
+            if None in row:
+                raise InputError(f"{where} has more cells than the first line has names")
+            document = row_document(row, reading, where)
             if document is not None:
                 yield document
 
 
 def _text(file: Path, _: Reading) -> Iterator[Document]:
     with _opened(file) as opened:
-        yield Document(opened.read().decode())
+        yield Document(opened.read().decode("utf-8-sig"))
 
 
 def _parquet(file: Path, reading: Reading) -> Iterator[Document]:

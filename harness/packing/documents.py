@@ -1,6 +1,5 @@
 """Documents: text, chats or token ids, with what a corpus says of every token beside them."""
 
-import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,11 +10,11 @@ from numpy.typing import NDArray
 from harness.common.suggest import nearest
 from harness.errors import InputError
 from harness.packing.chat import Chat
+from harness.packing.conversations import BESIDE_CHATS, CHATS, read_chat, turns
 from harness.packing.findings import Reading
-from harness.packing.token_columns import KNOWN, split_columns, understood
+from harness.packing.token_columns import KNOWN, has_nulls, split_columns, understood
 
-CHATS = ("messages", "prompt")
-COLUMNS = ("input_ids", "text", "content", "messages", "prompt")  # looked for in this order if none is named
+COLUMNS = ("input_ids", "text", "content", *CHATS)  # looked for in this order if none is named
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,40 +58,39 @@ def row_document(row: Mapping[str, Any], reading: Reading, where: str) -> Docume
     ``where`` is what messages call the row. Raises InputError for a row without text or token ids, a null row unless
     such rows are skipped, and per-token columns that do not fit the ids.
     """
-    column = chosen_column(row, reading.column, where)
-    if row[column] is None:
-        reading.found.null_row(where, column, reading.skip_null)
+    column = _filled_column(row, reading.column, where)
+    if row[column] is None or (column == "prompt" and row.get("completion", "") is None):
+        missing = column if row[column] is None else "completion"
+        reading.found.null_row(where, missing, reading.skip_null)
         return None
-    if _is_chat(row, column):
-        return Document(chat_content(row, column, where))
-    content = checked_content(row[column], column, where)
-    others = {name: value for name, value in row.items() if name != column and name not in reading.ignored}
-    return (
-        beside_text(content, others, where) if isinstance(content, str) else beside_ids(content, others, reading, where)
-    )
+    content = _content(row, column, where)
+    used = {column, *(BESIDE_CHATS[column] if isinstance(content, Chat | Completion) else ())}
+    others = {name: value for name, value in row.items() if name not in used and name not in reading.ignored}
+    if isinstance(content, np.ndarray):
+        return beside_ids(content, others, reading, where)
+    reading.found.unread_columns.update(dict.fromkeys(name for name, value in others.items() if value is not None))
+    return beside_text(content, others, where)
 
 
-def _is_chat(row: Mapping[str, Any], column: str) -> bool:
-    if column == "prompt":
-        return isinstance(row["prompt"], list) or row.get("completion") is not None
-    return column == "messages" and not isinstance(row["messages"], str)
+def _filled_column(row: Mapping[str, Any], column: str | None, where: str) -> str:
+    """The column of the document: in a corpus of several kinds, the first of `COLUMNS` that is not null."""
+    chosen = chosen_column(row, column, where)
+    if column is not None or row[chosen] is not None:
+        return chosen
+    return next((name for name in COLUMNS if row.get(name) is not None), chosen)
 
 
-def chat_content(row: Mapping[str, Any], column: str, where: str) -> Chat | Completion:
-    """The chat, or prompt and completion, of a row. Raises InputError for one of another form."""
-    first, second = row[column], row.get("completion") if column == "prompt" else None
-    if isinstance(first, str) and isinstance(second, str):
-        return Completion(first, second)
-    messages = [*first, *second] if isinstance(first, list) and isinstance(second, list) else first
-    if not isinstance(messages, list) or not all(isinstance(m, dict) and "role" in m for m in messages):
-        raise InputError(f"{where}: {column} must be a list of messages, each with a role, or text with a completion")
-    tools = row.get("tools")
-    if isinstance(tools, str):
-        try:
-            tools = json.loads(tools)
-        except ValueError as error:
-            raise InputError(f"{where}: tools is neither a list nor JSON ({error})") from error
-    return Chat(messages, tools or None, len(first) if second is not None else 0)
+def _content(row: Mapping[str, Any], column: str, where: str) -> "str | NDArray[Any] | Chat | Completion":
+    """What a row holds in its column. Raises InputError for anything that is no document."""
+    value = row[column]
+    if column not in CHATS:
+        return checked_content(value, column, where)
+    completion = row.get("completion") if column == "prompt" else None
+    if isinstance(value, str) and isinstance(completion, str):
+        return Completion(value, completion)
+    if isinstance(value, str) and completion is None and isinstance(turns(value), str):
+        return value
+    return read_chat(row, column, where)
 
 
 def beside_ids(ids: NDArray[Any], others: Mapping[str, Any], reading: Reading, where: str) -> Document:
@@ -101,14 +99,14 @@ def beside_ids(ids: NDArray[Any], others: Mapping[str, Any], reading: Reading, w
     return Document(Tokens(*understood(ids, columns, where, reading.found)))
 
 
-def beside_text(text: str, others: Mapping[str, Any], where: str) -> Document:
+def beside_text(content: "str | Chat | Completion", others: Mapping[str, Any], where: str) -> Document:
     """A document of text. Raises InputError for per-token columns, which nothing lays beside its tokens."""
     for name in KNOWN:
         if isinstance(others.get(name), list | tuple | np.ndarray):
             raise InputError(
                 f"{where}: {name} is of tokens, but the document is text; give input_ids, or --ignore-column {name}"
             )
-    return Document(text)
+    return Document(content)
 
 
 def chosen_column(names: Iterable[str], column: str | None, where: str) -> str:
@@ -128,7 +126,14 @@ def checked_content(value: Any, column: str, where: str) -> str | NDArray[Any]:
     if isinstance(value, str):
         return str(value)
     if isinstance(value, list | tuple | np.ndarray):
-        ids = np.asarray(value)
+        try:
+            ids = np.asarray(value)
+        except ValueError:  # lists of different lengths
+            ids = np.empty((0, 0))
         if ids.ndim == 1 and (ids.dtype.kind in "iu" or len(ids) == 0):
             return ids
-    raise InputError(f"{where}: {column} must be text or a list of token ids, not {type(value).__name__}")
+        kind = f"a list of {ids.dtype}" if ids.ndim == 1 else "a list of lists"
+        kind = "a list with nulls" if has_nulls(value, len(value)) else kind
+    else:
+        kind = type(value).__name__
+    raise InputError(f"{where}: {column} must be text or a list of token ids, not {kind}")

@@ -18,6 +18,7 @@ class Findings:
     bare_files: int = 0  # of ids without an index
     blend: str = ""  # what each source gave
     spelled_documents: int = 0  # whose text spells a special token of the tokenizer
+    untrained_chats: int = 0  # no turn of the assistant in them takes part in the loss
     padding_tokens: int = 0  # at the documents' ends, by their attention masks
 
     def null_row(self, where: str, column: str, skip: bool) -> None:
@@ -39,6 +40,8 @@ class Findings:
                 f"documents whose text spells a special token, which is text in them: {self.spelled_documents:,} "
                 "(--special-tokens reads it as the token)"
             )
+        if self.untrained_chats:
+            lines.append(f"chats without a turn of the assistant in the loss: {self.untrained_chats:,}")
         if self.blend:
             lines.append(self.blend)
         if self.bare_files:

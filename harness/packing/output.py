@@ -7,7 +7,7 @@ its name there only when it is finished, so a run that was killed goes on where 
 import json
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
@@ -17,7 +17,9 @@ from harness.common.disk_faults import UNFINISHED, explained
 from harness.common.files import finished_file, put_in_place
 from harness.common.paths import check_folder
 from harness.errors import InfrastructureError, InputError
-from harness.packing.defaults import ARROW
+from harness.packing.arrow_stream import ArrowWriter
+from harness.packing.defaults import ARROW_FORMATS
+from harness.packing.parquet import ParquetWriter
 from harness.packing.pieces import Packing
 from harness.packing.row_formats import TABLES
 from harness.packing.rows import Gatherer
@@ -25,9 +27,10 @@ from harness.packing.store import StoreWriter
 from harness.packing.unfinished import SUFFIX
 
 PLAN = "plan.json"  # what determines the output's content: only an equal plan may go on with it
+TOKEN_FILES = "token_files"  # in it: the corpus of an index that has no tokens of its own
 INDEX_ARRAYS = ("document", "offset", "length", "sequence")
 SHARDS, TOKENIZED = "shard-*", ("tokens.idx", f"tokens{SUFFIX}")  # what a command may go on from
-GROUP_TOKENS = 1 << 21  # of a Parquet row group: what is in memory at a time
+GROUP_TOKENS = 1 << 19  # of a Parquet row group: what is in memory at a time, and in a processor's cache
 
 
 @contextmanager
@@ -125,7 +128,7 @@ def write_shards(
     rows = max(1, shard_tokens // packing.context)
     shards = -(-packing.sequences // rows)
     order = np.arange(packing.sequences)
-    suffix = "arrow" if form == ARROW else "parquet"
+    suffix = "arrow" if form in ARROW_FORMATS else "parquet"
     for shard in range(shards):
         path = folder / f"shard-{shard:05d}-of-{shards:05d}.{suffix}"
         if not path.exists():
@@ -136,33 +139,12 @@ def write_shards(
 
 
 def _write_shard(file: IO[bytes], gatherer: Gatherer, form: str, members: Any) -> None:
-    import pyarrow
-
     group = max(1, GROUP_TOKENS // gatherer.packing.context)
-    writer = None
-    try:
+    with ArrowWriter(file) if form in ARROW_FORMATS else ParquetWriter(file) as writer:
         for first in range(0, len(members), group):
+            # the rows before stay until these are there: memory given back and taken again costs more than filling it
             columns = TABLES[form](gatherer.rows(members[first : first + group]))
-            table = pyarrow.Table.from_arrays(list(columns.values()), names=list(columns))
-            writer = writer or _writer(file, table.schema, form)
-            writer.write_table(table)
-    except BaseException:
-        with suppress(Exception):  # a writer left open would close itself later, on a closed file, with a traceback
-            if writer is not None:
-                writer.close()
-        raise
-    if writer is not None:
-        writer.close()
-
-
-def _writer(file: IO[bytes], schema: Any, form: str) -> Any:
-    import pyarrow
-    import pyarrow.parquet
-
-    if form == ARROW:
-        return pyarrow.ipc.new_stream(file, schema)
-    # ids repeat too little for a dictionary to pay: it costs time and saves no room
-    return pyarrow.parquet.ParquetWriter(file, schema, compression="zstd", use_dictionary=False)
+            writer.write(columns)
 
 
 def write_megatron(folder: Path, gatherer: Gatherer) -> None:

@@ -4,7 +4,7 @@ Nothing of PyTorch is imported before a batch is made.
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Sized
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +13,11 @@ import numpy as np
 from harness.errors import InputError
 from harness.packing.corpus import from_store
 from harness.packing.loss import LossRules
-from harness.packing.output import INDEX_ARRAYS, PLAN
+from harness.packing.output import INDEX_ARRAYS, PLAN, TOKEN_FILES
 from harness.packing.pieces import Packing
 from harness.packing.rows import Gatherer
 from harness.packing.store import read_store, store_paths
+from harness.packing.token_columns import IGNORED
 
 TOKENS = "tokens"  # name of the token files in an output folder
 
@@ -40,7 +41,7 @@ class PackedIndex:
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise InputError(f"{folder}: not an index that `harness pack --index-only` wrote ({error})") from error
         own = folder.parent / f"{TOKENS}.bin"
-        pair = (own, own.with_suffix(".idx")) if own.is_file() else store_paths(str(plan["corpus"]))
+        pair = (own, own.with_suffix(".idx")) if own.is_file() else store_paths(str(plan.get(TOKEN_FILES)))
         if pair is None:
             raise InputError(f"{folder}: its tokens are not there: neither {own} nor a pair of token files")
         packing = Packing(folder.name, context, sequences, *arrays)
@@ -65,6 +66,34 @@ class PackedIndex:
             "seq_offsets": rows.seq_offsets,
             **{name: values[0] for name, values in rows.columns.items()},
         }
+
+
+class NextTokens:
+    """Rows as torchtitan takes them: ``({"input", "positions"}, labels)``, tensors (L,); each label is of the next id.
+
+    A map-style data set for its `ParallelAwareDataloader`: that of one of several data-parallel ranks, which have
+    equally many rows.
+    """
+
+    def __init__(self, rows: Sized, rank: int = 0, ranks: int = 1) -> None:
+        """``rows`` are a `PackedIndex` or a `datasets` data set of shards, with ``labels`` and ``position_ids``."""
+        self._rows: Any = rows
+        self._rank, self._ranks = rank, ranks
+
+    def __len__(self) -> int:
+        """Number of this rank's rows; those that do not divide among the ranks are left out."""
+        return len(self._rows) // self._ranks
+
+    def __getitem__(self, number: int) -> tuple[dict[str, Any], Any]:
+        """One row. Raises IndexError beyond the last one."""
+        import torch
+
+        if not 0 <= number < len(self):
+            raise IndexError(number)
+        row = self._rows[number * self._ranks + self._rank]
+        ids, positions, labels = (np.asarray(row[name], np.int64) for name in ("input_ids", "position_ids", "labels"))
+        following = np.append(labels[1:], IGNORED)
+        return {"input": torch.from_numpy(ids), "positions": torch.from_numpy(positions)}, torch.from_numpy(following)
 
 
 def flattened(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

@@ -1,16 +1,17 @@
-"""Rows as Arrow columns, in the forms that trainers take."""
+"""Rows as columns of lists, in the forms that trainers take."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.packing.defaults import ARROW, BRIDGE, ROWS, TRAINER
+from harness.packing.defaults import ARROW, BRIDGE, ROWS, TRAINER, TRAINER_ARROW
+from harness.packing.parquet import Lists
 from harness.packing.rows import Rows
 from harness.packing.token_columns import IGNORED
 
-Columns = dict[str, Any]  # of Arrow's list arrays, by name
+Columns = dict[str, Lists]  # by name
 
 
 def rows_table(rows: Rows) -> Columns:
@@ -21,19 +22,23 @@ def rows_table(rows: Rows) -> Columns:
         "seq_documents": rows.seq_documents,
         "seq_offsets": rows.seq_offsets,
     }
-    carried = {name: _even(values) for name, values in rows.columns.items()}
-    segments = {name: _ragged(rows.seq_bounds, values) for name, values in pieces.items()}
-    return {**{name: _even(values) for name, values in columns.items()}, **segments, **carried}
+    segments = {name: Lists(rows.seq_bounds, values) for name, values in pieces.items()}
+    even = _even({**columns, **rows.columns})
+    return {name: even[name] for name in columns} | segments | even
 
 
-def narrow_table(rows: Rows) -> Columns:
-    """The columns of `rows_table`, ids and positions in 16 bits if they fit."""
-    columns = rows_table(rows)
-    for name, values in (("input_ids", rows.input_ids), ("position_ids", rows.position_ids)):
-        largest = rows.largest_id if name == "input_ids" else values.shape[1] - 1
-        if largest <= np.iinfo(np.uint16).max:
-            columns[name] = _even(values.astype(np.uint16))
-    return columns
+def narrow(table: Callable[[Rows], Columns]) -> Callable[[Rows], Columns]:
+    """The same columns, ids and positions in 16 bits if they fit: an Arrow stream is as large as its types."""
+
+    def narrowed(rows: Rows) -> Columns:
+        columns = table(rows)
+        for name, values in (("input_ids", rows.input_ids), ("position_ids", rows.position_ids)):
+            largest = rows.largest_id if name == "input_ids" else values.shape[1] - 1
+            if largest <= np.iinfo(np.uint16).max:
+                columns[name] = columns[name]._replace(values=values.reshape(-1).astype(np.uint16))
+        return columns
+
+    return narrowed
 
 
 def trainer_table(rows: Rows) -> Columns:
@@ -47,7 +52,7 @@ def trainer_table(rows: Rows) -> Columns:
         "position_ids": rows.position_ids,
         **rows.columns,
     }
-    return {name: _even(values) for name, values in columns.items()}
+    return _even(columns)
 
 
 def bridge_table(rows: Rows) -> Columns:
@@ -58,35 +63,35 @@ def bridge_table(rows: Rows) -> Columns:
     count, context = rows.input_ids.shape
     sizes = context - rows.padding()
     bounds = np.concatenate([np.zeros(1, np.int64), np.cumsum(sizes)])
-    kept = np.arange(context) < sizes[:, None]
     predicts = np.zeros((count, context), np.uint8)
     predicts[:, :-1] = (rows.labels[:, 1:] != IGNORED) & (rows.position_ids[:, 1:] > 0)
-    starts = (rows.position_ids == 0) & kept
+    starts = (rows.position_ids == 0) & (np.arange(context) < sizes[:, None])
     return {
-        "input_ids": _ragged(bounds, rows.input_ids[kept]),
-        "loss_mask": _ragged(bounds, predicts[kept]),
-        "seq_start_id": _ragged(
+        "input_ids": Lists(bounds, _shortened(rows.input_ids, sizes)),
+        "loss_mask": Lists(bounds, _shortened(predicts, sizes)),
+        "seq_start_id": Lists(
             np.concatenate([np.zeros(1, np.int64), np.cumsum(starts.sum(axis=1))]),
             np.nonzero(starts)[1].astype(np.int32),
         ),
     }
 
 
-def _even(values: NDArray[Any]) -> Any:
-    """An Arrow column of lists from (rows, context)."""
-    count, context = values.shape
-    return _ragged(np.arange(count + 1, dtype=np.int64) * context, values.reshape(-1))
+def _shortened(values: NDArray[Any], sizes: NDArray[np.int64]) -> NDArray[Any]:
+    """The first ``sizes`` (rows,) of each row of ``values``, flat."""
+    return np.concatenate([row[:size] for row, size in zip(values, sizes.tolist(), strict=True)])
 
 
-def _ragged(bounds: NDArray[np.int64], values: NDArray[Any]) -> Any:
-    import pyarrow
-
-    return pyarrow.ListArray.from_arrays(bounds.astype(np.int32), values)
+def _even(columns: Mapping[str, NDArray[Any]]) -> Columns:
+    """Columns of lists from arrays (rows, context), all of one shape."""
+    count, context = next(iter(columns.values())).shape
+    bounds = np.arange(count + 1, dtype=np.int64) * context
+    return {name: Lists(bounds, values.reshape(-1)) for name, values in columns.items()}
 
 
 TABLES: dict[str, Callable[[Rows], Columns]] = {
     ROWS: rows_table,
-    ARROW: narrow_table,
+    ARROW: narrow(rows_table),
     TRAINER: trainer_table,
+    TRAINER_ARROW: narrow(trainer_table),
     BRIDGE: bridge_table,
 }

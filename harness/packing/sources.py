@@ -1,12 +1,13 @@
 """Where a corpus lies: files, folders and globs of them, data sets on disk or of the hub, token files, blends."""
 
+import textwrap
 from collections.abc import Iterator
 from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
 from harness.errors import InputError
-from harness.packing.corpus_files import kind, read_file
+from harness.packing.corpus_files import check_fetched, kind, read_file
 from harness.packing.documents import Document, Tokens
 from harness.packing.findings import Reading
 from harness.packing.mds import has_shards, read_shards
@@ -15,6 +16,7 @@ from harness.packing.tables import TABLE_ROWS, table_documents, wanted_columns
 
 SAVED = ("state.json", "dataset_dict.json")  # what identifies a folder that `datasets` saved
 CLONE = (".gitattributes", ".git")  # what identifies a clone of a hub's repository
+LONGEST_REASON = 300  # characters of what a library says is wrong
 TRAIN = "train"  # the split that is read if none is named
 
 
@@ -91,8 +93,10 @@ def corpus_files(corpus: str, reading: Reading) -> list[Path]:
         pairs = [file for file in found if file.suffix == ".idx" and file.with_suffix(".bin").is_file()]
         if pairs:
             raise InputError(f"{path}: holds the token files {pairs[0].stem}; name each such pair as a corpus")
-        files = [file for file in found if kind(file) is not None]
-        reading.found.unread_files += [str(file.relative_to(path)) for file in found if kind(file) is None]
+        names = {file: file.relative_to(path) for file in found}
+        hidden = {file for file, name in names.items() if any(part.startswith(".") for part in name.parts)}
+        files = [file for file in found if kind(file) is not None and file not in hidden]
+        reading.found.unread_files += [str(name) for file, name in names.items() if file not in files]
         if not files:
             raise InputError(f"{path}: this folder holds no corpus files and no saved data set")
         return files
@@ -119,10 +123,31 @@ def from_dataset(dataset: Any, reading: Reading, name: str = "data set") -> Iter
     Raises InputError for a missing column and rows without text or token ids.
     """
     first = 0
-    for table in dataset.with_format("arrow").iter(TABLE_ROWS):
+    for table in _readable(dataset.with_format("arrow").iter(TABLE_ROWS), name):
         columns = wanted_columns(table.schema, reading, name)
         yield from table_documents(table.select(columns), reading, name, first)
         first += table.num_rows
+
+
+def _readable(tables: Iterator[Any], name: str) -> Iterator[Any]:
+    """The tables of a data set; a file of it that can't be read is an InputError."""
+    import datasets
+    import pyarrow
+
+    broken = (OSError, ValueError, pyarrow.ArrowException, datasets.exceptions.DatasetsError)
+    while True:
+        try:
+            table = next(tables, None)
+        except broken as error:
+            raise InputError(f"{name}: a file of it is not readable ({one_line(error)})") from error
+        if table is None:
+            return
+        yield table
+
+
+def one_line(error: BaseException) -> str:
+    """What an error says, its lines joined and the end of a long one cut off."""
+    return textwrap.shorten(str(error) or type(error).__name__, LONGEST_REASON, placeholder=" ...")
 
 
 def _load_saved(path: Path, split: str) -> Any:
@@ -131,7 +156,7 @@ def _load_saved(path: Path, split: str) -> Any:
     try:
         loaded = datasets.load_from_disk(str(path))
     except (OSError, ValueError) as error:
-        raise InputError(f"{path}: not a readable saved data set ({str(error).splitlines()[0]})") from error
+        raise InputError(f"{path}: not a readable saved data set ({one_line(error)})") from error
     if not isinstance(loaded, datasets.DatasetDict):
         return loaded
     if split not in loaded:
@@ -142,6 +167,10 @@ def _load_saved(path: Path, split: str) -> Any:
 def _load_hub(corpus: str, reading: Reading) -> Any:
     import datasets
 
+    if Path(corpus).exists():
+        for file in Path(corpus).rglob("*"):
+            if kind(file) is not None:
+                check_fetched(file)
     split = reading.split or TRAIN
     streaming = reading.streaming or Path(corpus).exists()  # what lies here is not copied into a cache
     try:
@@ -149,7 +178,7 @@ def _load_hub(corpus: str, reading: Reading) -> Any:
             corpus, reading.config, split=split, streaming=streaming, revision=reading.revision
         )
     except (datasets.exceptions.DatasetNotFoundError, ValueError, OSError) as error:
-        reason = str(error).splitlines()[0]
+        reason = one_line(error)
         if Path(corpus).exists():
             raise InputError(f"{corpus}: `datasets` does not read split {split!r} of this clone: {reason}") from error
         raise InputError(

@@ -23,6 +23,7 @@ from harness.packing.column_files import ColumnWriter, opened_at, read_columns
 from harness.packing.unfinished import Tokenized, save_tokenized
 
 MAGIC = b"MMIDIDX\x00\x00"
+MOST_ID = int(np.iinfo(np.int32).max)
 HEADER = struct.Struct("<9sQBQQ")
 TYPES: dict[int, type[np.generic]] = {
     1: np.uint8,
@@ -42,6 +43,15 @@ class TokenStore:
     starts: NDArray[np.int64]  # (documents,) where each begins in ``tokens``
     lengths: NDArray[np.int64]  # (documents,) tokens of each
     columns: Mapping[str, NDArray[Any]] = field(default_factory=dict)  # by name, one value beside each of ``tokens``
+
+
+def check_ids(ids: NDArray[Any], limit: int, number: int) -> None:
+    """Raise InputError for ids of document ``number`` that do not lie between 0 and ``limit``, or are too many."""
+    if len(ids) > MOST_ID or (len(ids) and not 0 <= ids.min() <= ids.max() <= limit):
+        raise InputError(
+            f"document {number}: token ids must lie between 0 and {limit} "
+            f"(here {ids.min()} to {ids.max()}, {len(ids)} of them)"
+        )
 
 
 def store_paths(corpus: str) -> tuple[Path, Path] | None:
@@ -118,12 +128,7 @@ class StoreWriter:
 
     def add(self, ids: NDArray[Any], columns: Mapping[str, NDArray[Any]] | None = None) -> None:
         """Append one document. Raises InputError for ids that the type does not hold, and as `ColumnWriter.add`."""
-        limit = np.iinfo(self._type).max
-        if len(ids) > np.iinfo(np.int32).max or (len(ids) and not 0 <= ids.min() <= ids.max() <= limit):
-            raise InputError(
-                f"document {len(self._sizes)}: token ids must lie between 0 and {limit} "
-                f"(here {ids.min()} to {ids.max()}, {len(ids)} of them)"
-            )
+        check_ids(ids, int(np.iinfo(self._type).max), len(self._sizes))
         self._columns.add(columns or {}, len(ids), f"document {len(self._sizes)}")
         self._file.write(ids.astype(self._type, copy=False).tobytes())
         self._sizes.append(len(ids))

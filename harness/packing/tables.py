@@ -6,18 +6,22 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.errors import InputError
-from harness.packing.documents import CHATS, Document, beside_ids, chosen_column, row_document
+from harness.packing.conversations import BESIDE_CHATS, CHATS, without_nulls
+from harness.packing.documents import COLUMNS, Document, beside_ids, checked_content, chosen_column, row_document
 from harness.packing.findings import Reading
 
-BESIDE_CHATS = ("completion", "tools")
+OF_CHATS = (*CHATS, *(name for names in BESIDE_CHATS.values() for name in names))
 TABLE_ROWS = 1024  # read at a time
 
 
 def wanted_columns(schema: Any, reading: Reading, where: str) -> list[str]:
     """The columns to read: the document's own, and the lists of numbers beside it; the others are noted."""
     chosen = chosen_column(schema.names, reading.column, where)
-    wanted = [chosen, *(name for name in BESIDE_CHATS if chosen in CHATS and name in schema.names)]
+    kinds = [chosen]
+    if reading.column is None and not _is_number_list(schema.field(chosen).type):
+        kinds += [name for name in COLUMNS if name in schema.names and name not in (chosen, *reading.ignored)]
+    beside = dict.fromkeys(name for kind in kinds for name in BESIDE_CHATS.get(kind, ()))
+    wanted = [*kinds, *(name for name in beside if name in schema.names)]
     for field in schema:
         if field.name in wanted or field.name in reading.ignored:
             continue
@@ -36,7 +40,8 @@ def table_documents(table: Any, reading: Reading, where: str, first: int) -> Ite
     chosen = chosen_column(table.schema.names, reading.column, where)
     if not _is_number_list(table.schema.field(chosen).type):
         for number, row in enumerate(table.to_pylist(), first):
-            document = row_document(row, reading, f"{where}: row {number}")
+            whole = {name: without_nulls(value) if name in OF_CHATS else value for name, value in row.items()}
+            document = row_document(whole, reading, f"{where}: row {number}")
             if document is not None:
                 yield document
         return
@@ -48,8 +53,7 @@ def table_documents(table: Any, reading: Reading, where: str, first: int) -> Ite
         if own is None:
             reading.found.null_row(place, chosen, reading.skip_null)
             continue
-        if own.dtype.kind not in "iu":
-            raise InputError(f"{place}: {chosen} must be text or a list of token ids, not of {own.dtype}")
+        checked_content(own, chosen, place)
         yield beside_ids(own, {name: rows[number] for name, rows in lists.items()}, reading, place)
 
 
@@ -64,16 +68,29 @@ def _is_number_list(kind: Any) -> bool:
 
 
 def _lists(column: Any) -> list[NDArray[Any] | None]:
-    """A column of lists of numbers as arrays, None for a null row. A null among the numbers makes them floats."""
+    """A column of lists of numbers as arrays, None for a null row. A list with a null in it is an array of objects."""
     import pyarrow
 
     array = column.combine_chunks() if isinstance(column, pyarrow.ChunkedArray) else column
     if isinstance(array, pyarrow.ChunkedArray):
         array = pyarrow.concat_arrays(array.chunks)
-    lengths = array.value_lengths().fill_null(0).to_numpy(zero_copy_only=False)
-    flat = array.flatten().to_numpy(zero_copy_only=False)
-    parts: list[NDArray[Any] | None] = list(np.split(flat, np.cumsum(lengths)[:-1]))
+    bounds = np.cumsum(array.value_lengths().fill_null(0).to_numpy(zero_copy_only=False))[:-1]
+    values = array.flatten()
+    known = values.cast(pyarrow.int64()) if pyarrow.types.is_null(values.type) else values
+    nothing = False if pyarrow.types.is_boolean(known.type) else 0
+    flat = (known.fill_null(nothing) if known.null_count else known).to_numpy(zero_copy_only=False)
+    parts: list[NDArray[Any] | None] = list(np.split(flat, bounds))
+    if known.null_count:
+        gone = np.split(known.is_null().to_numpy(zero_copy_only=False), bounds)
+        parts = [_with_nulls(part, some) if some.any() else part for part, some in zip(parts, gone, strict=True)]
     if array.null_count:
         valid = array.is_valid().to_numpy(zero_copy_only=False)
         parts = [part if is_valid else None for part, is_valid in zip(parts, valid, strict=True)]
     return parts if len(array) else []
+
+
+def _with_nulls(values: Any, gone: NDArray[np.bool_]) -> NDArray[Any]:
+    """The values, as objects with None where they are gone."""
+    kept: NDArray[Any] = values.astype(object)
+    kept[gone] = None
+    return kept

@@ -36,7 +36,8 @@ Columns = dict[str, NDArray[Any]]
 def split_columns(row: Mapping[str, Any], size: int, where: str, found: Findings) -> Columns:
     """The columns of ``row`` that hold one number for each of ``size`` tokens; the others are noted as not read.
 
-    Raises InputError for a column of `KNOWN` of another length. A single value under such a name is no such column.
+    Raises InputError for a column of `KNOWN` of another length, and for nulls among the numbers of any. A single value
+    under such a name is no such column.
     """
     columns = {}
     for name, value in row.items():
@@ -45,9 +46,15 @@ def split_columns(row: Mapping[str, Any], size: int, where: str, found: Findings
             if len(numbers) > 1:
                 raise InputError(f"{where}: {SEGMENTS} names {len(numbers)} documents: give documents, not packed rows")
         elif numbers is not None and len(numbers) == size:
-            columns[name] = numbers
+            # what is compiled knows no halves
+            columns[name] = numbers.astype(np.float32) if numbers.dtype == np.float16 else numbers
+        elif has_nulls(value, size):
+            raise InputError(f"{where}: {name} holds a null beside its numbers; {ADVICE.format(name)}")
+        elif name in KNOWN and value is None:
+            continue  # as good as a row without the column
         elif name in KNOWN and isinstance(value, list | tuple | np.ndarray):
-            raise InputError(f"{where}: {name} has {len(value)} values for {size} tokens; {ADVICE.format(name)}")
+            held = f"{len(value)} values for {size} tokens" if len(value) != size else "values that are no numbers"
+            raise InputError(f"{where}: {name} has {held}; {ADVICE.format(name)}")
         else:
             found.unread_columns[name] = None
     return columns
@@ -56,13 +63,23 @@ def split_columns(row: Mapping[str, Any], size: int, where: str, found: Findings
 ADVICE = "mend it, or leave it out with --ignore-column {}"
 
 
+def has_nulls(value: Any, size: int) -> bool:
+    """Whether a value is a flat list of ``size`` numbers and nulls."""
+    if not isinstance(value, list | tuple | np.ndarray) or len(value) != size:
+        return False
+    return any(one is None for one in value) and all(isinstance(one, int | float | None) for one in value)
+
+
 def number_list(value: Any) -> NDArray[Any] | None:
     """The value as a flat array of numbers, or None if it is none."""
     if not isinstance(value, list | tuple | np.ndarray):
         return None
     if len(value) and isinstance(value[0], str | dict | list | tuple):
         return None  # numpy would spend long on these
-    array = np.asarray(value)
+    try:
+        array = np.asarray(value)
+    except ValueError:  # lists among the numbers
+        return None
     return array if array.ndim == 1 and (array.dtype.kind in "iufb" or len(array) == 0) else None
 
 

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.errors import InputError
-from harness.packing.chat import Chat, Spans, rendered
+from harness.packing.chat import Chat, Spans, content_texts, rendered, takes_part
 from harness.packing.documents import Completion, Document, Tokens
 from harness.packing.findings import Findings
 from harness.packing.spelled import HIDDEN, hidden, revealed, spells
@@ -46,12 +46,12 @@ def tokenized(
 ) -> Iterator[Tokens]:
     """Every document as ids, in order, without the first ``skip``; `Vocabulary.begin` stands before text and chats.
 
-    ``found`` counts documents whose text spells special tokens. Raises InputError for text without a tokenizer and
+    ``found`` counts documents as `note` does. Raises InputError for text without a tokenizer and
     text that it can't take.
     """
     found, number, given = found or Findings(), skip, iter(documents)
     for document in islice(given, skip):
-        note_spelled(document, vocabulary, found)
+        note(document, vocabulary, found)
     with ThreadPoolExecutor(1) as pool:
         waiting: list[tuple[list[Document], Future[list[Tokens]]]] = []
         for batch in _batches(given):
@@ -68,20 +68,22 @@ def _noted(
     batch: list[Document], encoded: "Future[list[Tokens]]", vocabulary: Vocabulary, found: Findings
 ) -> Iterator[Tokens]:
     for document, tokens in zip(batch, encoded.result(), strict=True):
-        note_spelled(document, vocabulary, found)  # a blend may leave out the rest of a batch
+        note(document, vocabulary, found)  # a blend may leave out the rest of a batch
         yield tokens
 
 
-def note_spelled(document: Document, vocabulary: Vocabulary, found: Findings) -> None:
-    """Count a document whose text spells a special token."""
+def note(document: Document, vocabulary: Vocabulary, found: Findings) -> None:
+    """Count a document whose text spells a special token, and a chat in which nothing is trained."""
     content = document.content
+    if isinstance(content, Chat) and not any(map(takes_part, content.messages[content.asked :])):
+        found.untrained_chats += 1
     if isinstance(content, Completion):
-        texts: list[object] = [content.prompt, content.completion]
+        texts = [content.prompt, content.completion]
     elif isinstance(content, Chat):
-        texts = [message.get("content") for message in content.messages]
+        texts = [text for message in content.messages for text in content_texts(message.get("content"))]
     else:
-        texts = [content]
-    if any(isinstance(text, str) and spells(text, vocabulary.spelling) for text in texts):
+        texts = [content] if isinstance(content, str) else []
+    if any(spells(text, vocabulary.spelling) for text in texts):
         found.spelled_documents += 1
 
 
@@ -135,20 +137,21 @@ def _encoded(batch: list[_Written | Tokens], vocabulary: Vocabulary, number: int
     except (TypeError, UnicodeError) as error:
         raise InputError(f"documents {number}..{number + len(batch) - 1}: some text is not valid Unicode") from error
     ordered = iter([encodings[place] for place in range(len(segments))])
-    return [
-        document if isinstance(document, Tokens) else _joined(document, ordered, vocabulary.begin) for document in batch
-    ]
+    return [document if isinstance(document, Tokens) else _joined(document, ordered, vocabulary) for document in batch]
 
 
-def _joined(document: _Written, encodings: Iterator[Any], begin: int | None) -> Tokens:
+def _joined(document: _Written, encodings: Iterator[Any], vocabulary: Vocabulary) -> Tokens:
     """The ids of a document's segments, with the token that begins documents if it is not there already."""
     ids: list[int] = []
     ends: list[int] = []
-    place = 0
+    place, begin = 0, vocabulary.begin
     for segment, encoding in zip(document.segments, encodings, strict=False):
-        ids += encoding.ids
-        if document.spans is not None:
-            ends += [place + end for _, end in encoding.offsets]
+        own = encoding.ids
+        last = [] if document.spans is None else [place + end for _, end in encoding.offsets]
+        if segment.is_plain and not vocabulary.spelled.keys().isdisjoint(own):
+            own, last = _in_characters(own, last, vocabulary)
+        ids += own
+        ends += last
         place += len(segment.text)
     added = begin is not None and len(ids) > 0 and ids[0] != begin
     array = np.array([begin, *ids] if added else ids, np.int32)
@@ -156,6 +159,22 @@ def _joined(document: _Written, encodings: Iterator[Any], begin: int | None) -> 
         return Tokens(array)
     mask = _inside(np.array(ends, np.int64), document.spans)
     return Tokens(array, {TRAINED: np.concatenate([np.zeros(int(added), np.uint8), mask])})
+
+
+def _in_characters(ids: list[int], ends: list[int], vocabulary: Vocabulary) -> tuple[list[int], list[int]]:
+    """The ids of a text, and where each ends if that is known, without special tokens that its model found in it.
+
+    Raises InputError for one that the tokenizer can't write otherwise.
+    """
+    parts = [vocabulary.spelled.get(id, (id,)) for id in ids]
+    if () in parts:
+        token = vocabulary.tokenizer.id_to_token(ids[parts.index(())])
+        raise InputError(
+            f"tokenizer {vocabulary.name} can't write {token!r}, which a document spells, but as that token: "
+            "take it out of the text, or read it with --special-tokens"
+        )
+    repeated = [end for part, end in zip(parts, ends, strict=False) for _ in part]
+    return [id for part in parts for id in part], repeated
 
 
 def _inside(ends: NDArray[np.int64], spans: Spans) -> NDArray[np.uint8]:

@@ -12,7 +12,7 @@ from harness.common.hashing import content_key
 from harness.common.suggest import nearest
 from harness.errors import InputError
 from harness.packing.chat import load_template
-from harness.packing.spelled import Spelling, spelling_of
+from harness.packing.spelled import Spelling, spelled_ids, spelling_of
 
 NO_TOKEN = "none"
 TEMPLATE = "chat_template.jinja"  # where newer tokenizers keep the template of chats
@@ -33,6 +33,8 @@ class Vocabulary:
     plain: Any = None  # the tokenizer for text; it takes special tokens that stand there for text
     reads_special: bool = False  # ... unless they are to be read
     spelling: Spelling | None = None  # finds special tokens in text
+    # special tokens that `plain` finds in text all the same -> ids of their characters, none if it has none for them
+    spelled: Mapping[int, tuple[int, ...]] = field(default_factory=dict)
     begin: int | None = None  # id before each document of text or chat that does not begin with it
     digest: str = ""  # of the tokenizer's content: a changed one under the same name is another
 
@@ -76,6 +78,7 @@ def load_vocabulary(
     source = special.get("chat_template", "")
     marks = {token.content for token in loaded.get_added_tokens_decoder().values() if token.special}
     marks |= {loaded.id_to_token(separator_id)} if separator_id is not None else set()
+    plain = loaded if reads_special else _plain(loaded, marks)
     return Vocabulary(
         tokenizer,
         loaded,
@@ -83,9 +86,10 @@ def load_vocabulary(
         padding_id,
         load_template(source, where) if source else None,
         special,
-        loaded if reads_special else _plain(loaded, marks),
+        plain,
         reads_special,
         spelling_of(marks),
+        {} if reads_special else spelled_ids(plain, marks),
         _begin(loaded, special, begin, where),
         content_key(tokenizer=loaded.to_str(), template=source),
     )

@@ -4,8 +4,10 @@ import json
 
 import numpy as np
 import pytest
+from tokenizers import Tokenizer, models
 
 from harness.errors import InputError
+from harness.packing.documents import Completion, Document
 from harness.packing.findings import Findings, Reading
 from harness.packing.sources import read_documents
 from harness.packing.tokenizing import tokenized
@@ -50,6 +52,16 @@ def trained(folder, lines, template=TEMPLATE, **settings):
         decoded = [vocabulary.tokenizer.decode(part.tolist(), skip_special_tokens=False) for part in parts[1::2]]
         found.append((vocabulary.tokenizer.decode(tokens.ids.tolist(), skip_special_tokens=False), decoded))
     return found
+
+
+def test_chats_in_which_nothing_is_trained_are_counted(folder):
+    """An answer under another role left the loss without a word."""
+    (folder / "chat_template.jinja").write_text(TEMPLATE)
+    lines = [TURNS, [{"role": "user", "content": "def f"}, {"role": "bot", "content": "return 1"}]]
+    (folder / "c.jsonl").write_text("".join(json.dumps({"messages": line}) + "\n" for line in lines))
+    found = Findings()
+    list(tokenized(read_documents(str(folder / "c.jsonl"), Reading()), load_vocabulary(str(folder)), found))
+    assert found.notes() == ["chats without a turn of the assistant in the loss: 1"]
 
 
 def test_only_the_assistants_turns_are_trained(folder):
@@ -138,3 +150,31 @@ def test_what_is_no_chat_is_refused(folder, line, template, said):
     with pytest.raises(InputError) as caught:
         trained(folder, [line], template)
     assert said in str(caught.value)
+
+
+def unigram(folder, pieces):
+    """A tokenizer of these pieces whose model has its special token among them."""
+    tokenizer = Tokenizer(models.Unigram([("<unk>", 0.0), ("</s>", 0.0), *((piece, -2.0) for piece in pieces)], 0))
+    tokenizer.add_special_tokens(["</s>"])
+    tokenizer.save(str(folder / "tokenizer.json"))
+    (folder / "tokenizer_config.json").write_text(json.dumps({"eos_token": "</s>"}))
+    return load_vocabulary(str(folder))
+
+
+def test_a_model_that_has_special_tokens_among_its_pieces_finds_none_in_text(tmp_path):
+    """Every `</s>` in a text was a boundary under Unigram's tokenizers, while a note said that it was text."""
+    vocabulary = unigram(tmp_path, ["a", "b", "é", "<", "/", ">", "<0x73>"])
+    documents = [Document("a</s>b"), Document("aéx"), Document(Completion("a", "</s>b"))]
+    first, second, third = tokenized(documents, vocabulary)
+    spelt = [vocabulary.tokenizer.token_to_id(piece) for piece in ("<", "/", "<0x73>", ">")]
+    assert first.ids.tolist() == [2, *spelt, 3]
+    assert second.ids.tolist() == [2, 4, 0]
+    assert third.ids.tolist() == [2, *spelt, 3]
+    assert third.columns["trained"].tolist() == [0, 1, 1, 1, 1, 1]
+    vocabulary = load_vocabulary(str(tmp_path), reads_special=True)
+    assert [document.ids.tolist() for document in tokenized(documents[:1], vocabulary)] == [[2, 1, 3]]
+
+
+def test_a_special_token_that_can_not_be_written_as_text_is_refused(tmp_path):
+    with pytest.raises(InputError, match="can't write '</s>', which a document spells, but as that token"):
+        list(tokenized([Document("a</s>b")], unigram(tmp_path, ["a", "b"])))

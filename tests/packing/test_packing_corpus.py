@@ -83,7 +83,11 @@ def test_a_column_is_named(tmp_path):
         ('{"text": "a"}\n{"text": ', None, "line 2 is torn or not JSON"),
         ('{"text": ' + "[" * 100_000, None, "line 1 is torn or not JSON"),
         ("[1]\n", None, "line 1 is not a JSON object"),
-        ('{"body": "a"}\n', None, "none of the columns input_ids, text, content, messages, prompt; name one of body"),
+        (
+            '{"body": "a"}\n',
+            None,
+            "none of the columns input_ids, text, content, messages, conversations, prompt; name one of body",
+        ),
         ('{"text": "a"}\n', "txt", "no column 'txt'; did you mean text"),
         ('{"text": null}\n', None, "line 1: text is null; mend the row, or leave such rows out with --skip-null"),
         ('{"input_ids": [1, 2.5]}\n', None, "input_ids must be text or a list of token ids"),
@@ -100,8 +104,8 @@ def test_bad_rows_are_named(tmp_path, text, column, said):
     ("values", "said"),
     [
         ([[1], None], "row 1: text is null"),
-        ([[1, None]], "row 0: text must be text or a list of token ids, not of float64"),
-        ([[1.5]], "row 0: text must be text or a list of token ids, not of float64"),
+        ([[1, None]], "row 0: text must be text or a list of token ids, not a list with nulls"),
+        ([[1.5]], "row 0: text must be text or a list of token ids, not a list of float64"),
         (["a", None], "row 1: text is null"),
     ],
 )

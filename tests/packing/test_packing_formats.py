@@ -11,7 +11,7 @@ import pytest
 from harness.errors import InputError
 from harness.packing.command import pack_command
 from harness.packing.loss import LossRules
-from harness.packing.reader import PackedIndex
+from harness.packing.reader import NextTokens, PackedIndex
 from harness.packing.request import PackRequest
 from harness.packing.store import StoreWriter, read_store
 from harness.packing.strategies import STRATEGIES, pack
@@ -33,17 +33,18 @@ def packed(folder, lines=LINES, **changes):
 
 
 @pytest.mark.parametrize(("size", "kind"), [(100, pyarrow.uint16()), (70_000, pyarrow.int32())])
-def test_arrow_shards_hold_the_rows_in_narrow_types(tmp_path, size, kind):
+@pytest.mark.parametrize(("narrow", "wide"), [("arrow", "rows"), ("trainer-arrow", "trainer")])
+def test_arrow_shards_hold_the_rows_in_narrow_types(tmp_path, size, kind, narrow, wide):
     with StoreWriter(tmp_path / "t.bin", tmp_path / "t.idx", size) as writer:
         for line in LINES:
             writer.add(np.array(line["input_ids"]))
-    for form in ("arrow", "rows"):
+    for form in (narrow, wide):
         asked = PackRequest(str(tmp_path / "t"), CONTEXT, strategies=("best-fit+split",), format=form)
         pack_command(replace(asked, output=tmp_path / form), lambda line: None)
-    [shard] = (tmp_path / "arrow" / "best-fit+split").glob("*.arrow")
+    [shard] = (tmp_path / narrow / "best-fit+split").glob("*.arrow")
     table = pyarrow.ipc.open_stream(shard).read_all()
     assert table.schema.field("input_ids").type.value_type == kind
-    assert table.to_pydict() == pyarrow.parquet.read_table(tmp_path / "rows" / "best-fit+split").to_pydict()
+    assert table.to_pydict() == pyarrow.parquet.read_table(tmp_path / wide / "best-fit+split").to_pydict()
 
 
 def test_a_trainers_columns(tmp_path):
@@ -93,6 +94,36 @@ def test_rows_made_from_an_index_are_those_of_the_shards(tmp_path, strategy):
         index[len(table)]
     across = PackedIndex(tmp_path / "index" / strategy, LossRules(across_boundaries=True))
     assert sum((row["labels"] >= 0).sum() for row in across) > sum((row["labels"] >= 0).sum() for row in index)
+
+
+def test_next_tokens_stand_where_they_are_predicted(tmp_path):
+    folder, _ = packed(tmp_path, strategies=("best-fit+split",), padding=None, index_only=True)
+    index = PackedIndex(folder)
+    rows = NextTokens(index)
+    assert [row["input_ids"].tolist() for row in index] == [[10, 11, 12, 13, 14, 15], [5, 6, 7, 8, 9, 16]]
+    given, labels = rows[1]
+    assert given["input"].tolist() == [5, 6, 7, 8, 9, 16]
+    assert given["positions"].tolist() == [0, 1, 2, 0, 1, 0]
+    assert labels.tolist() == [6, 7, -100, 9, -100, -100]
+    second = NextTokens(index, rank=1, ranks=2)
+    assert len(second) == 1
+    assert second[0][1].tolist() == labels.tolist()
+    with pytest.raises(IndexError):
+        second[1]
+
+
+def test_an_index_finds_its_token_files_from_any_working_folder(tmp_path, monkeypatch):
+    with StoreWriter(tmp_path / "t.bin", tmp_path / "t.idx", 100) as writer:
+        for line in LINES:
+            writer.add(np.array(line["input_ids"]))
+    monkeypatch.chdir(tmp_path)
+    asked = PackRequest("t", CONTEXT, strategies=("concat-then-split",), index_only=True, output=tmp_path / "out")
+    pack_command(asked, lambda line: None)
+    monkeypatch.chdir("/")
+    assert [row["input_ids"].tolist() for row in PackedIndex(tmp_path / "out" / "concat-then-split")] == [
+        [5, 6, 7, 8, 9, 10],
+        [11, 12, 13, 14, 15, 16],
+    ]
 
 
 def test_a_folder_that_is_no_index_is_named(tmp_path):

@@ -206,7 +206,7 @@ def test_weights_are_shares_of_the_tokens(tmp_path):
         ({"config": "a", "revision": "b"}, "--config, --revision: "),
         ({"streaming": True}, "--streaming: "),
         ({"budget": 3}, "--budget 3: give at least the context"),
-        ({"format": "tfrecord"}, "--format tfrecord: known are rows, arrow, trainer, megatron-bridge, megatron"),
+        ({"format": "tfrecord"}, "--format tfrecord: known are rows, arrow, trainer, trainer-arrow, megatron-bridge"),
         ({"format": "megatron", "shard_tokens": 9}, "--shard-tokens: --format megatron holds token ids alone"),
     ],
 )

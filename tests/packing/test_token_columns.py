@@ -110,16 +110,19 @@ def test_single_values_and_ignored_columns_are_no_token_columns(tmp_path):
         ([{"input_ids": [1, 2, 3], "attention_mask": [1, 0, 1]}], "attention_mask is 0 inside the document"),
         ([{"input_ids": [1, 2, 3], "position_ids": [0, 1, 0]}], "give documents, not packed rows"),
         ([{"input_ids": [1, 2, 3], "seq_lengths": [2, 1]}], "names 2 documents: give documents, not packed rows"),
-        ([{"input_ids": [1, 2], "labels": ["a", "b"]}], "labels has 2 values for 2 tokens"),
+        ([{"input_ids": [1, 2], "labels": ["a", "b"]}], "labels has values that are no numbers"),
+        ([{"input_ids": [1, 2], "labels": [None, 2]}], "line 1: labels holds a null beside its numbers; mend it"),
+        ([{"input_ids": [1, 2], "x": [0.5, None]}], "line 1: x holds a null beside its numbers; mend it"),
+        ([{"input_ids": [1, None]}], "input_ids must be text or a list of token ids, not a list with nulls"),
         ([{"input_ids": [1], "loss_weight": [-1]}], "loss_weight must be finite and not negative"),
         ([{"text": "a", "labels": [1]}], "labels is of tokens, but the document is text"),
         (
             [{"input_ids": [1], "x": [1]}, {"input_ids": [1]}],
-            "document 1: has no column x, which earlier documents have",
+            "document 1: has no column x of one value a token, as earlier documents have",
         ),
         (
             [{"input_ids": [1]}, {"input_ids": [1], "x": [1]}],
-            "document 1: has a column x, which earlier documents lack",
+            "document 1: has a column x of one value a token, which earlier documents lack",
         ),
         ([{"input_ids": [1], "x": [1]}, {"input_ids": [1], "x": [1.5]}], "x holds values that int64 does not"),
         ([{"input_ids": [1], "trained": [1]}], "trained is a name that packing uses"),
@@ -131,6 +134,33 @@ def test_what_can_not_be_carried_is_refused(tmp_path, lines, said):
     assert said in str(caught.value)
     assert "\n" not in str(caught.value)
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("name", ["labels", "loss_mask", "x", "input_ids"])
+def test_a_null_in_a_list_of_a_table_is_refused_with_its_row(tmp_path, name):
+    """It made floats of the numbers, and of the null a NaN that was carried along."""
+    lists = {"input_ids": [[1, 0], [1, 1]], "labels": [[1, 0], [1, 1]], "x": [[1, 0], [1, 1]]}
+    lists |= {"loss_mask": [[True, False], [True, True]]}
+    table = pyarrow.table(lists | {name: [lists[name][0], [None, lists[name][1][1]]]})
+    pyarrow.parquet.write_table(table, tmp_path / "c.parquet")
+    given = read_documents(str(tmp_path / "c.parquet"), Reading())
+    assert next(given).content.columns["x"].tolist() == [1, 0]
+    with pytest.raises(InputError, match=f"row 1: {name} .*null"):
+        next(given)
+
+
+def test_numbers_of_every_width_are_carried(tmp_path):
+    """Halves ended in a traceback of the compiler."""
+    kinds = ("bool", "int8", "uint8", "int16", "uint16", "int32", "uint32", "int64", "uint64")
+    kinds += ("float16", "float32", "float64")
+    columns = {kind: pyarrow.array([np.array([1, 0, 1], kind)]) for kind in kinds}
+    pyarrow.parquet.write_table(pyarrow.table({"input_ids": [[5, 6, 7]], **columns}), tmp_path / "c.parquet")
+    asked = PackRequest(str(tmp_path / "c.parquet"), 4, strategies=("best-fit",), output=tmp_path / "out", padding="0")
+    pack_command(asked, lambda line: None)
+    table = pyarrow.parquet.read_table(tmp_path / "out" / "best-fit")
+    assert {kind: table[kind].to_pylist() for kind in kinds} == {kind: [[1, 0, 1, 0]] for kind in kinds}
+    wanted = {kind: pyarrow.from_numpy_dtype("float32" if kind == "float16" else kind) for kind in kinds}
+    assert {kind: table.schema.field(kind).type.value_type for kind in kinds} == wanted
 
 
 def test_columns_are_kept_beside_an_index(tmp_path):
