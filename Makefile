@@ -1,4 +1,4 @@
-.PHONY: setup docker chromium demo test check instances presets lab ablation reference
+.PHONY: setup docker sandboxes chromium demo test check instances presets lab ablation reference heads
 
 setup:
 	@scripts/setup
@@ -6,13 +6,17 @@ setup:
 docker:
 	@scripts/ensure-docker
 
+sandboxes:  # tests over those that can't be had here are skipped, and say so
+	-@scripts/ensure-podman
+	-@scripts/ensure-apptainer
+
 chromium:
 	@scripts/ensure-chromium
 
 demo: setup docker  ## the whole pipeline on built-in instances and seven tiny trained checkpoints
 	.venv/bin/harness demo
 
-test: setup docker chromium check  ## everything, with real Docker, real vLLM and a real browser
+test: setup docker sandboxes chromium check  ## everything, with real Docker, real vLLM and a real browser
 	@scripts/test
 
 check: setup  ## style and types
@@ -36,3 +40,7 @@ ablation: setup docker  ## the study: five checkpoints for each arm, every one t
 
 reference: setup  ## write the reference study's tables, figure and page anew from its attempts
 	.venv/bin/python -m lab rewrite results/reference/ablation --html results/reference-page
+
+heads: setup docker  ## the study of lost heads, both corpora: five checkpoints for each arm; hours on two cores, at low priority
+	nice -n 19 .venv/bin/python -m lab heads results/heads --output results/reference/heads
+	nice -n 19 .venv/bin/python -m lab heads results/heads-overlong --corpus overlong --output results/reference/heads/overlong

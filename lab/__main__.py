@@ -171,12 +171,22 @@ def study(
 
 @app.command()
 def rewrite(
-    folder: Annotated[Path, typer.Argument(help="A study's folder, with its study.json.gz.")] = REFERENCE,
+    folder: Annotated[Path, typer.Argument(help="A study's folder, with study.json.gz or heads.json.gz.")] = REFERENCE,
     html: Annotated[Path | None, typer.Option(help="Write a page as of `harness report --html` here.")] = None,
 ) -> None:
-    """A study's tables, figure and page once more, from its study.json.gz and notes.md alone."""
+    """A study's tables, figure and page once more, from its study.json.gz or heads.json.gz and notes.md alone."""
+    from lab.heads.heads_page import write_heads
+    from lab.heads.heads_study import is_heads, load_heads
     from lab.study import load_study, write_study, write_study_page
 
+    if is_heads(folder):
+        if html is not None:
+            raise InputError(
+                f"--html {html}: {folder} holds a study of lost heads, which has no HTML page; leave it out"
+            )
+        write_heads(load_heads(folder), folder)
+        typer.echo(f"study: {folder}")
+        return
     kept = load_study(folder)
     if kept is None:
         raise InputError(f"{folder}: holds no study.json.gz; name the folder of a study")
@@ -184,6 +194,42 @@ def rewrite(
     typer.echo(f"study: {folder}")
     if html is not None:
         typer.echo(f"page: {write_study_page(kept, folder.resolve().name, html)}")
+
+
+@app.command()
+def heads(
+    folder: FolderArgument = Path("results/heads"),
+    output: Annotated[Path, typer.Option(help="Folder for the study.")] = Path("results/heads-study"),
+    corpus: Annotated[
+        str, typer.Option(help="fitting: every document fits the context. overlong: many do not.")
+    ] = "fitting",
+    arm: Annotated[list[str] | None, typer.Option("--arm", "-a", help="Repeated; all if not given.")] = None,
+    seeds: SeedsOption = 5,
+    tokens: TokensOption = 1_250_000,
+    rare: Annotated[float, typer.Option(help="Share of the rare dialects.", min=0, max=1)] = 0.05,
+    corpus_seed: Annotated[int, typer.Option(help="Of the corpus; another one for pilots.", min=0)] = 0,
+    count: Annotated[int, typer.Option(help="Held-out instances.", min=1)] = 100,
+    at_once: Annotated[int, typer.Option(help="Trainings at a time.", min=1)] = 1,
+    train_only: Annotated[bool, typer.Option("--train-only", help="Train and draw the curve; no harness.")] = False,
+) -> None:
+    """What documents cut from their heads teach: train, evaluate through the pipeline and Docker, write the page."""
+    from lab.heads.heads_arms import KINDS, arms_of_kind, kind_named
+
+    check_folder(folder, LABORATORY_PART)
+    check_folder(output, "the study's folder")
+    kind = kind_named(corpus)
+    arms = arms_of_kind(kind, tuple(arm or ()))
+
+    from lab.heads.heads_corpus import HeadsRecipe
+    from lab.heads.make_heads import make_heads, train_heads
+    from lab.heads.workshop import HeadsWorkshop
+
+    workshop = HeadsWorkshop(folder, kind, HeadsRecipe(corpus_seed, tokens, KINDS[kind].mix(rare)))
+    if train_only:
+        train_heads(workshop, arms, range(seeds), at_once, _progress)
+    else:
+        make_heads(workshop, output, arms, range(seeds), count, at_once, _progress)
+        typer.echo(f"study: {output}")
 
 
 def _progress(line: str) -> None:

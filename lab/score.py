@@ -87,7 +87,7 @@ def score_checkpoint(
     asked = read_questions(questions, limit)
     if not (checkpoint / "config.json").is_file():
         raise LabError(f"{checkpoint}: no checkpoint there")
-    model = _Scored(checkpoint, chosen_device(device))
+    model = LoadedCheckpoint(checkpoint, chosen_device(device))
     forced = model.teacher_forced(asked)
     greedy = model.greedy(asked) if generate else [(None, False)] * len(asked)
     answers = (Answered(q, *reading, *said) for q, reading, said in zip(asked, forced, greedy, strict=True))
@@ -128,7 +128,7 @@ def _question(row: Any) -> Question:
     return Question(*texts)
 
 
-class _Scored:
+class LoadedCheckpoint:
     """A checkpoint loaded as anyone would load it."""
 
     def __init__(self, checkpoint: Path, device: torch.device) -> None:
@@ -164,16 +164,24 @@ class _Scored:
 
     def greedy(self, questions: Sequence[Question]) -> list[tuple[str | None, bool]]:
         """For each question: the generated text, and whether it came to its end."""
-        said: list[tuple[str | None, bool]] = [(None, False)] * len(questions)
-        prompts = [self._ids(question.prompt) for question in questions]
         room = [len(self._ids(question.answer)) + 1 + SPARE_TOKENS for question in questions]
-        for batch in _batches([len(prompt) + new for prompt, new in zip(prompts, room, strict=True)]):
-            ids, mask = self._padded([prompts[number] for number in batch], left=True)
+        return [*self.answers([question.prompt for question in questions], room)]
+
+    def answers(self, prompts: Sequence[str], room: Sequence[int]) -> list[tuple[str, bool]]:
+        """The most likely answer to each prompt, of at most so many tokens, and whether it came to its end."""
+        said = [("", False)] * len(prompts)
+        ids = [self._ids(prompt) for prompt in prompts]
+        for batch in _batches([len(prompt) + new for prompt, new in zip(ids, room, strict=True)]):
+            rows, mask = self._padded([ids[number] for number in batch], left=True)
             new = max(room[number] for number in batch)
-            output = self._model.generate(input_ids=ids, attention_mask=mask, max_new_tokens=new, do_sample=False)
-            for number, answer in zip(batch, output[:, ids.shape[1] :].tolist(), strict=True):
+            output = self._model.generate(input_ids=rows, attention_mask=mask, max_new_tokens=new, do_sample=False)
+            for number, answer in zip(batch, output[:, rows.shape[1] :].tolist(), strict=True):
                 said[number] = self._text(answer[: room[number]])
         return said
+
+    def count(self, text: str) -> int:
+        """Tokens of a text."""
+        return len(self._ids(text))
 
     def _text(self, ids: list[int]) -> tuple[str, bool]:
         end = self._tokenizer.eos_token_id

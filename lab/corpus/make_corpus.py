@@ -2,14 +2,14 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from itertools import islice
 from pathlib import Path
 from random import Random
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from harness.common.files import write_whole
 from harness.common.hashing import content_key
@@ -58,8 +58,15 @@ class Corpus:
 
 def make_corpus(folder: Path, recipe: CorpusRecipe) -> Corpus:
     """Write the corpus to ``folder``, or find it there. The same recipe produces the same bytes."""
-    done = folder / "recipe.json"
     conditions = {"first_documents": asyncio.run(_fingerprint(recipe)), **asdict(recipe)}
+    return kept_corpus(folder, conditions, lambda corpus: _write(corpus, recipe))
+
+
+def kept_corpus(
+    folder: Path, conditions: Mapping[str, Any], write: Callable[[Corpus], Coroutine[Any, Any, None]]
+) -> Corpus:
+    """The corpus in ``folder``; one that other ``conditions`` made, or none did, is written by ``write`` before."""
+    done = folder / "recipe.json"
     stamp = json.dumps(conditions, indent=1) + "\n"
     files = (folder / "documents.jsonl", folder / "tokenizer", folder / "held-out.jsonl")
     corpus = Corpus(*files, content_key(**conditions))
@@ -67,36 +74,44 @@ def make_corpus(folder: Path, recipe: CorpusRecipe) -> Corpus:
         return corpus
     folder.mkdir(parents=True, exist_ok=True)
     done.unlink(missing_ok=True)
-    asyncio.run(_write(corpus, recipe))
+    asyncio.run(write(corpus))
     write_whole(done, stamp)
     return corpus
 
 
 @contextmanager
-def _asking() -> Iterator[Questions]:
+def asking(prompts: str = PROMPTS) -> Iterator[Questions]:
+    """The questions of a prompt set, by its name or its folder."""
     with TemporaryDirectory() as folder, BlobStore(Path(folder, "derived.sqlite3")) as store:
-        yield Questions(Prompts(PROMPTS), Outlines(store))
+        yield Questions(Prompts(prompts), Outlines(store))
 
 
 async def _fingerprint(recipe: CorpusRecipe) -> str:
     """Hash of the first documents: another one if the generator, the prompts or the pipeline have changed."""
-    with _asking() as questions:
+    with asking() as questions:
         documents = _documents(recipe, questions)
         return content_key(documents=[await anext(documents) for _ in range(FINGERPRINTED)])
 
 
 async def _write(corpus: Corpus, recipe: CorpusRecipe) -> None:
-    with _asking() as questions:
+    with asking() as questions:
         documents = _documents(recipe, questions)
         first = [await anext(documents) for _ in range(recipe.tokenizer_documents)]
         tokenizer = write_tokenizer(corpus.tokenizer, first, recipe.vocabulary)
-        total = 0
-        with corpus.documents.open("w", encoding="utf-8") as file:
-            while total < recipe.tokens:
-                document = first.pop(0) if first else await anext(documents)
-                file.write(json.dumps({"text": document}) + "\n")
-                total += len(tokenizer.encode(document, add_special_tokens=False).ids)
+        await write_documents(corpus.documents, first, documents, tokenizer, recipe.tokens)
         write_whole(corpus.held_out, "".join([json.dumps(q) + "\n" async for q in held_out(recipe, questions)]))
+
+
+async def write_documents(
+    path: Path, first: Sequence[str], further: AsyncIterator[str], tokenizer: "Tokenizer", tokens: int
+) -> None:
+    """Write documents as JSONL until they have ``tokens``: the ``first``, then as many ``further`` ones as it takes."""
+    total, left = 0, list(first)
+    with path.open("w", encoding="utf-8") as file:
+        while total < tokens:
+            document = left.pop(0) if left else await anext(further)
+            file.write(json.dumps({"text": document}) + "\n")
+            total += len(tokenizer.encode(document, add_special_tokens=False).ids)
 
 
 def write_tokenizer(folder: Path, texts: Sequence[str], vocabulary: int) -> "Tokenizer":

@@ -68,7 +68,7 @@ def analyse(study: Study) -> Analysis:
             crossed_difference(resampler, scores(a, view, measure), scores(b, view, measure), (numbers[a], numbers[b]))
             for a, b in pairs
         ]
-        return _family(pairs, found)
+        return corrected(pairs, found)
 
     baseline = BASELINE if BASELINE in numbers else None
     against = [(arm, baseline) for arm in study.arms if arm != baseline] if baseline else []
@@ -92,7 +92,8 @@ def views_of(study: Study) -> tuple[View, ...]:
     return ("average", *study.conditions)
 
 
-def _family(pairs: Sequence[tuple[str, str]], found: Sequence[Difference]) -> tuple[Comparison, ...]:
+def corrected(pairs: Sequence[tuple[str, str]], found: Sequence[Difference]) -> tuple[Comparison, ...]:
+    """The differences of pairs of arms as one family of comparisons."""
     known = [difference.p for difference in found if difference.p is not None]
     adjusted = iter(holm(known))
     return tuple(

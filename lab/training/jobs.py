@@ -34,6 +34,7 @@ class Job:
     output: str  # the checkpoint's folder
     seed: int
     tokens: int  # slots, padding included
+    keep: int = 1  # checkpoints of the training, at equal distances; the last is the whole one
 
 
 def write_plan(path: Path, jobs: Iterable[Job], recipe: Recipe) -> None:
@@ -75,7 +76,8 @@ def _die_with(parent: int) -> None:
 
 
 def _run(folder: Path, job: Job, recipe: Recipe, device: str) -> None:
-    train(folder / job.data, folder / job.tokenizer, folder / job.output, recipe, job.seed, job.tokens, device)
+    places = folder / job.data, folder / job.tokenizer, folder / job.output
+    train(*places, recipe, job.seed, job.tokens, device, job.keep)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -10,6 +10,7 @@ import os
 import platform
 import resource
 import time
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -50,12 +51,20 @@ class _Budget:
 
 
 def train(
-    data: Path, tokenizer: Path, output: Path, recipe: Recipe, seed: int, tokens: int, device: str = "auto"
+    data: Path,
+    tokenizer: Path,
+    output: Path,
+    recipe: Recipe,
+    seed: int,
+    tokens: int,
+    device: str = "auto",
+    keep: int = 1,
 ) -> dict[str, Any]:
     """Train on ``tokens`` slots of a data set, padding included, and write a checkpoint; returns its record, lab.json.
 
     ``data`` is one strategy's folder of what `harness pack --output` wrote, ``tokenizer`` the folder of the tokenizer
-    it was packed with. ``device`` is a CPU or GPU of torch, or "auto": a GPU if there is one. What is finished in
+    it was packed with. ``device`` is a CPU or GPU of torch, or "auto": a GPU if there is one. ``keep`` checkpoints are
+    left, at equal distances: the last is the whole one, the others are below it (`kept_name`). What is finished in
     ``output`` is not done again. Raises LabError for input that makes no sense and if something else lies there.
     """
     specials = load_specials(tokenizer)
@@ -66,13 +75,20 @@ def train(
         return _finished(output, wanted)
     torch_device, threads = chosen_device(device), torch.get_num_threads()
     partial = _partial_folder(output)
+    stops = {number * budget.steps // keep: partial / kept_name(number, keep) for number in range(1, keep)}
     torch.set_num_threads(recipe.threads or threads)
     try:
         _forget_earlier(torch_device)
         model = Llama(recipe, specials.vocabulary, budget.context, seed)
         order = row_order(len(rows.tokens), budget.step_rows, budget.steps, seed)
         steps = Steps(recipe, model, rows, order, torch_device)
-        seconds = _run(steps, partial, wanted, budget)
+
+        def keep_at(step: int) -> None:
+            if folder := stops.get(step):
+                folder.mkdir(exist_ok=True)
+                export(model, tokenizer, specials, folder)
+
+        seconds = _run(steps, partial, wanted, budget, keep_at)
         export(model, tokenizer, specials, partial)
     finally:
         torch.set_num_threads(threads)
@@ -82,6 +98,11 @@ def train(
     partial.rename(output)
     (output / STATE).unlink()
     return record
+
+
+def kept_name(number: int, keep: int) -> str:
+    """The folder of the checkpoint after ``number`` of ``keep`` equal parts of a training, below its output."""
+    return f"part-{number}-of-{keep}"
 
 
 def _partial_folder(output: Path) -> Path:
@@ -155,14 +176,17 @@ def _finished(output: Path, wanted: dict[str, Any]) -> dict[str, Any]:
     return record
 
 
-def _run(steps: Steps, partial: Path, wanted: dict[str, Any], budget: _Budget) -> float:
-    """Do all steps that are not done yet; returns the seconds that all of them took."""
+def _run(
+    steps: Steps, partial: Path, wanted: dict[str, Any], budget: _Budget, done_step: Callable[[int], None]
+) -> float:
+    """Do all steps that are not done yet, each told to ``done_step``; returns the seconds that all of them took."""
     done, before = _restore(steps, partial, wanted)
     progress = Progress(partial.stem, partial / LOG, budget.steps, budget.step_tokens, done)
     began = saved = time.monotonic()
     logged = done - done % LOG_STEPS
     for step in range(done + 1, budget.steps + 1):
         steps.advance()
+        done_step(step)
         if step % LOG_STEPS and step != budget.steps:
             continue
         loss, answer_loss = steps.curve[logged:step].mean(dim=0).tolist()

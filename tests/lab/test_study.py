@@ -549,11 +549,12 @@ def test_nothing_is_written_of_what_can_not_be_written_whole(folders, tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-def test_the_reference_studys_files_are_what_the_command_makes_of_its_attempts(tmp_path):
+@pytest.mark.parametrize(("study", "records"), [("ablation", "study.json.gz"), ("heads", "heads.json.gz")])
+def test_a_reference_studys_files_are_what_the_command_makes_of_its_attempts(tmp_path, study, records):
     """Its records are in the repository; a column that is renamed, or a formula that changes, has to show there."""
-    reference, copy = Path(__file__).parents[2] / "results" / "reference" / "ablation", tmp_path / "copy"
+    reference, copy = Path(__file__).parents[2] / "results" / "reference" / study, tmp_path / "copy"
     copy.mkdir()
-    for name in ("study.json.gz", "notes.md"):
+    for name in (records, "notes.md"):
         shutil.copy(reference / name, copy)
     done = subprocess.run(
         [sys.executable, "-m", "lab", "rewrite", str(copy)], capture_output=True, text=True, check=False

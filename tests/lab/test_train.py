@@ -12,7 +12,7 @@ from lab.training import train as trainer
 from lab.training.model import Llama
 from lab.training.recipe import Recipe
 from lab.training.step import Steps
-from lab.training.train import train
+from lab.training.train import kept_name, train
 
 TOKENS = 25 * 4 * CONTEXT  # 25 steps
 
@@ -179,3 +179,14 @@ def test_the_model_begins_by_copying_what_followed_a_token_before():
 
     assert hits(Llama(Recipe(), 1536, 80, seed=0)) > 0.1
     assert hits(Llama(Recipe(previous_bias=0.0, copy_gain=0.0), 1536, 80, seed=0)) < 0.02
+
+
+def test_checkpoints_on_the_way_are_those_of_a_training_that_was_not_told_to_keep_them(workshop, checkpoint, tmp_path):
+    output = tmp_path / "kept"
+    train(workshop.data(), workshop.tokenizer, output, TINY, 0, TOKENS, "cpu", keep=5)
+    parts = [output / kept_name(number, 5) for number in range(1, 5)]
+    assert sorted(path for path in output.iterdir() if path.is_dir()) == parts
+    weights = [(folder / "model.safetensors").read_bytes() for folder in (*parts, output, checkpoint)]
+    assert weights[-2] == weights[-1]
+    assert len(set(weights)) == 5
+    assert all((part / "config.json").is_file() for part in parts)
