@@ -37,7 +37,7 @@ from harness.grading.job import evaluation_job
 from harness.grading.session import evaluation_session
 from harness.grading.specification import specify
 from harness.grading.testbed import Testbed
-from harness.images.provider import open_images
+from harness.pipeline.executors import open_executor
 from harness.sandbox.exec import packed
 
 OFFICIAL = "5.0.2"  # release of the swebench package
@@ -74,7 +74,10 @@ def ours(instances: Sequence[Instance], kinds: dict[str, Patches], workers: int)
     with tempfile.TemporaryDirectory() as folder, RunFolder(Path(folder)) as records:
         started = time.monotonic()
         config = EvaluationConfig(workers=workers)
-        with open_images(config) as images, evaluation_session(instances, config, records, images) as session:
+        with (
+            open_executor(config, records.path) as executor,
+            evaluation_session(instances, config, records, executor) as session,
+        ):
             futures = {
                 (kind, i.instance_id): session.submit(i, patches[i.instance_id])
                 for kind, patches in kinds.items()

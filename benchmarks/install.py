@@ -29,7 +29,7 @@ from harness.dataset.instances import load_instances
 from harness.dataset.recipes import load_recipes
 from harness.grading.session import evaluation_session
 from harness.grading.specification import render_script, specify
-from harness.images.provider import open_images
+from harness.pipeline.executors import open_executor
 from harness.repo.diff import Replacement, change_patch, split_lines
 from harness.repo.snapshot import open_repository
 
@@ -74,7 +74,10 @@ def evaluated(instances: Sequence[Instance], patches: dict[str, dict[str, str]])
     """All patches, one after another, from an empty journal."""
     with tempfile.TemporaryDirectory() as folder, RunFolder(Path(folder)) as records:
         config = EvaluationConfig(workers=1)
-        with open_images(config) as images, evaluation_session(instances, config, records, images) as session:
+        with (
+            open_executor(config, records.path) as executor,
+            evaluation_session(instances, config, records, executor) as session,
+        ):
             return {
                 (kind, i.instance_id): session.submit(i, patches[i.instance_id][kind]).result()
                 for i in instances

@@ -27,7 +27,7 @@ from harness.core.verdict import Outcome
 from harness.dataset.recipes import load_recipes
 from harness.grading.session import Session, evaluation_session
 from harness.images.inventory import remove_images
-from harness.images.provider import open_images
+from harness.pipeline.executors import open_executor
 
 INSTANCE_ID = "harness-Bench__scale-1"
 TEST = "tests/test_a.py::test_new"
@@ -122,7 +122,10 @@ def measure(client, folder: Path, count: int, workers: int) -> dict[str, float]:
     with RunFolder(folder / "run") as records:
         started = time.monotonic()
         config = EvaluationConfig(workers=workers)
-        with open_images(config) as images, evaluation_session([instance], config, records, images, recipes) as session:
+        with (
+            open_executor(config, records.path) as executor,
+            evaluation_session([instance], config, records, executor, recipes) as session,
+        ):
             memory = evaluate_all(session, instance, count)
         seconds = time.monotonic() - started
         label = f"{RUN_LABEL}={records.label}"

@@ -14,6 +14,10 @@ class InputError(HarnessError):
     """
 
 
+class EngineUnreachable(InputError):
+    """No engine of containers answers."""
+
+
 class InfrastructureError(HarnessError):
     """The machine failed, not the model: Docker, disk, the model server. Worth another try."""
 

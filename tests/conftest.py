@@ -32,6 +32,11 @@ diff --git a/a.py b/a.py
 """
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests that share their images with others come last."""
+    items.sort(key=lambda item: item.get_closest_marker("beside") is not None)
+
+
 @pytest.fixture
 def row() -> Callable[..., dict[str, Any]]:
     """Makes a classic row; keyword arguments replace columns."""

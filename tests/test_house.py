@@ -14,7 +14,7 @@ FLOORS = (  # from the top; rooms of one floor do not know each other
     ("harness.pipeline",),
     ("harness.page", "harness.exchange"),
     ("harness.compare",),
-    ("harness.build", "harness.report", "harness.validate"),
+    ("harness.build", "harness.cluster", "harness.report", "harness.validate"),
     ("harness.localize", "harness.repair", "harness.grading"),
     ("harness.model", "harness.images", "harness.statistics"),
     ("harness.config",),

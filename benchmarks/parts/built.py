@@ -15,7 +15,7 @@ from harness.core.instance import Instance
 from harness.dataset.instances import load_instances
 from harness.grading.session import Session, evaluation_session
 from harness.images.inventory import list_images
-from harness.images.provider import open_images
+from harness.pipeline.executors import open_executor
 from parts.arguments import BenchmarkParser
 
 
@@ -47,8 +47,8 @@ def open_built(given: Namespace) -> Iterator[Built]:
     evaluation = EvaluationConfig(workers=given.workers, timeout=given.timeout)
     with (
         RunFolder(given.output) as folder,
-        open_images(evaluation) as images,
-        evaluation_session(instances, evaluation, folder, images) as session,
+        open_executor(evaluation, given.output) as executor,
+        evaluation_session(instances, evaluation, folder, executor) as session,
         Progress() as progress,
     ):
         yield Built(instances, session, folder.path, progress)

@@ -8,7 +8,7 @@ import sysconfig
 import zlib
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -24,6 +24,7 @@ from harness.grading.scripts import CommandRunner
 from harness.grading.session import Session
 from harness.grading.specification import END_MARKER, START_MARKER, Specification
 from harness.grading.testbed import Testbed
+from harness.model.serving_places import Places
 from harness.repo.diff import Replacement, change_patch, split_lines
 from harness.repo.mirror import BareRepository
 from harness.repo.snapshot import REFERENCES, project_path, rebuilt_folder
@@ -175,18 +176,32 @@ class _NoImages:
     """A supply of images of which none is needed."""
 
     on_demand = False
-    client = None
 
     def finish(self, instance: Instance) -> None:
         """There is no image to let go."""
 
 
+class _Nowhere:
+    """An executor of a session that asks it for nothing."""
+
+    images = _NoImages()
+
+    def prepare(self, *_: object) -> None:
+        """There is nothing to bring."""
+
+    def places(self, *_: object) -> Places:
+        """This machine, without its devices."""
+        return Places()
+
+    def repositories(self) -> AbstractContextManager[None]:
+        """There are none in images."""
+        return nullcontext()
+
+
 @contextmanager
 def without_docker() -> Iterator[None]:
     """The pipeline with instant containers: what it opens of Docker is replaced for the length of the block."""
-    images = patch("harness.pipeline.run.open_images", lambda *_: nullcontext(_NoImages()))
-    prepared = patch("harness.pipeline.run.prepare_images", lambda *_: None)
+    executor = patch("harness.pipeline.run.open_executor", lambda *_: nullcontext(_Nowhere()))
     session = patch("harness.pipeline.run.evaluation_session", instant_session)
-    repository = patch("harness.pipeline.base_states.ImageFinder", lambda *_: nullcontext(None))
-    with images, prepared, session, repository:
+    with executor, session:
         yield

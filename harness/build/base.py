@@ -11,6 +11,7 @@ from harness.build.layer import LINES_SHOWN, Layer, build, is_built, render
 from harness.common.docker_client import LABEL, translated
 from harness.common.hashing import content_hash
 from harness.core.image_name import ImageName
+from harness.core.machine_platform import in_content
 from harness.errors import InfrastructureError, InputError
 from harness.images.inventory import CONTENT_LABEL, KIND_LABEL
 from harness.images.pull import Puller
@@ -66,7 +67,7 @@ def make_base(client: "DockerClient", python: str, choice: BaseChoice) -> tuple[
 
 
 def _root_content(suite: str) -> str:
-    return content_hash(suite, *PACKAGES, *LEFT_OUT)
+    return content_hash(suite, *PACKAGES, *LEFT_OUT, *in_content())
 
 
 def _root_name(suite: str) -> ImageName:

@@ -16,6 +16,7 @@ from harness.common.paths import cache_folder, check_file
 from harness.common.progress import Progress
 from harness.common.stage import Stage
 from harness.core.instance import Instance
+from harness.core.interfaces import SandboxKind
 from harness.dataset.instances import load_instances
 from harness.dataset.recipes import load_recipes
 from harness.errors import InfrastructureError, InputError
@@ -29,10 +30,12 @@ def build_instances(
     recipes: Path | None = None,
     rows: Path | None = None,
     base: BaseChoice = "auto",
+    sandbox: SandboxKind = "docker",
 ) -> list[BuildResult]:
     """Build, or find built, the named instances of a data set (all that have a recipe if none is named).
 
     Each image is checked against its snapshot. ``rows`` gets the instances as rows of the 5.x schema.
+    ``sandbox`` names the engine.
     Raises InputError for instances without a recipe, InfrastructureError naming each build that failed.
     """
     if rows:
@@ -43,7 +46,7 @@ def build_instances(
     if not instances:
         raise InputError(f"{dataset}: no recipe makes any of its {len(loaded)} instances; give --recipes")
     by_id = collect(instances, lambda instance: specify(instance, book.recipe(instance.instance_id)))
-    client = connect()
+    client = connect(sandbox=sandbox)
     with Progress() as progress, shown_builds(progress) as shown:
         results = build_images(client, instances, book, cache_folder(), shown, base)
     client.close()

@@ -13,6 +13,7 @@ from harness.common.docker_client import LABEL, translated
 from harness.common.hashing import content_hash
 from harness.common.resources import resource, templates
 from harness.core.image_name import ImageName
+from harness.core.machine_platform import in_content
 from harness.errors import InfrastructureError
 from harness.images.inventory import CONTENT_LABEL, KIND_LABEL
 from harness.images.pull import find
@@ -38,7 +39,7 @@ class Layer:
     @property
     def content(self) -> str:
         """Hash of everything that the image is built from."""
-        return content_hash(self.dockerfile, *self.inputs)
+        return content_hash(self.dockerfile, *self.inputs, *in_content())
 
     @property
     def name(self) -> ImageName:

@@ -14,7 +14,7 @@ import os
 import threading
 import zlib
 from collections.abc import Collection, Iterator
-from concurrent.futures import Future
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
@@ -39,6 +39,13 @@ class Place:
     checksum: int  # CRC-32 of the line
 
 
+def _under_way() -> "Future[None]":
+    """A future that nobody can cancel any more."""
+    future = Future[None]()
+    future.set_running_or_notify_cancel()
+    return future
+
+
 @dataclass(frozen=True)
 class _Line:
     """A line on its way to the disk."""
@@ -46,7 +53,7 @@ class _Line:
     key: str
     data: bytes  # as the file holds it
     checksum: int  # CRC-32 of the line itself
-    written: "Future[None]" = field(default_factory=Future)
+    written: "Future[None]" = field(default_factory=_under_way)
 
 
 class Journal:
@@ -61,8 +68,8 @@ class Journal:
         self._lock = threading.Lock()  # of the places, and of the lines that wait
         self._places: dict[str, Place] = {}
         self._waiting: list[_Line] = []
-        self._writing = False  # whether a thread writes now
-        self._written = threading.Condition(self._lock)
+        self._writing = False  # whether the writer's thread will see what waits
+        self._writer = ThreadPoolExecutor(1, "journal")  # starts with the first record
         path.parent.mkdir(parents=True, exist_ok=True)
         self._load()
         self._file = path.open("a+b", buffering=0)
@@ -133,7 +140,12 @@ class Journal:
         self.put_all({key: record})
 
     def put_all(self, records: dict[str, Record], once: Collection[str] = ()) -> None:
-        """The same for several records, which one wait for the disk is enough for.
+        """The same for several records, which one wait for the disk is enough for; see `begin`."""
+        for written in self.begin(records, once):
+            written.result()
+
+    def begin(self, records: dict[str, Record], once: Collection[str] = ()) -> "list[Future[None]]":
+        """Bring the records on their way to the disk: one future for each, done when it is there.
 
         Of a key in ``once`` a record that is there, or on its way, stays: many threads that bring it write it once.
         """
@@ -143,8 +155,10 @@ class Journal:
             kept = [waiting[key] for key in made if key in once and key in waiting]
             new = [line for line in made.values() if line.key not in once or not self._is_there(line.key, waiting)]
             self._waiting += new
-        for line in (*kept, *new):
-            self._wait(line)
+            if new and not self._writing:
+                self._writing = True
+                self._writer.submit(self._write_waiting)
+        return [line.written for line in (*kept, *new)]
 
     def _made(self, key: str, record: Record) -> _Line:
         line = (json.dumps({"key": key, **record}, ensure_ascii=True) + "\n").encode()
@@ -157,35 +171,24 @@ class Journal:
         """Write the record unless one of that key is there, and return when it is on disk; see `put_all`."""
         self.put_all({key: record}, once=(key,))
 
-    def _wait(self, line: _Line) -> None:
-        """Return when the line is on disk: who finds the disk free writes all lines that wait."""
-        with self._written:
-            while self._writing and not line.written.done():
-                self._written.wait()
-            mine = not line.written.done()
-            self._writing = self._writing or mine
-        if mine:
-            try:
-                self._write_waiting()
-            finally:
-                with self._written:
-                    self._writing = False
-                    self._written.notify_all()
-        line.written.result()
-
     def _write_waiting(self) -> None:
+        """Write what waits, and what has come meanwhile, until nothing waits."""
+        while lines := self._next_lines():
+            failure = None
+            try:
+                places = self._write(lines)
+            except Exception as error:  # noqa: BLE001 - whoever waits for these lines has to hear of it
+                failure, places = error, []
+            with self._lock:
+                self._places |= {line.key: place for line, place in zip(lines, places, strict=False)}
+                del self._waiting[: len(lines)]  # until now, so that nobody adds one of them again
+            for line in lines:
+                line.written.set_exception(failure) if failure else line.written.set_result(None)
+
+    def _next_lines(self) -> list[_Line]:
         with self._lock:
-            lines = list(self._waiting)
-        failure = None
-        try:
-            places = self._write(lines)
-        except OSError as error:
-            failure, places = error, []
-        with self._lock:
-            self._places |= {line.key: place for line, place in zip(lines, places, strict=False)}
-            del self._waiting[: len(lines)]  # until now, so that nobody adds one of them again
-        for line in lines:
-            line.written.set_exception(failure) if failure else line.written.set_result(None)
+            self._writing = bool(self._waiting)
+            return list(self._waiting)
 
     def _write(self, lines: list[_Line]) -> list[Place]:
         begin, data = os.fstat(self._file.fileno()).st_size, b"".join(line.data for line in lines)
@@ -213,5 +216,6 @@ class Journal:
         return len(self._places)
 
     def close(self) -> None:
-        """Close the file; its records can't be read any more."""
+        """Close the file when what is on its way is there; its records can't be read any more."""
+        self._writer.shutdown()
         self._file.close()

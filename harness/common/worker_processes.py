@@ -12,6 +12,8 @@ from contextlib import suppress
 from queue import Empty, LifoQueue
 from typing import Any
 
+BEHIND = 5  # steps of priority behind this process, whose questions to models must not wait
+
 
 class WorkerEnded(Exception):
     """A process ended before it answered, or all are closed."""
@@ -76,6 +78,8 @@ class WorkerProcesses:
             stdout=subprocess.PIPE,
             env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
         )
+        with suppress(ProcessLookupError):  # who hears of its end asks for its answer
+            os.setpriority(os.PRIO_PROCESS, worker.pid, BEHIND + os.getpriority(os.PRIO_PROCESS, 0))
         self._all.add(worker)
         return worker
 

@@ -12,7 +12,7 @@ from harness.compare.finished import Arm
 from harness.compare.group_costs import Costs, group_costs
 from harness.compare.groups_of_run import FinishedGroup, FinishedRun, merged, named_conditions
 from harness.compare.run_changes import require_one_dataset, settings_changes
-from harness.compare.scores import cells, paired
+from harness.compare.scores import cell_bounds, paired
 from harness.core.conditions import Condition
 from harness.core.groups import Group
 from harness.errors import InputError
@@ -157,17 +157,17 @@ def _row(found: FinishedGroup, conditions: Sequence[Condition | None]) -> Ablati
     several = conditions if len(conditions) > 1 else ()
     rates: dict[View, Rate] = {}
     for condition in (None, *several):
-        chosen = list(conditions) if condition is None else [condition]
+        parts = [arm.parts[c] for c in (conditions if condition is None else [condition])]
         for metric in METRICS:
             try:
-                values = cells([arm.parts[c] for c in chosen], metric, arm.gold or {})
+                bounds = cell_bounds(parts, metric, arm.gold or {}).values()
             except InputError:
                 if metric != "similarity":  # which folders from before, without gold patches, do not have
                     raise
                 continue
-            rates[condition, metric] = rate(np.array(list(values.values()), dtype=np.float64))
-    parts = [(c, part) for c, seeds in arm.parts.items() for part in seeds]
-    scores = [(c, one.scores.stages) for c, part in parts for one in part.values()]
+            failed, resolved = (np.array(values, dtype=np.float64) for values in zip(*bounds, strict=True))
+            rates[condition, metric] = rate(failed, resolved)
+    scores = [(c, one.scores.stages) for c, seeds in arm.parts.items() for part in seeds for one in part.values()]
     stages = summarise_stages((found.group.name, c or "", one) for c, one in scores if one is not None)
     return AblationRow(
         group=found.group,

@@ -11,7 +11,9 @@ OWN = (
     "output", "checkpoints", "references", "serving", "dataset", "conditions", "preset", "evaluate_candidates",
     "prices", "metrics_port",
 )  # fmt: skip
-OF_THE_MACHINE = ("workers", "image_budget", "pull", "images", "calibration")  # of its evaluation
+OF_THE_MACHINE = (  # of its evaluation
+    "executor", "ray_address", "workers", "sandbox", "image_budget", "pull", "images", "calibration",
+)  # fmt: skip
 ABSENT = "not set"
 
 

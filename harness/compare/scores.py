@@ -7,7 +7,7 @@ from harness.compare.finished import Arm, Attempted, Part
 from harness.core.conditions import Condition
 from harness.errors import InputError
 from harness.report.similarity import similarity
-from harness.statistics.outcomes import Cells, PairedOutcomes, Score, pair_up
+from harness.statistics.outcomes import Bounds, Cells, PairedOutcomes, Score, pair_up
 from harness.statistics.requirement import Metric
 
 
@@ -18,8 +18,11 @@ def paired(first: Arm, second: Arm, metric: Metric, condition: Condition | None 
     """
     chosen = _conditions(first, second, condition)
     gold = (first.gold or second.gold or {}) if metric == "similarity" else {}
-    one, other = (cells([arm.parts[c] for c in chosen], metric, gold) for arm in (first, second))
-    return pair_up(one, other, {instance_id: repository_of(instance_id) for instance_id in one})
+    one, other = ([arm.parts[c] for c in chosen] for arm in (first, second))
+    found = cells(one, metric, gold)
+    repositories = {instance_id: repository_of(instance_id) for instance_id in found}
+    bounds = [cell_bounds(parts, metric, gold) if metric == "resolve_rate" else {} for parts in (one, other)]
+    return pair_up(found, cells(other, metric, gold), repositories, (bounds[0], bounds[1]))
 
 
 def repository_of(instance_id: str) -> str:
@@ -38,9 +41,12 @@ def _conditions(first: Arm, second: Arm, condition: Condition | None) -> list[Co
     return list(first.parts)
 
 
-def cells(parts: list[tuple[Part, ...]], metric: Metric, gold: Mapping[str, str]) -> dict[str, Cells]:
+def cells(
+    parts: list[tuple[Part, ...]], metric: Metric, gold: Mapping[str, str], ungraded: Score = None
+) -> dict[str, Cells]:
     """By instance, one sample for each seed: the mean over the conditions, or None if one of them has no grade.
 
+    ``ungraded`` takes the place of a grade that is not there.
     ``parts`` has the seeds' attempts under each condition. Raises InputError if these do not hold the same instances,
     and for a similarity that neither the records nor the gold patches have.
     """
@@ -49,11 +55,19 @@ def cells(parts: list[tuple[Part, ...]], metric: Metric, gold: Mapping[str, str]
         raise InputError("the conditions or seeds of a run do not hold the same instances; let it finish")
 
     def score(instance_id: str, seed: int) -> Score:
-        found = [_score(seeds[seed][instance_id], metric, gold) for seeds in parts]
+        scores = [_score(seeds[seed][instance_id], metric, gold) for seeds in parts]
+        found = [ungraded if value is None else value for value in scores]
         known = [value for value in found if value is not None]
         return fmean(known) if len(known) == len(found) else None
 
     return {instance_id: tuple((score(instance_id, seed),) for seed in range(len(parts[0]))) for instance_id in ids}
+
+
+def cell_bounds(parts: list[tuple[Part, ...]], metric: Metric, gold: Mapping[str, str]) -> Bounds:
+    """By instance, `cells` with what was not graded as failed, and with it as resolved."""
+    failed = cells(parts, metric, gold, 0.0)
+    resolved = cells(parts, metric, gold, 1.0) if metric == "resolve_rate" else failed  # others need no grade
+    return {instance_id: (low, resolved[instance_id]) for instance_id, low in failed.items()}
 
 
 def _score(attempted: Attempted, metric: Metric, gold: Mapping[str, str]) -> Score:

@@ -99,6 +99,7 @@ def _adapter_folder(path: Path, info: ValidationInfo) -> Path:
 
 
 LocalPath = Annotated[Path, BeforeValidator(_from_folder)]
+AbsolutePath = Annotated[LocalPath, AfterValidator(Path.absolute)]  # means the same on all machines
 ExistingFile = Annotated[LocalPath, AfterValidator(_existing_file)]
 CheckpointFolder = Annotated[LocalPath, AfterValidator(_checkpoint_folder)]
 AdapterFolder = Annotated[LocalPath, AfterValidator(_adapter_folder)]

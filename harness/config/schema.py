@@ -19,7 +19,15 @@ from pydantic import (
 
 from harness.common.suggest import nearest
 from harness.config.localization_keys import LocalizationConfig
-from harness.config.path_types import AdapterFolder, CheckpointFolder, DataSource, ExistingFile, LocalPath, PromptSource
+from harness.config.path_types import (
+    AbsolutePath,
+    AdapterFolder,
+    CheckpointFolder,
+    DataSource,
+    ExistingFile,
+    LocalPath,
+    PromptSource,
+)
 from harness.config.presets import preset_names
 from harness.config.price_keys import PricesConfig
 from harness.config.section import Section, Url
@@ -28,7 +36,7 @@ from harness.config.whole_suite_keys import WholeSuiteKeys
 from harness.core.conditions import REFERENCES, Condition, Reference
 from harness.core.groups import Variant, repeated_seed
 from harness.core.image_name import check_registry
-from harness.core.interfaces import Limits, Sampling
+from harness.core.interfaces import Limits, Sampling, SandboxKind
 
 log = logging.getLogger(__name__)
 
@@ -203,6 +211,7 @@ class ValidationConfig(Section):
 class ImagesConfig(Section):
     """Where images come from that are not on this machine, and how hard registries may be asked."""
 
+    folder: AbsolutePath | None = None  # of images that `harness images save` saved; asked before any registry
     registries: tuple[
         str, ...
     ] = ()  # tried after the image's own; a prefix, or a name with {instance} or {owner}, {name}
@@ -226,12 +235,15 @@ class ImagesConfig(Section):
 class EvaluationConfig(WholeSuiteKeys):
     """How a patch is tested."""
 
+    executor: Literal["local", "ray"] = "local"  # where containers and servers run: here, or on the nodes of a cluster
+    ray_address: str = "auto"  # of the Ray cluster; auto: the one that this machine is part of, or RAY_ADDRESS names
     workers: int | None = Field(default=None, ge=1)  # containers at a time; from CPUs and memory if not given
     timeout: float = Field(default=1800.0, gt=0, le=604800)  # seconds for the tests of one patch; a week at most
     memory: int = Field(default=4096, ge=64, le=1 << 24)  # MiB for one container, no swap
     processes: int = Field(default=512, ge=8, le=1 << 22)  # Linux has no more process ids
     cpus: float = Field(default=1.0, gt=0, allow_inf_nan=False)
     network: bool = False
+    sandbox: SandboxKind | Literal["auto"] = "docker"  # what runs the containers; auto: the first that answers
     pull: bool = False  # whether an image that is not here may be pulled from its registry
     build: bool = False  # whether one that is neither here nor pulled may be built, if a recipe makes it
     images: ImagesConfig = ImagesConfig()
@@ -306,6 +318,8 @@ class RunConfig(Section):
             raise ValueError("nothing to evaluate: name at least one of checkpoints and references")
         if self.checkpoints and not self.conditions:
             raise ValueError("checkpoints are evaluated under conditions: name at least one, or leave the key out")
+        if self.evaluation.executor == "ray" and any(c.weights and c.answers is None for c in self.checkpoints):
+            self.serving.require_for_cluster()
         if self.prices is not None:
             self.prices.require_known([checkpoint.name for checkpoint in self.checkpoints])
         return self

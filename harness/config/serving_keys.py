@@ -64,3 +64,12 @@ class ServingConfig(Section):
                 "ahead is for machines without a GPU; with gpus, a server loads as soon as its GPUs are free"
             )
         return self
+
+    def require_for_cluster(self) -> None:
+        """Raises ValueError for a key that means this machine alone."""
+        meant = {"gpus": self.gpus is not None, "ahead": self.ahead > 0, "switch: reload": self.switch == "reload"}
+        if given := [f"serving.{key}" for key, is_given in meant.items() if is_given]:
+            raise ValueError(
+                f"{', '.join(given)}: for servers on this machine, but with evaluation.executor=ray they run on the "
+                "cluster, which places them itself; leave it out"
+            )

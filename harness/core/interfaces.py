@@ -6,7 +6,7 @@ them is plain functions over the values below.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Annotated, Any, Protocol
+from typing import Annotated, Any, Literal, Protocol
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -171,12 +171,14 @@ class Repository(Protocol):
         ...
 
 
+SandboxKind = Literal["docker", "podman", "apptainer"]  # the program that runs containers
+
 PATIENCE = 3.0  # times the limit of time that a patient job has
 
 
 @dataclass(frozen=True)
 class Limits:
-    """What one sandboxed job may use; every limit is enforced by the sandbox, not asked of the job."""
+    """What one sandboxed job may use; the sandbox enforces every limit but those that it names in advance."""
 
     seconds: float  # wall time of one command
     memory_bytes: int  # no swap beside it
@@ -186,6 +188,13 @@ class Limits:
     output_bytes: int = 32 << 20  # the middle of a longer output is cut
     open_files: int = 16384
     disk_bytes: int = 8 << 30  # of any one file; of all that is written, if the storage driver keeps quotas
+    not_enforced: tuple[str, ...] = ()  # names of what the sandbox does not enforce (`harness.sandbox.enforced`)
+
+    def key_facts(self) -> dict[str, Any]:
+        """What they add to a key; ``not_enforced`` is left out if it is empty, as in the keys of earlier releases."""
+        facts = dict(vars(self))
+        missing = sorted(facts.pop("not_enforced"))
+        return facts | ({"not_enforced": missing} if missing else {})
 
 
 @dataclass(frozen=True)

@@ -191,7 +191,7 @@ def evaluation_key(
         fail_to_pass=instance.fail_to_pass,
         pass_to_pass=instance.pass_to_pass,
         patch=patch,
-        limits=vars(limits),
+        limits=limits.key_facts(),
         protocol=protocol(),
         grader=grader_version(),
         **({"repeat": repeat} if repeat else {}),

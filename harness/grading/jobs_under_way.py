@@ -7,7 +7,7 @@ from typing import TypeVar
 from harness.common.run_state import Part
 from harness.common.under_way import UnderWay, shortened
 from harness.core.instance import Instance
-from harness.sandbox.docker import DockerSandbox
+from harness.grading.executor import JobSandbox
 
 Value = TypeVar("Value")
 
@@ -36,7 +36,7 @@ class Jobs:
             self._done += 1
         return value
 
-    def part(self, sandbox: DockerSandbox | None) -> Part:
+    def part(self, sandbox: JobSandbox | None) -> Part:
         """All of it as a part of a run; without a ``sandbox`` no containers are counted."""
         levels = {"jobs_running": len(self.running), "jobs_waiting": self.waiting}
         counts = []

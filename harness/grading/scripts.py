@@ -82,7 +82,7 @@ def command_key(script: Script, patch: str, digest: str, limits: Limits) -> str:
         script=script.text,
         files=dict(script.files),
         patch=patch,
-        limits=vars(limits),
+        limits=limits.key_facts(),
         apply=(resource("docker") / "apply.sh").read_text(encoding="utf-8"),
     )
 

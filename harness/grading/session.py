@@ -1,6 +1,5 @@
 """Everything that evaluating needs, opened together and closed together: daemon, images, journal, workers."""
 
-import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
@@ -16,11 +15,12 @@ from harness.common.run_folder import RunFolder
 from harness.common.run_state import Part
 from harness.config.schema import EvaluationConfig
 from harness.core.instance import Instance
-from harness.core.interfaces import Sandbox
+from harness.core.interfaces import Limits, Sandbox
 from harness.core.verdict import Verdict
 from harness.dataset.recipes import load_recipes
 from harness.grading.counter_evaluation import CounterEvaluation
 from harness.grading.evaluator import Evaluator
+from harness.grading.executor import Executor, JobSandbox
 from harness.grading.jobs_under_way import Jobs
 from harness.grading.log_workers import LogWorkers
 from harness.grading.scripts import CommandRun, CommandRunner, Script
@@ -29,11 +29,9 @@ from harness.grading.suite_comparison import SuiteSettings, WholeSuites
 from harness.grading.testbed import Testbed
 from harness.images.names import built_name
 from harness.images.on_demand import SuppliedSandbox
-from harness.images.provider import ImageProvider
-from harness.images.pull import find
-from harness.sandbox.docker import DockerSandbox
+from harness.images.supply import Images
+from harness.sandbox.same_platform import require_own_platform
 
-MEMORY_SHARE = 0.8  # of this machine's free memory, for all containers together
 AHEAD_SHARE = 0.5  # containers started and prepared ahead of need, for each that runs tests
 
 
@@ -45,11 +43,11 @@ class Session:
     commands: CommandRunner
     testbeds: dict[str, Testbed]  # by instance id
     _digests: dict[str, str]  # image name -> digest; of images that come on demand, from then on
-    _supply: ImageProvider
+    _supply: Images
     _pool: ThreadPoolExecutor
     _control: CounterEvaluation | None = None  # None: not asked for
     _suites: WholeSuites | None = None  # None: not asked for
-    _sandbox: DockerSandbox | None = None  # whose containers are counted; None: they are no Docker's
+    _sandbox: JobSandbox | None = None  # whose containers are counted
     _jobs: Jobs = field(default_factory=Jobs)
     closing: Event = field(default_factory=Event)  # set when the session ends by an error or an interrupt
     _finished: set[str] = field(default_factory=set)  # instance ids
@@ -122,7 +120,7 @@ def evaluation_session(
     instances: Sequence[Instance],
     evaluation: EvaluationConfig,
     folder: RunFolder,
-    images: ImageProvider,
+    executor: Executor,
     recipes: Path | None = None,
 ) -> Iterator[Session]:
     """Check every instance's image and specification, reap what a killed run left, and open the workers.
@@ -130,28 +128,31 @@ def evaluation_session(
     Images that are to be pulled or built ahead are here before. On the way out all containers are gone. Raises
     InputError if an instance has no image or no specification, naming all of them at once.
     """
-    workers = evaluation.workers or default_workers(evaluation)
+    images, workers = executor.images, evaluation.workers or executor.workers()
     testbeds = _testbeds(instances, images, recipes)
     names = {testbed.image: testbed.instance for testbed in testbeds.values()}
     journal = folder.journal("evaluations")
+    for platform in platforms_seen(journal):
+        require_own_platform(platform, f"a verdict in {folder.path}")
     threads = workers + max(1, round(workers * AHEAD_SHARE))
     with (
-        DockerSandbox(images.client, folder.label, turns=workers) as docker,
+        executor.sandbox(workers) as jobs,
         ThreadPoolExecutor(threads, "evaluate") as pool,
         LogWorkers() as weigh,
     ):
-        docker.reap()
-        digests = {name: docker.digest(name) for name in names if find(images.client, name)}
-        sandbox: Sandbox = docker
+        jobs.reap()
+        limits = replace(evaluation.limits(), not_enforced=jobs.not_enforced)
+        digests = {name: image.digest for name, instance in names.items() if (image := images.find(instance))}
+        sandbox: Sandbox = jobs
         if images.on_demand:
             digests = known_digests(journal) | digests
-            sandbox = SuppliedSandbox(docker, images, names, digests)
-        evaluator = Evaluator(sandbox, journal, folder.logs, evaluation.limits(), weigh)
-        commands = CommandRunner(sandbox, journal, folder.command_logs, evaluation.limits())
+            sandbox = SuppliedSandbox(jobs, images, names, digests)
+        evaluator = Evaluator(sandbox, journal, folder.logs, limits, weigh)
+        commands = CommandRunner(sandbox, journal, folder.command_logs, limits)
         controls = folder.journal("controls")
         control = CounterEvaluation(
-            Evaluator(sandbox, controls, folder.logs, evaluation.limits(), weigh),
-            CommandRunner(sandbox, controls, folder.command_logs, evaluation.limits()),
+            Evaluator(sandbox, controls, folder.logs, limits, weigh),
+            CommandRunner(sandbox, controls, folder.command_logs, limits),
             controls,
             weigh.statuses,
         )
@@ -164,14 +165,14 @@ def evaluation_session(
             images,
             pool,
             control if evaluation.control else None,
-            _whole_suites(sandbox, suites, folder, evaluation, weigh) if suites is not None else None,
-            docker,
+            _whole_suites(sandbox, suites, folder, evaluation, limits, weigh) if suites is not None else None,
+            jobs,
         )
         try:
             yield session
         except BaseException:
             session.closing.set()
-            docker.stop()
+            jobs.stop()
             images.close()
             pool.shutdown(wait=False, cancel_futures=True)
             raise
@@ -183,27 +184,31 @@ def evaluation_session(
 
 
 def _whole_suites(
-    sandbox: Sandbox, journal: Journal, folder: RunFolder, evaluation: EvaluationConfig, weigh: LogWorkers
+    sandbox: Sandbox,
+    journal: Journal,
+    folder: RunFolder,
+    evaluation: EvaluationConfig,
+    limits: Limits,
+    weigh: LogWorkers,
 ) -> WholeSuites:
-    limits = evaluation.limits()
-    limits = replace(limits, seconds=evaluation.whole_suite_timeout, output_bytes=4 * limits.output_bytes)
+    longer = replace(limits, seconds=evaluation.whole_suite_timeout, output_bytes=4 * limits.output_bytes)
     return WholeSuites(
-        Evaluator(sandbox, journal, folder.logs, limits, weigh),
-        CommandRunner(sandbox, journal, folder.command_logs, evaluation.limits()),
+        Evaluator(sandbox, journal, folder.logs, longer, weigh),
+        CommandRunner(sandbox, journal, folder.command_logs, limits),
         journal,
         weigh.statuses,
-        SuiteSettings(limits, evaluation.whole_suite_files, evaluation.whole_suite_repeats),
+        SuiteSettings(longer, evaluation.whole_suite_files, evaluation.whole_suite_repeats),
         cache_folder() / "whole-suites",
     )
 
 
-def _testbeds(instances: Sequence[Instance], images: ImageProvider, recipes: Path | None) -> dict[str, Testbed]:
+def _testbeds(instances: Sequence[Instance], images: Images, recipes: Path | None) -> dict[str, Testbed]:
     names = collect(instances, lambda instance: _name(images, instance))
     specifications = specifications_of(instances, recipes, names)
     return {i.instance_id: Testbed(i, specifications[i.instance_id], names[i.instance_id]) for i in instances}
 
 
-def _name(supply: ImageProvider, instance: Instance) -> str:
+def _name(supply: Images, instance: Instance) -> str:
     """Name of the instance's image: of the one that is here, else the one that it is pulled under when it is wanted."""
     if supply.find(instance) is None and supply.on_demand:
         return str(supply.wanted(instance))
@@ -214,6 +219,12 @@ def known_digests(journal: Journal) -> dict[str, str]:
     """Digests of images by their names, as the verdicts of a journal saw them last."""
     verdicts = [record["verdict"] for record in journal.records() if "verdict" in record]
     return {verdict["image"]: verdict["image_digest"] for verdict in verdicts if verdict.get("image_digest")}
+
+
+def platforms_seen(journal: Journal) -> set[str]:
+    """The platforms that a journal's verdicts were made on; those of earlier releases do not say."""
+    verdicts = [record["verdict"] for record in journal.records() if "verdict" in record]
+    return {seen for verdict in verdicts if (seen := (verdict.get("circumstances") or {}).get("platform"))}
 
 
 def specifications_of(
@@ -232,23 +243,3 @@ def specifications_of(
         return specify(instance, book.instances.get(instance_id) if made_here else None)
 
     return collect(instances, specification_of)
-
-
-def default_workers(evaluation: EvaluationConfig) -> int:
-    """As many containers at a time as the free CPUs and the free memory of this machine hold, each at its limit.
-
-    CPUs count as free beyond the load of the last minute, but half of them always do: load passes.
-    """
-    cpus = os.cpu_count() or 1
-    free_cpus = max(cpus - os.getloadavg()[0], cpus / 2)
-    by_memory = int(_free_memory() * MEMORY_SHARE / evaluation.limits().memory_bytes)
-    return max(1, min(int(free_cpus / evaluation.cpus), by_memory))
-
-
-def _free_memory() -> int:
-    """Bytes that new processes may have without swapping; all memory if the system does not say."""
-    try:
-        lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
-    except FileNotFoundError:
-        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    return next(int(line.split()[1]) << 10 for line in lines if line.startswith("MemAvailable:"))

@@ -98,7 +98,7 @@ class WholeSuites:
             verdict=verdict.key,
             files=settings.files,
             repeats=settings.repeats,
-            limits=vars(settings.limits),
+            limits=settings.limits.key_facts(),
         )
 
     def _kept(self, key: str, testbed: Testbed, patch: str, verdict: Verdict) -> WholeSuite:

@@ -16,6 +16,7 @@ from harness.errors import InfrastructureError
 from harness.images.disk import GIB, Layers, image_layers, together
 from harness.images.inventory import KIND_LABEL
 from harness.images.pull import digests, find
+from harness.images.saved_images import SavedImages
 
 if TYPE_CHECKING:
     from docker import DockerClient
@@ -30,12 +31,19 @@ GOING_TRIES = 50
 class Budget:
     """Keeps the images that it knows of within so many bytes, as far as those without work at hand go.
 
-    Images of finished instances go first. Only what can be had again is removed: images that a registry gave; those
-    built here only if ``built`` says so and their instances are finished. Nothing is forced: what a container uses, or
-    another name holds, stays. Safe for threads.
+    Images of finished instances go first. Only what can be had again is removed: images that a registry gave or that
+    are saved; those built here only if ``built`` says so and their instances are finished. Nothing is forced: what a
+    container uses, or another name holds, stays. Safe for threads.
     """
 
-    def __init__(self, client: "DockerClient", limit: float, built: bool = False, again: bool = False) -> None:
+    def __init__(
+        self,
+        client: "DockerClient",
+        limit: float,
+        built: bool = False,
+        again: bool = False,
+        saved: SavedImages | None = None,
+    ) -> None:
         """``limit`` in bytes, layers that several of the images share counted once.
 
         ``again`` says that whoever needs an image brings it again: unfinished instances' images may go as well.
@@ -44,6 +52,7 @@ class Budget:
         self._limit = limit
         self._built = built
         self._again = again
+        self._saved = saved
         self._lock = threading.Lock()
         self._sizes: dict[ImageName, Layers] = {}  # by name, the least recently used first
         self._held: Counter[ImageName] = Counter()
@@ -167,12 +176,16 @@ class Budget:
             image = find(self._client, str(name))
             if image is None:
                 return True
-            if not digests(image) and not self._may_go_built(image, name):
+            if not digests(image) and not self._is_saved(image, name) and not self._may_go_built(image, name):
                 return False
             return self._remove(image, name)
         except InfrastructureError as error:
             log.warning("image %s stays: %s", name, error)
             return False
+
+    def _is_saved(self, image: "Image", name: ImageName) -> bool:
+        saved = self._saved.find(name) if self._saved else None
+        return saved is not None and saved.digest == image.id
 
     def _may_go_built(self, image: "Image", name: ImageName) -> bool:
         return self._built and name in self._finished and image.labels.get(KIND_LABEL) == "instance"

@@ -1,14 +1,14 @@
-"""Whether the disk under Docker has room for images to pull: asked before the first of them."""
+"""Whether the disk under Docker has room for images to pull or load: asked before the first of them."""
 
 from collections.abc import Sequence
 
 from harness.core.instance import Instance
-from harness.images.disk import GIB, docker_root, expected, image_layers, require_free
+from harness.images.disk import GIB, docker_root, expected, image_layers, require_free, together
 from harness.images.provider import ImageProvider
 
 
 def require_room(images: ImageProvider, instances: Sequence[Instance], budget: float | None = None) -> None:
-    """See that the disk under Docker holds the images that are still to be pulled, or the ``budget`` (bytes) of them.
+    """See that the disk under Docker holds the images that are still to come, or the ``budget`` (bytes) of them.
 
     Raises InputError, saying what is needed and what is free; a daemon elsewhere is not looked at.
     """
@@ -18,12 +18,13 @@ def require_room(images: ImageProvider, instances: Sequence[Instance], budget: f
     if not missing or root is None:
         return
     layers = [image_layers(images.client, image.digest) for image in local.values() if image]
-    need, assumed = expected([images.places(instance) for instance in missing], layers)
+    need, assumed = expected([places for instance in missing if (places := images.places(instance))], layers)
+    need += together(saved[1] for instance in missing if (saved := images.saved(instance)))
     need = int(min(need, budget)) if budget else need
     about = f"about {need / GIB:.1f} GiB{' (partly assumed)' if assumed else ''}"
     require_free(
         root,
         need,
-        f"{len(missing)} images to pull take {about}",
+        f"{len(missing)} images that are missing take {about}",
         "name fewer instances, or set evaluation.image_budget",
     )

@@ -1,8 +1,10 @@
 """The repository inside an instance's image, copied out of it without starting it."""
 
+import shutil
 import tarfile
 import tempfile
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Self
@@ -10,7 +12,8 @@ from typing import IO, TYPE_CHECKING, Self
 from harness.common.docker_client import RUN_LABEL, translated
 from harness.core.instance import Instance
 from harness.errors import InputError
-from harness.images.provider import ImageProvider
+from harness.images.supply import LocalImages
+from harness.repo.image_repository import Image
 
 if TYPE_CHECKING:
     from docker import DockerClient
@@ -31,16 +34,16 @@ class DockerImage:
 
         Raises InputError if the image has no repository there, InfrastructureError if Docker fails.
         """
+        with self.git_archive() as archive:
+            return extract_git(archive, folder, self.name)
+
+    @contextmanager
+    def git_archive(self) -> Iterator[IO[bytes]]:
+        """The image's ``/testbed/.git`` as a tar archive, for the block. Raises as `unpack_git` does."""
         with tempfile.TemporaryFile() as archive:
             self._copy(archive)
             archive.seek(0)
-            with tarfile.open(fileobj=archive) as files:
-                files.extractall(folder, filter="data")
-        if not (folder / ".git" / "HEAD").is_file():
-            raise InputError(f"image {self.name}: {REPOSITORY} is not a repository")
-        # objects are not to be looked for where an image says that this machine has some
-        (folder / ".git" / "objects" / "info" / "alternates").unlink(missing_ok=True)
-        return folder / ".git"
+            yield archive
 
     def _copy(self, archive: IO[bytes]) -> None:
         from docker.errors import NotFound
@@ -57,13 +60,45 @@ class DockerImage:
                 container.remove(force=True)
 
 
+def extract_git(archive: IO[bytes], folder: Path, image: str) -> Path:
+    """Put the repository in a tar archive below ``folder`` and give its path; ``image`` is the one it comes from.
+
+    Raises InputError if there is none in it.
+    """
+    with tarfile.open(fileobj=archive) as files:
+        files.extractall(folder, filter="data")
+    if not (folder / ".git" / "HEAD").is_file():
+        raise InputError(f"image {image}: {REPOSITORY} is not a repository")
+    # objects are not to be looked for where an image says that this machine has some
+    (folder / ".git" / "objects" / "info" / "alternates").unlink(missing_ok=True)
+    return folder / ".git"
+
+
+@dataclass(frozen=True)
+class UnpackedImage:
+    """An instance's image whose files lie in a folder."""
+
+    root: Path
+    name: str
+    digest: str
+
+    def unpack_git(self, folder: Path) -> Path:
+        """As `DockerImage.unpack_git`."""
+        source = self.root / REPOSITORY.lstrip("/")
+        if not (source / "HEAD").is_file():
+            raise InputError(f"image {self.name} holds no {REPOSITORY}")
+        shutil.copytree(source, folder / ".git", symlinks=True)
+        (folder / ".git" / "objects" / "info" / "alternates").unlink(missing_ok=True)
+        return folder / ".git"
+
+
 class ImageFinder:
     """Finds instances' images and keeps the one that it found last. Leave it when done.
 
     Under a budget the others may go, but they are not finished: tests are still to come.
     """
 
-    def __init__(self, images: ImageProvider) -> None:
+    def __init__(self, images: LocalImages) -> None:
         self._images = images
         self._last = ExitStack()
 
@@ -73,8 +108,8 @@ class ImageFinder:
     def __exit__(self, *_: object) -> None:
         self._last.close()
 
-    def __call__(self, instance: Instance) -> DockerImage:
+    def __call__(self, instance: Instance) -> Image:
         """The instance's image; the one before may go. Raises InputError if there is none."""
         self._last.close()
         image = self._last.enter_context(self._images.hold(instance))
-        return DockerImage(self._images.client, str(image.name), image.digest)
+        return self._images.repository(image)

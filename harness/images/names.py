@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 from harness.core.image_name import HUB, ImageName
 from harness.core.instance import Instance
+from harness.core.machine_platform import in_names
 from harness.dataset.versions import published_image
 
 if TYPE_CHECKING:
@@ -11,8 +12,8 @@ if TYPE_CHECKING:
 
 
 def built_name(instance_id: str) -> ImageName:
-    """Name of the image that the project builds for an instance."""
-    return ImageName.parse(f"harness/sweb.eval.x86_64.{instance_id.lower()}:latest")
+    """Name of the image that the project builds for an instance, which says for which architecture."""
+    return ImageName.parse(f"harness/sweb.eval.{in_names()}.{instance_id.lower()}:latest")
 
 
 def local_names(instance: Instance) -> list[ImageName]:

@@ -8,14 +8,14 @@ from dataclasses import replace
 from harness.core.instance import Instance
 from harness.core.interfaces import CommandResult, Job, Sandbox
 from harness.errors import InputError, SandboxError
-from harness.images.provider import ImageProvider, LocalImage
+from harness.images.supply import Images, LocalImage
 
 
 class SuppliedSandbox:
     """The `Sandbox` whose jobs find the images of their instances: an image that is not here is brought first."""
 
     def __init__(
-        self, sandbox: Sandbox, supply: ImageProvider, instances: Mapping[str, Instance], seen: dict[str, str]
+        self, sandbox: Sandbox, supply: Images, instances: Mapping[str, Instance], seen: dict[str, str]
     ) -> None:
         """``instances`` by the names of their images; ``seen`` has the digests that earlier verdicts saw, likewise,
         and gets those seen now.

@@ -186,6 +186,11 @@ def find(client: "DockerClient", name: str) -> "Image | None":
             return None
 
 
+def platform_of(image: "Image") -> str:
+    """The platform that an image is made for: ``linux/amd64``."""
+    return f"{image.attrs['Os']}/{image.attrs['Architecture']}"
+
+
 def digests(image: "Image") -> list[ImageName]:
     """Names by digest under which registries know a local image: empty if it came from none."""
     return [ImageName.parse(known) for known in image.attrs.get("RepoDigests") or ()]

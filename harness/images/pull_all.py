@@ -11,7 +11,7 @@ from harness.config.schema import EvaluationConfig
 from harness.core.instance import Instance
 from harness.errors import HarnessError, InfrastructureError, InputError
 from harness.images.disk_check import require_room
-from harness.images.provider import ImageProvider, open_images
+from harness.images.provider import ImageProvider, open_engine_images
 from harness.images.pull_progress import Amount
 
 MEGABYTE = 1_000_000
@@ -35,7 +35,7 @@ def prefetch(instances: Sequence[Instance], evaluation: EvaluationConfig) -> lis
     Started again after an end of whatever kind, it pulls what is missing. Raises InputError if the disk
     has no room for what is to come, and if Docker is not reachable.
     """
-    with open_images(evaluation) as images:
+    with open_engine_images(evaluation) as images:
         require_room(images, instances)
         with Progress() as progress:
             return pull_all(images, instances, evaluation.images.pulls, progress)

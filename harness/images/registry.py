@@ -14,6 +14,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from harness.core.image_name import HUB, ImageName
+from harness.core.machine_platform import architecture, own_platform
 from harness.errors import InfrastructureError, InputError
 
 if TYPE_CHECKING:
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
 
 HUB_HOST = "registry-1.docker.io"
 ANSWER_SECONDS = 20.0
-PLATFORM = {"os": "linux", "architecture": "amd64"}
 LISTS = ("application/vnd.oci.image.index.v1+json", "application/vnd.docker.distribution.manifest.list.v2+json")
 MANIFESTS = ("application/vnd.oci.image.manifest.v1+json", "application/vnd.docker.distribution.manifest.v2+json")
 CHALLENGE = re.compile(r'(\w+)="([^"]*)"')
@@ -60,9 +60,10 @@ class Registries:
         """
         found = self._json(name, name.version)
         if "manifests" in found:
-            fitting = [m["digest"] for m in found["manifests"] if PLATFORM.items() <= m.get("platform", {}).items()]
+            wanted = {"os": "linux", "architecture": architecture()}
+            fitting = [m["digest"] for m in found["manifests"] if wanted.items() <= m.get("platform", {}).items()]
             if not fitting:
-                raise InputError(f"image {name} is not made for {PLATFORM['os']}/{PLATFORM['architecture']}")
+                raise InputError(f"image {name} is not made for {own_platform()}")
             found = self._json(name, fitting[0])
         return Manifest({layer["digest"]: int(layer["size"]) for layer in found.get("layers", ())})
 

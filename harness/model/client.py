@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections.abc import AsyncIterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future
 from contextlib import AsyncExitStack, asynccontextmanager
 from copy import copy
 from dataclasses import asdict, replace
@@ -14,6 +14,7 @@ from typing import Any, Self
 
 from harness.common.hashing import content_key
 from harness.common.journal import Journal
+from harness.common.loop_threads import in_own_thread
 from harness.common.run_state import Part
 from harness.config.schema import CheckpointConfig
 from harness.config.serving_keys import ServingConfig
@@ -33,9 +34,6 @@ from harness.repo.blob_cache import BlobStore, derived_store
 
 log = logging.getLogger(__name__)
 
-
-# that many answers are kept by one wait for the disk; the threads do nothing but wait
-WRITERS = ThreadPoolExecutor(64, "journal")
 
 Source = ServedCheckpoint | EndpointModel | AbsentEndpoint | Spread | Toward
 
@@ -124,12 +122,13 @@ class JournaledModel:
         route = self._source.route
         stage = {"stage": prompt.stage} if isinstance(prompt, Prompt) else {}
         about = {**self._about, **stage, "route": route, "in_force": self._source.in_force(sampling)}
-        writing = asyncio.get_running_loop().run_in_executor(WRITERS, self._write, key, asked | about, prompt, answer)
-        await writing
+        on_the_way = await asyncio.to_thread(self._begin, key, asked | about, prompt, answer)
+        for written in on_the_way:  # most lie in one write: the first one waits for all of them
+            written.result() if written.done() else await asyncio.wrap_future(written)
         self.routes.add(route)
         return replace(answer, key=key)
 
-    def _write(self, key: str, asked: dict[str, Any], prompt: str, answer: Answer) -> None:
+    def _begin(self, key: str, asked: dict[str, Any], prompt: str, answer: Answer) -> list[Future[None]]:
         kept = asdict(answer)
         del kept["known"], kept["key"]
         # a prompt's text is kept once, under its own hash, however many samples it has
@@ -137,7 +136,7 @@ class JournaledModel:
             asked["prompt"]: {"kind": "prompt", "text": prompt},
             key: {"kind": "answer", **asked, "answer": kept},
         }
-        self._journal.put_all(records, once=(asked["prompt"],))
+        return self._journal.begin(records, once=(asked["prompt"],))
 
     async def count_tokens(self, text: str) -> int:
         """Tokens of ``text`` as one user message, the chat template included."""
@@ -166,7 +165,7 @@ async def open_model(
     InfrastructureError for an endpoint that can't be reached and never was.
     """
     if checkpoint.answers is not None:
-        yield await asyncio.to_thread(RecordedModel, checkpoint, serving)
+        yield await in_own_thread(partial(RecordedModel, checkpoint, serving))
         return
     with derived_store(folder) as store:
         async with AsyncExitStack() as opened:
@@ -189,6 +188,8 @@ async def _open_served(
 ) -> ServedCheckpoint | Spread:
     servers = {}
     for replica in range(len(place.spots)):
-        server = await asyncio.to_thread(ServedCheckpoint, checkpoint, serving, concurrency, folder, place, replica)
+        server = await in_own_thread(
+            partial(ServedCheckpoint, checkpoint, serving, concurrency, folder, place, replica)
+        )
         servers[f"replica {replica + 1}"] = await opened.enter_async_context(server)
     return Spread(servers) if len(servers) > 1 else server

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.util import find_spec
 from math import prod
 from pathlib import Path
@@ -11,6 +11,7 @@ from harness.config.schema import CheckpointConfig
 from harness.config.serving_keys import ServingConfig
 from harness.errors import InputError
 from harness.model.checkpoint import PARALLEL, argument, server_arguments, serves_on_cpu
+from harness.model.server_host import Host, LocalHost
 
 VISIBLE = "CUDA_VISIBLE_DEVICES"
 BATCH_INVARIANT = "VLLM_BATCH_INVARIANT"
@@ -91,3 +92,4 @@ class Spot:
 
     number: int = 0  # among the servers of this moment, from 0; fixed ports follow it
     devices: tuple[str, ...] = ()  # empty: whatever vLLM takes by itself
+    host: Host = field(default_factory=LocalHost, compare=False)

@@ -5,7 +5,7 @@ from typing import Self
 
 from harness.errors import InputError
 
-HOST = "127.0.0.1"
+LOOPBACK = "127.0.0.1"
 
 
 class HeldPort:
@@ -15,13 +15,13 @@ class HeldPort:
     only one listens; the kernel gives a bound port to nobody who asks for any free one (Linux, socket(7)).
     """
 
-    def __init__(self, wanted: int) -> None:
-        """Hold the port ``wanted``; 0 is any free one. Raises InputError for one that is taken."""
+    def __init__(self, wanted: int, address: str = LOOPBACK) -> None:
+        """Hold the port ``wanted`` of an ``address`` of ours; 0 is any free one. Raises InputError if it is taken."""
         self._socket = socket.socket()
         # as vLLM binds it: a port in TIME_WAIT is free
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            self._socket.bind((HOST, wanted))
+            self._socket.bind((address, wanted))
         except (OSError, OverflowError) as error:
             self._socket.close()
             raise InputError(
@@ -34,4 +34,8 @@ class HeldPort:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of it."""
         self._socket.close()

@@ -166,7 +166,7 @@ async def _reload(server: VllmServer, weights: Path) -> None:
     """Read other weights into a server, and forget what it kept of prompts. Raises ServerError."""
     called = {"method": "reload_weights", "kwargs": {"weights_path": str(weights)}}
     try:
-        async with connect(server.base_url.removesuffix("/v1"), own=True) as client:
+        async with connect(server.base_url.removesuffix("/v1"), server.key, own=True) as client:
             await client.post("/collective_rpc", called)
             said = json.loads(await client.post("/reset_prefix_cache", {}))
     except (RequestError, ValueError) as error:
@@ -179,7 +179,7 @@ async def _read(server: VllmServer) -> Reading | None:
     """What a server makes of `TEXT`; None if it does not say so."""
     question: dict[str, Any] = {"model": server.name, "prompt": TEXT, "max_tokens": 1, "temperature": 0}
     try:
-        async with connect(server.base_url, own=True) as client:
+        async with connect(server.base_url, server.key, own=True) as client:
             reply = json.loads(await client.post("/completions", {**question, "echo": True, "logprobs": 1}))
         found = reply["choices"][0]["logprobs"]["token_logprobs"]
         return tuple(float(value) for value in found if value is not None)

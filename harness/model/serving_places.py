@@ -1,22 +1,24 @@
 """Serving places: where a checkpoint's questions are answered, and who may take that place next.
 
 A place is given to those who wait for it in the order in which they came. Servers of ours stand on devices of this
-machine, or, without any, take turns: one is asked, and those ahead of their turn load meanwhile.
+machine, or, without any, take turns: one is asked, and those ahead of their turn load meanwhile. On a cluster they
+stand on its nodes, and its scheduler says whose turn it is.
 """
 
 import asyncio
 import logging
 from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field, replace
 from types import TracebackType
-from typing import Self
+from typing import Protocol, Self
 
 from harness.config.schema import CheckpointConfig
 from harness.model.devices import Spot
 from harness.model.memory import GIB, machine_memory
 from harness.model.reloading import KeptServers
+from harness.model.server_host import Host
 
 RECORDED = "recorded answers"
 MARGIN = GIB  # of memory that is left to everything else
@@ -84,14 +86,29 @@ class Place:
             self.turn.release()
 
 
-class Places:
-    """The serving places of a run: servers of ours here, and each endpoint elsewhere."""
+class Cluster(Protocol):
+    """The nodes on which servers of ours may run."""
 
-    def __init__(self, devices: Sequence[str] = (), ahead: int = 0, reload: bool = False) -> None:
+    most: int  # servers, or devices of servers, at a time
+
+    def reserved(self, servers: int, devices: int) -> AbstractAsyncContextManager[Sequence[Host]]:
+        """Wait for room for one checkpoint's servers, each on so many devices; a host for each, kept for the block."""
+        ...
+
+
+class Places:
+    """The serving places of a run: servers of ours here or on a cluster, and each endpoint elsewhere."""
+
+    def __init__(
+        self, devices: Sequence[str] = (), ahead: int = 0, reload: bool = False, cluster: Cluster | None = None
+    ) -> None:
         """As many servers as ``devices`` hold; without any, one that is asked and ``ahead`` that load beside it.
 
         With ``reload`` a server waits for the next checkpoint when its own is done; see `harness.model.reloading`.
+        With a ``cluster`` all servers of ours run there.
         """
+        self.most = cluster.most if cluster else max(1, len(devices)) + ahead  # servers that load or answer at a time
+        self._cluster = cluster
         self._kept = KeptServers() if reload else None
         self._devices = list(devices)
         self._free = list(devices)
@@ -125,10 +142,22 @@ class Places:
                     await held.enter_async_context(self._elsewhere[address])
                 yield Place()
             else:
-                servers = checkpoint.replicas
-                yield await held.enter_async_context(
-                    self._on_devices(servers, devices) if self._devices else self._by_turns(servers)
-                )
+                yield await held.enter_async_context(self._ours(checkpoint.replicas, devices))
+
+    def _ours(self, servers: int, devices: int) -> AbstractAsyncContextManager[Place]:
+        if self._cluster is not None:
+            return self._on_nodes(self._cluster, servers, devices)
+        return self._on_devices(servers, devices) if self._devices else self._by_turns(servers)
+
+    @asynccontextmanager
+    async def _on_nodes(self, cluster: Cluster, servers: int, devices: int) -> AsyncIterator[Place]:
+        async with cluster.reserved(servers, devices) as hosts:
+            spots = self._spots([()] * servers)
+            place = Place([replace(spot, host=host) for spot, host in zip(spots, hosts, strict=True)])
+            try:
+                yield place
+            finally:
+                self._end(place)
 
     @asynccontextmanager
     async def _on_devices(self, servers: int, devices: int) -> AsyncIterator[Place]:

@@ -8,24 +8,23 @@ from harness.common.paths import cache_folder
 from harness.common.progress import Progress
 from harness.core.instance import Instance
 from harness.core.interfaces import Repository, Snapshot
-from harness.images.git_copy import ImageFinder
-from harness.images.provider import ImageProvider
+from harness.grading.executor import Executor
 from harness.repo.image_repository import ImageRepository
 from harness.repo.snapshot import open_repository
 
 
 @contextmanager
 def open_snapshots(
-    instances: Sequence[Instance], images: ImageProvider, progress: Progress
+    instances: Sequence[Instance], executor: Executor, progress: Progress
 ) -> Iterator[dict[str, Snapshot]]:
     """The instances' base states, by id, to be read in the block: rebuilt, from a mirror, or out of their own images.
 
     Raises InputError naming the instances that none of these holds.
     """
     # under a budget the last images stay here, and the first instances are tested first
-    order = instances[::-1] if images.on_demand else instances
+    order = instances[::-1] if executor.images.on_demand else instances
     with ExitStack() as opened:
-        with ImageFinder(images) as finder:
+        with executor.repositories() as finder:
             own = ImageRepository(cache_folder() / "images", finder)
             repository = opened.enter_context(open_repository(cache_folder(), own))
             opening = _Opening(repository)

@@ -6,9 +6,11 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Self
 
 from harness.common.journal import Journal
+from harness.common.loop_threads import in_own_thread
 from harness.common.run_folder import RunFolder
 from harness.common.stage import Stage
 from harness.config.schema import CheckpointConfig, RunConfig
@@ -144,7 +146,7 @@ class CheckpointTask:
         checkpoint, shared = self.checkpoint, self.shared
         shared.seen.revisions[checkpoint.name] = model.revision
         if checkpoint.weights is not None and checkpoint.answers is None:
-            shared.seen.weights[checkpoint.name] = await asyncio.to_thread(served_revision, checkpoint)
+            shared.seen.weights[checkpoint.name] = await in_own_thread(partial(served_revision, checkpoint))
         async with asyncio.TaskGroup() as attempts:
             for number, instance in enumerate(shared.pace.order(shared.instances)):
                 if not await shared.pace.may_begin(number):

@@ -16,10 +16,11 @@ from harness.core.conditions import REFERENCES
 from harness.errors import InputError
 from harness.miniature.generate import generate
 from harness.model.checkpoint import serves_on_cpu
-from harness.packing.metrics_file import METRICS
+from harness.packing.metrics_file import METRICS, load_metrics
 
 SEED = 0
 SAMPLES = 4
+CARD = "lab.json"  # of a shipped checkpoint: how it was trained
 SHIPPED = "checkpoints"  # the resource folder: a checkpoint for each packing strategy, and the packings' metrics
 
 
@@ -50,10 +51,11 @@ def demo_settings(on_cpu: bool) -> dict[str, Any]:
     return settings | {"serving": settings["serving"] | {"ahead": 1}} if on_cpu else settings
 
 
-def shipped_checkpoints() -> list[dict[str, str]]:
+def shipped_checkpoints() -> list[dict[str, Any]]:
     """What a run file says of each shipped checkpoint, by packing strategy in the order of their metrics file.
 
-    Raises InputError if this installation lacks them.
+    Its tokens are those that it was trained on, which are not those of a pass over its packing. Raises InputError if
+    this installation lacks them.
     """
     try:
         folder = resource(SHIPPED).resolve()
@@ -62,10 +64,21 @@ def shipped_checkpoints() -> list[dict[str, str]]:
     except (OSError, ValueError, KeyError) as error:
         raise InputError(f"the trained checkpoints are missing from this installation ({error})") from error
     return [
-        {"name": name, "path": str(folder / name), "strategy": name, "packing_metrics": str(metrics)}
+        {
+            "name": name,
+            "path": str(folder / name),
+            "strategy": name,
+            "packing_metrics": load_metrics(metrics, name) | {"tokens_billion": _trained(folder / name) / 1e9},
+        }
         for name in strategies
         if (folder / name).is_dir()
     ]
+
+
+def _trained(folder: Path) -> int:
+    """Slots that a shipped checkpoint was trained on, padding included."""
+    tokens: int = json.loads((folder / CARD).read_text(encoding="utf-8"))["tokens"]
+    return tokens
 
 
 def pipeline_settings(samples: int = 1) -> dict[str, Any]:

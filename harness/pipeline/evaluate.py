@@ -32,8 +32,7 @@ from harness.grading.log_workers import LogWorkers
 from harness.grading.regrade import Stored, regraded, stored_verdicts
 from harness.grading.session import Session, evaluation_session, specifications_of
 from harness.grading.suite_comparison import latest_suites, recalled_suite
-from harness.images.provider import open_images
-from harness.pipeline.prepare_images import prepare_images
+from harness.pipeline.executors import open_executor
 from harness.report.given_results import not_submitted, reference_result
 from harness.report.spread import Spread, spread
 from harness.report.summary import SummaryRow
@@ -95,13 +94,13 @@ def evaluate_predictions(submission: Submission) -> Judged:
     instances = [instance for instance, _ in submitted]
     evaluation, recipes = submission.evaluation, submission.recipes
     with (
-        open_images(evaluation) as images,
+        open_executor(evaluation, submission.output) as executor,
         RunFolder(submission.output) as folder,
         Progress(events=folder.path / EVENTS) as progress,
     ):
-        prepare_images(images, instances, evaluation, recipes, progress)
+        executor.prepare(instances, recipes, progress)
         with (
-            evaluation_session(instances, evaluation, folder, images, recipes) as session,
+            evaluation_session(instances, evaluation, folder, executor, recipes) as session,
             progress.watching("containers", session.part),
         ):
             runs = _run(submission, submitted, session, progress)

@@ -1,8 +1,9 @@
-"""``harness images``: build, pull, list and remove Docker images of instances."""
+"""``harness images``: build, pull, save, convert, list and remove Docker images of instances."""
 
+from contextlib import closing
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -19,9 +20,13 @@ from harness.common.options import (
     say,
     show_table,
 )
+from harness.core.image_name import ImageName
 from harness.errors import InputError
 
-images = typer.Typer(help="Build, pull, list and remove Docker images of instances.", no_args_is_help=True)
+if TYPE_CHECKING:
+    from docker import DockerClient
+
+images = typer.Typer(help="Build, pull, save, list and remove Docker images of instances.", no_args_is_help=True)
 
 PerHourOption = Annotated[
     int | None, typer.Option("--per-hour", min=1, help="Pulls begun at a registry in any hour, at most.")
@@ -34,6 +39,16 @@ class Base(StrEnum):
     AUTO = "auto"
     DEBOOTSTRAP = "debootstrap"
     PULL = "pull"
+
+
+class Engine(StrEnum):
+    """Engines that have images; see `harness.core.interfaces.SandboxKind`."""
+
+    DOCKER = "docker"
+    PODMAN = "podman"
+
+
+EngineOption = Annotated[Engine, typer.Option(help="The engine that builds, or has, the images.")]
 
 
 @images.command()
@@ -49,11 +64,12 @@ def build(
     base: Annotated[
         Base, typer.Option(help="Base images: bootstrapped from Debian's archive, or pulled; auto takes what is here.")
     ] = Base.AUTO,
+    engine: EngineOption = Engine.DOCKER,
 ) -> None:
     """Build base, environment and instance images, and the bare repositories beside them."""
     from harness.build.build_instances import build_instances
 
-    results = build_instances(dataset, split, instance_ids(instances), recipes, rows, base.value)
+    results = build_instances(dataset, split, instance_ids(instances), recipes, rows, base.value, engine.value)
     made = sum(not result.reused for result in results)
     say(f"{len(results)} instances are there and checked: {made} built now, {len(results) - made} already built")
 
@@ -89,6 +105,61 @@ def pull(
     require_pulled(results)
     here = sum(result.here for result in results)
     say(f"{len(results)} images are there: {len(results) - here} pulled now, {here} already here")
+
+
+@images.command()
+def convert(
+    dataset: DatasetOption,
+    split: SplitOption = "test",
+    instances: InstancesOption = None,
+    engine: EngineOption = Engine.DOCKER,
+) -> None:
+    """Unpack an engine's images of a data set's instances for Apptainer; what is unpacked already stays as it is."""
+    from harness.common.docker_client import connect
+    from harness.sandbox.apptainer_machine import image_folders
+
+    folders = image_folders()
+    with closing(connect(sandbox=engine.value)) as client:
+        found = _names_there(client, engine, dataset, split, instances)
+        made = folders.convert(client, list(map(str, found)))
+    say(f"{len(found)} images are in {folders.folder}: {made} unpacked now, {len(found) - made} already there")
+
+
+@images.command()
+def save(
+    folder: Annotated[Path, typer.Argument(help="Where the images are kept; made if it is not there.")],
+    dataset: DatasetOption,
+    split: SplitOption = "test",
+    instances: InstancesOption = None,
+    engine: EngineOption = Engine.DOCKER,
+) -> None:
+    """Save an engine's images of a data set's instances in a folder that other machines load them from."""
+    from harness.common.docker_client import connect
+    from harness.images.saved_images import SavedImages
+
+    with closing(connect(sandbox=engine.value)) as client:
+        found = _names_there(client, engine, dataset, split, instances)
+        if by_digest := [str(name) for name in found if name.by_digest]:
+            raise InputError(f"{by_digest[0]}: no engine names an image that it loads by a digest; name it by a tag")
+        made = SavedImages(folder).save(client, found)
+    say(f"{len(found)} images are in {folder}: {made} saved now, {len(found) - made} already there")
+
+
+def _names_there(
+    client: "DockerClient", engine: Engine, dataset: str, split: str, instances: list[str] | None
+) -> list[ImageName]:
+    """Names of the instances' images, under which an engine has them. Raises InputError if it lacks one."""
+    from harness.dataset.instances import load_instances
+    from harness.images.names import local_names
+    from harness.images.pull import find
+
+    found = [
+        (instance.instance_id, next((name for name in local_names(instance) if find(client, str(name))), None))
+        for instance in load_instances(dataset, split, instance_ids(instances))
+    ]
+    if missing := [instance_id for instance_id, name in found if name is None]:
+        raise InputError(f"{engine.value} has no image of {', '.join(missing[:5])} ({len(missing)} in all)")
+    return [name for _, name in found if name]
 
 
 @images.command(name="list")

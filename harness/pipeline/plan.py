@@ -15,10 +15,10 @@ from harness.config.schema import CheckpointConfig, RunConfig
 from harness.core.instance import Instance
 from harness.core.verdict import Outcome
 from harness.dataset.instances import load_instances
-from harness.errors import InputError
-from harness.grading.session import default_workers
-from harness.images.disk import GIB, image_layers, together
-from harness.images.provider import open_images
+from harness.errors import EngineUnreachable
+from harness.grading.executor import default_workers
+from harness.images.disk import GIB
+from harness.images.open_images import open_images
 from harness.model.checkpoint import check_checkpoint, served_revision, server_arguments
 from harness.pipeline.plan_changes import ANSWERS, EVALUATIONS, Change, changes
 from harness.pipeline.preflight import read_prompts
@@ -40,12 +40,12 @@ class CheckpointPlan:
 
 @dataclass(frozen=True)
 class Images:
-    """The instances' images; None for what Docker was not there to say."""
+    """The instances' images; None for what no engine was there to say."""
 
     here: int | None
     missing: int | None
     missing_ids: tuple[str, ...] = ()
-    bytes_each: float | None = None  # of those here, layers that they share counted once; None without any
+    bytes_each: float | None = None  # of those here, layers that they share counted once; None if not known
 
 
 @dataclass(frozen=True)
@@ -212,15 +212,17 @@ def questions(config: RunConfig, condition: str) -> int:
 
 
 def _images(config: RunConfig, instances: Sequence[Instance]) -> Images:
+    if config.evaluation.executor != "local":
+        return Images(None, None)  # they lie on other machines
     try:
         with open_images(config.evaluation) as images:
             found = {instance.instance_id: images.find(instance) for instance in instances}
-            here = {str(image.name) for image in found.values() if image}
-            taken = together(image_layers(images.client, name) for name in here)
-    except InputError:  # no Docker here: the rest of the plan holds all the same
+            here = {image for image in found.values() if image}
+            taken = images.size(here) if here else None
+    except EngineUnreachable:  # the rest of the plan holds all the same
         return Images(None, None)
     missing = tuple(instance_id for instance_id, image in found.items() if image is None)
-    return Images(len(instances) - len(missing), len(missing), missing, taken / len(here) if here else None)
+    return Images(len(instances) - len(missing), len(missing), missing, None if taken is None else taken / len(here))
 
 
 def _expense(

@@ -23,7 +23,7 @@ def _lines(plan: Plan) -> Iterator[str]:
     yield f"instances: {plan.instances}"
     images = plan.images
     if images.here is None:
-        yield "images: not known, since Docker is not reachable"
+        yield "images: not known, since Docker is not reachable, or they lie on the nodes of a cluster"
     else:
         disk = f", about {plan.expense.disk_gib:.1f} GiB" if plan.expense.disk_gib else ""
         yield f"images: {images.here} here, {images.missing} missing{disk}"

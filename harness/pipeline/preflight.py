@@ -95,7 +95,8 @@ def check_source(
     """
     api_key(checkpoint)
     check_arguments((*config.serving.args, *checkpoint.server_args))
-    check_placing(checkpoint, config.serving, devices_here(config.serving))
+    here = devices_here(config.serving) if config.evaluation.executor == "local" else ()
+    check_placing(checkpoint, config.serving, here)
     asyncio.run(_check_lengths(checkpoint, config, issues, repairs))
 
 

@@ -1,4 +1,4 @@
-"""What has to be on this machine before a run: images found, pulled or built, in that order."""
+"""What has to be on this machine before a run: images found, loaded, pulled or built, in that order."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -32,17 +32,18 @@ def prepare_images(
 
     Raises InputError if an image is not available, or the disk has no room for those that are to come.
     """
-    if not (evaluation.pull or evaluation.build):
+    if not (evaluation.pull or evaluation.build or evaluation.images.folder):
         return
     with progress.doing("looking for images"):
         missing = [instance for instance in instances if images.find(instance) is None]
     buildable = load_recipes(recipes) if evaluation.build else RecipeBook(environments={}, instances={})
-    if evaluation.pull and missing:
+    coming = missing if evaluation.pull else [instance for instance in missing if images.saved(instance)]
+    if coming:
         budget = evaluation.image_budget
         require_room(images, instances, budget * GIB if budget else None)
         if images.on_demand:
             return
-        results = pull_all(images, missing, evaluation.images.pulls, progress)
+        results = pull_all(images, coming, evaluation.images.pulls, progress)
         require_pulled([result for result in results if result.instance_id not in buildable.instances])
         missing = [instance for instance in missing if images.find(instance) is None]
     if evaluation.build and missing:

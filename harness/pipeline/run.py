@@ -16,6 +16,7 @@ from typing import Any
 
 from harness.common.event_log import EVENTS
 from harness.common.journal import Journal
+from harness.common.loop_threads import with_few_threads
 from harness.common.metrics_server import metrics_served
 from harness.common.open_files import allow_open_files
 from harness.common.paths import cache_folder
@@ -31,18 +32,17 @@ from harness.core.verdict import Verdict
 from harness.dataset.instances import dataset_key
 from harness.dataset.predictions import reference_predictions
 from harness.grading.session import Session, evaluation_session
-from harness.images.provider import open_images
 from harness.localize.stages import Localizer
-from harness.model.devices import devices_here, served_here
+from harness.model.devices import served_here
 from harness.model.serving_places import Places
 from harness.pipeline.attempt import Proposal, Trial
 from harness.pipeline.base_states import open_snapshots
 from harness.pipeline.checkpoint_task import Ahead, Checkpoints, Seen
 from harness.pipeline.costs import checkpoint_costs
+from harness.pipeline.executors import open_executor
 from harness.pipeline.kept_attempts import KeptAttempts
 from harness.pipeline.pace import Everything, Pace
 from harness.pipeline.preflight import Named, preflight
-from harness.pipeline.prepare_images import prepare_images
 from harness.pipeline.propose import Proposer
 from harness.pipeline.records import Records
 from harness.pipeline.run_watch import RunWatch, finished_before
@@ -76,22 +76,23 @@ def run_pipeline(config: RunConfig, pace: Pace | None = None, html: bool = False
         named = preflight(config)
     recipes, pace = config.dataset.recipes, pace or Everything()
     with (
-        open_images(config.evaluation) as images,
+        open_executor(config.evaluation, config.output) as executor,
         RunFolder(config.output) as folder,
         Progress(events=folder.path / EVENTS) as progress,
         metrics_served(config.metrics_port, progress.state),
     ):
-        prepare_images(images, named.instances, config.evaluation, recipes, progress)
+        places = executor.places(config.checkpoints, config.serving)
+        executor.prepare(named.instances, recipes, progress)
         with (
-            open_snapshots(named.instances if config.checkpoints else [], images, progress) as snapshots,
+            open_snapshots(named.instances if config.checkpoints else [], executor, progress) as snapshots,
             folder.journal("answers") as answers,
             ExitStack() as last,
         ):
             with progress.doing("looking at images and left-over containers"):
                 session = last.enter_context(
-                    evaluation_session(named.instances, config.evaluation, folder, images, recipes)
+                    evaluation_session(named.instances, config.evaluation, folder, executor, recipes)
                 )
-            return _run(config, named, pace, html, Opened(folder, progress, snapshots, answers, session))
+            return _run(config, named, pace, html, Opened(folder, progress, snapshots, answers, session, places))
 
 
 @dataclass(frozen=True)
@@ -103,6 +104,7 @@ class Opened:
     snapshots: dict[str, Snapshot]
     answers: Journal
     session: Session
+    places: Places
 
 
 def _run(config: RunConfig, named: Named, pace: Pace, html: bool, opened: Opened) -> list[SummaryRow]:
@@ -116,7 +118,7 @@ def _run(config: RunConfig, named: Named, pace: Pace, html: bool, opened: Opened
         with attempts_file(folder.path) as ended:
             run = Run(
                 config, named.instances, opened.snapshots, proposer, folder, session, progress, ended, records, pace,
-                opened.answers, KeptAttempts(config, named.prompts, session, kept, opened.answers),
+                opened.answers, KeptAttempts(config, named.prompts, session, kept, opened.answers), opened.places,
             )  # fmt: skip
             run.before = before if records.begin(run.facts()) else {}
             write_instances(folder, named.instances)
@@ -133,7 +135,7 @@ def _run(config: RunConfig, named: Named, pace: Pace, html: bool, opened: Opened
 def run_async(work: Coroutine[Any, Any, list[Result]]) -> list[Result]:
     """Run ``work``; of the errors that task groups gathered, the first is raised as itself."""
     try:
-        return asyncio.run(work)
+        return asyncio.run(with_few_threads(work))
     except BaseExceptionGroup as group:
         error: BaseException = group
         while isinstance(error, BaseExceptionGroup):
@@ -157,6 +159,7 @@ class Run:
     pace: Pace
     answers: Journal
     kept: KeptAttempts
+    places: Places
     before: Mapping[str, int] = field(default_factory=dict)  # attempts of each checkpoint that a run before answered
     seen: Seen = field(default_factory=Seen)
     results: dict[Place, Result] = field(default_factory=dict)
@@ -183,9 +186,9 @@ class Run:
         """Results of every reference, then of every checkpoint under every condition, as the run file has them."""
         config = self.config
         each = len(config.conditions) * len(self.instances)
-        attempts, devices = len(config.checkpoints) * each, devices_here(config.serving)
+        attempts = len(config.checkpoints) * each
         finished = frozenset(name for name, count in self.before.items() if count >= each)
-        watch = RunWatch(self.progress, config, max(1, len(devices)) + config.serving.ahead, finished)
+        watch = RunWatch(self.progress, config, self.places.most, finished)
         repairing = self.progress.stage("repair", attempts, watch.waits())
         tested = attempts + len(config.references) * len(self.instances)
         testing = self.progress.stage("tests", tested, Waits(lambda: self.session.idle), repairing)
@@ -200,9 +203,8 @@ class Run:
             start_test = partial(self._start_test, tests, testing)
             ahead = Ahead(repairing, start_test, partial(self._keep_untested, stage=testing))
             own = (self.proposer, self.folder, self.answers, self.kept, self.pace, ahead, watch)
-            places = Places(devices, config.serving.ahead, config.serving.switch == "reload")
-            shared = Checkpoints(config, self.instances, self.snapshots, *own, places, seen=self.seen)
-            async with places, asyncio.TaskGroup() as asking:
+            shared = Checkpoints(config, self.instances, self.snapshots, *own, self.places, seen=self.seen)
+            async with self.places, asyncio.TaskGroup() as asking:
                 for checkpoint in config.checkpoints:
                     asking.create_task(self._ask(shared, checkpoint, serving))
         return self._finished()
@@ -266,6 +268,7 @@ class Run:
         result = proposal.result(trial)
         result = replace(result, trail=PackedTrail.of(result.trail))
         self.kept.keep(proposal.kept_as, result, proposal.asking, testing)
+        self.ended.add(result)
         return result
 
     async def _verdict(self, instance: Instance, patch: str | None, work: Work) -> Verdict:
@@ -283,7 +286,9 @@ class Run:
         work = Work()
         checked = self.session.submit_checked(instance, prediction.model_patch, control=False)
         verdict = await work.of(asyncio.wrap_future(checked))
-        self._keep(reference_result(instance, prediction, verdict), stage, work)
+        result = reference_result(instance, prediction, verdict)
+        self.ended.add(result)
+        self._keep(result, stage, work)
 
     def _keep(self, result: Result, stage: Stage, work: Work) -> None:
         self._note(result)
@@ -293,7 +298,6 @@ class Run:
         attempt, config = result.attempt, self.config
         result = replace(result, trail=PackedTrail.of(result.trail))
         self.results[attempt.checkpoint, attempt.condition, attempt.instance_id] = result
-        self.ended.add(result)
         self.pace.ended(result)
         self.tested[attempt.instance_id] += 1
         wanted = len(config.references) + len(config.checkpoints) * len(config.conditions)
@@ -304,6 +308,7 @@ class Run:
 
     def _keep_untested(self, result: Result, stage: Stage) -> None:
         """Keep an attempt of an earlier run, or one without an answer."""
+        self.ended.add(result)
         self._note(result)
         if result.attempt.verdict.known:
             stage.skip()

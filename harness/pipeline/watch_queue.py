@@ -54,9 +54,15 @@ class Whole:
         return now - max(entry.changed, entry.arrived) >= self.quiet_seconds
 
 
-def looked_at(entry: Entry) -> Entry:
-    """The entry with what its folder holds now; gone if it holds nothing, growing if it had been gone."""
-    states = [status for status in map(_status, _files(Path(entry.path))) if status is not None]
+def looked_at(entry: Entry, marker: str | None = None) -> Entry:
+    """The entry with what its folder holds now; gone if it holds nothing, growing if it had been gone.
+
+    The ``marker`` is left out: it may be there by name first, and be written later.
+    """
+    files = _files(Path(entry.path))
+    if marker is not None:
+        files = [file for file in files if file != Path(entry.path) / marker]
+    states = [status for status in map(_status, files) if status is not None]
     if not states:
         return entry if entry.state is State.DONE else replace(entry, state=State.GONE)
     return replace(
@@ -85,7 +91,7 @@ def updated(known: Mapping[str, Entry], found: Mapping[str, str], whole: Whole, 
     for name, path in found.items():
         # A watch that starts in another folder, or after a move, finds it elsewhere.
         entries[name] = replace(entries.get(name) or Entry(name, path), path=path)
-    return {name: _moved(entry, looked_at(entry), whole, now) for name, entry in entries.items()}
+    return {name: _moved(entry, looked_at(entry, whole.marker), whole, now) for name, entry in entries.items()}
 
 
 def _moved(before: Entry, seen: Entry, whole: Whole, now: float) -> Entry:

@@ -1,12 +1,11 @@
 """Sampling repairs: the located source is shown, several answers are drawn, each becomes a candidate."""
 
 import asyncio
-import os
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
+from harness.common.loop_threads import READERS
 from harness.core.candidate import Candidate, Reason
 from harness.core.instance import Instance
 from harness.core.interfaces import Drawing, Model, Snapshot
@@ -22,7 +21,6 @@ from harness.repair.patch import make_patch, normalise, read_effect, syntax_prob
 from harness.repair.source import LocatedSource
 
 STAGE = "repair"
-READERS = ThreadPoolExecutor(2 * (os.cpu_count() or 1) + 2, "read")  # git, which they wait for, runs beside them
 
 
 async def repair(

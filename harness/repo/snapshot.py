@@ -6,7 +6,6 @@ does not, and finds the base state by the instance's id instead.
 
 import re
 from collections.abc import Sequence
-from functools import cached_property
 from pathlib import Path
 from typing import Protocol, Self
 
@@ -29,18 +28,22 @@ class GitSnapshot:
         self.commit = commit
         self.tree = repository.tree(commit)
         self._repository = repository
+        # No `cached_property`: that of Python 3.11 lets one thread compute at a time, whatever the object.
+        self._listed: dict[str, Entry] | None = None
+        self._regular: tuple[str, ...] | None = None
 
-    @cached_property
+    @property
     def _entries(self) -> dict[str, Entry]:
-        return self._repository.entries(self.commit)
-
-    @cached_property
-    def _paths(self) -> tuple[str, ...]:
-        return tuple(sorted(path for path, entry in self._entries.items() if entry.mode in REGULAR))
+        if (listed := self._listed) is None:
+            listed = self._listed = self._repository.entries(self.commit)
+        return listed
 
     def paths(self) -> tuple[str, ...]:
         """Every regular file's path, sorted; symbolic links and submodules are left out."""
-        return self._paths
+        if (regular := self._regular) is None:
+            regular = tuple(sorted(path for path, entry in self._entries.items() if entry.mode in REGULAR))
+            self._regular = regular
+        return regular
 
     def read(self, path: str) -> bytes:
         """The bytes of one file (of a symbolic link: its target). Raises KeyError for an unknown path."""
@@ -56,8 +59,7 @@ class GitSnapshot:
 
     def release(self) -> None:
         """Let the list of files go; it is read again if it is wanted."""
-        for name in ("_entries", "_paths"):
-            self.__dict__.pop(name, None)
+        self._listed = self._regular = None
 
     def check_applies(self, patch: str) -> str:
         """Empty when ``git apply`` takes the patch on this snapshot, else git's message."""

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
+from threading import Lock
 from typing import IO, Any
 
 from harness.common.disk_faults import naming
@@ -23,18 +24,20 @@ def attempt_key(checkpoint: str, condition: str | None, instance_id: str) -> str
 
 
 class AttemptsFile:
-    """Attempts as they end. The file is no record: everything in it comes from the journals again."""
+    """Attempts as they end. The file is no record: everything in it comes from the journals again. Safe for threads."""
 
     def __init__(self, file: IO[str]) -> None:
         self._file = file
+        self._turn = Lock()
 
     def add(self, result: Result) -> None:
         """Write one attempt, for readers to see at once."""
         attempt = {**asdict(result.attempt), "verdict": result.attempt.verdict.model_dump(mode="json")}
         key = attempt_key(result.attempt.checkpoint, result.attempt.condition, result.attempt.instance_id)
-        line = json.dumps({"key": key, "attempt": attempt, "patch": result.patch})
-        with naming(Path(self._file.name)):
-            self._file.write(f'{line[:-1]}, "trail": {trail_text(result.trail)}}}\n')
+        begin = json.dumps({"key": key, "attempt": attempt, "patch": result.patch})
+        line = f'{begin[:-1]}, "trail": {trail_text(result.trail)}}}\n'
+        with self._turn, naming(Path(self._file.name)):
+            self._file.write(line)
             self._file.flush()
 
 

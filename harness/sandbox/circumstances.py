@@ -1,10 +1,11 @@
-"""What of a machine and an image may change a test's result: time zone, hash seed, CPU, memory, kernel."""
+"""What of a machine and an image may change a test's result: time zone, hash seed, CPU, memory, kernel, engine."""
 
 import threading
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Protocol
 
 from harness.common.docker_client import translated
 from harness.core.interfaces import Limits
+from harness.sandbox.enforced import Enforced
 
 if TYPE_CHECKING:
     from docker import DockerClient
@@ -15,6 +16,14 @@ ASK = f"""date +%Z 2>/dev/null || echo; echo "${{PYTHONHASHSEED:-random}}"
 sed -n 's/^model name[^:]*: //p' /proc/cpuinfo 2>/dev/null | head -n 1; printf '{SAID.decode().strip()}\\n'; """
 
 
+class Machine(Protocol):
+    """What can say what machine containers run on, as an engine does."""
+
+    def info(self) -> dict[str, Any]:
+        """Numbers of CPUs and bytes, kernel and architecture, under the engine's own names."""
+        ...
+
+
 class Circumstances:
     """Reads what `ASK` says in a container and asks the engine once for its machine. Safe for threads.
 
@@ -22,9 +31,10 @@ class Circumstances:
     of an image from the others, and so an evaluation from its counter-evaluation.
     """
 
-    def __init__(self, client: "DockerClient") -> None:
+    def __init__(self, client: "DockerClient | Machine", engine: Enforced) -> None:
         """Nothing is asked yet."""
         self._client = client
+        self._engine = engine
         self._lock = threading.Lock()
         self._host: dict[str, str] | None = None
 
@@ -44,6 +54,9 @@ class Circumstances:
             "cpu": f"{limits.cpus:g} of {host['cpus']} {processor}".strip(),
             "memory": f"{limits.memory_bytes >> 20} of {host['memory']} MiB",
             "kernel": host["kernel"],
+            "sandbox": self._engine.described,
+            "platform": self._engine.platform,
+            **({"not_enforced": ", ".join(missing)} if (missing := self._engine.missing_of_note) else {}),
         }
 
     def _ask_engine(self) -> dict[str, str]:

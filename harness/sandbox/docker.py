@@ -1,4 +1,4 @@
-"""The Docker sandbox: one fresh container per job, within limits, removed by force.
+"""The sandbox of Docker and of Podman, which speaks its protocol: a fresh container per job, removed by force.
 
 A container's first process only sleeps; each command of a job runs beside it, so its output and exit
 status reach us by the engine's own channel. The sleep ends by itself some time after the job must
@@ -20,9 +20,12 @@ from harness.core.interfaces import PATIENCE, Command, CommandResult, Job, Limit
 from harness.errors import InfrastructureError, SandboxError, Stopped
 from harness.sandbox.circumstances import ASK, Circumstances
 from harness.sandbox.ending import ended_from_inside, memory_kills
-from harness.sandbox.exec import execute, packed
-from harness.sandbox.limits import cage, filters_calls, keeps_quotas
-from harness.sandbox.removal import remove
+from harness.sandbox.enforced import enforced
+from harness.sandbox.exec import execute, packed, packed_folder
+from harness.sandbox.left_over import containers_of
+from harness.sandbox.limits import cage, shell_limits
+from harness.sandbox.removal import end_and_flatten, remove
+from harness.sandbox.same_platform import require_own_platform
 from harness.sandbox.watched_files import WatchedFile, new_moment, read_files, shield, told_files
 
 if TYPE_CHECKING:
@@ -34,12 +37,13 @@ log = logging.getLogger(__name__)
 
 GRACE_SECONDS = 60.0  # added to a job's own time, and as much of waiting, before its container ends by itself
 MANY = 1 << 16  # turns, if the caller bounds what runs at a time
+ROOT_MODE = 0o755  # as Docker has the folder of all that is in a container
 NO_SPACE = b"No space left on device"
 PROBE = {"/harness/probe": bytes(1 << 20)}  # what the disk must still take for such words not to be its own
 
 
 class DockerSandbox:
-    """The `Sandbox` of a local or remote Docker daemon. Safe for threads; close it when done.
+    """The `Sandbox` of a local or remote Docker daemon, or of Podman's service. Safe for threads; close it when done.
 
     A job takes its turn for its last command alone. Its container is started and prepared before, and looked at
     after it: with some threads more than there are turns, the next tests begin when the last ones end.
@@ -55,14 +59,18 @@ class DockerSandbox:
         self._turns = BoundedSemaphore(turns)
         self._client = client
         self._run = run
-        self._quota = keeps_quotas(client)
-        self._filtered = filters_calls(client)
-        if not self._filtered:
-            log.warning("the Docker daemon filters no system calls; containers of one image can exchange bits")
-        self._circumstances = Circumstances(client)
+        self.engine = enforced(client)
+        require_own_platform(self.engine.platform, f"the engine ({self.engine.described})")
+        self._tells_owners = self.engine.kind == "docker"  # Podman gives away what it copies out
+        self._circumstances = Circumstances(client, self.engine)
         self._stopped = False
         self._unremoved = False  # whether a container could not be taken away when its job was over
         self._removal = ThreadPoolExecutor(max_workers=4, thread_name_prefix="remove")
+
+    @property
+    def not_enforced(self) -> tuple[str, ...]:
+        """Names of the limits that do not hold."""
+        return self.engine.missing_of_note
 
     def __enter__(self) -> "DockerSandbox":
         return self
@@ -89,10 +97,7 @@ class DockerSandbox:
 
     def reap(self) -> int:
         """Remove the containers that an earlier process of the same run left behind; return their number."""
-        with translated("listing left-over containers"):
-            left = self._client.containers.list(
-                all=True, filters={"label": f"{RUN_LABEL}={self._run}"}, ignore_removed=True
-            )
+        left = containers_of(self._client, self._run)
         for container in left:
             self._remove(container)
         return len(left)
@@ -124,11 +129,13 @@ class DockerSandbox:
             for number, command in enumerate(job.commands):
                 with translated("guarding files of a container"):
                     guarded = {path: files[path] for path in command.watched if path in files}
-                    shielded = shield(container, guarded, job.workdir, moment)
+                    shielded = shield(container, guarded, job.workdir, moment, above=not self._tells_owners)
                 with self._turn(job) if command is job.commands[-1] else nullcontext():
                     result = self._execute(container, command, job, first=not number)
                 result, files = self._watched(container, command, result)
-                touched = tuple(p for p, file in files.items() if p in shielded and not file.untouched(moment))
+                touched = tuple(
+                    p for p, f in files.items() if p in shielded and not f.untouched(moment, self._tells_owners)
+                )
                 result = replace(result, touched=touched)
                 results.append(result)
                 if result.exit_status != 0:
@@ -164,12 +171,14 @@ class DockerSandbox:
                 command=["sleep", str(int(_lifetime(job)))],
                 entrypoint=[],
                 working_dir=job.workdir,
-                auto_remove=True,
+                auto_remove=self.engine.kind == "docker",  # what Podman removes has to be looked at first
                 labels={RUN_LABEL: self._run, **job.labels},
-                **cage(job.limits, self._quota, self._filtered),
+                **cage(job.limits, self.engine),
             )
         try:
             with translated("starting a container"):
+                if self.engine.kind == "podman":  # its root folder lets nobody write who has no capabilities
+                    container.put_archive("/", packed_folder(ROOT_MODE))
                 container.start()
         except InfrastructureError:
             self._removal.submit(self._remove, container, wait=True)
@@ -178,12 +187,14 @@ class DockerSandbox:
 
     def _execute(self, container: "Container", command: Command, job: Job, first: bool) -> CommandResult:
         files, before = (job.files, ASK) if first else ({}, "")
+        if self.engine.kind == "podman" and self.engine.rootless:  # its commands have the limits of its service
+            before = shell_limits(job.limits) + before
         with translated(f"running {command.argv[0]} in a container"):
             result = execute(self._client, container, command.argv, job.workdir, _limits(job), files, before)
         if first:
             output, circumstances = self._circumstances.of(result.output, job.limits)
             result = replace(result, output=output, circumstances=circumstances)
-        if NO_SPACE in result.output and not self._quota:
+        if NO_SPACE in result.output and not self.engine.disk:
             # Under a quota the disk that is full is the container's own share.
             with translated("a command found the disk full"):
                 container.put_archive("/", packed(PROBE))
@@ -204,6 +215,8 @@ class DockerSandbox:
 
     def _remove(self, container: "Container", wait: bool = False) -> None:
         try:
+            if self.engine.kind == "podman":
+                end_and_flatten(container, self.engine.rootless)
             remove(self._client, container, wait)
         except InfrastructureError as error:
             log.warning("%s", error)

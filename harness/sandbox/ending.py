@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 LOCAL = "http+docker://"  # how the SDK names a daemon behind a socket of this machine
 VMSTAT = Path("/proc/vmstat")
 TOGETHER_NANOSECONDS = 2_000_000_000  # containers that end as close to each other have one cause outside them
+# Podman reports "die" to those who ask for "died", and of a container that somebody removes only this and "remove".
+ENDS = ("die", "died", "kill", "oom", "remove")
 LATEST_SECONDS = 2  # in which the engine reports an end
 
 
@@ -41,7 +43,7 @@ def ended_from_inside(client: "DockerClient", container: "Container", run: str, 
             events = client.api.events(
                 since=1,
                 until=int(time.time()) + LATEST_SECONDS,
-                filters={"type": "container", "label": f"{RUN_LABEL}={run}", "event": ["die", "kill", "oom"]},
+                filters={"type": "container", "label": f"{RUN_LABEL}={run}", "event": list(ENDS)},
                 decode=True,
             )
             return unexplained(list(events), str(container.id))

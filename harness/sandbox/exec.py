@@ -6,6 +6,7 @@ import tarfile
 import threading
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from harness.core.interfaces import CommandResult, Limits
@@ -22,6 +23,9 @@ SETTLE_SECONDS = 2.0  # output still awaited after a command's end, should a chi
 NOT_BEGUN = 126  # exit statuses from here on are a signal's, or the engine's for what it could not begin
 SIGNALLED = 128  # exit statuses from here on are a signal's
 UNPACKED = b"files unpacked:"
+# A command waits for what it is given: what it wrote before the SDK has read the head of the engine's reply would stay
+# in a buffer that the SDK throws away (docker/docker-py#3332).
+WAIT = "read -r; exec </dev/null; "
 # The engine's own way of putting files into a container starts a process of its own, which takes longer.
 UNPACK = f"head -c $0 | tar -xf - -C / 2>&1 && printf '{UNPACKED.decode()}' || exit; exec </dev/null; "
 TAIL = 4096  # bytes at the end of an output in which a command's last words stand
@@ -76,24 +80,20 @@ def execute(
     """
     api = client.api
     started = time.monotonic()
-    archive = packed(files) if files else b""
-    # The command's two streams must stay in the order in which they were written.
-    merged = ["/bin/bash", "-c", f'{UNPACK if files else ""}{before}exec "$@" 2>&1', str(len(archive))]
-    exec_id = api.exec_create(container.id, [*merged, *command], stdin=bool(files), workdir=workdir)["Id"]
-    stream: Any = api.exec_start(exec_id, socket=True)
-    if files:
-        getattr(stream, "_sock", stream).sendall(archive)  # only over TLS and SSH it is the socket itself
+    exec_id, stream = _begin(api, container, command, workdir, files, before)
     output, ended = BoundedOutput(limits.output_bytes), threading.Event()
     threading.Thread(target=_read, args=(stream, output, ended), daemon=True, name="exec-output").start()
-    timed_out = _wait(api, exec_id, ended, started + limits.seconds)
+    end = _end(api, exec_id, ended, started + limits.seconds)
     seconds = time.monotonic() - started
     lingering = not ended.is_set()
-    if timed_out:
+    if end is None:
         container.kill()
         return CommandResult(None, output.value().removeprefix(UNPACKED), seconds, timed_out=True)
-    status = api.exec_inspect(exec_id)["ExitCode"]
+    status = end["ExitCode"]
     if (status is None or status >= NOT_BEGUN) and not _still_there(container):
         raise InfrastructureError("the container was stopped or removed from outside while its command ran")
+    if status is None:
+        raise InfrastructureError("the engine lost a command: it neither runs nor has it ended")
     text = output.value()
     if files:
         if not text.startswith(UNPACKED):  # nothing of the job ran, so only the machine or the image can be to blame
@@ -103,21 +103,43 @@ def execute(
         exit_status=status,
         output=text,
         seconds=seconds,
-        out_of_memory=_looks_killed(status, text) and _memory_ran_out(container),
+        out_of_memory=_looks_killed(status, text) and _memory_ran_out(api, container),
         lingering=lingering,
     )
 
 
-def _wait(api: Any, exec_id: str, ended: threading.Event, deadline: float) -> bool:
-    """Return when the command has ended, or (True) when it still runs at the deadline (``time.monotonic``)."""
-    while not ended.wait(timeout=max(min(POLL_SECONDS, deadline - time.monotonic()), 0)):
-        # A child that outlives the command keeps the stream open; it must not keep us.
-        if not api.exec_inspect(exec_id)["Running"]:
+def _begin(
+    api: Any,
+    container: "Container",
+    command: Sequence[str],
+    workdir: str,
+    files: Mapping[str, bytes] | None = None,
+    before: str = "",
+) -> tuple[str, Any]:
+    """The engine's id of a command that has been told to go on, and the stream of its output."""
+    archive = packed(files) if files else b""
+    # The command's two streams must stay in the order in which they were written.
+    merged = ["/bin/bash", "-c", f'{UNPACK if files else WAIT}{before}exec "$@" 2>&1', str(len(archive))]
+    exec_id = api.exec_create(container.id, [*merged, *command], stdin=True, workdir=workdir)["Id"]
+    stream: Any = api.exec_start(exec_id, socket=True)
+    with suppress(BrokenPipeError, ConnectionResetError):  # of what could not begin, the engine has said why
+        getattr(stream, "_sock", stream).sendall(archive or b"\n")  # only over TLS and SSH it is the socket itself
+    return exec_id, stream
+
+
+def _end(api: Any, exec_id: str, ended: threading.Event, deadline: float) -> dict[str, Any] | None:
+    """What the engine says of a command that has ended; None if it still runs at the deadline (``time.monotonic``)."""
+    while True:
+        closed = ended.wait(timeout=max(min(POLL_SECONDS, deadline - time.monotonic()), 0))
+        state: dict[str, Any] = api.exec_inspect(exec_id)
+        if not state["Running"]:
+            # A child that outlives the command keeps the stream open; it must not keep us.
             ended.wait(timeout=SETTLE_SECONDS)
-            return False
+            return state
         if time.monotonic() >= deadline:
-            return True
-    return False
+            return None
+        if closed:  # what has closed its streams, or has ended and the engine did not notice yet
+            time.sleep(POLL_SECONDS / 10)
 
 
 def _read(stream: Any, output: BoundedOutput, ended: threading.Event) -> None:
@@ -151,20 +173,31 @@ def _looks_killed(status: int, output: bytes) -> bool:
     return status >= SIGNALLED or (status != 0 and (b"Killed" in last_words or b"MemoryError" in last_words))
 
 
-def _memory_ran_out(container: "Container") -> bool:
+def _memory_ran_out(api: Any, container: "Container") -> bool:
     """Whether the kernel killed a process of the container for memory (control groups 1 and 2)."""
     from docker.errors import APIError
 
     counters = "cat /sys/fs/cgroup/memory/memory.oom_control /sys/fs/cgroup/memory.events 2>/dev/null"
+    output = BoundedOutput(TAIL)
     try:
-        answer = container.exec_run(["/bin/sh", "-c", counters], workdir="/").output
+        _, stream = _begin(api, container, ["/bin/sh", "-c", counters], "/")
+        _read(stream, output, threading.Event())
     except APIError as error:
         # With all its processes used up a container takes no further command: that is its own doing.
         log.debug("can't ask a container for its memory counters: %s", error)
         return False
-    text = answer.decode(errors="replace") if isinstance(answer, bytes) else ""
-    fields = [line.split() for line in text.splitlines()]
+    fields = [line.split() for line in output.value().decode(errors="replace").splitlines()]
     return any(field[0] == "oom_kill" and field[-1] != "0" for field in fields if len(field) == 2)
+
+
+def packed_folder(mode: int) -> bytes:
+    """A tar archive of the folder that it is unpacked in, which gets that mode."""
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as archive:
+        member = tarfile.TarInfo("./")
+        member.type, member.mode = tarfile.DIRTYPE, mode
+        archive.addfile(member)
+    return buffer.getvalue()[: archive.offset]  # less the zeros behind its end, which Podman leaves unread and fails
 
 
 def packed(files: Mapping[str, bytes]) -> bytes:
@@ -176,4 +209,4 @@ def packed(files: Mapping[str, bytes]) -> bytes:
             member.size = len(content)
             member.mode = 0o755
             archive.addfile(member, io.BytesIO(content))
-    return buffer.getvalue()
+    return buffer.getvalue()[: archive.offset]  # less the zeros behind its end, which Podman leaves unread and fails

@@ -1,57 +1,47 @@
 """What a container may not do: the limits of a job in the engine's own terms."""
 
+import resource
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from harness.core.interfaces import Limits
-from harness.sandbox.system_calls import seccomp_profile
-
-if TYPE_CHECKING:
-    from docker import DockerClient
-
-QUOTA_DRIVERS = ("btrfs", "zfs")
+from harness.sandbox.enforced import Enforced
+from harness.sandbox.system_calls import profile_file, seccomp_profile
 
 
-def cage(limits: Limits, quota: bool, filtered: bool) -> dict[str, Any]:
-    """Arguments for creating a container within ``limits``.
-
-    ``quota``: the storage driver bounds all that is written. ``filtered``: the engine can filter system calls.
+def cage(limits: Limits, engine: Enforced) -> dict[str, Any]:
+    """Arguments for creating a container within ``limits``, as far as the engine enforces them.
 
     The first process's output is not kept: anybody in the container may write to it, past our limit on output.
     """
     from docker.types import LogConfig, Ulimit
 
     hard = {"nofile": limits.open_files, "fsize": limits.disk_bytes, "core": 0}
+    if engine.kind == "podman" and not engine.rootless:
+        hard["nproc"] = _all_processes()
+    # Podman is given the name of a file, Docker what would be in it.
+    filters = [f"seccomp={profile_file() if engine.kind == 'podman' else seccomp_profile()}"]
     return {
         "network_mode": "bridge" if limits.network else "none",
         "cap_drop": ["ALL"],
-        "security_opt": ["no-new-privileges", *([f"seccomp={seccomp_profile()}"] if filtered else [])],
-        "mem_limit": limits.memory_bytes,
-        "memswap_limit": limits.memory_bytes,
-        "pids_limit": limits.processes,
-        "nano_cpus": int(limits.cpus * 1e9),
+        "security_opt": ["no-new-privileges", *(filters if engine.system_calls else [])],
         "ulimits": [Ulimit(name=name, soft=value, hard=value) for name, value in hard.items()],
         "log_config": LogConfig(type="none"),
-        **({"storage_opt": {"size": str(limits.disk_bytes)}} if quota else {}),
+        **({"mem_limit": limits.memory_bytes} if engine.memory else {}),
+        **({"memswap_limit": limits.memory_bytes} if engine.memory and engine.swap else {}),
+        **({"pids_limit": limits.processes} if engine.processes else {}),
+        **({"nano_cpus": int(limits.cpus * 1e9)} if engine.cpus else {}),
+        **({"storage_opt": {"size": str(limits.disk_bytes)}} if engine.disk else {}),
     }
 
 
-def filters_calls(client: "DockerClient") -> bool:
-    """Whether the daemon can filter a container's system calls; it refuses a container with a filter if not."""
-    return any(option.startswith("name=seccomp") for option in client.info().get("SecurityOptions") or ())
+def shell_limits(limits: Limits) -> str:
+    """What a shell does to have the limits of one process, for an engine that loses them on the way to a command."""
+    return f"ulimit -n {limits.open_files} && ulimit -f {limits.disk_bytes >> 10} && ulimit -c 0 || exit; "
 
 
-def keeps_quotas(client: "DockerClient") -> bool:
-    """Whether the daemon's storage driver can bound what one container writes."""
-    info = client.info()
-    if info["Driver"] in QUOTA_DRIVERS:
-        return True
-    # On xfs the driver needs project quotas as well, which only its root's mount options show.
-    return info["Driver"] == "overlay2" and _mounted_with_project_quotas(info["DockerRootDir"])
-
-
-def _mounted_with_project_quotas(folder: str) -> bool:
-    mounts = [line.split() for line in Path("/proc/self/mounts").read_text(encoding="utf-8").splitlines()]
-    above = [m for m in mounts if Path(folder).is_relative_to(m[1])]
-    options = max(above, key=lambda m: len(m[1]))[3].split(",") if above else []
-    return bool({"prjquota", "pquota"} & set(options))
+def _all_processes() -> int:
+    """As many processes as this machine has for anybody: Podman's own default is more than some let it ask for."""
+    most = int(Path("/proc/sys/kernel/pid_max").read_text(encoding="ascii"))
+    hard = resource.getrlimit(resource.RLIMIT_NPROC)[1]
+    return most if hard == resource.RLIM_INFINITY else min(most, hard)

@@ -7,8 +7,12 @@ process without capabilities, less those calls and other architectures' (https:/
 import json
 import tomllib
 from functools import cache
+from pathlib import Path
 from typing import Any
 
+from harness.common.files import write_whole
+from harness.common.hashing import content_hash
+from harness.common.paths import cache_folder
 from harness.common.resources import resource
 
 ENOSYS = 38
@@ -35,6 +39,34 @@ def seccomp_profile() -> str:
         *(_rule(["personality"], _argument(0, "EQ", personality)) for personality in PERSONALITIES),
     ]
     return json.dumps({"defaultAction": "SCMP_ACT_ERRNO", "syscalls": rules})
+
+
+def profile_file() -> Path:
+    """The profile as a file, for an engine on this machine that is given a file's name."""
+    profile = seccomp_profile()
+    path = cache_folder() / f"system-calls-{content_hash(profile)[:12]}.json"
+    if not path.is_file():
+        write_whole(path, profile)
+    return path
+
+
+def traced_profile_file(folder: Path) -> Path:
+    """The profile in a file below ``folder``, for Apptainer, which lets refused calls fail in one way only.
+
+    Libraries turn to another call only if one is absent. It is to a process that asks for a tracer and has none; so
+    none may trace.
+    """
+    profile = json.loads(seccomp_profile())
+    for rule in profile["syscalls"]:
+        if rule["action"] == "SCMP_ACT_ERRNO":
+            del rule["errnoRet"]
+            rule["action"] = "SCMP_ACT_TRACE"
+        rule["names"] = [name for name in rule["names"] if name != "ptrace"]
+    text = json.dumps(profile)
+    path = folder / f"system-calls-{content_hash(text)[:12]}.json"
+    if not path.is_file():
+        write_whole(path, text)
+    return path
 
 
 def _rule(names: list[str], *arguments: dict[str, Any], absent: bool = False) -> dict[str, Any]:

@@ -14,7 +14,7 @@ import io
 import posixpath
 import secrets
 import tarfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -41,9 +41,12 @@ class WatchedFile:
         """Git's name for the content."""
         return hashlib.sha1(b"blob %d\0%b" % (len(self.content), self.content), usedforsecurity=False).hexdigest()
 
-    def untouched(self, moment: int) -> bool:
-        """Whether nobody wrote to the file since it was shielded with that time."""
-        return (self.member.uid, int(self.member.mtime)) == (OWNER, moment)
+    def untouched(self, moment: int, owned: bool = True) -> bool:
+        """Whether nobody wrote to the file since it was shielded with that time.
+
+        ``owned`` False: the engine does not say whose it is.
+        """
+        return int(self.member.mtime) == moment and (not owned or self.member.uid == OWNER)
 
 
 def new_moment() -> int:
@@ -89,16 +92,19 @@ def read_files(container: "Container", paths: Iterable[str]) -> dict[str, Watche
     return found
 
 
-def shield(container: "Container", files: Mapping[str, WatchedFile], root: str, moment: int) -> frozenset[str]:
+def shield(
+    container: "Container", files: Mapping[str, WatchedFile], root: str, moment: int, above: bool = False
+) -> frozenset[str]:
     """Have these files hold what they hold here, and every writing to them show from now on; return those shielded.
 
     ``moment`` becomes their time.
 
-    Links are left as they are, and so are the folders above ``root``.
+    Links are left as they are, and so are the folders above ``root`` but for ``above``: where the engine does not say
+    whose a file is, nobody may put another folder in the place of ``root``.
     """
     files = {path: file for path, file in files.items() if file.member.isfile()}
     if files:
-        container.put_archive("/", _shielding(files, root, moment))
+        container.put_archive("/", _shielding(files, "/" if above else root, moment))
     return frozenset(files)
 
 
@@ -120,7 +126,7 @@ def _shielding(files: Mapping[str, WatchedFile], root: str, moment: int) -> byte
     """A tar archive of the files and of the folders around them up to ``root``, all of another owner."""
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w") as archive:
-        for folder in sorted({folder for path in files for folder in _folders(path, root)}):
+        for folder in sorted({folder for path in files for folder in folders_up_to(path, root)}):
             archive.addfile(_entry(folder, tarfile.DIRTYPE, FOLDER_MODE, moment))
         for folder in sorted({posixpath.dirname(path) for path in files if path.endswith(".py")}):
             archive.addfile(_entry(f"{folder}/{BYTECODE}", tarfile.DIRTYPE, BYTECODE_MODE, moment))
@@ -129,18 +135,19 @@ def _shielding(files: Mapping[str, WatchedFile], root: str, moment: int) -> byte
             entry = _entry(path, tarfile.REGTYPE, FILE_MODE | (file.member.mode & 0o111), moment)
             entry.size = len(file.content)
             archive.addfile(entry, io.BytesIO(file.content))
-    return buffer.getvalue()
+    return buffer.getvalue()[: archive.offset]  # as in `exec.packed`
 
 
-def _folders(path: str, root: str) -> Iterable[str]:
+def folders_up_to(path: str, root: str) -> Iterator[str]:
+    """The folders that a file lies in, the nearest first, and `root` last."""
     folder = posixpath.dirname(path)
-    while folder.startswith(f"{root}/"):
+    while folder != root and folder.startswith(f"{root.rstrip('/')}/"):
         yield folder
         folder = posixpath.dirname(folder)
     yield root
 
 
 def _entry(path: str, kind: bytes, mode: int, moment: int) -> tarfile.TarInfo:
-    entry = tarfile.TarInfo(path.lstrip("/"))
+    entry = tarfile.TarInfo(path.lstrip("/") or "./")
     entry.type, entry.mode, entry.uid, entry.mtime = kind, mode, OWNER, moment
     return entry

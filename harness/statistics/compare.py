@@ -100,6 +100,8 @@ def compare(outcomes: PairedOutcomes, claim: Claim = "checkpoint", confidence: f
     """
     first, second = outcomes.first, outcomes.second
     method = choose(first, second)
+    if method == "tango" and not all(map(binary, outcomes.held_against(second=True))):
+        method = "paired-t"  # a score of which a part was not graded can come out between 0 and 1
     graded = ~np.isnan(instance_means(first)) & ~np.isnan(instance_means(second))
     if not graded.any():
         raise InputError("no instance was graded under both; run again what the machine failed on")
@@ -160,8 +162,7 @@ def _counts(first: Values, second: Values) -> Counts:
 
 def _extremes(method: Method, outcomes: PairedOutcomes) -> tuple[Fit, Fit]:
     """All instances, with what was not graded held against the second arm, then in its favour."""
-    worst, best = outcomes.filled(1.0, 0.0), outcomes.filled(0.0, 1.0)
-    return fit(method, *worst), fit(method, *best)
+    return fit(method, *outcomes.held_against(second=True)), fit(method, *outcomes.held_against(second=False))
 
 
 def _detectable(found: Fit, confidence: float) -> float | None:

@@ -15,6 +15,7 @@ from harness.errors import InputError
 
 Score = float | None  # between 0 and 1, 1 for a resolved instance; None for what was not graded
 Cells = tuple[tuple[Score, ...], ...]  # of one arm on one instance: by seed, then by sample of that seed's weights
+Bounds = Mapping[str, tuple[Cells, Cells]]  # by instance id
 Grid = NDArray[np.float64]  # (instances, seeds, samples); nan for what was not graded
 
 
@@ -26,6 +27,9 @@ class Pair:
     repository: str
     first: Cells
     second: Cells
+    # scores that are means of which a part was not graded: with this part failed, and with it resolved
+    first_bounds: tuple[Cells, Cells] | None = None
+    second_bounds: tuple[Cells, Cells] | None = None
 
 
 @dataclass(frozen=True)
@@ -76,13 +80,26 @@ class PairedOutcomes:
         """Of each instance, in their order."""
         return tuple(pair.repository for pair in self.pairs)
 
-    def filled(self, first: float, second: float) -> tuple[Grid, Grid]:
-        """Both arms' scores, with these in the place of what was not graded."""
-        return np.where(np.isnan(self.first), first, self.first), np.where(np.isnan(self.second), second, self.second)
+    def held_against(self, second: bool) -> tuple[Grid, Grid]:
+        """Both arms' scores with all that was not graded held against the second arm, or else in its favour."""
+        first = [_filled(pair.first, pair.first_bounds, second) for pair in self.pairs]
+        other = [_filled(pair.second, pair.second_bounds, not second) for pair in self.pairs]
+        return np.array(first, dtype=np.float64), np.array(other, dtype=np.float64)
 
 
-def pair_up(first: Mapping[str, Cells], second: Mapping[str, Cells], repositories: Mapping[str, str]) -> PairedOutcomes:
-    """Both arms' cells by instance id, in the order of the first arm.
+def _filled(cells: Cells, bounds: tuple[Cells, Cells] | None, resolved: bool) -> Cells:
+    if bounds is not None:
+        return bounds[resolved]
+    return tuple(tuple(float(resolved) if score is None else score for score in samples) for samples in cells)
+
+
+def pair_up(
+    first: Mapping[str, Cells],
+    second: Mapping[str, Cells],
+    repositories: Mapping[str, str],
+    bounds: tuple[Bounds, Bounds] = ({}, {}),
+) -> PairedOutcomes:
+    """Both arms' cells by instance id, in the order of the first arm; ``bounds`` of each arm as in `Pair`.
 
     Raises InputError if the arms were not run on the same instances.
     """
@@ -91,7 +108,12 @@ def pair_up(first: Mapping[str, Cells], second: Mapping[str, Cells], repositorie
         raise InputError(
             f"{len(odd)} instances were run under one of the two only ({shown}); name runs on the same instances"
         )
-    return PairedOutcomes(tuple(Pair(name, repositories[name], cells, second[name]) for name, cells in first.items()))
+    return PairedOutcomes(
+        tuple(
+            Pair(name, repositories[name], cells, second[name], *(arm.get(name) for arm in bounds))
+            for name, cells in first.items()
+        )
+    )
 
 
 def _check_shape(arm: Sequence[Cells]) -> None:

@@ -33,13 +33,17 @@ class Rate:
     instances: int
 
 
-def rate(grid: Grid, confidence: float = CONFIDENCE) -> Rate:
+def rate(grid: Grid, at_best: Grid | None = None, confidence: float = CONFIDENCE) -> Rate:
     """The mean of an arm's scores (instances, seeds, samples), nan for what was not graded.
+
+    Scores that are means of which a part was not graded come as two grids: with 0 in the part's place, and with 1
+    (``at_best``).
 
     With three seeds or more the interval is over other instances and other seeds; with fewer it speaks of these
     checkpoints. Spread over instances has half an instance of each sign kept, as in `error_of_mean`.
     """
-    failed, resolved = (np.where(np.isnan(grid), fill, grid) for fill in (0.0, 1.0))
+    best = grid if at_best is None else at_best
+    failed, resolved = np.where(np.isnan(grid), 0.0, grid), np.where(np.isnan(best), 1.0, best)
     means, count = instance_means(failed), len(failed)
     value, by_seed = float(means.mean()), failed.mean(axis=(0, 2))
     bounds = Interval(value, float(instance_means(resolved).mean()))

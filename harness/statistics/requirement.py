@@ -21,6 +21,16 @@ _FORM = re.compile(
     r"\s*(?P<metric>\w+)\s*(?:\[\s*(?P<condition>[^\]]*?)\s*\])?\s*(?P<sign>[<>]=)\s*"
     r"(?P<margin>[+-]?\d+(?:\.\d+)?)\s*pp\s*@\s*(?P<level>\d+(?:\.\d+)?)\s*%\s*"
 )
+# What word processors and chats make of these signs.
+_PLAIN = str.maketrans(
+    {
+        "\N{GREATER-THAN OR EQUAL TO}": ">=",
+        "\N{LESS-THAN OR EQUAL TO}": "<=",
+        "\N{MINUS SIGN}": "-",
+        "\N{EN DASH}": "-",
+        "\N{NON-BREAKING HYPHEN}": "-",
+    }
+)
 
 
 class Decision(StrEnum):
@@ -62,7 +72,7 @@ def parse_requirement(text: str) -> Requirement:
 
     A rate that should be low, as ``empty_rate``, takes ``<=``. Raises InputError for anything else.
     """
-    found = _FORM.fullmatch(text)
+    found = _FORM.fullmatch(text.translate(_PLAIN))
     if found is None:
         raise InputError(f"{text!r} is no requirement; write one like {EXAMPLE!r}")
     metric = _metric(text, found["metric"])

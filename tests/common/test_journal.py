@@ -1,3 +1,4 @@
+import asyncio
 import errno
 import json
 import os
@@ -6,6 +7,7 @@ import signal
 import subprocess
 import sys
 import textwrap
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -162,3 +164,25 @@ def test_a_record_that_many_threads_bring_beside_their_own_is_written_once(tmp_p
         list(threads.map(lambda n: journal.put_all({"shared": {}, str(n): {}}, once=("shared",)), range(64)))
     written = [json.loads(line)["key"] for line in path.read_text().splitlines()]
     assert sorted(written) == sorted(["shared", *map(str, range(64))])
+
+
+async def test_who_gives_up_waiting_leaves_the_record_and_those_beside_it_alone(tmp_path: Path, monkeypatch) -> None:
+    real, free = os.fsync, threading.Event()
+    monkeypatch.setattr(os, "fsync", lambda number: (free.wait(), real(number)))
+    with Journal(tmp_path / "j.jsonl") as journal:
+        [first] = journal.begin({"a": {"value": 1}})
+        [second] = journal.begin({"b": {"value": 2}})
+        waiting = asyncio.wrap_future(first)
+        waiting.cancel()
+        free.set()
+        await asyncio.wrap_future(second)
+        assert waiting.cancelled()
+        assert [record["key"] for record in journal.records()] == ["a", "b"]
+
+
+def test_what_is_on_its_way_is_there_when_the_journal_is_closed(tmp_path: Path) -> None:
+    with Journal(tmp_path / "j.jsonl") as journal:
+        written = [future for number in range(20) for future in journal.begin({str(number): {"value": number}})]
+    assert all(future.done() for future in written)
+    with Journal(tmp_path / "j.jsonl") as again:
+        assert len(again) == 20

@@ -3,6 +3,7 @@
 import io
 import json
 import re
+from statistics import fmean
 
 import pandas as pd
 import pytest
@@ -160,6 +161,19 @@ def test_machine_failures_widen_and_take_the_bold(tmp_path):
         run = write_run(tmp_path / str(failed), {"one": among(*range(30)), "two": ending(failed)})
         assert read_ablation([run]).best((None, "resolve_rate")) == best
     assert any("The machine failed on some instances" in note for note in printed(read_ablation([run])).beneath)
+
+
+def test_the_average_is_that_of_its_conditions_where_the_machine_failed_under_one_of_them(tmp_path):
+    def ending(checkpoint, condition, number):
+        if number == 0 and condition == "model":
+            return Outcome.INFRASTRUCTURE
+        return Outcome.RESOLVED if number < 20 else Outcome.UNRESOLVED
+
+    run = write_ablation_run(tmp_path / "run", [{"name": "one", "path": "/w"}], ending)
+    [row] = read_ablation([run]).rows
+    average, *parts = (row.of("resolve_rate", c) for c in (None, "model", "gt-location", "gt-file"))
+    assert average.value == pytest.approx(fmean(part.value for part in parts)) == pytest.approx(59 / 180)
+    assert average.bounds == pytest.approx((59 / 180, 60 / 180))
 
 
 @given(

@@ -12,9 +12,10 @@ from harness.cli import app
 from harness.compare.compare_command import compare_results, gate_results
 from harness.compare.finished import read_arm
 from harness.compare.run_comparison import compare_runs
-from harness.compare.scores import repository_of
+from harness.compare.scores import paired, repository_of
 from harness.core.verdict import Outcome
 from harness.errors import InputError
+from harness.statistics.compare import compare
 
 REQUIREMENT = "resolve_rate >= -5pp @ 95%"
 HALF = range(0, 60, 2)
@@ -53,6 +54,20 @@ def test_what_flipped_is_named_with_both_endings(base, tmp_path):
     place = other / "checkpoints" / "two" / "gt-file" / "instances" / "owner__a-0" / "patch.diff"
     assert f"timeout [patch](<{place}>) |" in text
     assert "1 outcomes have no grade" in text
+
+
+def test_one_condition_without_a_grade_moves_an_average_by_its_own_part(tmp_path):
+    def ending(checkpoint, condition, number):
+        if (checkpoint["name"], condition, number) == ("two", "model", 0):
+            return Outcome.INFRASTRUCTURE
+        return Outcome.RESOLVED if number < 20 else Outcome.UNRESOLVED
+
+    run = write_ablation_run(tmp_path / "run", [{"name": name, "path": "/w"} for name in ("one", "two")], ending)
+    outcomes = paired(read_arm(f"{run}:one"), read_arm(f"{run}:two"), "resolve_rate")
+    found = compare(outcomes, "table")
+    assert (found.seen.instances, found.seen.ungraded, found.estimate) == (59, 1, 0.0)
+    assert found.bounds_ungraded == pytest.approx((-1 / 180, 0.0))
+    assert compare(outcomes).bounds_ungraded.low > compare(outcomes).bounds.low - 1 / 60
 
 
 def test_seeds_are_a_group_and_a_folder_of_several_checkpoints_leaves_a_choice(base, tmp_path):

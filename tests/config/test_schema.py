@@ -123,6 +123,16 @@ def test_bad_run_files(tmp_path: Path, text: str, expected: str) -> None:
         load_run_file(path)
 
 
+@pytest.mark.parametrize("keys", ["{gpus: [0-3]}", "{ahead: 1}", "{switch: reload}"])
+def test_what_places_servers_on_this_machine_is_refused_on_a_cluster(run_file: Path, keys: str) -> None:
+    settings = ["evaluation.executor=ray", f"serving={keys}"]
+    with pytest.raises(InputError, match=f"serving.{keys[1:].partition(':')[0]}.*: for servers on this machine"):
+        load_run_file(run_file, settings)
+    load_run_file(run_file, settings[1:])
+    elsewhere = ["checkpoints=[{name: a, endpoint: 'http://x/v1'}]"]
+    assert load_run_file(run_file, settings + elsewhere).evaluation.executor == "ray"
+
+
 def test_missing_run_file(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no such run file"):
         load_run_file(tmp_path / "none.yaml")

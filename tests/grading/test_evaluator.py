@@ -73,10 +73,13 @@ def test_whatever_determines_a_verdict_makes_it_another_question(make, row) -> N
     make(sandbox).evaluate(bed(instance), "another patch")
     make(sandbox).evaluate(bed(instance, f"{START_MARKER}\nother\n{END_MARKER}"), "a patch")
     make(sandbox, seconds=1.0).evaluate(bed(instance), "a patch")
+    make(sandbox, not_enforced=("memory",)).evaluate(bed(instance), "a patch")
     make(sandbox).evaluate(bed(Instance.model_validate(row(PASS_TO_PASS="[]"))), "a patch")
     sandbox.id = "sha256:2"
     make(sandbox).evaluate(bed(instance), "a patch")
-    assert len(sandbox.jobs) == 6
+    assert len(sandbox.jobs) == 7
+    make(sandbox, not_enforced=()).evaluate(bed(instance), "a patch")
+    assert len(sandbox.jobs) == 7
 
 
 def test_equal_questions_under_way_are_asked_once(make, instance: Instance) -> None:

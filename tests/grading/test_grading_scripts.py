@@ -56,9 +56,10 @@ def test_whatever_determines_a_run_makes_it_another_question(make, instance: Ins
     make(machine).run(bed(instance), Script("echo other\n", SCRIPT.files), "a patch")
     make(machine).run(bed(instance), Script(SCRIPT.text, {}), "a patch")
     make(machine, seconds=1.0).run(bed(instance), SCRIPT, "a patch")
+    make(machine, not_enforced=("memory",)).run(bed(instance), SCRIPT, "a patch")
     machine.id = "sha256:2"
     make(machine).run(bed(instance), SCRIPT, "a patch")
-    assert len(machine.jobs) == 6
+    assert len(machine.jobs) == 7
 
 
 def test_a_lost_log_is_made_again(make, instance: Instance, tmp_path: Path) -> None:

@@ -78,10 +78,10 @@ def make(tmp_path: Path, monkeypatch):
     monkeypatch.setattr(retry, "RETRY_SECONDS", (0.0, 0.0))
     journals: list[Journal] = []
 
-    def make(sandbox: Suites, folder: str = "run", **settings) -> WholeSuites:
+    def make(sandbox: Suites, folder: str = "run", not_enforced: tuple = (), **settings) -> WholeSuites:
         journal = Journal(tmp_path / folder / "suites.jsonl")
         journals.append(journal)
-        limits = limits_with()
+        limits = limits_with(not_enforced=not_enforced)
         return WholeSuites(
             Evaluator(sandbox, journal, tmp_path / folder / "logs", limits),
             CommandRunner(sandbox, journal, tmp_path / folder / "commands", limits),
@@ -274,7 +274,7 @@ def test_the_reference_is_shared_between_run_folders(make, testbed: Testbed) -> 
     assert len(sandbox.jobs) == 3  # the files, and the patch twice
 
 
-@pytest.mark.parametrize("settings", [{"files": ("tests/test_a.py",)}, {"repeats": 1}])
+@pytest.mark.parametrize("settings", [{"files": ("tests/test_a.py",)}, {"repeats": 1}, {"not_enforced": ("memory",)}])
 def test_other_settings_are_another_question(make, testbed: Testbed, settings: dict) -> None:
     make(Suites(breaks_b)).compared(testbed, OTHER, resolved(testbed))
     sandbox = Suites(breaks_b)

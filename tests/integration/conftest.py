@@ -1,7 +1,10 @@
 """The real things: a Docker daemon, and the smallest image that the project makes."""
 
+import json
 import os
 import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +15,7 @@ from harness.build.base import make_base, run_command
 from harness.build.build_instances import build_instances
 from harness.common.docker_client import connect
 from harness.errors import InfrastructureError, InputError
+from harness.miniature.checkpoints import write_random_checkpoint
 from harness.miniature.generate import generate
 
 
@@ -43,6 +47,31 @@ def miniature_rows(docker_client, tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="session")
+def one_after_the_other(miniature_rows, tmp_path_factory) -> tuple[Path, Path]:
+    """A run file of two checkpoints with random weights, and the results of a run with one real server at a time."""
+    folder = tmp_path_factory.mktemp("one-after-the-other")
+    for seed in (0, 1):
+        write_random_checkpoint(folder / f"weights-{seed}", seed, corpus=[miniature_rows.read_text()])
+    document = {
+        "dataset": {"path": str(miniature_rows), "limit": 1},
+        "checkpoints": [{"name": f"seed-{seed}", "path": str(folder / f"weights-{seed}")} for seed in (0, 1)],
+        "conditions": ["gt-file"],
+        "references": ["gold"],
+        "prompts": "compact",
+        # one question at a time: only then does a server on the CPU give equal answers to equal questions
+        "sampling": {"samples": 2, "repair": {"max_tokens": 32}, "concurrency": 1},
+        "serving": {"args": ["--enforce-eager", "--gpu-memory-utilization=0.1"]},
+        "output": "unused",
+    }
+    run_file = folder / "run.yaml"
+    run_file.write_text(json.dumps(document))
+    command = [sys.executable, "-m", "harness.cli", "run", str(run_file), f"output={folder / 'results'}"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=500, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return run_file, folder / "results"
+
+
+@pytest.fixture(scope="session")
 def registry(docker_client, tmp_path_factory) -> Iterator[Registry]:
     """A registry on this machine; skipped where its program is not there and can't be installed."""
     if not shutil.which("docker-registry"):
@@ -64,3 +93,16 @@ def proxy(registry, docker_client) -> Iterator[FaultyProxy]:
     yield proxy
     proxy.stop()
     forget(docker_client, proxy.address)
+
+
+@pytest.fixture
+def stub(miniature_rows: Path, tmp_path: Path) -> Iterator[tuple[str, Path]]:
+    """URL of the stand-in model, and the file in which it counts its generations."""
+    counted = tmp_path / "counted"
+    counted.touch()
+    script = Path(__file__).with_name("answering_stub.py")
+    command = [sys.executable, str(script), str(miniature_rows), str(counted), str(tmp_path / "faults.json")]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout
+        yield f"http://127.0.0.1:{int(process.stdout.readline())}/v1", counted
+        process.kill()

@@ -10,6 +10,7 @@ import struct
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from sandboxes import CHOSEN
 from victim import FILES, FIXED, INSTANCE_ID, NEW, OLD, TEST_FILE, diff, make_victim, open_evaluator
 
 from harness.core.verdict import Outcome, Verdict
@@ -157,14 +158,14 @@ ATTACKS: dict[str, tuple[str, set[str]]] = {
 }  # fmt: skip
 
 
-@pytest.fixture(scope="module")
-def verdicts(docker_client, tmp_path_factory) -> dict[str, Verdict]:
+@pytest.fixture(scope="module", params=CHOSEN)
+def verdicts(docker_client, tmp_path_factory, request) -> dict[str, Verdict]:
     """The verdict on each attack; two at a time."""
     folder = tmp_path_factory.mktemp("applied")
     instance, recipe, image = make_victim(docker_client, folder)
     with (
         pytest.MonkeyPatch.context() as environment,
-        open_evaluator(docker_client, instance, recipe, image, folder, "test-applied-attacks") as make,
+        open_evaluator(docker_client, instance, recipe, image, folder, "test-applied-attacks", request.param) as make,
         ThreadPoolExecutor(2) as pool,
     ):
         environment.setenv("HARNESS_CACHE", str(folder / "cache"))

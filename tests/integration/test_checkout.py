@@ -8,7 +8,7 @@ from harness.config.schema import EvaluationConfig
 from harness.dataset.instances import load_instances
 from harness.errors import InputError
 from harness.images.git_copy import DockerImage, ImageFinder
-from harness.images.provider import open_images
+from harness.images.open_images import open_images
 from harness.repo.image_repository import ImageRepository
 from harness.repo.snapshot import open_repository
 

@@ -148,7 +148,7 @@ def test_no_room_is_said_before_the_first_pull(docker_client, registry, proxy, i
     wanted = instance.model_copy(update={"image": f"{proxy.address}/budget/large:1"})
     monkeypatch.setattr(disk, "free_bytes", lambda folder: 8 * MIB)
     evaluation = EvaluationConfig(pull=True)
-    with pytest.raises(InputError, match=r"^1 images to pull take about 0\.0 GiB, but /\S+ has 0\.0 GiB free"):
+    with pytest.raises(InputError, match=r"^1 images that are missing take about 0\.0 GiB, but /\S+ has 0\.0 GiB free"):
         prefetch([wanted], evaluation)
     assert not any("/blobs/" in line for line in proxy.asked)
     supply = ImageProvider(docker_client, evaluation)

@@ -16,7 +16,6 @@ HANDFUL = [
     "pallets__flask-4992",
     "pytest-dev__pytest-5227",
     "django__django-15790",
-    "sympy__sympy-20590",
 ]
 
 pytestmark = [

@@ -1,7 +1,6 @@
 """Two real servers at once: placed by device, or one loaded ahead; answers and table are those of one place."""
 
 import csv
-import json
 import subprocess
 import sys
 from pathlib import Path
@@ -10,9 +9,8 @@ import pytest
 
 from harness.common.run_folder import journal_path
 from harness.compare.frames import json_lines
-from harness.miniature.checkpoints import write_random_checkpoint
 
-pytestmark = [pytest.mark.docker, pytest.mark.vllm]
+pytestmark = [pytest.mark.docker, pytest.mark.vllm, pytest.mark.beside]
 
 
 def run(run_file: Path, output: Path, *overrides: str) -> None:
@@ -42,25 +40,13 @@ def overlap(servers: list[dict]) -> float:
     return min(ends) - max(server["began"] for server in servers)
 
 
-def test_two_servers_at_once_answer_as_one_after_the_other(miniature_rows, tmp_path):
-    for seed in (0, 1):
-        write_random_checkpoint(tmp_path / f"weights-{seed}", seed, corpus=[miniature_rows.read_text()])
-    document = {
-        "dataset": {"path": str(miniature_rows), "limit": 1},
-        "checkpoints": [{"name": f"seed-{seed}", "path": str(tmp_path / f"weights-{seed}")} for seed in (0, 1)],
-        "conditions": ["gt-file"],
-        "prompts": "compact",
-        # one question at a time: only then does a server on the CPU give equal answers to equal questions
-        "sampling": {"samples": 2, "repair": {"max_tokens": 32}, "concurrency": 1},
-        "serving": {"args": ["--enforce-eager", "--gpu-memory-utilization=0.1"]},
-        "output": "unused",
-    }
-    (tmp_path / "run.yaml").write_text(json.dumps(document))
-    apart, placed, ahead = (tmp_path / name for name in ("apart", "placed", "ahead"))
-    run(tmp_path / "run.yaml", apart)
-    run(tmp_path / "run.yaml", placed, "serving.gpus=[0-1]")  # the CPU build takes no notice of the numbers
-    run(tmp_path / "run.yaml", ahead, "serving.ahead=1")
-    servers = {output.name: records(output, "servers") for output in (apart, placed, ahead)}
+def test_two_servers_at_once_answer_as_one_after_the_other(one_after_the_other, tmp_path):
+    run_file, apart = one_after_the_other
+    placed, ahead = (tmp_path / name for name in ("placed", "ahead"))
+    run(run_file, placed, "serving.gpus=[0-1]")  # the CPU build takes no notice of the numbers
+    run(run_file, ahead, "serving.ahead=1")
+    outputs = {"apart": apart, "placed": placed, "ahead": ahead}
+    servers = {name: records(output, "servers") for name, output in outputs.items()}
     assert overlap(servers["apart"]) <= 0
     assert overlap(servers["placed"]) > 5
     assert overlap(servers["ahead"]) > 5

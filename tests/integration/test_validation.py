@@ -24,8 +24,8 @@ from harness.core.location import Location
 from harness.dataset.instances import load_instances
 from harness.grading.scripts import CommandRun, Script
 from harness.grading.session import Session, evaluation_session
-from harness.images.provider import open_images
 from harness.model.prompts import Prompts
+from harness.pipeline.executors import open_executor
 from harness.pipeline.run import run_pipeline
 from harness.repo.diff import Replacement, change_patch, parse_patch, split_lines
 from harness.repo.snapshot import open_repository
@@ -94,8 +94,8 @@ async def test_the_right_candidate_is_told_from_the_others(miniature_rows, tmp_p
     with (
         open_repository(cache_folder()) as repository,
         RunFolder(tmp_path / "run") as folder,
-        open_images(EVALUATION) as images,
-        evaluation_session([instance], EVALUATION, folder, images) as session,
+        open_executor(EVALUATION, tmp_path / "run") as executor,
+        evaluation_session([instance], EVALUATION, folder, executor) as session,
     ):
         snapshot = repository.snapshot(instance)
         validation = await try_out(session, instance, snapshot)
@@ -128,8 +128,8 @@ def test_nothing_of_the_hidden_tests_comes_into_a_container(miniature_rows, tmp_
     hidden = re.findall(r"^\+def (\w+)", instance.test_patch, re.MULTILINE)
     with (
         RunFolder(tmp_path / "run") as folder,
-        open_images(EVALUATION) as images,
-        evaluation_session([instance], EVALUATION, folder, images) as session,
+        open_executor(EVALUATION, tmp_path / "run") as executor,
+        evaluation_session([instance], EVALUATION, folder, executor) as session,
     ):
         testbed = session.testbeds[instance.instance_id]
         assert hidden[0] in testbed.specification.script

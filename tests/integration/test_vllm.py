@@ -122,7 +122,7 @@ def tie(folder: Path) -> None:
 
 @pytest.mark.parametrize("tied", [False, True], ids=["untied", "tied"])
 async def test_weights_are_read_into_a_running_server_unless_they_answer_otherwise_there(tied, tmp_path, caplog):
-    """This vLLM reloads tied embeddings wrongly, without a word."""
+    """Some builds of this vLLM reload tied embeddings wrongly, without a word: then no server takes other weights."""
     folders = [tmp_path / name for name in ("one", "two", "three")]
     for seed, folder in enumerate(folders):
         write_random_checkpoint(folder, seed, corpus=CORPUS)
@@ -135,18 +135,19 @@ async def test_weights_are_read_into_a_running_server_unless_they_answer_otherwi
             async with places.take(config) as place, open_model(config, serving, 8, output, journal, place) as model:
                 return (await model.answer("def total(values):", Sampling(temperature=0.0, max_tokens=16), 0)).text
 
-    asked = folders[:2] if tied else folders
     async with Places(reload=True) as places:
-        answers = [await answer(folder, places, tmp_path, "reload") for folder in asked]
-        notes = [tmp_path / f"{folder.name}.server.json" for folder in asked]
+        answers = [await answer(folder, places, tmp_path, "reload") for folder in folders]
+        notes = [tmp_path / f"{folder.name}.server.json" for folder in folders]
         waiting = [leader_of(note) for note in notes if note.exists()]
-        assert [bool(engine_of(leader)) for leader in waiting] == ([] if tied else [True])
+        trusted = "serving.switch: reload is not used" not in caplog.text
+        assert [bool(engine_of(leader)) for leader in waiting] == ([True] if trusted else [])
+    assert trusted or tied
     assert not any(map(living, waiting))
     reloaded = [record["reloaded"] for record in json_lines(journal_path(tmp_path, "servers"))]
-    assert reloaded == ([False, False] if tied else [False, False, True])
-    assert ("serving.switch: reload is not used" in caplog.text) == tied
-    async with Places() as places:
-        assert await answer(asked[-1], places, tmp_path / "alone", "restart") == answers[-1]
+    assert reloaded == [False, False, trusted]
+    if trusted:
+        async with Places() as places:
+            assert await answer(folders[-1], places, tmp_path / "alone", "restart") == answers[-1]
     assert len(set(answers)) == len(answers)
 
 
@@ -187,12 +188,11 @@ async def test_generation_config_and_manner_of_asking_are_the_run_files(checkpoi
     greedy, folder = Sampling(temperature=0.0, max_tokens=32), checkpoint.path
     (tmp_path / "own.jinja").write_text("{{ note }}{% for m in messages %}{{ m.role }}: {{ m.content }}\n{% endfor %}")
     manner = {"system": "Be brief.", "chat_template": tmp_path / "own.jinja", "chat_template_kwargs": {"note": "!!!"}}
-    async with open_model(checkpoint, SERVING, 8, tmp_path, journal) as model:
-        plain = await model.answer("def total(values):", greedy, 0)
-    penalty = greedy.model_copy(update={"repetition_penalty": 1.8})
+    none, penalty = (greedy.model_copy(update={"repetition_penalty": value}) for value in (1.0, 1.8))
     (folder / "generation_config.json").write_text(json.dumps({"eos_token_id": 2, "repetition_penalty": 1.8}))
     async with open_model(checkpoint, SERVING, 8, tmp_path, journal) as model:
-        assert (await model.answer("def total(values):", greedy, 0)).text == plain.text
+        plain = await model.answer("def total(values):", greedy, 0)
+        assert (await model.answer("def total(values):", none, 0)).text == plain.text
         said = await model.answer("def total(values):", penalty, 0)
     held = checkpoint.model_copy(update={"generation_config": True, **manner})
     async with open_model(held, SERVING, 8, tmp_path, journal) as model:

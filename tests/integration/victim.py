@@ -7,6 +7,8 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
+from sandboxes import opened
+
 from harness.build.builder import build_images
 from harness.common.journal import Journal
 from harness.config.schema import EvaluationConfig
@@ -16,7 +18,6 @@ from harness.grading.evaluator import Evaluator
 from harness.grading.specification import specify
 from harness.grading.testbed import Testbed
 from harness.miniature.generate import PYTHON, REQUIREMENTS
-from harness.sandbox.docker import DockerSandbox
 
 INSTANCE_ID = "harness-Test__victim-1"
 TEST_FILE = "tests/test_calc.py"
@@ -84,10 +85,12 @@ class VictimEvaluator:
 
 
 @contextmanager
-def open_evaluator(client, instance: Instance, recipe: Recipe, image: str, folder: Path, run: str) -> Iterator:
+def open_evaluator(
+    client, instance: Instance, recipe: Recipe, image: str, folder: Path, run: str, kind: str = "docker"
+) -> Iterator:
     """Makes evaluators: keyword arguments are limits."""
     testbed = Testbed(instance, specify(instance, recipe), image)
-    with DockerSandbox(client, run) as sandbox, Journal(folder / "journal.jsonl") as journal:
+    with opened(kind, client, image, run) as sandbox, Journal(folder / "journal.jsonl") as journal:
 
         def make(**limits) -> VictimEvaluator:
             evaluator = Evaluator(sandbox, journal, folder / "logs", replace(LIMITS, **limits))

@@ -19,9 +19,10 @@ from harness.config.serving_keys import ServingConfig
 from harness.core.interfaces import Sampling
 from harness.errors import InputError, ServerError
 from harness.miniature.checkpoints import write_random_checkpoint
-from harness.model import server, supervisor
+from harness.model import server_host, supervisor
 from harness.model.checkpoint import serves_on_cpu
 from harness.model.client import open_model
+from harness.model.connection import StatusError, connect
 from harness.model.devices import Spot
 from harness.model.orphans import note_server, reap_servers
 from harness.model.port import HeldPort
@@ -88,9 +89,19 @@ async def test_starts_quiet_and_offline_and_leaves_nothing(checkpoint, stub, tmp
     assert not (tmp_path / "run" / "tiny.server.json").exists()
 
 
+async def test_a_server_answers_nobody_without_its_key(checkpoint, stub, tmp_path):
+    async with VllmServer(checkpoint, "tiny", (), tmp_path) as running:
+        async with connect(running.base_url, running.key, own=True) as client:
+            assert b"tiny" in (await client.get("/models")).body
+        async with connect(running.base_url, own=True) as client:
+            with pytest.raises(StatusError, match="401"):
+                await client.get("/models")
+        assert running.key not in running.log.read_text()
+
+
 async def test_a_server_that_ignores_sigterm_is_killed(checkpoint, stub, tmp_path, monkeypatch):
     stub("stubborn")
-    monkeypatch.setattr(server, "STOP_SECONDS", 0.3)
+    monkeypatch.setattr(server_host, "STOP_SECONDS", 0.3)
     async with VllmServer(checkpoint, "tiny", (), tmp_path):
         leader = leader_of(tmp_path)
     assert living(leader) == []
@@ -167,7 +178,7 @@ async def test_a_server_that_never_answers_is_given_up_and_ended(checkpoint, stu
         await asking.__aenter__()
     assert asking.ended
     assert asking._process is not None
-    assert living(asking._process.pid) == []
+    assert living(asking._process.leader) == []
 
 
 async def test_a_cancelled_start_leaves_nothing(checkpoint, stub, tmp_path):
@@ -205,7 +216,7 @@ def test_the_server_does_not_survive_its_owners_sigkill(checkpoint, stub, tmp_pa
     assert living(leader)
     owner.kill()
     owner.wait()
-    assert gone(leader, within=server.STOP_SECONDS + 2)
+    assert gone(leader, within=server_host.STOP_SECONDS + 2)
 
 
 def test_nor_where_a_child_of_the_owner_still_holds_the_pipe(checkpoint, stub, tmp_path):
@@ -214,7 +225,7 @@ def test_nor_where_a_child_of_the_owner_still_holds_the_pipe(checkpoint, stub, t
     owner.kill()
     owner.wait()
     try:
-        assert gone(leader, within=server.STOP_SECONDS + 2)
+        assert gone(leader, within=server_host.STOP_SECONDS + 2)
     finally:
         os.kill(child, signal.SIGKILL)
 

@@ -1,12 +1,15 @@
 """Who may be served when: the order in which places are given, and what does not wait for what."""
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 import pytest
 
 from harness.config.schema import CheckpointConfig
 from harness.model.devices import Spot
 from harness.model.memory import GIB, expected_bytes, machine_memory
+from harness.model.server_host import LocalHost
 from harness.model.serving_places import Claim, Place, Places
 
 
@@ -158,3 +161,30 @@ def test_a_server_takes_its_share_of_the_memory_or_its_cache_and_its_weights(tmp
 def test_the_machine_has_memory():
     total, available = machine_memory()
     assert 0 < available < total
+
+
+class OneRoom:
+    """A cluster with room for one checkpoint."""
+
+    most = 1
+
+    def __init__(self) -> None:
+        self.room = asyncio.Lock()
+        self.wanted: list[tuple[int, int]] = []
+
+    @asynccontextmanager
+    async def reserved(self, servers: int, devices: int) -> AsyncIterator[list[LocalHost]]:
+        self.wanted.append((servers, devices))
+        async with self.room:
+            yield [LocalHost() for _ in range(servers)]
+
+
+async def test_on_a_cluster_its_own_scheduler_says_whose_turn_it_is(tmp_path):
+    cluster = OneRoom()
+    places = Places(cluster=cluster)
+    checkpoints = [CheckpointConfig(name="a", path=tmp_path, replicas=2), served(tmp_path, "b")]
+    assert await under_way(places, checkpoints, 4) == [{"a"}, {"b"}]
+    assert cluster.wanted == [(2, 4), (1, 4)]
+    async with places.take(checkpoints[0]) as place:
+        assert [spot.number for spot in place.spots] == [0, 1]
+        assert len({id(spot.host) for spot in place.spots}) == 2

@@ -95,6 +95,12 @@ def test_a_new_run_has_all_to_do_and_knows_no_times(again, tmp_path):
     assert not (tmp_path / "new").exists()
 
 
+def test_without_an_engine_the_rest_of_the_plan_holds(again, monkeypatch):
+    monkeypatch.setenv("DOCKER_HOST", f"unix://{again.folder}/none")
+    found = plan(again.configured(again.folder))
+    assert (found.images, found.instances) == (Images(None, None), INSTANCES)
+
+
 def test_what_lost_an_answer_is_to_be_asked(again):
     journal = journal_path(again.folder, "answers")
     with journal.open("rb") as file:

@@ -174,6 +174,14 @@ def test_weights_of_the_same_size_are_evaluated_again(make) -> None:
     assert make.asked == ["seed1.step-100"] * 2
 
 
+def test_a_marker_that_is_written_after_it_is_there_by_name_changes_nothing(make) -> None:
+    folder = checkpoint(make.runs / "seed1" / "step-100", age=60)
+    make()
+    (folder / "done").write_text("step 100 is whole")
+    make()
+    assert make.asked == ["seed1.step-100"]
+
+
 def test_one_that_is_back_as_it_was_gets_its_turn(make) -> None:
     """As after a mount that was missing for a while."""
     folder = checkpoint(make.runs / "seed1" / "step-100")

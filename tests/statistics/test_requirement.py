@@ -17,6 +17,7 @@ from harness.statistics.share import Interval
         ("resolve_rate[gt-file] >= 0pp @ 97.5%", "resolve_rate", "gt-file", 0.0, 0.975),
         ("empty_rate [ model ] <= 3 pp @ 95 %", "empty_rate", "model", 0.03, 0.95),
         ("similarity >= -1pp @ 95%", "similarity", None, -0.01, 0.95),
+        ("resolve_rate \N{GREATER-THAN OR EQUAL TO} \N{MINUS SIGN}5pp @ 95%", "resolve_rate", None, -0.05, 0.95),
     ],
 )
 def test_what_is_read(text, metric, condition, margin, confidence):

@@ -27,6 +27,14 @@ def say(line):
 class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
+    def parse_request(self):
+        if not super().parse_request():
+            return False
+        if self.path.startswith("/v1") and self.headers["authorization"] != f"Bearer {os.environ['VLLM_API_KEY']}":
+            self.reply(401, {"error": "Unauthorized"})
+            return False
+        return True
+
     def do_GET(self):
         self.reply(200, {"object": "list", "data": [{"id": ARGS["--served-model-name"], "object": "model"}]})
 
@@ -95,7 +103,7 @@ def main():
             time.sleep(0.05)
     if CASE == "never-ready":
         time.sleep(600)
-    ThreadingHTTPServer(("127.0.0.1", int(ARGS["--port"])), Handler).serve_forever()
+    ThreadingHTTPServer((ARGS["--host"], int(ARGS["--port"])), Handler).serve_forever()
 
 
 main()
