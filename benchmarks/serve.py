@@ -23,6 +23,7 @@ from parts.arguments import BenchmarkParser
 from parts.instant_run import instant_server, source_files
 
 from harness.common.journal import Journal
+from harness.common.loop_threads import with_few_threads
 from harness.config.schema import CheckpointConfig
 from harness.config.serving_keys import ServingConfig
 from harness.core.interfaces import Answer, Sampling
@@ -151,7 +152,7 @@ async def compared(checkpoint: Path, works: Mapping[str, Sequence[str]], folder:
     with (
         (folder / "generate.log").open("wb") as log,
         Generator(checkpoint, requests, log) as generator,
-        Journal(folder / "answers.jsonl") as journal,
+        Journal(folder / "answers.jsonl.gz") as journal,
     ):
         await asyncio.to_thread(generator.speed, [WARM_UP])
         async with open_model(config, ServingConfig(), requests, folder, journal) as model:
@@ -214,7 +215,7 @@ def main() -> int:
     }
     client = asyncio.run(client_alone(next(iter(works.values()))))
     with tempfile.TemporaryDirectory() as name:
-        rounds = asyncio.run(compared(given.checkpoint, works, Path(name)))
+        rounds = asyncio.run(with_few_threads(compared(given.checkpoint, works, Path(name))))
     wrong = []
     for kind in KINDS:
         found = figures(kind, [rounds[f"{kind} {number}"] for number in range(ROUNDS)], client)

@@ -25,6 +25,7 @@ BaseChoice = Literal["auto", "debootstrap", "pull"]
 
 SUITES = {"3.9": "bullseye", "3.11": "bookworm", "3.13": "trixie"}  # Debian release whose python3 it is
 PACKAGES = ("ca-certificates", "git", "patch", "python3", "python3-venv")
+APT_SECONDS = 300  # for another installation to end
 LEFT_OUT = ("var/cache/apt/archives/*.deb", "var/lib/apt/lists/*", "usr/share/doc/*", "usr/share/man/*")
 
 
@@ -111,7 +112,8 @@ def require_debootstrap() -> None:
     if not shutil.which("apt-get"):
         raise InputError("making a base image needs debootstrap; install it, or use `--base pull`")
     run_command("apt-get", "update", "--quiet")
-    run_command("apt-get", "install", "--yes", "--quiet", "--no-install-recommends", "debootstrap")
+    install = ("apt-get", "install", "--yes", "--quiet", "--no-install-recommends")
+    run_command(*install, "--option", f"DPkg::Lock::Timeout={APT_SECONDS}", "debootstrap")
 
 
 def run_command(*command: str) -> None:

@@ -149,7 +149,9 @@ class Journal:
 
         Of a key in ``once`` a record that is there, or on its way, stays: many threads that bring it write it once.
         """
-        made = {key: self._made(key, record) for key, record in records.items()}
+        # what is there already, such as a prompt of many samples, is not made into a line
+        wanted = {key: record for key, record in records.items() if key not in once or key not in self._places}
+        made = {key: self._made(key, record) for key, record in wanted.items()}
         with self._lock:
             waiting = {line.key: line for line in self._waiting}
             kept = [waiting[key] for key in made if key in once and key in waiting]

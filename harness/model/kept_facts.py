@@ -26,25 +26,43 @@ class TokenCounts:
     def __init__(self, store: BlobStore, counter: str) -> None:
         """``counter`` names the model, and how a text is put to it."""
         self._store = store
-        self._counter = counter
-        self._known: dict[str, int] = {}
+        self._prefix = f"tokens {counter} "
+        self._known: dict[str, int] | None = None  # None before the store was looked into
+        self._looking = asyncio.Lock()
         self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()  # of texts being counted
+        self._unkept: dict[str, bytes] = {}
+        self._group: asyncio.Task[None] | None = None  # that will keep what is unkept
+        self._keeping = asyncio.Lock()  # counts that come meanwhile are kept together
 
     async def of(self, text: str, count: Callable[[str], Awaitable[int]]) -> int:
         """Tokens of ``text``, which ``count`` is asked for if nobody has counted it yet."""
         digest = text.digest if isinstance(text, Prompt) else content_hash(text)
         turn = self._turns.setdefault(digest, asyncio.Lock())
         async with turn:
-            if digest not in self._known:
-                self._known[digest] = await self._kept(f"tokens {self._counter} {digest}", text, count)
-            return self._known[digest]
+            known = self._known if self._known is not None else await self._counted()
+            if digest not in known:
+                tokens = await count(text)
+                await self._keep(digest, tokens)
+                known[digest] = tokens
+            return known[digest]
 
-    async def _kept(self, key: str, text: str, count: Callable[[str], Awaitable[int]]) -> int:
-        if held := await asyncio.to_thread(self._store.get, [key]):
-            return int(held[key])
-        tokens = await count(text)
-        await asyncio.to_thread(self._store.put, {key: b"%d" % tokens})
-        return tokens
+    async def _counted(self) -> dict[str, int]:
+        async with self._looking:
+            if self._known is None:
+                held = await asyncio.to_thread(self._store.beginning, self._prefix)
+                self._known = {key.removeprefix(self._prefix): int(tokens) for key, tokens in held.items()}
+            return self._known
+
+    async def _keep(self, digest: str, tokens: int) -> None:
+        self._unkept[self._prefix + digest] = b"%d" % tokens
+        if self._group is None:
+            self._group = asyncio.create_task(self._keep_group())
+        await asyncio.shield(self._group)
+
+    async def _keep_group(self) -> None:
+        async with self._keeping:
+            items, self._unkept, self._group = self._unkept, {}, None
+            await asyncio.to_thread(self._store.put, items)
 
 
 @dataclass(frozen=True)

@@ -49,9 +49,12 @@ class PromptTokens:
     def _count(self, prompt: str) -> int:
         """Tokens that the server will see for ``prompt`` as one user message, template included."""
         if self._template is None:
-            return len(self._tokenizer.encode(prompt).ids)
-        text = _render(self._template, self._manner, prompt, self._names)
-        return len(self._tokenizer.encode(text, add_special_tokens=False).ids)
+            return self._length(prompt, add_special_tokens=True)
+        return self._length(_render(self._template, self._manner, prompt, self._names), add_special_tokens=False)
+
+    def _length(self, text: str, *, add_special_tokens: bool) -> int:
+        [encoded] = self._tokenizer.encode_batch_fast([text], add_special_tokens=add_special_tokens)  # without offsets
+        return len(encoded)
 
 
 def _render(template: "Template", manner: Manner, prompt: str, names: dict[str, str]) -> str:

@@ -58,6 +58,16 @@ class BlobStore:
                 raise self._failure(error) from error
         return held
 
+    def beginning(self, prefix: str) -> dict[str, bytes]:
+        """What is held under all keys that begin with ``prefix``, which is not empty."""
+        after = prefix[:-1] + chr(ord(prefix[-1]) + 1)
+        with self._lock:
+            try:
+                within = "key >= ? and key < ?"
+                return dict(self._database.execute(f"select key, data from blobs where {within}", (prefix, after)))
+            except sqlite3.Error as error:
+                raise self._failure(error) from error
+
     def put(self, items: Mapping[str, bytes]) -> None:
         """Keep the items; a key's content never changes, so that one that is held stays as it is."""
         with self._lock:

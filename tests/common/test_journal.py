@@ -157,6 +157,14 @@ def test_another_record_of_a_key_has_another_checksum_and_the_same_one_keeps_it(
         assert again.checksum("b") is None
 
 
+def test_a_record_that_is_there_is_not_even_made_into_a_line_again(tmp_path: Path) -> None:
+    with Journal(tmp_path / "j.jsonl") as journal:
+        journal.put_all({"shared": {"n": 1}, "a": {}}, once=("shared",))
+        journal.put_all({"shared": {"n": object()}, "b": {}}, once=("shared",))  # which JSON can't hold
+        assert journal.get("shared") == {"key": "shared", "n": 1}
+        assert "b" in journal
+
+
 def test_a_record_that_many_threads_bring_beside_their_own_is_written_once(tmp_path: Path) -> None:
     """Each thread looked whether it was there, and then several wrote it."""
     path = tmp_path / "j.jsonl"

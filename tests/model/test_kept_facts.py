@@ -12,8 +12,30 @@ from harness.core.interfaces import Sampling
 from harness.errors import InfrastructureError
 from harness.model import connection
 from harness.model.client import open_model
+from harness.model.kept_facts import TokenCounts
+from harness.repo.blob_cache import BlobStore
 
 SAMPLING = Sampling(max_tokens=10)
+
+
+class CountingStore(BlobStore):
+    """Notes what it is asked, and has no room if told so."""
+
+    full = False
+
+    def __init__(self, path):
+        super().__init__(path)
+        self.calls = []
+
+    def beginning(self, prefix):
+        self.calls.append("beginning")
+        return super().beginning(prefix)
+
+    def put(self, items):
+        self.calls.append("put")
+        if self.full:
+            raise InfrastructureError("full")
+        super().put(items)
 
 
 @asynccontextmanager
@@ -32,6 +54,38 @@ async def test_a_text_is_counted_once_by_many_at_a_time_and_by_later_runs(tmp_pa
             assert await model.count_tokens("one two") == 5
             await model.answer("one two", SAMPLING, 0)
         assert len(fake.counted) == 1
+
+
+async def test_counts_that_come_at_once_are_kept_together_and_looked_up_once(tmp_path):
+    async def long(text):
+        return len(text)
+
+    async def nobody(text):
+        raise AssertionError(text)
+
+    texts = ["x" * number for number in range(1, 101)]
+    with CountingStore(tmp_path / "derived.sqlite3") as store:
+        counts = TokenCounts(store, "one")
+        await counts.of("", long)
+        assert await asyncio.gather(*(counts.of(text, long) for text in texts)) == list(range(1, 101))
+        await TokenCounts(store, "one more").of("y", long)
+        assert store.calls == ["beginning", "put", "put", "beginning", "put"]
+        again = TokenCounts(store, "one")
+        assert await asyncio.gather(*(again.of(text, nobody) for text in texts)) == list(range(1, 101))
+        assert store.calls[5:] == ["beginning"]
+
+
+async def test_a_count_that_can_not_be_kept_is_an_error_for_whoever_waits_for_it(tmp_path):
+    async def long(text):
+        return len(text)
+
+    with CountingStore(tmp_path / "derived.sqlite3") as store:
+        counts = TokenCounts(store, "one")
+        store.full = True
+        failed = await asyncio.gather(*(counts.of(text, long) for text in ("a", "bb")), return_exceptions=True)
+        assert [str(error) for error in failed] == ["full"] * 2
+        store.full = False
+        assert await counts.of("a", long) == 1
 
 
 @pytest.mark.parametrize("other", [{"system": "be brief"}, {"revision": "2"}])
