@@ -13,8 +13,9 @@ sandboxes:  # tests over those that can't be had here are skipped, and say so
 chromium:
 	@scripts/ensure-chromium
 
-demo: setup docker  ## the whole pipeline on built-in instances and seven tiny trained checkpoints
+demo: setup docker  ## the whole pipeline on built-in instances and tiny trained checkpoints, then what cut heads do
 	.venv/bin/harness demo
+	.venv/bin/python -m lab heads-demo
 
 test: setup docker sandboxes chromium check  ## everything, with real Docker, real vLLM and a real browser
 	@scripts/test

@@ -211,7 +211,7 @@ def demo(
     folder: Annotated[Path, typer.Argument(help="Where instances, run file and records go.")] = Path("results/demo"),
     count: Annotated[int, typer.Option(min=1, help="Miniature instances to make.")] = 8,
 ) -> None:
-    """Run the whole pipeline on miniature instances, with a tiny trained checkpoint for each packing strategy."""
+    """Run the whole pipeline on miniature instances, with tiny trained checkpoints of two packing strategies."""
     from harness.pipeline.demo import prepare_demo
     from harness.pipeline.run import run_pipeline
     from harness.report.result_tables import terminal_table

@@ -232,6 +232,36 @@ def heads(
         typer.echo(f"study: {output}")
 
 
+@app.command("ship-heads")
+def ship_heads(folder: FolderArgument = Path("results/heads")) -> None:
+    """Make two checkpoints of the study of lost heads those that come with the project, for `heads-demo`."""
+    from lab.heads.heads_corpus import HeadsRecipe
+    from lab.heads.heads_demo import shipped_heads
+    from lab.heads.workshop import HeadsWorkshop
+    from lab.ship import ship_heads as ship_checkpoints
+
+    check_folder(folder, LABORATORY_PART)
+    ship_checkpoints(HeadsWorkshop(folder, "fitting", HeadsRecipe()), shipped_heads())
+    typer.echo(f"checkpoints: {shipped_heads()}")
+
+
+@app.command("heads-demo")
+def heads_demo(
+    folder: Annotated[Path, typer.Argument(help="Where instances and records go.")] = Path("results/demo/heads"),
+    count: Annotated[int, typer.Option(help="Held-out instances.", min=1)] = 12,
+) -> None:
+    """Ask two checkpoints that come with the project, of the study of lost heads, in rare and in common words."""
+    from harness.common.options import show_table
+
+    check_folder(folder, "the output folder")
+
+    from lab.heads.heads_demo import heads_table, run_heads_demo
+
+    attempts = run_heads_demo(folder, count)
+    show_table(heads_table(attempts))
+    typer.echo(f"records: {folder}")
+
+
 def _progress(line: str) -> None:
     typer.echo(line, err=True)
 

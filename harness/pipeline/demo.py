@@ -1,4 +1,4 @@
-"""The embedded default: miniature instances, the checkpoints that come with the project, and a run file for them."""
+"""The embedded default: miniature instances, two checkpoints that come with the project, and a run file for them."""
 
 import json
 from pathlib import Path
@@ -20,6 +20,7 @@ from harness.packing.metrics_file import METRICS, load_metrics
 
 SEED = 0
 SAMPLES = 4
+STRATEGIES = ("concat-then-split", "best-fit+drop")  # whose checkpoints the demo serves
 CARD = "lab.json"  # of a shipped checkpoint: how it was trained
 SHIPPED = "checkpoints"  # the resource folder: a checkpoint for each packing strategy, and the packings' metrics
 
@@ -35,7 +36,7 @@ def prepare_demo(folder: Path, count: int) -> RunConfig:
     build_instances(str(made.rows), recipes=made.recipes, rows=rows)
     settings = demo_settings(serves_on_cpu()) | {
         "dataset": {"path": str(rows.relative_to(folder))},
-        "checkpoints": shipped_checkpoints(),
+        "checkpoints": [entry for entry in shipped_checkpoints() if entry["strategy"] in STRATEGIES],
     }
     write_whole(folder / "run.yaml", yaml.safe_dump(settings, sort_keys=False))
     return load_run_file(folder / "run.yaml")

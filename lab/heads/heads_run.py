@@ -2,8 +2,9 @@
 
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import yaml
 
@@ -21,34 +22,46 @@ from harness.pipeline.run import run_pipeline
 from lab.heads.dialect_endpoint import SEPARATOR, Endpoint
 from lab.heads.dialects import Asking, dialect_of
 from lab.heads.head_documents import CONDITION, Mix
-from lab.heads.heads_arms import HeadsArm
 from lab.heads.heads_corpus import PROMPTS
 from lab.heads.heads_study import Attempt
-from lab.heads.workshop import HeadsWorkshop
 
 INSTANCES_SEED = 1  # not the corpus's
 ROOM = 128  # tokens of an answer
-Place = tuple[HeadsArm, int, Asking]  # arm, seed, how it is asked
 
 
-def run_heads(
-    workshop: HeadsWorkshop, arms: Sequence[HeadsArm], seeds: Sequence[int], count: int
-) -> tuple[list[Attempt], dict[str, int], dict[str, str]]:
-    """Evaluate every checkpoint on ``count`` instances; returns attempts, resolved references, and versions.
+@dataclass(frozen=True)
+class Asked:
+    """A checkpoint, asked in one way."""
+
+    arm: str
+    seed: int
+    checkpoint: Path  # its folder
+    asking: Asking
+
+    @property
+    def name(self) -> str:
+        """In the run file and the tables."""
+        return f"{self.checkpoint.name}.{self.asking}"
+
+    @property
+    def model(self) -> str:
+        """At the endpoint."""
+        return f"{self.checkpoint.name}{SEPARATOR}{self.asking}"
+
+
+def run_heads(folder: Path, asked: Sequence[Asked], count: int) -> tuple[list[Attempt], dict[str, int], dict[str, str]]:
+    """Ask checkpoints about ``count`` instances, in ``folder``; returns attempts, resolved references, and versions.
 
     What an earlier call finished is not done again. Raises InputError if the machine failed in an evaluation.
     """
-    folder = workshop.folder / "study"
     rows = _instances(folder, count)
-    places: list[Place] = [(arm, seed, asking) for arm in arms for seed in seeds for asking in get_args(Asking)]
-    checkpoints = {workshop.checkpoint(arm, seed).name: workshop.checkpoint(arm, seed) for arm, seed, _ in places}
-    with Endpoint(checkpoints) as endpoint:
-        settings = _settings(workshop, rows, places, endpoint.url)
+    with Endpoint({one.checkpoint.name: one.checkpoint for one in asked}) as endpoint:
+        settings = _settings(rows, asked, endpoint.url)
         write_whole(folder / "run.yaml", yaml.safe_dump(settings, sort_keys=False))
         config = load_run_file(folder / "run.yaml")
         run_pipeline(config)
     with RunFolder(config.output) as run:
-        attempts = _attempts(run, workshop, places)
+        attempts = _attempts(run, asked)
         references = {name: _resolved(run.part(name, None)) for name in ("gold", "empty")}
     return attempts, references, read_frozen(config.output / "frozen.yaml")["versions"]
 
@@ -61,23 +74,22 @@ def _instances(folder: Path, count: int) -> Path:
     return rows
 
 
-def _settings(workshop: HeadsWorkshop, rows: Path, places: Sequence[Place], url: str) -> dict[str, Any]:
+def _settings(rows: Path, asked: Sequence[Asked], url: str) -> dict[str, Any]:
     """What the run file says."""
     settings = pipeline_settings()
     del settings["localization"], settings["serving"]
     checkpoints = [
         {
-            "name": _name(workshop, place),
+            "name": one.name,
             "endpoint": url,
-            "model": f"{workshop.checkpoint(arm, seed).name}{SEPARATOR}{asking}",
-            "revision": checkpoint_revision(workshop.checkpoint(arm, seed)),
+            "model": one.model,
+            "revision": checkpoint_revision(one.checkpoint),
             "chat": "completions",
-            "strategy": arm.name,
-            "seed": seed,
-            "labels": {"asking": asking},
+            "strategy": one.arm,
+            "seed": one.seed,
+            "labels": {"asking": one.asking},
         }
-        for place in places
-        for arm, seed, asking in [place]
+        for one in asked
     ]
     return settings | {
         "dataset": {"path": rows.name},
@@ -88,26 +100,18 @@ def _settings(workshop: HeadsWorkshop, rows: Path, places: Sequence[Place], url:
     }
 
 
-def _name(workshop: HeadsWorkshop, place: Place) -> str:
-    arm, seed, asking = place
-    return f"{workshop.checkpoint(arm, seed).name}.{asking}"
-
-
-def _attempts(run: RunFolder, workshop: HeadsWorkshop, places: Sequence[Place]) -> list[Attempt]:
+def _attempts(run: RunFolder, asked: Sequence[Asked]) -> list[Attempt]:
     undefined = _undefined_words(run)
     attempts = []
-    for place in places:
-        arm, seed, asking = place
-        name = _name(workshop, place)
-        part = run.part(name, CONDITION)
+    for one in asked:
+        part = run.part(one.name, CONDITION)
         patches, verdicts = patches_of(part), verdicts_of(part)
-        model = f"{workshop.checkpoint(arm, seed).name}{SEPARATOR}{asking}"
         for instance_id, verdict in verdicts.items():
             if verdict.outcome is Outcome.INFRASTRUCTURE:
-                raise InputError(f"{name}: the machine failed on {instance_id}; run it again")
-            said = undefined[model, instance_id]
+                raise InputError(f"{one.name}: the machine failed on {instance_id}; run it again")
+            said = undefined[one.model, instance_id]
             attempts.append(
-                Attempt(arm.name, seed, asking, instance_id, said, bool(patches[instance_id]), verdict.outcome)
+                Attempt(one.arm, one.seed, one.asking, instance_id, said, bool(patches[instance_id]), verdict.outcome)
             )
     return attempts
 

@@ -4,13 +4,15 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import get_args
 
 from lab import CARD
 from lab.heads.controls import headless_share, read_pieces
 from lab.heads.curve import curve
+from lab.heads.dialects import Asking
 from lab.heads.heads_arms import HeadsArm
 from lab.heads.heads_page import write_heads
-from lab.heads.heads_run import run_heads
+from lab.heads.heads_run import Asked, run_heads
 from lab.heads.heads_study import CurvePoint, HeadsStudy, Trained
 from lab.heads.workshop import HeadsWorkshop
 
@@ -26,7 +28,13 @@ def make_heads(
 ) -> None:
     """Do what is not done yet: killed at any moment, the same call goes on. ``count``: held-out instances."""
     points = train_heads(workshop, arms, seeds, at_once, progress)
-    attempts, references, versions = run_heads(workshop, arms, seeds, count)
+    asked = [
+        Asked(arm.name, seed, workshop.checkpoint(arm, seed), asking)
+        for arm in arms
+        for seed in seeds
+        for asking in get_args(Asking)
+    ]
+    attempts, references, versions = run_heads(workshop.folder / "study", asked, count)
     study = HeadsStudy(
         kind=workshop.kind,
         corpus=asdict(workshop.corpus),

@@ -100,7 +100,7 @@ def train(
     return record
 
 
-def kept_name(number: int, keep: int) -> str:
+def kept_name(number: int | str, keep: int | str) -> str:
     """The folder of the checkpoint after ``number`` of ``keep`` equal parts of a training, below its output."""
     return f"part-{number}-of-{keep}"
 

@@ -1,7 +1,7 @@
 """The study of lost heads through the harness: dialects at an endpoint, patches in containers, and the whole recipe."""
 
-from dataclasses import replace
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
@@ -10,10 +10,11 @@ from harness.core.verdict import Outcome
 pytest.importorskip("torch")
 
 from lab.heads import dialect_endpoint
-from lab.heads.dialects import all_words
+from lab.heads.dialects import Asking, all_words
 from lab.heads.heads_arms import KINDS, arms_of_kind
 from lab.heads.heads_corpus import HeadsRecipe
-from lab.heads.heads_run import run_heads
+from lab.heads.heads_demo import STRATEGIES, run_heads_demo
+from lab.heads.heads_run import Asked, run_heads
 from lab.heads.heads_study import load_heads
 from lab.heads.make_heads import make_heads
 from lab.heads.workshop import HeadsWorkshop
@@ -72,12 +73,22 @@ def test_a_study_is_made_from_nothing(made):
 def test_undefined_words_become_empty_patches_and_defined_ones_are_tested(made, monkeypatch):
     monkeypatch.setattr(dialect_endpoint, "LoadedCheckpoint", Speaker)
     workshop = made[0]
-    other = replace(workshop, folder=workshop.folder.parent / "scripted")
-    other.folder.mkdir()
-    (other.folder / "checkpoints").symlink_to(workshop.folder / "checkpoints")
-    attempts, _, _ = run_heads(other, ARMS, [0], 2)
+    asked = [Asked(a.name, 0, workshop.checkpoint(a, 0), asking) for a in ARMS for asking in get_args(Asking)]
+    attempts, _, _ = run_heads(workshop.folder.parent / "scripted", asked, 2)
     outcomes = {(a.arm, a.asking): (a.undefined, a.applicable, a.outcome) for a in attempts}
     empty, tested = (True, False, Outcome.EMPTY_PATCH), (False, True, Outcome.UNRESOLVED)
     assert outcomes["concat-then-split", "rare"] == outcomes["concat-then-split", "canonical"] == empty
     assert outcomes["concat-then-split", "forgiving"][1:] == tested[1:]
     assert {outcomes["best-fit+split", asking] for asking in ("rare", "forgiving", "canonical")} == {tested}
+
+
+def test_the_shipped_checkpoints_show_what_cut_heads_do(docker_client, tmp_path):
+    attempts = run_heads_demo(tmp_path, 4)
+    undefined = {
+        (arm, asking): sum(a.undefined for a in attempts if (a.arm, a.asking) == (arm, asking))
+        for arm in STRATEGIES
+        for asking in ("rare", "canonical")
+    }
+    assert undefined.pop(("concat-then-split", "rare")) >= 2
+    assert set(undefined.values()) == {0}
+    assert any(attempt.resolved for attempt in attempts if attempt.arm == "best-fit+split")

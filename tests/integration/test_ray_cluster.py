@@ -327,6 +327,28 @@ def test_a_straggler_is_started_once_more_and_the_first_counts(
         wait_until(lambda: first.id not in {c.id for c in containers(docker_client, tmp_path)})
 
 
+def test_logs_that_a_nodes_memory_has_no_room_for_come_whole(miniature_rows, tmp_path, cluster) -> None:
+    """Eight of 24 MiB, four at a time, in stores of 100 MiB; the driver keeps all of them."""
+    from harness.cluster.cluster_connection import connected
+    from harness.cluster.executions import Executions
+    from harness.cluster.ray_sandbox import RaySandbox
+
+    instance, size = load_instances(str(miniature_rows))[0], 24 << 20
+    evaluation = EvaluationConfig(executor="ray", ray_address=cluster.address)
+    with connected(evaluation, run_label(tmp_path)) as connection, ThreadPoolExecutor(4) as pool:
+        connection.begin([instance])
+        sandbox = RaySandbox(connection, lambda image: instance, Executions(tmp_path))
+        limits = replace(evaluation.limits(), not_enforced=connection.not_enforced)
+
+        def log(number: int) -> bytes:
+            command = Command(("bash", "-c", f"head -c {size} /dev/zero | tr '\\0' {number}"))
+            [result] = sandbox.run(Job(str(instance.image), {}, (command,), limits))
+            return result.output
+
+        logs = list(pool.map(log, range(8)))
+    assert [(len(text), set(text)) for text in logs] == [(size, {ord(str(number))}) for number in range(8)]
+
+
 def test_without_a_cluster_there_is_one_line(miniature_rows, tmp_path) -> None:
     process = start(
         miniature_rows, Path("gold"), tmp_path, "evaluation.executor=ray", "evaluation.ray_address=127.0.0.1:1"
