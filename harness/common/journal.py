@@ -16,7 +16,7 @@ import zlib
 from collections.abc import Collection, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from pathlib import Path
 from typing import Any, Self
 
@@ -51,9 +51,12 @@ class _Line:
     """A line on its way to the disk."""
 
     key: str
-    data: bytes  # as the file holds it
-    checksum: int  # CRC-32 of the line itself
+    text: bytes
     written: "Future[None]" = field(default_factory=_under_way)
+
+
+def _made(key: str, record: Record) -> _Line:
+    return _Line(key, (json.dumps({"key": key, **record}, ensure_ascii=True) + "\n").encode())
 
 
 class Journal:
@@ -148,10 +151,11 @@ class Journal:
         """Bring the records on their way to the disk: one future for each, done when it is there.
 
         Of a key in ``once`` a record that is there, or on its way, stays: many threads that bring it write it once.
+        Quick enough for an event loop: what takes longer is left to the writer's thread.
         """
         # what is there already, such as a prompt of many samples, is not made into a line
         wanted = {key: record for key, record in records.items() if key not in once or key not in self._places}
-        made = {key: self._made(key, record) for key, record in wanted.items()}
+        made = {key: _made(key, record) for key, record in wanted.items()}
         with self._lock:
             waiting = {line.key: line for line in self._waiting}
             kept = [waiting[key] for key in made if key in once and key in waiting]
@@ -161,10 +165,6 @@ class Journal:
                 self._writing = True
                 self._writer.submit(self._write_waiting)
         return [line.written for line in (*kept, *new)]
-
-    def _made(self, key: str, record: Record) -> _Line:
-        line = (json.dumps({"key": key, **record}, ensure_ascii=True) + "\n").encode()
-        return _Line(key, pack(self.path, line), zlib.crc32(line))
 
     def _is_there(self, key: str, waiting: Collection[str]) -> bool:
         return key in self._places or key in waiting
@@ -193,18 +193,17 @@ class Journal:
             return list(self._waiting)
 
     def _write(self, lines: list[_Line]) -> list[Place]:
-        begin, data = os.fstat(self._file.fileno()).st_size, b"".join(line.data for line in lines)
+        held = [pack(self.path, line.text) for line in lines]
+        begin, data = os.fstat(self._file.fileno()).st_size, b"".join(held)
         with naming(self.path):
             written = self._file.write(data)
             if written != len(data):
                 self._file.truncate(begin)
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
             os.fsync(self._file.fileno())
-        offsets = [begin]
-        for line in lines:
-            offsets.append(offsets[-1] + len(line.data))
+        offsets = accumulate(map(len, held), initial=begin)
         return [
-            Place(start, end - start, line.checksum)
+            Place(start, end - start, zlib.crc32(line.text))
             for (start, end), line in zip(pairwise(offsets), lines, strict=True)
         ]
 

@@ -147,26 +147,9 @@ def evaluation_session(
         if images.on_demand:
             digests = known_digests(journal) | digests
             sandbox = SuppliedSandbox(jobs, images, names, digests)
-        evaluator = Evaluator(sandbox, journal, folder.logs, limits, weigh)
-        commands = CommandRunner(sandbox, journal, folder.command_logs, limits)
-        controls = folder.journal("controls")
-        control = CounterEvaluation(
-            Evaluator(sandbox, controls, folder.logs, limits, weigh),
-            CommandRunner(sandbox, controls, folder.command_logs, limits),
-            controls,
-            weigh.statuses,
-        )
-        suites = folder.journal("suites") if evaluation.whole_suite else None
+        graders = _graders(sandbox, journal, folder, evaluation, limits, weigh)
         session = Session(
-            evaluator,
-            commands,
-            testbeds,
-            digests,
-            images,
-            pool,
-            control if evaluation.control else None,
-            _whole_suites(sandbox, suites, folder, evaluation, limits, weigh) if suites is not None else None,
-            jobs,
+            graders.evaluator, graders.commands, testbeds, digests, images, pool, graders.control, graders.suites, jobs
         )
         try:
             yield session
@@ -177,10 +160,44 @@ def evaluation_session(
             pool.shutdown(wait=False, cancel_futures=True)
             raise
     images.settle()
-    journal.close()
-    controls.close()
-    if suites is not None:
-        suites.close()
+    for opened in graders.journals:
+        opened.close()
+
+
+@dataclass(frozen=True)
+class _Graders:
+    """All that makes verdicts in one sandbox, and the journals that they are kept in."""
+
+    evaluator: Evaluator
+    commands: CommandRunner
+    control: CounterEvaluation | None
+    suites: WholeSuites | None
+    journals: tuple[Journal, ...]
+
+
+def _graders(
+    sandbox: Sandbox,
+    journal: Journal,
+    folder: RunFolder,
+    evaluation: EvaluationConfig,
+    limits: Limits,
+    weigh: LogWorkers,
+) -> _Graders:
+    controls = folder.journal("controls")
+    control = CounterEvaluation(
+        Evaluator(sandbox, controls, folder.logs, limits, weigh),
+        CommandRunner(sandbox, controls, folder.command_logs, limits),
+        controls,
+        weigh.statuses,
+    )
+    journals = (journal, controls, *([folder.journal("suites")] if evaluation.whole_suite else []))
+    return _Graders(
+        Evaluator(sandbox, journal, folder.logs, limits, weigh),
+        CommandRunner(sandbox, journal, folder.command_logs, limits),
+        control if evaluation.control else None,
+        _whole_suites(sandbox, journals[-1], folder, evaluation, limits, weigh) if evaluation.whole_suite else None,
+        journals,
+    )
 
 
 def _whole_suites(

@@ -122,7 +122,7 @@ class JournaledModel:
         route = self._source.route
         stage = {"stage": prompt.stage} if isinstance(prompt, Prompt) else {}
         about = {**self._about, **stage, "route": route, "in_force": self._source.in_force(sampling)}
-        on_the_way = await asyncio.to_thread(self._begin, key, asked | about, prompt, answer)
+        on_the_way = self._begin(key, asked | about, prompt, answer)
         for written in on_the_way:  # most lie in one write: the first one waits for all of them
             written.result() if written.done() else await asyncio.wrap_future(written)
         self.routes.add(route)
