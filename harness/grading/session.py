@@ -183,40 +183,22 @@ def _graders(
     limits: Limits,
     weigh: LogWorkers,
 ) -> _Graders:
+    def judges(kept: Journal, limited: Limits = limits) -> tuple[Evaluator, CommandRunner]:
+        return (
+            Evaluator(sandbox, kept, folder.logs, limited, weigh),
+            CommandRunner(sandbox, kept, folder.command_logs, limits),
+        )
+
     controls = folder.journal("controls")
-    control = CounterEvaluation(
-        Evaluator(sandbox, controls, folder.logs, limits, weigh),
-        CommandRunner(sandbox, controls, folder.command_logs, limits),
-        controls,
-        weigh.statuses,
-    )
-    journals = (journal, controls, *([folder.journal("suites")] if evaluation.whole_suite else []))
-    return _Graders(
-        Evaluator(sandbox, journal, folder.logs, limits, weigh),
-        CommandRunner(sandbox, journal, folder.command_logs, limits),
-        control if evaluation.control else None,
-        _whole_suites(sandbox, journals[-1], folder, evaluation, limits, weigh) if evaluation.whole_suite else None,
-        journals,
-    )
-
-
-def _whole_suites(
-    sandbox: Sandbox,
-    journal: Journal,
-    folder: RunFolder,
-    evaluation: EvaluationConfig,
-    limits: Limits,
-    weigh: LogWorkers,
-) -> WholeSuites:
-    longer = replace(limits, seconds=evaluation.whole_suite_timeout, output_bytes=4 * limits.output_bytes)
-    return WholeSuites(
-        Evaluator(sandbox, journal, folder.logs, longer, weigh),
-        CommandRunner(sandbox, journal, folder.command_logs, limits),
-        journal,
-        weigh.statuses,
-        SuiteSettings(longer, evaluation.whole_suite_files, evaluation.whole_suite_repeats),
-        cache_folder() / "whole-suites",
-    )
+    control = CounterEvaluation(*judges(controls), controls, weigh.statuses)
+    journals, whole = [journal, controls], None
+    if evaluation.whole_suite:
+        suites = folder.journal("suites")
+        journals.append(suites)
+        longer = replace(limits, seconds=evaluation.whole_suite_timeout, output_bytes=4 * limits.output_bytes)
+        settings = SuiteSettings(longer, evaluation.whole_suite_files, evaluation.whole_suite_repeats)
+        whole = WholeSuites(*judges(suites, longer), suites, weigh.statuses, settings, cache_folder() / "whole-suites")
+    return _Graders(*judges(journal), control if evaluation.control else None, whole, tuple(journals))
 
 
 def _testbeds(instances: Sequence[Instance], images: Images, recipes: Path | None) -> dict[str, Testbed]:
