@@ -26,7 +26,7 @@ from harness.common.docker_client import connect
 from harness.common.run_folder import journal_path, run_label
 from harness.compare.frames import json_lines
 from harness.repo.diff import creation_patch
-from harness.sandbox.left_over import NODE_LABEL, containers_of
+from harness.sandbox.left_over import NODE_LABEL, LeftContainers
 
 SLOTS = 1  # of a node
 POLL_SECONDS = 0.5
@@ -105,7 +105,8 @@ class Asked:
             process = self._start("lost", cluster)
 
             def busy() -> bool:
-                running = containers_of(connect(), run_label(self._output / "lost"), {NODE_LABEL: node.node_id})
+                left = LeftContainers(connect(), run_label(self._output / "lost")).list()
+                running = [container for container in left if container.labels.get(NODE_LABEL) == node.node_id]
                 return self._third("lost") and bool(running)
 
             wait_until(busy, process)
@@ -129,7 +130,7 @@ class Asked:
 
     def compared(self, name: str, expected: Path, found: Path) -> bool:
         """Whether outcomes and tables are the same, and no container is left."""
-        left = len(containers_of(connect(), run_label(found)))
+        left = len(LeftContainers(connect(), run_label(found)).list())
         verdicts, tables = outcomes(found) == outcomes(expected), table(found) == table(expected)
         print(f"{name}: outcomes equal: {verdicts}; tables equal: {tables}; containers left: {left}", flush=True)
         return verdicts and tables and not left

@@ -8,10 +8,12 @@ from typing import get_args
 import pytest
 
 from harness.common.docker_client import connect
+from harness.core.image_name import ImageName
 from harness.core.interfaces import SandboxKind
 from harness.errors import InputError
 from harness.images.pull import find
 from harness.images.supply import AnySandbox
+from harness.images.unpack_all import from_engine
 from harness.sandbox.apptainer import ApptainerSandbox
 from harness.sandbox.apptainer_machine import image_folders
 from harness.sandbox.docker import DockerSandbox
@@ -31,7 +33,7 @@ def opened(kind: str, docker_client, image: str, run: str) -> Iterator[AnySandbo
     try:
         if kind == "apptainer":
             with ApptainerSandbox(image_folders(), run) as sandbox:
-                image_folders().convert(docker_client, [image])
+                from_engine(image_folders(), docker_client, [ImageName.parse(image)])
                 yield sandbox
             return
         client = connect(sandbox=kind)

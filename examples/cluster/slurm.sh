@@ -3,7 +3,7 @@
 #
 #     sbatch --nodes=4 examples/cluster/slurm.sh run.yaml [key=value ...]
 #
-# Each node needs the same installation of the package, an engine for containers, and the folders of the run file and of
+# Each node needs the same installation of the package, Docker, Podman or Apptainer, and the folders of the run file and of
 # the checkpoints. These are served on the nodes' GPUs if the allocation has some: sbatch --gpus-per-node=8 ...
 #SBATCH --job-name=harness
 #SBATCH --nodes=2

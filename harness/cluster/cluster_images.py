@@ -30,6 +30,11 @@ class ClusterImages:
     def __init__(self, connection: Connection, evaluation: EvaluationConfig) -> None:
         self._connection = connection
         self._pull = evaluation.pull
+        self._advice = (
+            "unpack it there (`harness images convert`)"
+            if evaluation.sandbox == "apptainer"
+            else "make it there, or let it be pulled (evaluation.pull=true, or --pull)"
+        )
         self._folder = evaluation.images.folder
         self._once: Once[LocalImage] = Once(lambda _: None)
 
@@ -46,7 +51,7 @@ class ClusterImages:
         if not self._pull:
             raise InputError(
                 f"{instance.instance_id}: no image on any node of the cluster ({', '.join(map(str, names))}); "
-                "make it there, or let it be pulled (evaluation.pull=true, or --pull)"
+                f"{self._advice}"
             )
         return names[-1]
 

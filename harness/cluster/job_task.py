@@ -13,6 +13,10 @@ from harness.common.docker_client import connect
 from harness.core.instance import Instance
 from harness.core.interfaces import CommandResult, Sandbox, SandboxKind
 from harness.errors import HarnessError, InfrastructureError
+from harness.images.open_images import without_engine
+from harness.images.supply import AnySandbox
+from harness.sandbox.apptainer import ApptainerSandbox
+from harness.sandbox.apptainer_machine import image_folders
 from harness.sandbox.docker import DockerSandbox
 from harness.sandbox.left_over import NODE_LABEL, TOKEN_LABEL
 
@@ -67,6 +71,8 @@ def _sandbox(order: Order) -> Sandbox:
 
 
 @cache
-def _opened(run: str, kind: SandboxKind | Literal["auto"]) -> DockerSandbox:
+def _opened(run: str, kind: SandboxKind | Literal["auto"]) -> AnySandbox:
     """One sandbox for all jobs of a run that this process runs; what it leaves behind, the node's keeper reaps."""
+    if without_engine(kind):
+        return ApptainerSandbox(image_folders(), run)
     return DockerSandbox(connect(connections=8, sandbox=kind), run)

@@ -6,6 +6,7 @@ import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import IO, Any
 
@@ -21,10 +22,9 @@ from harness.core.machine_platform import own_platform
 from harness.errors import HarnessError, InfrastructureError
 from harness.grading.job import protocol
 from harness.grading.log_grading import grader_version
-from harness.images.provider import ImageProvider, open_engine_images
-from harness.images.supply import LocalImage
-from harness.sandbox.enforced import enforced
-from harness.sandbox.left_over import NODE_LABEL, TOKEN_LABEL, containers_of, remove_all
+from harness.images.open_images import open_images
+from harness.images.supply import LocalImage, LocalImages
+from harness.sandbox.left_over import NODE_LABEL, TOKEN_LABEL, Chosen
 
 log = logging.getLogger(__name__)
 
@@ -63,7 +63,7 @@ class Keeper:
         self._pulls: Once[LocalImage] = Once(lambda _: None)
         self._lock = threading.Lock()
         self._opening = threading.Lock()
-        self._opened: ImageProvider | None = None
+        self._opened: LocalImages | None = None
         self._until_closed = ExitStack()
 
     def open(self, alive: Collection[str], instances: Sequence[Instance]) -> Opened | Failed:
@@ -72,8 +72,8 @@ class Keeper:
         ``alive`` has the ids of the cluster's nodes: several of them may share one Docker daemon.
         """
         try:
-            images = self._opened = self._until_closed.enter_context(open_engine_images(self._evaluation))
-            missing = enforced(images.client).missing_of_note
+            images: LocalImages = self._until_closed.enter_context(open_images(self._evaluation))
+            self._opened, missing = images, images.not_enforced()
             self.reap(alive)
             threading.Thread(target=self._watch, name="watch", daemon=True).start()
             found = {i.instance_id: image for i in instances if (image := self._images.find(i))}
@@ -83,7 +83,7 @@ class Keeper:
         return Opened(code_version(), missing, found)
 
     @property
-    def _images(self) -> ImageProvider:
+    def _images(self) -> LocalImages:
         assert self._opened is not None, "a keeper is opened before it is asked for anything"
         return self._opened
 
@@ -204,12 +204,11 @@ class Keeper:
         """
         with self._lock:
             going = set(self._held)
-        left = containers_of(self._images.client, self._run)
-        return remove_all(self._images.client, [c for c in left if _ours(c.labels, self._node, going, alive)])
+        return self._remove(lambda labels: _ours(labels, self._node, going, alive))
 
     def stop(self) -> int:
         """Remove the containers of this node, those of jobs under way included; returns their number."""
-        return self._remove(NODE_LABEL, self._node)
+        return self._remove(lambda labels: labels.get(NODE_LABEL) == self._node)
 
     def close(self) -> None:
         """Every job is over: no container stays, and what they kept of images may go as well."""
@@ -217,9 +216,8 @@ class Keeper:
         self._images.settle()
         self._until_closed.close()
 
-    def _remove(self, label: str, value: str) -> int:
-        client = self._images.client
-        return remove_all(client, containers_of(client, self._run, {label: value}))
+    def _remove(self, chosen: Chosen) -> int:
+        return self._images.left_over(self._run).remove(chosen)
 
     def _watch(self) -> None:
         """Tell what runs here. Take away the containers of tasks that were killed, and let their images go."""
@@ -234,7 +232,7 @@ class Keeper:
             told = set(running)
             for token in (token for token, held in running.items() if held.pid and not _lives(held.pid)):
                 try:
-                    self._remove(TOKEN_LABEL, token)
+                    self._remove(partial(_of_token, token))
                     self.end(token)
                 except InfrastructureError as error:
                     log.warning("%s; trying again", error)
@@ -244,6 +242,10 @@ def _ours(labels: Mapping[str, str], node: str, going: Collection[str], alive: C
     """Whether a container is this node's, or that of a node that is no more, and of no job under way."""
     began = labels.get(NODE_LABEL)
     return labels.get(TOKEN_LABEL) not in going and (began == node or bool(alive and began not in alive))
+
+
+def _of_token(token: str, labels: Mapping[str, str]) -> bool:
+    return labels.get(TOKEN_LABEL) == token
 
 
 def _lives(pid: int) -> bool:

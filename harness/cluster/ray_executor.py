@@ -16,6 +16,7 @@ from harness.config.serving_keys import ServingConfig
 from harness.core.instance import Instance
 from harness.errors import InputError
 from harness.images.names import local_names
+from harness.images.unpacked_images import check_unpacked
 from harness.model.devices import served_here
 from harness.model.serving_places import Places
 
@@ -29,7 +30,7 @@ def open_cluster(evaluation: EvaluationConfig, output: Path) -> Iterator["RayExe
     if evaluation.build:
         raise InputError("evaluation.build=true needs evaluation.executor=local: on a cluster, images are pulled")
     if evaluation.sandbox == "apptainer":
-        raise InputError("evaluation.executor=ray runs containers of Docker or Podman on the nodes, not of Apptainer")
+        check_unpacked(evaluation)
     with connected(evaluation, run_label(output)) as connection:
         yield RayExecutor(connection, evaluation, Executions(output))
 

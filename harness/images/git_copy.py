@@ -91,6 +91,18 @@ class UnpackedImage:
         (folder / ".git" / "objects" / "info" / "alternates").unlink(missing_ok=True)
         return folder / ".git"
 
+    @contextmanager
+    def git_archive(self) -> Iterator[IO[bytes]]:
+        """As `DockerImage.git_archive`."""
+        source = self.root / REPOSITORY.lstrip("/")
+        if not source.is_dir():
+            raise InputError(f"image {self.name} holds no {REPOSITORY}")
+        with tempfile.TemporaryFile() as archive:
+            with tarfile.open(fileobj=archive, mode="w") as files:
+                files.add(source, ".git")
+            archive.seek(0)
+            yield archive
+
 
 class ImageFinder:
     """Finds instances' images and keeps the one that it found last. Leave it when done.

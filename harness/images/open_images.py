@@ -3,9 +3,11 @@
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Literal
 
 from harness.common.docker_client import connect
 from harness.config.schema import EvaluationConfig
+from harness.core.interfaces import SandboxKind
 from harness.errors import EngineUnreachable
 from harness.images.provider import ImageProvider, open_engine_images
 from harness.images.unpacked_images import UnpackedImages
@@ -19,17 +21,17 @@ def open_images(evaluation: EvaluationConfig) -> Iterator[ImageProvider | Unpack
 
     Raises EngineUnreachable if the engine does not answer, InputError for settings that the images do not allow.
     """
-    if evaluation.sandbox == "apptainer" or (evaluation.sandbox == "auto" and _apptainer_alone()):
+    if without_engine(evaluation.sandbox):
         yield UnpackedImages(image_folders(), evaluation)
         return
     with open_engine_images(evaluation) as images:
         yield images
 
 
-def _apptainer_alone() -> bool:
-    """Whether Apptainer is the only one here that can run containers."""
-    if shutil.which(PROGRAM) is None:
-        return False
+def without_engine(sandbox: SandboxKind | Literal["auto"]) -> bool:
+    """Whether Apptainer runs the containers: if it is asked for, or alone can run any here."""
+    if sandbox != "auto" or shutil.which(PROGRAM) is None:
+        return sandbox == "apptainer"
     try:
         connect(sandbox="auto").close()
     except EngineUnreachable:

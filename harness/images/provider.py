@@ -22,6 +22,8 @@ from harness.images.pull_progress import OnAmount
 from harness.images.saved_images import SavedImage, SavedImages
 from harness.images.supply import LocalImage
 from harness.sandbox.docker import DockerSandbox
+from harness.sandbox.enforced import enforced
+from harness.sandbox.left_over import LeftContainers
 from harness.sandbox.same_platform import require_own_platform
 
 if TYPE_CHECKING:
@@ -189,3 +191,11 @@ class ImageProvider:
     def sandbox(self, run: str, turns: int) -> DockerSandbox:
         """Containers of the engine."""
         return DockerSandbox(self.client, run, turns)
+
+    def not_enforced(self) -> tuple[str, ...]:
+        """Names of the limits that do not hold in these."""
+        return enforced(self.client).missing_of_note
+
+    def left_over(self, run: str) -> LeftContainers:
+        """The run's containers."""
+        return LeftContainers(self.client, run)

@@ -3,6 +3,7 @@
 The protocol is the OCI distribution specification's; the daemon does the pulling itself.
 """
 
+import hashlib
 import math
 import re
 from base64 import b64encode
@@ -40,6 +41,16 @@ class Manifest:
         return sum(self.layers.values())
 
 
+@dataclass(frozen=True)
+class Configuration:
+    """An image of a registry, as an engine would know it."""
+
+    id: str  # content id, "sha256:..."
+    manifest: str  # digest that the registry knows it by
+    environment: tuple[str, ...]  # "NAME=value"
+    platform: str  # "linux/amd64"
+
+
 class Registries:
     """Questions to registries. One for each thread; close it when done."""
 
@@ -58,14 +69,27 @@ class Registries:
 
         Raises InputError if its registry does not hold it or refuses, InfrastructureError if it does not answer.
         """
-        found = self._json(name, name.version)
-        if "manifests" in found:
-            wanted = {"os": "linux", "architecture": architecture()}
-            fitting = [m["digest"] for m in found["manifests"] if wanted.items() <= m.get("platform", {}).items()]
-            if not fitting:
-                raise InputError(f"image {name} is not made for {own_platform()}")
-            found = self._json(name, fitting[0])
+        _, found = self._fitting(name)
         return Manifest({layer["digest"]: int(layer["size"]) for layer in found.get("layers", ())})
+
+    def configuration(self, name: ImageName) -> Configuration:
+        """The configuration of an image for this platform. Raises as `manifest` does."""
+        manifest, found = self._fitting(name)
+        digest = str(found.get("config", {}).get("digest"))
+        _, about = self._json(name, digest, "blobs")
+        environment = (about.get("config") or {}).get("Env") or ()
+        return Configuration(digest, manifest, tuple(environment), f"{about.get('os')}/{about.get('architecture')}")
+
+    def _fitting(self, name: ImageName) -> tuple[str, dict[str, Any]]:
+        """The manifest for this platform, and its digest."""
+        digest, found = self._json(name, name.version)
+        if "manifests" not in found:
+            return digest, found
+        wanted = {"os": "linux", "architecture": architecture()}
+        fitting = [m["digest"] for m in found["manifests"] if wanted.items() <= m.get("platform", {}).items()]
+        if not fitting:
+            raise InputError(f"image {name} is not made for {own_platform()}")
+        return self._json(name, fitting[0])
 
     def wait_asked(self, name: ImageName) -> float:
         """Seconds that the image's registry asks us to wait before we pull it, 0 if it says nothing of that."""
@@ -77,8 +101,9 @@ class Registries:
             return 0.0
         return seconds_asked(answer.headers.get("Retry-After", ""), datetime.now(UTC))
 
-    def _json(self, name: ImageName, version: str) -> dict[str, Any]:
-        answer = self._answer("GET", name, version)
+    def _json(self, name: ImageName, version: str, kind: str = "manifests") -> tuple[str, dict[str, Any]]:
+        """A document, and its digest."""
+        answer = self._answer("GET", name, version, kind)
         if answer.status_code in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND):
             raise InputError(f"image {name} can't be had: its registry answers {answer.status_code} {answer.reason}")
         if answer.status_code != HTTPStatus.OK:
@@ -87,15 +112,15 @@ class Registries:
             found: dict[str, Any] = answer.json()
         except ValueError as error:
             raise InfrastructureError(f"image {name}: its registry's answer is not JSON ({error})") from error
-        return found
+        return f"sha256:{hashlib.sha256(answer.content).hexdigest()}", found
 
-    def _answer(self, method: str, name: ImageName, version: str) -> "Response":
+    def _answer(self, method: str, name: ImageName, version: str, kind: str = "manifests") -> "Response":
         from docker.errors import DockerException
         from requests.exceptions import RequestException
 
         host = HUB_HOST if name.registry == HUB else name.registry
         scheme = "http" if host.startswith(LOCAL) else "https"
-        url = f"{scheme}://{host}/v2/{name.repository}/manifests/{version}"
+        url = f"{scheme}://{host}/v2/{name.repository}/{kind}/{version}"
         place = (name.registry, name.repository)
         try:
             answer = self._ask(method, url, place)
@@ -114,7 +139,7 @@ class Registries:
     def _authorize(self, refused: "Response", place: tuple[str, str]) -> bool:
         """Get what the registry's challenge asks for, with the credentials that `docker login` left, if any."""
         kind, _, rest = refused.headers.get("WWW-Authenticate", "").partition(" ")
-        user = _credentials(place[0])
+        user = credentials(place[0])
         if kind.lower() == "basic" and user:
             self._tokens[place] = f"Basic {b64encode(':'.join(user).encode()).decode('ascii')}"
             return True
@@ -130,7 +155,7 @@ class Registries:
         return True
 
 
-def _credentials(registry: str) -> tuple[str, str] | None:
+def credentials(registry: str) -> tuple[str, str] | None:
     """User and password that Docker's own configuration, or the helper that it names, keeps for a registry.
 
     Raises DockerException if the helper fails.

@@ -3,13 +3,14 @@
 from collections.abc import Collection
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Protocol
+from typing import IO, Protocol
 
 from harness.core.image_name import ImageName
 from harness.core.instance import Instance
 from harness.repo.image_repository import Image
 from harness.sandbox.apptainer import ApptainerSandbox
 from harness.sandbox.docker import DockerSandbox
+from harness.sandbox.left_over import LeftOver
 
 AnySandbox = DockerSandbox | ApptainerSandbox
 
@@ -56,10 +57,18 @@ class Images(Protocol):
         ...
 
 
+class LocalRepository(Image, Protocol):
+    """An image of this machine as a place to read its repository from."""
+
+    def git_archive(self) -> AbstractContextManager[IO[bytes]]:
+        """The repository as a tar archive, for the block."""
+        ...
+
+
 class LocalImages(Images, Protocol):
     """Those of this machine: an engine's (`ImageProvider`), or unpacked ones (`UnpackedImages`)."""
 
-    def repository(self, image: LocalImage) -> Image:
+    def repository(self, image: LocalImage) -> LocalRepository:
         """An image that is there, to read its repository from."""
         ...
 
@@ -69,4 +78,12 @@ class LocalImages(Images, Protocol):
 
     def sandbox(self, run: str, turns: int) -> AnySandbox:
         """What runs containers over them."""
+        ...
+
+    def not_enforced(self) -> tuple[str, ...]:
+        """Names of the limits that do not hold in these."""
+        ...
+
+    def left_over(self, run: str) -> LeftOver:
+        """What jobs of that run have on this machine."""
         ...

@@ -11,8 +11,25 @@ from harness.images.git_copy import UnpackedImage
 from harness.images.names import local_names
 from harness.images.supply import LocalImage
 from harness.sandbox.apptainer import ApptainerSandbox
+from harness.sandbox.apptainer_machine import enforced_by_apptainer
 from harness.sandbox.image_folders import ImageFolders
+from harness.sandbox.job_folders import JobFolders
 from harness.sandbox.same_platform import require_own_platform
+
+
+def check_unpacked(evaluation: EvaluationConfig) -> None:
+    """Raises InputError, naming their keys, for settings that need an engine."""
+    asked = {
+        "pull": evaluation.pull,
+        "build": evaluation.build,
+        "image_budget": evaluation.image_budget,
+        "images.folder": evaluation.images.folder,
+    }
+    if given := [f"evaluation.{key}" for key, value in asked.items() if value]:
+        raise InputError(
+            f"{', '.join(given)}: sandbox apptainer neither pulls, loads, builds nor removes images; leave "
+            f"{'it' if len(given) == 1 else 'them'} out, and unpack the images before (`harness images convert`)"
+        )
 
 
 class UnpackedImages:
@@ -21,20 +38,10 @@ class UnpackedImages:
     on_demand = False
 
     def __init__(self, folders: ImageFolders, evaluation: EvaluationConfig) -> None:
-        """Raises InputError, naming their keys, for settings that need an engine."""
+        """Raises InputError as `check_unpacked` does."""
+        check_unpacked(evaluation)
         self._folders = folders
         self._pins = evaluation.images.pins
-        asked = {
-            "pull": evaluation.pull,
-            "build": evaluation.build,
-            "image_budget": evaluation.image_budget,
-            "images.folder": evaluation.images.folder,
-        }
-        if given := [f"evaluation.{key}" for key, value in asked.items() if value]:
-            raise InputError(
-                f"{', '.join(given)}: sandbox apptainer neither pulls, loads, builds nor removes images; leave "
-                f"{'it' if len(given) == 1 else 'them'} out, and unpack an engine's images (`harness images convert`)"
-            )
 
     def find(self, instance: Instance) -> LocalImage | None:
         """The instance's image, None if there is none, or none that fits its pin."""
@@ -54,7 +61,7 @@ class UnpackedImages:
         pin = self._pins.get(instance.instance_id)
         looked = f"{', '.join(map(str, local_names(instance)))}{f' as {pin}' if pin else ''}"
         return InputError(
-            f"{instance.instance_id}: no unpacked image in {self._folders.folder} ({looked}); unpack an engine's with "
+            f"{instance.instance_id}: no unpacked image in {self._folders.folder} ({looked}); unpack it with "
             "`harness images convert`"
         )
 
@@ -92,3 +99,11 @@ class UnpackedImages:
     def sandbox(self, run: str, turns: int) -> ApptainerSandbox:
         """Containers of Apptainer."""
         return ApptainerSandbox(self._folders, run, turns)
+
+    def not_enforced(self) -> tuple[str, ...]:
+        """Names of the limits that do not hold in these."""
+        return enforced_by_apptainer().missing_of_note
+
+    def left_over(self, run: str) -> JobFolders:
+        """The folders of the run's jobs."""
+        return JobFolders(run)

@@ -16,6 +16,7 @@ from typing import Protocol
 
 from harness.errors import InputError
 from harness.model import supervisor
+from harness.model.cpu_engine import engine_environment
 from harness.model.memory import resident_bytes
 from harness.model.orphans import end_group, end_session, forget_server, note_server
 from harness.model.port import LOOPBACK, HeldPort
@@ -101,7 +102,7 @@ class LocalHost:
                 stdin=asyncio.subprocess.PIPE,
                 stdout=log,
                 stderr=log,
-                env={**os.environ, **launch.environment},
+                env={**os.environ, **engine_environment(launch.arguments), **launch.environment},
                 start_new_session=True,
             )  # fmt: skip
 

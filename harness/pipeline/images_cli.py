@@ -3,7 +3,7 @@
 from contextlib import closing
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -25,6 +25,8 @@ from harness.errors import InputError
 
 if TYPE_CHECKING:
     from docker import DockerClient
+
+    from harness.sandbox.image_folders import ImageFolders
 
 images = typer.Typer(help="Build, pull, save, list and remove Docker images of instances.", no_args_is_help=True)
 
@@ -113,16 +115,55 @@ def convert(
     split: SplitOption = "test",
     instances: InstancesOption = None,
     engine: EngineOption = Engine.DOCKER,
+    pull: Annotated[bool, typer.Option("--pull", help="Unpack them from registries, without any engine.")] = False,
+    workers: Annotated[int | None, typer.Option(min=1, help="With --pull: images at a time.")] = None,
+    registries: RegistryOption = None,
+    mirror: MirrorOption = None,
 ) -> None:
-    """Unpack an engine's images of a data set's instances for Apptainer; what is unpacked already stays as it is."""
-    from harness.common.docker_client import connect
-    from harness.sandbox.apptainer_machine import image_folders
+    """Unpack images of a data set's instances for Apptainer; what is unpacked already stays as it is."""
+    from harness.sandbox.apptainer_machine import enforced_by_apptainer, image_folders
 
     folders = image_folders()
+    if pull:
+        enforced_by_apptainer()
+        flags = {"images.registries": registries, "images.mirror": mirror, "images.pulls": workers}
+        total, made = _unpack_from_registries(folders, flags, dataset, split, instances)
+    else:
+        if given := [name for name, value in (("--workers", workers), ("--registry", registries), ("--mirror", mirror))
+                     if value is not None]:  # fmt: skip
+            raise InputError(f"{', '.join(given)}: for images from registries; give --pull as well, or leave it out")
+        total, made = _unpack_from_engine(folders, engine, dataset, split, instances)
+    say(f"{total} images are in {folders.folder}: {made} unpacked now, {total - made} already there")
+
+
+def _unpack_from_engine(
+    folders: "ImageFolders", engine: Engine, dataset: str, split: str, instances: list[str] | None
+) -> tuple[int, int]:
+    from harness.common.docker_client import connect
+    from harness.images.unpack_all import from_engine
+
     with closing(connect(sandbox=engine.value)) as client:
         found = _names_there(client, engine, dataset, split, instances)
-        made = folders.convert(client, list(map(str, found)))
-    say(f"{len(found)} images are in {folders.folder}: {made} unpacked now, {len(found) - made} already there")
+        return len(found), from_engine(folders, client, found)
+
+
+def _unpack_from_registries(
+    folders: "ImageFolders", flags: dict[str, Any], dataset: str, split: str, instances: list[str] | None
+) -> tuple[int, int]:
+    from harness.common.progress import Progress
+    from harness.config.load import load_evaluation
+    from harness.dataset.instances import load_instances
+    from harness.images.pull_all import require_pulled
+    from harness.images.unpack_all import from_registries
+    from harness.report.terminal import pull_table
+
+    evaluation = load_evaluation(flags, (), None)
+    with Progress() as progress:
+        rows = load_instances(dataset, split, instance_ids(instances))
+        results = from_registries(folders, rows, evaluation.images, progress)
+    show_table(pull_table(results))
+    require_pulled(results)
+    return len(results), sum(not result.here for result in results)
 
 
 @images.command()

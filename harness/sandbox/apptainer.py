@@ -5,10 +5,8 @@ shows there, so its containers run as another user (`harness.sandbox.apptainer_m
 themselves as root.
 """
 
-import logging
 import os
 import re
-import secrets
 import signal
 import subprocess
 import threading
@@ -24,16 +22,15 @@ from typing import Any
 from harness.common.under_way import UnderWay
 from harness.core.interfaces import PATIENCE, Command, CommandResult, Job, Limits
 from harness.errors import InfrastructureError, SandboxError, Stopped
-from harness.sandbox.apptainer_machine import ThisMachine, enforced_by_apptainer, jobs_folder, sandbox_user
+from harness.sandbox.apptainer_machine import ThisMachine, enforced_by_apptainer, sandbox_user
 from harness.sandbox.circumstances import ASK, Circumstances
-from harness.sandbox.control_group import END_SECONDS, ControlGroup, can_make_groups, group, groups_of, not_ended
+from harness.sandbox.control_group import END_SECONDS, ControlGroup, can_make_groups, group, not_ended
 from harness.sandbox.exec import UNPACK, UNPACKED, BoundedOutput, packed
 from harness.sandbox.image_folders import PROGRAM, FolderImage, ImageFolders
+from harness.sandbox.job_folders import JobFolders, remove_tree
 from harness.sandbox.overlay_files import Overlay
 from harness.sandbox.system_calls import traced_profile_file
 from harness.sandbox.watched_files import WatchedFile, new_moment, told_files
-
-log = logging.getLogger(__name__)
 
 NO_SPACE = b"No space left on device"
 MANY = 1 << 16
@@ -72,7 +69,7 @@ class ApptainerSandbox:
         self.engine = enforced_by_apptainer()
         self._turns = BoundedSemaphore(turns)
         self._images = images
-        self._run = run
+        self._jobs = JobFolders(run)
         self._circumstances = Circumstances(ThisMachine(), self.engine)
         self._profile = traced_profile_file(images.folder)
         self._stopped = threading.Event()
@@ -99,13 +96,7 @@ class ApptainerSandbox:
 
     def reap(self) -> int:
         """Remove what an earlier process of the same run left behind; return the number of its jobs."""
-        for left in groups_of(f"{self._run}-"):
-            left.kill()
-            left.remove()
-        folders = list(jobs_folder().glob(f"{self._run}-*"))
-        for folder in folders:
-            _remove(folder)
-        return len(folders)
+        return self._jobs.reap()
 
     def digest(self, image: str) -> str:
         """Content id of a local image. Raises InfrastructureError when it is not there."""
@@ -145,18 +136,12 @@ class ApptainerSandbox:
 
     @contextmanager
     def _begun(self, job: Job) -> Iterator[_Begun]:
-        name = f"{self._run}-{secrets.token_hex(6)}"
-        folder = jobs_folder() / name
-        (folder / "upper").mkdir(parents=True)
-        (folder / "work").mkdir()
+        folder = self._jobs.make(job.labels, sandbox_user())
         try:
-            for made in (folder, folder / "upper", folder / "work"):
-                if (user := sandbox_user()) is not None:
-                    os.chown(made, user.pw_uid, user.pw_gid)
-            with group(name, job.limits) if can_make_groups() else nullcontext() as groups:
+            with group(folder.name, job.limits) if can_make_groups() else nullcontext() as groups:
                 yield _Begun(folder, self._image(job.digest or job.image), groups, new_moment())
         finally:
-            self._removal.submit(_remove, folder)
+            self._removal.submit(remove_tree, folder)
 
     def _next(
         self, begun: _Begun, command: Command, job: Job, files: Mapping[str, WatchedFile], first: bool
@@ -273,10 +258,3 @@ def _take(stream: Any, output: BoundedOutput) -> None:
 
 def _plain(text: bytes) -> str:
     return re.sub(r"\x1b\[[0-9;]*m", "", text.decode("utf-8", "replace")).strip()
-
-
-def _remove(folder: Path) -> None:
-    """Remove a job's files; `rm` goes down any number of levels."""
-    done = subprocess.run(["rm", "-rf", "--", str(folder)], capture_output=True, text=True, check=False)
-    if done.returncode:
-        log.warning("removing %s: %s", folder, done.stderr[:300])

@@ -22,7 +22,7 @@ from harness.sandbox.circumstances import ASK, Circumstances
 from harness.sandbox.ending import ended_from_inside, memory_kills
 from harness.sandbox.enforced import enforced
 from harness.sandbox.exec import execute, packed, packed_folder
-from harness.sandbox.left_over import containers_of
+from harness.sandbox.left_over import LeftContainers
 from harness.sandbox.limits import cage, shell_limits
 from harness.sandbox.removal import end_and_flatten, remove
 from harness.sandbox.same_platform import require_own_platform
@@ -97,7 +97,7 @@ class DockerSandbox:
 
     def reap(self) -> int:
         """Remove the containers that an earlier process of the same run left behind; return their number."""
-        left = containers_of(self._client, self._run)
+        left = LeftContainers(self._client, self._run).list()
         for container in left:
             self._remove(container)
         return len(left)

@@ -1,23 +1,19 @@
-"""Images without an engine: the unpacked files of each, converted once from an engine's and kept by their digest."""
+"""Images without an engine: the unpacked files of each, unpacked once and kept by their digest."""
 
 import json
 import os
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from harness.common.docker_client import shortened, translated
+from harness.common.docker_client import shortened
 from harness.common.files import write_whole
 from harness.core.image_name import ImageName
 from harness.errors import InfrastructureError
-
-if TYPE_CHECKING:
-    from docker import DockerClient
 
 FACTS = "image.json"
 PROGRAM = "apptainer"  # the command that unpacks them
@@ -31,6 +27,18 @@ class FolderImage:
     root: Path
     environment: tuple[str, ...]  # "NAME=value", as the image sets it
     platform: str
+
+
+@dataclass(frozen=True)
+class Origin:
+    """An image where it can be unpacked from."""
+
+    id: str
+    environment: tuple[str, ...]
+    platform: str
+    place: Callable[[Path], str]  # what Apptainer builds from; it may put a file into the folder that it is given
+    options: tuple[str, ...] = ()  # of Apptainer, to reach it
+    settings: Mapping[str, str] = field(default_factory=dict, repr=False)  # its environment, likewise
 
 
 class ImageFolders:
@@ -51,46 +59,37 @@ class ImageFolders:
         known = json.loads(facts.read_text("utf-8"))
         return FolderImage(digest, facts.parent / "root", tuple(known["environment"]), known["platform"])
 
-    def convert(self, client: "DockerClient", names: Sequence[str]) -> int:
-        """Bring images of an engine here, those that are not; how many were converted.
+    def unpack(self, name: str, origin: Origin) -> bool:
+        """Have the image here under that name; whether it had to be unpacked.
 
-        Raises InfrastructureError if the engine lacks one or one can't be unpacked.
+        Raises InfrastructureError if it can't be.
         """
-        made = 0
-        for name in names:
-            with translated(f"looking for image {name}"):
-                image = client.images.get(name)
-            digest = str(image.id)
-            if self.find(digest) is None:
-                self._unpack(client, digest)
-                facts = {
-                    "environment": image.attrs["Config"].get("Env") or [],
-                    "platform": f"{image.attrs['Os']}/{image.attrs['Architecture']}",
-                }
-                # last: an image without it counts as none
-                write_whole(self._place(digest) / FACTS, json.dumps(facts))
-                made += 1
-            write_whole(self._pointer(name), digest)
-        return made
+        missing = self.find(origin.id) is None
+        if missing:
+            self._unpack(origin)
+            facts = {"environment": origin.environment, "platform": origin.platform}
+            # last: an image without it counts as none
+            write_whole(self._place(origin.id) / FACTS, json.dumps(facts))
+        write_whole(self._pointer(name), origin.id)
+        return missing
 
-    def _unpack(self, client: "DockerClient", digest: str) -> None:
-        place = self._place(digest)
+    def _unpack(self, origin: Origin) -> None:
+        place = self._place(origin.id)
         place.parent.mkdir(parents=True, exist_ok=True)
         shutil.rmtree(place, ignore_errors=True)  # of a conversion that was killed
         with tempfile.TemporaryDirectory(dir=self.folder) as folder:
-            archive = Path(folder) / "image.tar"
-            with translated(f"saving image {digest}"), archive.open("wb") as file:
-                for chunk in client.images.get(digest).save():
-                    file.write(chunk)
-            command = [PROGRAM, "build", "--sandbox", str(Path(folder) / "root"), f"docker-archive:{archive}"]
-            done = subprocess.run(command, capture_output=True, text=True, env=_environment(folder), check=False)
+            root = Path(folder) / "root"
+            command = [PROGRAM, "build", *origin.options, "--sandbox", str(root), origin.place(Path(folder))]
+            environment = os.environ | {"APPTAINER_TMPDIR": folder, "APPTAINER_CACHEDIR": f"{folder}/cache"}
+            done = subprocess.run(
+                command, capture_output=True, text=True, env={**environment, **origin.settings}, check=False
+            )
             if done.returncode:
-                raise InfrastructureError(f"image {digest} can't be unpacked: {shortened(done.stderr)}")
+                raise InfrastructureError(f"image {origin.id} can't be unpacked: {shortened(done.stderr)}")
             if self._owner:
-                owned = ["chown", "-R", "-h", self._owner, str(Path(folder) / "root")]
-                subprocess.run(owned, capture_output=True, check=True)
+                subprocess.run(["chown", "-R", "-h", self._owner, str(root)], capture_output=True, check=True)
             place.mkdir()
-            (Path(folder) / "root").rename(place / "root")
+            root.rename(place / "root")
 
     def _place(self, digest: str) -> Path:
         return self.folder / "images" / digest.replace(":", "-")
@@ -98,7 +97,3 @@ class ImageFolders:
     def _pointer(self, name: str) -> Path:
         parsed = ImageName.parse(name)
         return self.folder / "names" / quote(f"{parsed.registry}/{parsed.path}", safe="")
-
-
-def _environment(folder: str) -> dict[str, str]:
-    return os.environ | {"APPTAINER_TMPDIR": folder, "APPTAINER_CACHEDIR": f"{folder}/cache"}

@@ -1,7 +1,7 @@
-"""Containers of a run that are still there, by the labels they carry, and their removal."""
+"""What jobs of a run have on this machine while they run, and what is left of killed ones, by the labels they carry."""
 
-from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Protocol
 
 from harness.common.docker_client import LABEL, RUN_LABEL, translated
 from harness.sandbox.removal import remove
@@ -10,21 +10,40 @@ if TYPE_CHECKING:
     from docker import DockerClient
     from docker.models.containers import Container
 
-NODE_LABEL = f"{LABEL}.node"  # on a container: the id of the Ray node whose task began it
+NODE_LABEL = f"{LABEL}.node"  # the id of the Ray node whose task began a job
 TOKEN_LABEL = f"{LABEL}.token"  # and that task's own name
 
-
-def containers_of(client: "DockerClient", run: str, labels: Mapping[str, str] | None = None) -> list["Container"]:
-    """The run's containers that carry all of ``labels``, whatever their state. Raises InfrastructureError."""
-    wanted = [f"{name}={value}" for name, value in {RUN_LABEL: run, **(labels or {})}.items()]
-    with translated("listing left-over containers"):
-        return list(client.containers.list(all=True, filters={"label": wanted}, ignore_removed=True))
+Chosen = Callable[[Mapping[str, str]], bool]  # by a job's labels
 
 
-def remove_all(client: "DockerClient", containers: Iterable["Container"]) -> int:
-    """Remove them by force; returns their number. Raises InfrastructureError if one stays."""
-    number = 0
-    for container in containers:
-        remove(client, container)
-        number += 1
-    return number
+class LeftOver(Protocol):
+    """What the jobs of one run have on this machine."""
+
+    def remove(self, chosen: Chosen) -> int:
+        """End the chosen jobs and remove all that they have; returns their number.
+
+        Raises InfrastructureError if something stays.
+        """
+        ...
+
+
+class LeftContainers:
+    """Containers of an engine."""
+
+    def __init__(self, client: "DockerClient", run: str) -> None:
+        """Those that carry the label ``run``, whatever their state."""
+        self._client = client
+        self._run = run
+
+    def list(self) -> list["Container"]:
+        """All of them. Raises InfrastructureError."""
+        with translated("listing left-over containers"):
+            label = f"{RUN_LABEL}={self._run}"
+            return list(self._client.containers.list(all=True, filters={"label": label}, ignore_removed=True))
+
+    def remove(self, chosen: Chosen) -> int:
+        """As `LeftOver.remove`, by force."""
+        left = [container for container in self.list() if chosen(container.labels)]
+        for container in left:
+            remove(self._client, container)
+        return len(left)

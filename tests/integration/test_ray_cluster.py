@@ -29,8 +29,13 @@ from harness.core.image_name import ImageName
 from harness.core.instance import Instance
 from harness.core.interfaces import Command, Job
 from harness.dataset.instances import load_instances
+from harness.errors import InputError
+from harness.images.names import local_names
 from harness.images.saved_images import SavedImages
+from harness.images.unpack_all import from_engine
 from harness.repo.diff import creation_patch
+from harness.sandbox.apptainer_machine import enforced_by_apptainer, image_folders, jobs_folder
+from harness.sandbox.job_folders import LABELS
 from harness.sandbox.left_over import NODE_LABEL
 
 ray = pytest.importorskip("ray")
@@ -54,6 +59,19 @@ def cluster() -> Iterator:
     cluster.add_node(**NODE)
     yield cluster
     cluster.shutdown()
+
+
+@pytest.fixture(params=["docker", "apptainer"])
+def kind(request, miniature_rows, docker_client) -> str:
+    """What runs containers on the nodes, and has the images of the miniature instances."""
+    if request.param == "apptainer":
+        try:
+            enforced_by_apptainer()
+        except InputError as error:
+            pytest.skip(str(error))
+        names = [local_names(instance)[0] for instance in load_instances(str(miniature_rows))]
+        from_engine(image_folders(), docker_client, names)
+    return str(request.param)
 
 
 def predictions(rows: Path, path: Path, patch: Callable[[int, dict], str]) -> Path:
@@ -98,6 +116,14 @@ def containers(client, output: Path) -> list:
     return client.containers.list(all=True, filters={"label": label}, ignore_removed=True)
 
 
+def jobs(kind: str, client, output: Path) -> dict[str, str]:
+    """The jobs of a run that have something on this machine, and the node that began each."""
+    if kind == "docker":
+        return {container.id: container.labels[NODE_LABEL] for container in containers(client, output)}
+    found = [folder / LABELS for folder in jobs_folder().glob(f"{run_label(output)}-*")]
+    return {file.parent.name: json.loads(file.read_text())[NODE_LABEL] for file in found if file.is_file()}
+
+
 def wait_until(holds: Callable[[], object], process: subprocess.Popen[str] | None = None) -> None:
     deadline = time.monotonic() + 60
     while not holds():
@@ -106,23 +132,28 @@ def wait_until(holds: Callable[[], object], process: subprocess.Popen[str] | Non
         time.sleep(0.1)
 
 
+def records(output: Path) -> Iterator[dict]:
+    return json_lines(journal_path(output, "evaluations"), torn=True)
+
+
 def outcomes(output: Path) -> dict[str, str]:
-    records = json_lines(journal_path(output, "evaluations"), torn=True)
-    return {record["verdict"]["instance_id"]: record["verdict"]["outcome"] for record in records}
+    return {record["verdict"]["instance_id"]: record["verdict"]["outcome"] for record in records(output)}
 
 
-def test_the_tables_are_those_of_one_machine(miniature_rows, tmp_path, cluster, docker_client) -> None:
+def test_the_tables_are_those_of_one_machine(miniature_rows, tmp_path, cluster, docker_client, kind) -> None:
     patches = predictions(
         miniature_rows, tmp_path / "p.jsonl", lambda n, row: row["patch"] if n else creation_patch("a.txt", b"a\n")
     )
     here, there = tmp_path / "here", tmp_path / "there"
-    finish(start(miniature_rows, patches, here))
-    finish(start(miniature_rows, patches, there, *on_ray(cluster)))
+    finish(start(miniature_rows, patches, here, f"evaluation.sandbox={kind}"))
+    finish(start(miniature_rows, patches, there, *on_ray(cluster), f"evaluation.sandbox={kind}"))
     assert outcomes(there) == outcomes(here)
     assert sorted(outcomes(here).values()) == ["resolved", "resolved", "unresolved"]
     assert table(there) == table(here)
     assert [(len(job["tries"]), job["tries"][0]["end"]) for job in executions(there)] == [(1, "first")] * 3
-    assert containers(docker_client, there) == []
+    assert jobs(kind, docker_client, there) == {}
+    made_by = {line["verdict"]["circumstances"]["sandbox"].split()[0] for line in records(there)}
+    assert made_by == {kind}
 
 
 def test_a_whole_run_ends_as_on_one_machine(miniature_rows, tmp_path, cluster, stub) -> None:
@@ -233,8 +264,8 @@ def test_a_node_loads_what_is_saved_in_a_folder(docker_client, row, tmp_path, cl
     docker_client.images.remove(str(name))
 
 
-def test_what_a_dying_node_ran_is_tried_elsewhere(miniature_rows, tmp_path, cluster, docker_client) -> None:
-    """Its containers go as well: in this test they lie in the daemon that all nodes share."""
+def test_what_a_dying_node_ran_is_tried_elsewhere(miniature_rows, tmp_path, cluster, docker_client, kind) -> None:
+    """Its containers go as well: in this test they lie on the machine that all nodes share."""
     output, third = tmp_path / "out", cluster.add_node(**NODE)
     process = start(
         miniature_rows,
@@ -242,23 +273,24 @@ def test_what_a_dying_node_ran_is_tried_elsewhere(miniature_rows, tmp_path, clus
         output,
         *on_ray(cluster),
         "evaluation.workers=6",
+        f"evaluation.sandbox={kind}",
     )
 
-    def its_jobs() -> list:
-        return [c for c in containers(docker_client, output) if c.labels.get(NODE_LABEL) == third.node_id]
+    def its_jobs() -> set[str]:
+        return {job for job, node in jobs(kind, docker_client, output).items() if node == third.node_id}
 
     wait_until(its_jobs, process)
     time.sleep(1)  # until the slow tests run
-    lost = {c.id for c in its_jobs()}
+    lost = its_jobs()
     cluster.remove_node(third, allow_graceful=False)
-    wait_until(lambda: not lost & {c.id for c in containers(docker_client, output)}, process)
+    wait_until(lambda: not lost & jobs(kind, docker_client, output).keys(), process)
     finish(process)
     assert len(outcomes(output)) == 3
     assert "infrastructure" not in outcomes(output).values()
     moved = [one for job in executions(output) for one in job["tries"] if third.node_id in one["nodes"]]
     assert len(moved) == len(lost)
     assert all(one["nodes"][-1] != third.node_id and one["end"] == "first" for one in moved)
-    assert containers(docker_client, output) == []
+    assert jobs(kind, docker_client, output) == {}
 
 
 def test_a_killed_driver_goes_on_and_its_containers_go(miniature_rows, tmp_path, cluster, docker_client) -> None:

@@ -21,6 +21,7 @@ from harness.miniature.checkpoints import write_random_checkpoint
 from harness.model import checkpoint as checks
 from harness.model import served, server
 from harness.model.client import open_model
+from harness.model.cpu_engine import engine_environment
 from harness.model.server import VllmServer
 from harness.model.serving_places import Places
 from harness.model.supervisor import living, shared_memory
@@ -61,9 +62,14 @@ def leader_of(note: Path) -> int:
     return json.loads(note.read_text())["leader"]["pid"]
 
 
+def named(leader: int, name: bytes) -> list[int]:
+    """Processes in a server's session, by the name that vLLM gives them."""
+    return [pid for pid in living(leader) if name in Path(f"/proc/{pid}/cmdline").read_bytes()]
+
+
 def engine_of(leader: int) -> int:
-    """vLLM's engine process in a server's session, by the name that it gives itself."""
-    [engine] = [pid for pid in living(leader) if b"VLLM::EngineCore" in Path(f"/proc/{pid}/cmdline").read_bytes()]
+    """The engine's process in a server's session."""
+    [engine] = named(leader, b"VLLM::EngineCore")
     return engine
 
 
@@ -97,6 +103,7 @@ async def test_a_checkpoint_is_served_asked_and_resumed_without_a_server(checkpo
             await model.answer(prompts[0], full.model_copy(update={"max_tokens": full.max_tokens + 1}), 0)
         leader = leader_of(tmp_path / "tiny.server.json")
         assert engine_of(leader)
+        assert bool(named(leader, b"VLLM::Worker")) != bool(engine_environment(())), "the engine runs the model itself"
     assert [answer.prompt_tokens for answer in answers] == counts
     assert "another tokenizer" not in caplog.text
     assert len({answer.text for answer in sampled}) > 1
