@@ -1,11 +1,12 @@
 """Every sandbox that is here beside Docker's: start-up, overhead and verdicts, in one run.
 
-    .venv/bin/python benchmarks/sandboxes.py --rows ROWS [--instances ID,ID] [--sandboxes docker,podman] [--rounds 5]
+    .venv/bin/python benchmarks/sandboxes.py --rows ROWS [--instances ID,ID|all] [--sandboxes docker,podman]
 
 ROWS is a file in the 5.x schema whose images all sandboxes have. The start-up is the wall time of a job that does
 nothing, the sandboxes in turn, of which the median counts. Each instance is then tested under each sandbox with its
-gold patch, a wrong one and an empty one, one at a time; the overhead is what an evaluation adds to the time of its
-tests. With ``--check`` the exit status is 1 if a verdict differs from that of the first sandbox.
+gold patch, a wrong one and an empty one, ``--workers`` at a time; the overhead is what an evaluation adds to the time
+of its tests, for which one worker is right. With ``--check`` the exit status is 1 if a verdict differs from that of the
+first sandbox.
 """
 
 import json
@@ -54,9 +55,9 @@ def start_ups(kinds: Sequence[str], image: str, rounds: int) -> dict[str, float]
     return {kind: statistics.median(each[1:]) for kind, each in seconds.items()}  # the first one warms up
 
 
-def evaluated(kind: str, instances: Sequence[Instance]) -> tuple[dict[tuple[str, str], Verdict], float]:
-    """Verdicts by patch and instance, and the wall time of all."""
-    config = EvaluationConfig(sandbox=kind, workers=1)
+def evaluated(kind: str, instances: Sequence[Instance], workers: int) -> tuple[dict[tuple[str, str], Verdict], float]:
+    """Verdicts by patch and instance, and the seconds of all workers."""
+    config = EvaluationConfig(sandbox=kind, workers=workers)
     with tempfile.TemporaryDirectory() as folder, RunFolder(Path(folder)) as records, open_images(config) as images:
         executor = LocalExecutor(images, config, records.label)
         with evaluation_session(instances, config, records, executor) as session:
@@ -67,7 +68,7 @@ def evaluated(kind: str, instances: Sequence[Instance]) -> tuple[dict[tuple[str,
                 for name, patch in (("gold", instance.patch), ("wrong", WRONG), ("empty", ""))
             }
             verdicts = {key: future.result() for key, future in futures.items()}
-            return verdicts, time.monotonic() - began
+            return verdicts, workers * (time.monotonic() - began)
 
 
 def differences(one: Verdict, other: Verdict) -> dict[str, Any]:
@@ -81,18 +82,20 @@ def main() -> None:
     """Run the benchmark and print its figures."""
     parser = BenchmarkParser(__doc__)
     parser.add_argument("--rows", type=rows_file, metavar="FILE", required=True, help="rows in the 5.x schema")
-    parser.add_argument("--instances", default=INSTANCES, help="ids of the instances, comma-separated")
+    parser.add_argument("--instances", default=INSTANCES, help="ids of the instances, comma-separated, or all")
+    parser.add_argument("--workers", type=int, default=1, help="evaluations at a time")
     parser.add_argument("--sandboxes", default="docker,podman,apptainer", help="kinds, comma-separated")
     parser.add_argument("--rounds", type=int, default=5, help="jobs that do nothing, in each sandbox")
     parser.add_check("if a verdict differs from that of the first sandbox")
     arguments = parser.parse_args()
-    instances = load_instances(str(arguments.rows), ids=arguments.instances.split(","))
+    ids = None if arguments.instances == "all" else arguments.instances.split(",")
+    instances = load_instances(str(arguments.rows), ids=ids)
     kinds = arguments.sandboxes.split(",")
     started = start_ups(kinds, str(instances[0].image), arguments.rounds)
     figures: dict[str, Any] = {}
     first: dict[tuple[str, str], Verdict] = {}
     for kind in kinds:
-        verdicts, wall = evaluated(kind, instances)
+        verdicts, wall = evaluated(kind, instances, arguments.workers)
         first = first or verdicts
         tests = sum(verdict.test_seconds for verdict in verdicts.values())
         ran = sum(verdict.test_seconds > 0 for verdict in verdicts.values())

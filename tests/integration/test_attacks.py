@@ -258,8 +258,14 @@ def end():
 
 @pytest.mark.parametrize("how", ["end()", "os.setsid(); time.sleep(1); end()"])
 def test_ending_the_containers_first_process(attack, caplog, how: str) -> None:
-    """Through ptrace a patch ends the container; taken for the machine's failure, it would leave the denominator."""
+    """Through ptrace a patch ends the container; taken for the machine's failure, it would leave the denominator.
+
+    Apptainer's filter refuses to trace, so there such a patch ends nothing and is judged by the rest that it does.
+    """
     verdict, _ = attack({"calc.py": f"{ENDS_PID_1}\nif os.fork() == 0:\n    {how}\ntime.sleep(5)\n{FIXED}"})
+    if verdict.circumstances.get("sandbox", "").startswith("apptainer"):
+        assert verdict.outcome is Outcome.RESOLVED
+        return
     assert verdict.outcome is Outcome.NO_RESULTS
     assert verdict.phase is Phase.TESTS
     assert "ended its container" in kinds(verdict)

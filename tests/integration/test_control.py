@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from forgeries import FORGERIES
+from sandboxes import CHOSEN, opened
 from victim import FIXED, TEST_FILE, diff, make_victim
 
 from harness.common.docker_client import RUN_LABEL
@@ -25,7 +26,6 @@ from harness.grading.scripts import CommandRunner
 from harness.grading.specification import specify
 from harness.grading.testbed import Testbed
 from harness.images.inventory import remove_images
-from harness.sandbox.docker import DockerSandbox
 
 pytestmark = pytest.mark.docker
 RUN = "test-control"
@@ -71,10 +71,12 @@ def testbed(docker_client, tmp_path_factory):
 
 
 @contextmanager
-def open_checker(docker_client, testbed, folder: Path, limits=LIMITS) -> Iterator[Callable[[str], Verdict]]:
+def open_checker(
+    docker_client, testbed, folder: Path, limits=LIMITS, kind: str = "docker"
+) -> Iterator[Callable[[str], Verdict]]:
     """Makes the verdict on a patch, evaluated once more within these limits, whatever flags it has."""
     with (
-        DockerSandbox(docker_client, RUN) as sandbox,
+        opened(kind, docker_client, testbed.image, RUN) as sandbox,
         Journal(folder / "journal.jsonl") as journal,
         Journal(folder / "controls.jsonl") as controls,
     ):
@@ -95,12 +97,12 @@ def open_checker(docker_client, testbed, folder: Path, limits=LIMITS) -> Iterato
         yield checked
 
 
-@pytest.fixture(scope="module")
-def checked(docker_client, testbed, tmp_path_factory):
+@pytest.fixture(scope="module", params=CHOSEN)
+def checked(docker_client, testbed, tmp_path_factory, request):
     """The verdicts on all patches."""
     patches = {**{name: diff(new) for name, new in BENT.items()}, **HONEST}
     with (
-        open_checker(docker_client, testbed, tmp_path_factory.mktemp("control")) as check,
+        open_checker(docker_client, testbed, tmp_path_factory.mktemp("control"), kind=request.param) as check,
         ThreadPoolExecutor(AT_A_TIME) as pool,
     ):
         return dict(zip(patches, pool.map(check, patches.values()), strict=True))

@@ -3,6 +3,7 @@
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from sandboxes import CHOSEN, opened
 from victim import FIXED, diff, make_victim
 
 from harness.common.journal import Journal
@@ -16,7 +17,6 @@ from harness.grading.specification import specify
 from harness.grading.suite_comparison import SuiteSettings, WholeSuites
 from harness.grading.testbed import Testbed
 from harness.images.inventory import remove_images
-from harness.sandbox.docker import DockerSandbox
 
 pytestmark = pytest.mark.docker
 LIMITS = EvaluationConfig(timeout=30, memory=1024).limits()
@@ -95,8 +95,8 @@ NOT_RUN = {
 }
 
 
-@pytest.fixture(scope="module")
-def compare(docker_client, tmp_path_factory):
+@pytest.fixture(scope="module", params=CHOSEN)
+def compare(docker_client, tmp_path_factory, request):
     """Compares a patch, with settings; every call with others is another start in the same folder."""
     folder = tmp_path_factory.mktemp("suite")
     for path, text in TREE.items():
@@ -105,7 +105,7 @@ def compare(docker_client, tmp_path_factory):
     instance, recipe, image = make_victim(docker_client, folder)
     testbed = Testbed(instance, specify(instance, recipe), image)
     with (
-        DockerSandbox(docker_client, "test-whole-suite") as sandbox,
+        opened(request.param, docker_client, image, "test-whole-suite") as sandbox,
         Journal(folder / "journal.jsonl") as journal,
         Journal(folder / "suites.jsonl") as suites,
     ):
