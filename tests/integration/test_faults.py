@@ -7,14 +7,18 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import closing
 from pathlib import Path
 
 import pytest
+from sandboxes import CHOSEN, opened
 from victim import FIXED, INSTANCE_ID, diff, make_victim, open_evaluator
 
-from harness.common.docker_client import RUN_LABEL
+from harness.common.docker_client import connect
 from harness.core.verdict import Outcome
 from harness.images.inventory import remove_images
+from harness.sandbox.apptainer_machine import jobs_folder
+from harness.sandbox.left_over import LeftContainers
 
 pytestmark = pytest.mark.docker
 RUN = "test-faults"
@@ -25,8 +29,7 @@ RUN_EIGHT = """
 import json, sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from harness.common.docker_client import connect
-from harness.sandbox.docker import DockerSandbox
+from harness.images.open_images import open_images
 from harness.grading.evaluator import Evaluator
 from harness.grading.specification import Specification
 from harness.grading.testbed import Testbed
@@ -38,24 +41,31 @@ given = json.loads(Path(sys.argv[1]).read_text())
 folder = Path(sys.argv[2])
 instance = Instance.model_validate(given["instance"])
 testbed = Testbed(instance, Specification(**given["specification"]), given["image"])
-client = connect()
-with DockerSandbox(client, given["run"], turns=2) as sandbox, Journal(folder / "journal.jsonl") as journal:
+config = EvaluationConfig(timeout=60, sandbox=given["kind"])
+with (
+    open_images(config) as images,
+    images.sandbox(given["run"], turns=2) as sandbox,
+    Journal(folder / "journal.jsonl") as journal,
+):
     sandbox.reap()
-    evaluator = Evaluator(sandbox, journal, folder / "logs", EvaluationConfig(timeout=60).limits())
+    evaluator = Evaluator(sandbox, journal, folder / "logs", config.limits())
     with ThreadPoolExecutor(3) as pool:
         verdicts = list(pool.map(lambda patch: evaluator.evaluate(testbed, patch), given["patches"]))
-client.close()
 print(json.dumps([verdict.outcome for verdict in verdicts]))
 """
 
 
-def ours(client) -> list:
-    return client.containers.list(all=True, filters={"label": f"{RUN_LABEL}={RUN}"}, ignore_removed=True)
+def ours(kind: str = "docker") -> list:
+    """What jobs of these tests have on this machine."""
+    if kind == "apptainer":
+        return list(jobs_folder().glob(f"{RUN}-*"))
+    with closing(connect(sandbox=kind)) as client:
+        return LeftContainers(client, RUN).list()
 
 
-def nothing_left(client) -> bool:
+def nothing_left(kind: str = "docker") -> bool:
     deadline = time.monotonic() + 15
-    while ours(client):
+    while ours(kind):
         if time.monotonic() > deadline:
             return False
         time.sleep(0.1)
@@ -69,8 +79,15 @@ def victim(docker_client, tmp_path_factory):
     remove_images(docker_client, [INSTANCE_ID])
 
 
+@pytest.fixture(params=CHOSEN)
+def kind(request, docker_client, victim) -> str:
+    """What runs the containers, and has the image."""
+    with opened(request.param, docker_client, victim[2], RUN):
+        return str(request.param)
+
+
 @pytest.fixture
-def given(victim, tmp_path):
+def given(victim, tmp_path, kind):
     """A file that tells a process of its own what to evaluate."""
     from harness.grading.specification import specify
 
@@ -83,6 +100,7 @@ def given(victim, tmp_path):
                 "specification": vars(specify(instance, recipe)),
                 "image": image,
                 "run": RUN,
+                "kind": kind,
                 "patches": PATCHES,
             }
         )
@@ -109,21 +127,21 @@ def outcomes(process: subprocess.Popen) -> list[str]:
 EXPECTED = ["unresolved", "resolved"] * 4
 
 
-def test_the_harness_killed_in_the_middle_of_eight_evaluations(docker_client, given, tmp_path) -> None:
+def test_the_harness_killed_in_the_middle_of_eight_evaluations(kind, given, tmp_path) -> None:
     first = start(given, tmp_path / "run")
     journal = tmp_path / "run" / "journal.jsonl"
-    while not (journal.exists() and journal.read_bytes().count(b"\n") >= 2 and ours(docker_client)):
+    while not (journal.exists() and journal.read_bytes().count(b"\n") >= 2 and ours(kind)):
         assert first.poll() is None
         time.sleep(0.05)
     first.send_signal(signal.SIGKILL)
     first.communicate()
     done = journal.read_bytes()
-    assert ours(docker_client)
+    assert ours(kind)
     assert outcomes(start(given, tmp_path / "run")) == EXPECTED
     lines = journal.read_bytes()
     assert lines.startswith(done[: done.rfind(b"\n") + 1])
     assert lines.count(b"\n") == len(PATCHES)
-    assert nothing_left(docker_client)
+    assert nothing_left(kind)
 
 
 def test_a_container_removed_from_outside_is_asked_again(docker_client, victim, tmp_path) -> None:
@@ -132,7 +150,7 @@ def test_a_container_removed_from_outside_is_asked_again(docker_client, victim, 
 
     def remove() -> None:
         for _ in range(200):
-            if found := ours(docker_client):
+            if found := LeftContainers(docker_client, RUN).list():
                 time.sleep(1.5)
                 found[0].remove(force=True)
                 removed.append(found[0].id)
@@ -146,10 +164,10 @@ def test_a_container_removed_from_outside_is_asked_again(docker_client, victim, 
     thread.join()
     assert removed
     assert verdict.outcome is Outcome.RESOLVED
-    assert nothing_left(docker_client)
+    assert nothing_left()
 
 
-def test_a_clock_that_jumps(docker_client, given, tmp_path) -> None:
+def test_a_clock_that_jumps(kind, given, tmp_path) -> None:
     """Half a day ahead in the middle, for this process alone: no verdict turns into a timeout."""
     if not FAKETIME.exists():
         pytest.skip("libfaketime is not installed (apt-get install libfaketime)")
@@ -160,11 +178,11 @@ def test_a_clock_that_jumps(docker_client, given, tmp_path) -> None:
         "FAKETIME_DONT_FAKE_MONOTONIC": "1",
     }  # fmt: skip
     process = start(given, tmp_path / "run", **environment)
-    while not ours(docker_client):
+    while not ours(kind):
         assert process.poll() is None
         time.sleep(0.05)
     stamp.write_text("+43200\n")
     time.sleep(3)
     stamp.write_text("-43200\n")
     assert outcomes(process) == EXPECTED
-    assert nothing_left(docker_client)
+    assert nothing_left(kind)

@@ -74,9 +74,7 @@ def test_rows_compress_as_well_as_by_pyarrow():
     theirs = io.BytesIO()
     table = pyarrow.table({"a": pyarrow.ListArray.from_arrays(bounds.astype(np.int32), values)})
     encoding = {"a.list.element": "BYTE_STREAM_SPLIT"}
-    pyarrow.parquet.write_table(
-        table, theirs, compression="zstd", compression_level=1, use_dictionary=False, column_encoding=encoding
-    )
+    pyarrow.parquet.write_table(table, theirs, compression="lz4", use_dictionary=False, column_encoding=encoding)
     wanted = pyarrow.parquet.ParquetFile(io.BytesIO(theirs.getvalue())).metadata.row_group(0).column(0)
     assert ours.total_compressed_size <= 1.02 * wanted.total_compressed_size
     assert ours.total_uncompressed_size <= wanted.total_uncompressed_size
