@@ -16,12 +16,15 @@ from typing import Protocol
 
 from harness.errors import InputError
 from harness.model import supervisor
+from harness.model.checkpoint import serves_on_cpu
 from harness.model.cpu_engine import engine_environment
 from harness.model.memory import resident_bytes
 from harness.model.orphans import end_group, end_session, forget_server, note_server
 from harness.model.port import LOOPBACK, HeldPort
 
 ENTRY = ("-m", "harness.model.vllm_entry")
+# On the same processors as the tests, which have limits of time as a model has not.
+BEHIND_TESTS = ["nice", "-n", "5"]
 STOP_SECONDS = 5.0  # between SIGTERM and SIGKILL; vLLM needs about one
 EXIT_POLL_SECONDS = 0.05
 
@@ -93,6 +96,7 @@ class LocalHost:
 
     async def _spawn(self, launch: Launch, port: int) -> asyncio.subprocess.Process:
         guard = [sys.executable, "-I", supervisor.__file__, str(os.getpid()), str(STOP_SECONDS)]
+        guard += BEHIND_TESTS if serves_on_cpu() else []
         place = ["--host", self._address, "--port", str(port)]
         launch.log.parent.mkdir(parents=True, exist_ok=True)
         with launch.log.open("ab") as log:

@@ -103,6 +103,7 @@ async def test_a_checkpoint_is_served_asked_and_resumed_without_a_server(checkpo
             await model.answer(prompts[0], full.model_copy(update={"max_tokens": full.max_tokens + 1}), 0)
         leader = leader_of(tmp_path / "tiny.server.json")
         assert engine_of(leader)
+        assert os.getpriority(os.PRIO_PROCESS, engine_of(leader)) > os.getpriority(os.PRIO_PROCESS, 0)
         assert bool(named(leader, b"VLLM::Worker")) != bool(engine_environment(())), "the engine runs the model itself"
     assert [answer.prompt_tokens for answer in answers] == counts
     assert "another tokenizer" not in caplog.text
