@@ -23,8 +23,7 @@ from harness.model.orphans import end_group, end_session, forget_server, note_se
 from harness.model.port import LOOPBACK, HeldPort
 
 ENTRY = ("-m", "harness.model.vllm_entry")
-# On the same processors as the tests, which have limits of time as a model has not.
-BEHIND_TESTS = ["nice", "-n", "5"]
+NICENESS = "5"  # of a server on the processors that tests run on: they have limits of time, and a model has none
 STOP_SECONDS = 5.0  # between SIGTERM and SIGKILL; vLLM needs about one
 EXIT_POLL_SECONDS = 0.05
 
@@ -92,11 +91,14 @@ class LocalHost:
             held.close()
             raise
         note_server(launch.note, process.pid)
+        if serves_on_cpu():
+            with contextlib.suppress(OSError):  # some kernels share out time among sessions, and weigh these by this
+                Path(f"/proc/{process.pid}/autogroup").write_text(NICENESS)
         return LocalProcess(process, self._address, held, launch.note)
 
     async def _spawn(self, launch: Launch, port: int) -> asyncio.subprocess.Process:
         guard = [sys.executable, "-I", supervisor.__file__, str(os.getpid()), str(STOP_SECONDS)]
-        guard += BEHIND_TESTS if serves_on_cpu() else []
+        guard += ["nice", "-n", NICENESS] if serves_on_cpu() else []
         place = ["--host", self._address, "--port", str(port)]
         launch.log.parent.mkdir(parents=True, exist_ok=True)
         with launch.log.open("ab") as log:
