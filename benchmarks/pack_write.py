@@ -23,9 +23,9 @@ LEAST_RATES = {
     "arrow": 60e6,
     "trainer-arrow": 60e6,
     "megatron": 60e6,
-    "rows": 25e6,
-    "trainer": 25e6,
-    "megatron-bridge": 30e6,
+    "rows": 50e6,
+    "trainer": 50e6,
+    "megatron-bridge": 60e6,
 }
 
 
