@@ -25,7 +25,7 @@ def in_engine(client: "DockerClient", name: ImageName) -> Origin:
                 file.write(chunk)
         return f"docker-archive:{archive}"
 
-    return Origin(str(image.id), tuple(image.attrs["Config"].get("Env") or ()), platform_of(image), saved)
+    return Origin(str(image.id), tuple(image.attrs["Config"].get("Env") or ()), platform_of(image), 0, saved)
 
 
 def in_registry(registries: Registries, name: ImageName) -> Origin:
@@ -38,4 +38,4 @@ def in_registry(registries: Registries, name: ImageName) -> Origin:
     user = credentials(name.registry)
     settings = {"APPTAINER_DOCKER_USERNAME": user[0], "APPTAINER_DOCKER_PASSWORD": user[1]} if user else {}
     address = f"docker://{name.registry}/{name.repository}@{found.manifest}"
-    return Origin(found.id, found.environment, found.platform, lambda _: address, plain, settings)
+    return Origin(found.id, found.environment, found.platform, found.size, lambda _: address, plain, settings)

@@ -49,6 +49,7 @@ class Configuration:
     manifest: str  # digest that the registry knows it by
     environment: tuple[str, ...]  # "NAME=value"
     platform: str  # "linux/amd64"
+    size: int  # bytes of its layers as they are sent, compressed
 
 
 class Registries:
@@ -69,8 +70,7 @@ class Registries:
 
         Raises InputError if its registry does not hold it or refuses, InfrastructureError if it does not answer.
         """
-        _, found = self._fitting(name)
-        return Manifest({layer["digest"]: int(layer["size"]) for layer in found.get("layers", ())})
+        return _manifest(self._fitting(name)[1])
 
     def configuration(self, name: ImageName) -> Configuration:
         """The configuration of an image for this platform. Raises as `manifest` does."""
@@ -78,7 +78,8 @@ class Registries:
         digest = str(found.get("config", {}).get("digest"))
         _, about = self._json(name, digest, "blobs")
         environment = (about.get("config") or {}).get("Env") or ()
-        return Configuration(digest, manifest, tuple(environment), f"{about.get('os')}/{about.get('architecture')}")
+        platform = f"{about.get('os')}/{about.get('architecture')}"
+        return Configuration(digest, manifest, tuple(environment), platform, _manifest(found).size)
 
     def _fitting(self, name: ImageName) -> tuple[str, dict[str, Any]]:
         """The manifest for this platform, and its digest."""
@@ -153,6 +154,10 @@ class Registries:
         found = answer.json()
         self._tokens[place] = f"Bearer {found.get('token') or found['access_token']}"
         return True
+
+
+def _manifest(found: Mapping[str, Any]) -> Manifest:
+    return Manifest({layer["digest"]: int(layer["size"]) for layer in found.get("layers", ())})
 
 
 def credentials(registry: str) -> tuple[str, str] | None:

@@ -49,12 +49,12 @@ def _unpacked(folders: ImageFolders, instance: Instance, images: ImagesConfig) -
     with closing(Registries()) as registries:
         for source in sources(name, images, instance):
             try:
-                size = registries.manifest(source).size
-                folders.unpack(str(name), in_registry(registries, source))
+                origin = in_registry(registries, source)
+                folders.unpack(str(name), origin)
             except HarnessError as error:
                 failures.append(error)
             else:
-                return PullResult(instance.instance_id, str(name), time.monotonic() - began, size / MEGABYTE)
+                return PullResult(instance.instance_id, str(name), time.monotonic() - began, origin.size / MEGABYTE)
     said = "; ".join(map(str, failures))
     refused = all(isinstance(error, InputError) for error in failures)
     failure = InputError(said) if refused else InfrastructureError(said)

@@ -1,5 +1,6 @@
 """Images without an engine: the unpacked files of each, unpacked once and kept by their digest."""
 
+import fcntl
 import json
 import os
 import shutil
@@ -36,6 +37,7 @@ class Origin:
     id: str
     environment: tuple[str, ...]
     platform: str
+    size: int  # bytes to download, at most
     place: Callable[[Path], str]  # what Apptainer builds from; it may put a file into the folder that it is given
     options: tuple[str, ...] = ()  # of Apptainer, to reach it
     settings: Mapping[str, str] = field(default_factory=dict, repr=False)  # its environment, likewise
@@ -64,18 +66,24 @@ class ImageFolders:
 
         Raises InfrastructureError if it can't be.
         """
-        missing = self.find(origin.id) is None
-        if missing:
-            self._unpack(origin)
-            facts = {"environment": origin.environment, "platform": origin.platform}
-            # last: an image without it counts as none
-            write_whole(self._place(origin.id) / FACTS, json.dumps(facts))
-        write_whole(self._pointer(name), origin.id)
+        place = self._place(origin.id)
+        try:
+            place.parent.mkdir(parents=True, exist_ok=True)
+            with place.with_suffix(".lock").open("a") as turn:  # several names may mean one image
+                fcntl.flock(turn, fcntl.LOCK_EX)
+                missing = self.find(origin.id) is None
+                if missing:
+                    self._unpack(origin)
+                    facts = {"environment": origin.environment, "platform": origin.platform}
+                    # last: an image without it counts as none
+                    write_whole(place / FACTS, json.dumps(facts))
+            write_whole(self._pointer(name), origin.id)
+        except OSError as error:
+            raise InfrastructureError(f"image {origin.id} can't be unpacked into {self.folder}: {error}") from error
         return missing
 
     def _unpack(self, origin: Origin) -> None:
         place = self._place(origin.id)
-        place.parent.mkdir(parents=True, exist_ok=True)
         shutil.rmtree(place, ignore_errors=True)  # of a conversion that was killed
         with tempfile.TemporaryDirectory(dir=self.folder) as folder:
             root = Path(folder) / "root"

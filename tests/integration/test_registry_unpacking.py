@@ -40,9 +40,11 @@ def put(registry: Registry, folder, path: str) -> str:
     return image
 
 
-def convert(tmp_path, row, image: str, *options: str) -> tuple[int, str]:
-    """The command's exit status, and what it printed."""
-    (tmp_path / "rows.jsonl").write_text(json.dumps(row(image=image, eval_script=SCRIPT)))
+def convert(tmp_path, row, image: str, *options: str, instances: int = 1) -> tuple[int, str]:
+    """The command's exit status, and what it printed, for so many instances with one image."""
+    ids = [f"harness-test__shared-{number}" for number in range(instances)]
+    rows = [row(image=image, eval_script=SCRIPT, instance_id=instance_id) for instance_id in ids]
+    (tmp_path / "rows.jsonl").write_text("".join(f"{json.dumps(one)}\n" for one in rows))
     command = [sys.executable, "-m", "harness.cli", "images", "convert", "--dataset", str(tmp_path / "rows.jsonl")]
     done = subprocess.run([*command, *options], capture_output=True, text=True, check=False)
     return done.returncode, " ".join((done.stdout + done.stderr).split())
@@ -74,6 +76,14 @@ def test_a_mirror_stands_for_the_hub(registry, row, tmp_path) -> None:
     status, printed = convert(tmp_path, row, "mirrored/one:latest", "--pull", "--mirror", registry.address)
     assert status == 0, printed
     assert image_folders().find("mirrored/one:latest") is not None
+
+
+def test_instances_that_share_an_image_are_unpacked_once(registry, row, tmp_path) -> None:
+    put(registry, tmp_path / "little", "shared/one")
+    image = f"{registry.address}/shared/one:latest"
+    status, printed = convert(tmp_path, row, image, "--pull", instances=4)
+    assert status == 0, printed
+    assert image_folders().find(image) is not None
 
 
 def test_options_of_registries_need_pull(row, tmp_path) -> None:
